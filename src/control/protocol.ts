@@ -1,0 +1,22 @@
+/**
+ * The control socket's operations: what a command may ask of the running bot. One JSON object a line, in both directions.
+ * `control/` carries them; `bot.ts` gives the handlers; a command that finds no bot calls the same handlers under the lock.
+ */
+export interface ControlOperations {
+    health(): Promise<{ readonly healthy: boolean; readonly problems: readonly string[] }>;
+    share(roomId: string, userId: string): Promise<CommandOutcome & { readonly jobId?: string }>;
+    approve(jobId: string): Promise<CommandOutcome>;
+    pause(roomId: string | undefined): Promise<CommandOutcome>;
+    resume(roomId: string | undefined): Promise<CommandOutcome>;
+    trust(userId: string, fingerprint: string): Promise<CommandOutcome>;
+    /** A chunk of about 100 entries in key export format. */
+    importRoomKeys(entries: readonly unknown[]): Promise<{ readonly imported: number; readonly refused: readonly { readonly index: number; readonly reason: string }[] }>;
+    /** A page of a room's sessions in key export format; undefined after the last. */
+    exportRoomKeys(roomId: string, page: number): Promise<readonly object[] | undefined>;
+}
+
+/** `ok: false` is the answer no (exit code 1): `message` says why and what to do. */
+export interface CommandOutcome {
+    readonly ok: boolean;
+    readonly message: string;
+}

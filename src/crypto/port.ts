@@ -1,0 +1,165 @@
+import type { CryptoChanges, HistoryVisibility } from "../matrix/index.ts";
+
+/**
+ * What the rest of the program may ask of the crypto worker: domain operations, plain data in and out.
+ * Every answer leaves the worker after what it promises is on disk. Every operation may reject with a `Failure`
+ * (`worker_died`, `disk_full`, ...); what is listed here is what it answers otherwise.
+ */
+export interface CryptoPort {
+    /** The Olm account of this device and its cross-signing state. */
+    account(): Promise<AccountKeys>;
+
+    /**
+     * Makes a cross-signing identity in the store. The caller has asked the server first and found none, or was told to replace it.
+     * Answers the bodies for `/keys/device_signing/upload` (without `auth`) and `/keys/signatures/upload`; calling again answers the same identity.
+     */
+    createIdentity(options: { readonly reset: boolean }): Promise<IdentityUploads>;
+    /** The private cross-signing keys (unpadded base64), for secret storage; undefined unless all three are here. */
+    exportIdentity(): Promise<CrossSigningSecrets | undefined>;
+    /** Takes the private keys from secret storage. The device is signed with them: send what `outgoing` then has. Answers whether they fit the published identity. */
+    importIdentity(secrets: CrossSigningSecrets): Promise<boolean>;
+    /** The body for `/keys/signatures/upload` that signs our own device with our self-signing key. */
+    signOwnDevice(): Promise<string>;
+
+    /** Takes the crypto part of a sync batch: ratchets, flags, room key facts and ready entries in one commit. */
+    receive(changes: CryptoChanges): Promise<void>;
+
+    /** Requests that the machine wants sent now, in order; each is acknowledged with `markSent`. */
+    outgoing(): Promise<readonly OutgoingRequest[]>;
+    markSent(request: Pick<OutgoingRequest, "id" | "kind">, response: string): Promise<void>;
+
+    /** A `/keys/query` for these users, whether or not their devices are tracked; acknowledged with `markSent`. */
+    keysQuery(userIds: readonly string[]): Promise<OutgoingRequest>;
+    /** A `/keys/claim` for the devices of these users with whom we have no Olm session; undefined if there are none. */
+    keysClaim(userIds: readonly string[]): Promise<OutgoingRequest | undefined>;
+
+    /** Encrypting in a room, step by step (see `room-encryption.ts`). */
+    trackUsers(userIds: readonly string[]): Promise<void>;
+    /** To-device requests that give the room's current session, flagged by `visibility`, to these users' cross-signed devices. */
+    shareRoomKey(roomId: string, userIds: readonly string[], visibility: HistoryVisibility): Promise<readonly OutgoingRequest[]>;
+    encryptRoomEvent(roomId: string, type: string, content: object): Promise<object>;
+    /** The next message in the room uses a new Megolm session. */
+    rotate(roomId: string): Promise<void>;
+
+    /** What we hold of a room, counted by the flags. `missing` is not known here. */
+    holdings(roomId: string): Promise<RoomHoldings>;
+    /** Builds the room key bundle (UTF-8 JSON) from what the flags say may be shared now. */
+    buildBundle(roomId: string): Promise<RoomKeyBundle>;
+    /** What we know of a user's identity and devices, as of the last `/keys/query`. */
+    userKeys(userId: string): Promise<UserKeys>;
+    /**
+     * Checks the pin and encrypts an `m.room_key_bundle` for each of the user's cross-signed devices, in one step.
+     * The encrypted bodies stay in the worker's outbox until `deliverySent`; asking again with the same `deliveryId` answers the same bodies
+     * and encrypts only for devices that have none yet.
+     */
+    sealBundle(delivery: BundleDelivery): Promise<SealedDelivery>;
+    /** The bodies for these devices were accepted by the server: forget them. */
+    deliverySent(deliveryId: string): Promise<void>;
+
+    /** Imports room keys from a key export, a chunk at a time (about 100 entries each), flags put right first. */
+    importRoomKeys(entries: readonly unknown[]): Promise<ImportReport>;
+    /** The room's sessions in key export format with `shared_history` as our flags say, a page at a time; undefined after the last. */
+    exportRoomKeys(roomId: string, page: number): Promise<readonly object[] | undefined>;
+
+    /** Answers when the worker's queue has been reached: the health check. */
+    ping(): Promise<void>;
+    close(): Promise<void>;
+}
+
+export interface AccountKeys {
+    readonly userId: string;
+    readonly deviceId: string;
+    readonly curve25519: string;
+    readonly ed25519: string;
+    /** Our published master key (unpadded base64) as the store knows it; null if there is none. */
+    readonly masterKey: string | null;
+    /** True if the private self-signing key is here. */
+    readonly canSign: boolean;
+    /** True if our own device is signed by our published identity. */
+    readonly crossSigned: boolean;
+    /** True until the first `/keys/upload` was acknowledged: the store is new. */
+    readonly fresh: boolean;
+}
+
+/** Request bodies as JSON text. */
+export interface IdentityUploads {
+    /** A `/keys/upload` that has to be sent first, if the device keys are not published yet. */
+    readonly keysUpload: OutgoingRequest | undefined;
+    readonly signingKeys: string;
+    readonly signatures: string;
+}
+
+export interface CrossSigningSecrets {
+    readonly master: string;
+    readonly selfSigning: string;
+    readonly userSigning: string;
+}
+
+export type OutgoingKind = "keys_upload" | "keys_query" | "keys_claim" | "to_device" | "signature_upload" | "room_message";
+
+/** A request to the homeserver. `send` (see `outgoing-requests.ts`) turns it into HTTP. */
+export interface OutgoingRequest {
+    readonly id: string;
+    readonly kind: OutgoingKind;
+    /** JSON text. */
+    readonly body: string;
+    /** Only for `to_device`. */
+    readonly toDevice?: { readonly eventType: string; readonly txnId: string };
+    /** Only for `room_message`. */
+    readonly roomMessage?: { readonly roomId: string; readonly eventType: string; readonly txnId: string };
+}
+
+export interface RoomHoldings {
+    readonly shareable: number;
+    readonly notShareable: number;
+    readonly unknown: number;
+}
+
+export interface RoomKeyBundle {
+    readonly json: Uint8Array;
+    readonly shared: number;
+    readonly withheld: number;
+}
+
+export interface UserKeys {
+    /** Unpadded base64; null: the user has published no cross-signing identity that we can verify. */
+    readonly masterKey: string | null;
+    readonly devices: readonly { readonly deviceId: string; readonly crossSigned: boolean }[];
+}
+
+/** `EncryptedFile` of the specification (section "Sending encrypted attachments"), every field required. */
+export interface EncryptedFile {
+    readonly v: "v2";
+    readonly url: string;
+    readonly key: { readonly alg: "A256CTR"; readonly ext: true; readonly k: string; readonly key_ops: readonly string[]; readonly kty: "oct" };
+    readonly iv: string;
+    readonly hashes: { readonly sha256: string };
+}
+
+export interface BundleDelivery {
+    readonly deliveryId: string;
+    readonly roomId: string;
+    readonly userId: string;
+    /** The master key that the invitee must have: our pin. */
+    readonly pinnedMasterKey: string;
+    readonly file: EncryptedFile;
+}
+
+export type SealedDelivery =
+    | { readonly identity: "none" }
+    | { readonly identity: "changed"; readonly masterKey: string }
+    | {
+          readonly identity: "pinned";
+          /** One per device of the user; `content` is the encrypted `m.room.encrypted` content. */
+          readonly devices: readonly (
+              | { readonly deviceId: string; readonly state: "sealed"; readonly content: object }
+              | { readonly deviceId: string; readonly state: "no_session" | "not_cross_signed" }
+          )[];
+      };
+
+export interface ImportReport {
+    readonly imported: number;
+    readonly total: number;
+    /** Entries that were left out, by place and reason. */
+    readonly refused: readonly { readonly index: number; readonly reason: string }[];
+}

@@ -1,0 +1,3 @@
+export { exitCodes } from "./exit-codes.ts";
+export { Failure, type FailureFacts } from "./failure.ts";
+export { failures, type FailureCode } from "./table.ts";

@@ -1,0 +1,50 @@
+import { exitCodes } from "./exit-codes.ts";
+
+interface Row {
+    readonly exit: number;
+    /** What happened; `{name}` stands for a fact. */
+    readonly message: string;
+    /** What to do now. */
+    readonly cure: string;
+}
+
+/** Every failure that we can explain: its stable code, exit code, sentence and cure. Sorted by exit code, then code. */
+export const failures = {
+    store_corrupt: {
+        exit: exitCodes.corrupt,
+        message: "The store {path} is damaged: {detail}.",
+        cure: "Stop here, keep the folder as it is, and restore the newest snapshot into an empty data folder.",
+    },
+    store_key_wrong: {
+        exit: exitCodes.corrupt,
+        message: "The store key does not open {path}.",
+        cure: "Give the store_key that this data folder was made with; nothing was changed.",
+    },
+    store_too_new: {
+        exit: exitCodes.corrupt,
+        message: "The store {path} was written by a newer Backscroll ({feature} is at version {found}, this one knows {known}).",
+        cure: "Run the newer version again; nothing was changed.",
+    },
+    worker_died: {
+        exit: exitCodes.internal,
+        message: "The crypto worker ended unexpectedly: {detail}.",
+        cure: "The store is safe: start the bot again, and report this with the log.",
+    },
+    disk_full: {
+        exit: exitCodes.diskFull,
+        message: "The disk that holds {path} is full.",
+        cure: "Make room there; nothing that was acknowledged is lost.",
+    },
+    data_dir_unusable: {
+        exit: exitCodes.diskFault,
+        message: "The data folder {path} cannot be used: {detail}.",
+        cure: "Make it a folder that the bot's user can write to, or set data_dir to another one.",
+    },
+    store_locked: {
+        exit: exitCodes.locked,
+        message: "Another process is using the data folder {path}.",
+        cure: "Stop the other Backscroll first: two of them on one store would lose keys.",
+    },
+} as const satisfies Record<string, Row>;
+
+export type FailureCode = keyof typeof failures;

@@ -1,0 +1,57 @@
+/**
+ * What the program asks of the homeserver; `client.ts` is the only implementation that speaks HTTP.
+ * Every call rejects with a `HomeserverError` (one variant per cause, see `errors.ts`) once retrying cannot help or its time is up,
+ * and with an `AbortError` when the bot stops. Calls that must wait out an outage are retried inside for as long as `signal` lives.
+ */
+export interface Homeserver {
+    /** The path prefix, method and body as they are: for the requests that the OlmMachine makes. Answers the body as JSON text. */
+    keysUpload(body: string): Promise<string>;
+    keysQuery(body: string, options?: CallOptions): Promise<string>;
+    keysClaim(body: string, options?: CallOptions): Promise<string>;
+    signaturesUpload(body: string): Promise<string>;
+    /** Sends to-device messages; the same `txnId` makes it safe to repeat. `body` is `{"messages": ...}`. */
+    sendToDevice(eventType: string, txnId: string, body: string, options?: CallOptions): Promise<string>;
+    /** Publishes cross-signing keys; `password` answers the user-interactive authentication if the server asks for it. */
+    signingKeysUpload(body: string, password: string | undefined): Promise<void>;
+
+    whoami(): Promise<{ readonly userId: string; readonly deviceId: string | undefined }>;
+    /** The raw answer of `/sync`. Long-polls up to `timeoutMs`; is never retried inside (the loop decides). */
+    sync(options: SyncOptions): Promise<unknown>;
+    accountData(userId: string, type: string): Promise<Record<string, unknown> | undefined>;
+    putAccountData(userId: string, type: string, content: object): Promise<void>;
+
+    /** The server's limit for an upload, in bytes; undefined if it does not say. */
+    uploadLimit(): Promise<number | undefined>;
+    /** Reserves an `mxc://` URI. */
+    createMedia(): Promise<string>;
+    /** Uploads to a reserved URI; "already there" counts as done. */
+    putMedia(mxc: string, bytes: Uint8Array): Promise<void>;
+
+    join(roomId: string, via: readonly string[]): Promise<void>;
+    /** Also rejects an invite. */
+    leave(roomId: string, reason: string): Promise<void>;
+    /** The whole current state, as raw events. */
+    roomState(roomId: string): Promise<readonly unknown[]>;
+    /** The member event's raw form as it stands on the server now (with event_id and sender); undefined if there is none. */
+    memberEvent(roomId: string, userId: string): Promise<unknown>;
+    /** Writes `m.room.member` of another user and answers the event's ID. */
+    putMember(roomId: string, userId: string, content: object): Promise<string>;
+    event(roomId: string, eventId: string): Promise<unknown>;
+    sendEvent(roomId: string, eventType: string, txnId: string, content: object): Promise<string>;
+}
+
+export interface CallOptions {
+    readonly signal?: AbortSignal;
+    /** Milliseconds for one attempt. */
+    readonly timeoutMs?: number;
+    /** Attempts in all before the error is thrown; default: until `signal` aborts or the error cannot heal. */
+    readonly attempts?: number;
+}
+
+export interface SyncOptions {
+    readonly since: string | undefined;
+    readonly timeoutMs: number;
+    /** JSON text of an inline filter. */
+    readonly filter: string;
+    readonly signal: AbortSignal;
+}

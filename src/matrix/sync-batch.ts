@@ -1,0 +1,30 @@
+import type { RoomEvent, StrippedEvent } from "./events.ts";
+
+/** One answer of `/sync`, checked and in our names. Source: Matrix v1.19, `GET /_matrix/client/v3/sync`. */
+export interface SyncBatch {
+    /** The token that this batch was asked with; undefined for the very first. */
+    readonly since: string | undefined;
+    readonly nextBatch: string;
+    readonly crypto: CryptoChanges;
+    readonly joined: ReadonlyMap<string, JoinedRoomChanges>;
+    readonly invited: ReadonlyMap<string, readonly StrippedEvent[]>;
+    readonly left: ReadonlyMap<string, JoinedRoomChanges>;
+}
+
+/** What a batch has for the OlmMachine, as it came. */
+export interface CryptoChanges {
+    readonly toDevice: readonly unknown[];
+    readonly deviceLists: { readonly changed: readonly string[]; readonly left: readonly string[] };
+    readonly oneTimeKeyCounts: Readonly<Record<string, number>>;
+    /** Undefined if the server does not say. */
+    readonly unusedFallbackKeyTypes: readonly string[] | undefined;
+}
+
+export interface JoinedRoomChanges {
+    /** True: the server left out events between this timeline and what we saw before. */
+    readonly limited: boolean;
+    readonly prevBatch: string | undefined;
+    /** State before the timeline's first event. */
+    readonly state: readonly RoomEvent[];
+    readonly timeline: readonly RoomEvent[];
+}

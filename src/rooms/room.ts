@@ -1,0 +1,45 @@
+import type { HistoryVisibility, Membership } from "../matrix/index.ts";
+
+/**
+ * What we know of a room, from its state as the homeserver told it.
+ * Trust limit: this is the server's word. It decides who is invited, never which sessions are shareable.
+ */
+export interface Room {
+    readonly roomId: string;
+    /** Our own membership. */
+    readonly membership: Membership;
+    /** "encrypted" once, encrypted for good; "unknown" until the state has been seen whole: nothing is sent then. */
+    readonly encryption: "encrypted" | "plain" | "unknown";
+    /** "unknown": the state has not been seen, or the event is malformed. Absent from a whole state: "shared". */
+    readonly visibility: HistoryVisibility | "unknown";
+    /** Milliseconds since the epoch when we saw ourselves join. */
+    readonly joinedAt: number | undefined;
+    /** The room that a tombstone names. */
+    readonly successor: string | undefined;
+}
+
+export interface Member {
+    readonly userId: string;
+    readonly membership: Membership;
+    readonly eventId: string;
+    readonly sender: string;
+    readonly isDirect: boolean;
+}
+
+/** Reads of the rooms tables; every answer is as of the last recorded batch. */
+export interface Rooms {
+    room(roomId: string): Room | undefined;
+    joined(): readonly Room[];
+    /** Invites to the bot that nobody has answered. */
+    pendingInvites(): readonly { readonly roomId: string; readonly inviter: string; readonly since: number }[];
+    member(roomId: string, userId: string): Member | undefined;
+    membersWith(roomId: string, membership: Membership): readonly Member[];
+    /** Whether `userId` may invite in the room; room version 12 creators included. */
+    canInvite(roomId: string, userId: string): boolean;
+    /** Whether `userId` may kick `targetId`. */
+    canKick(roomId: string, userId: string, targetId: string): boolean;
+    /** Rooms whose outbound session must rotate before the next encryption, with the mark's number for `clearRotation`. */
+    rotationMark(roomId: string): number | undefined;
+    /** Forgets the mark unless a newer one was set since. */
+    clearRotation(roomId: string, mark: number): void;
+}

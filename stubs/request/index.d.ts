@@ -1,0 +1,2 @@
+declare function request(...args: unknown[]): never;
+export = request;
