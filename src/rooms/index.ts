@@ -1,0 +1,1 @@
+export type { Member, Room, Rooms } from "./room.ts";
