@@ -1,0 +1,42 @@
+import { defineConfig } from "vitest/config";
+
+// The sources run as Node runs them (`viteModuleRunner: false`): what type stripping refuses, the tests refuse too.
+const asNodeDoes = { viteModuleRunner: false } as const;
+
+const unit = {
+    name: "unit",
+    include: ["src/**/*.test.ts", "test/{clients,synapse,process}/**/*.test.ts"],
+    testTimeout: 20_000,
+    experimental: asNodeDoes,
+};
+
+const gates = {
+    name: "gates",
+    include: ["test/gates/**/*.test.ts"],
+    testTimeout: 60_000,
+    experimental: asNodeDoes,
+};
+
+// What `npm run build` made, run without the sources: needs a build before it.
+const smoke = {
+    name: "smoke",
+    include: ["test/smoke/**/*.test.ts"],
+    testTimeout: 30_000,
+    experimental: asNodeDoes,
+};
+
+const integration = {
+    name: "integration",
+    include: ["test/integration/**/*.test.ts"],
+    testTimeout: 90_000,
+    hookTimeout: 180_000,
+    experimental: asNodeDoes,
+};
+
+export default defineConfig({
+    test: {
+        pool: "forks",
+        maxWorkers: 2,
+        projects: [{ test: unit }, { test: gates }, { test: smoke }, { test: integration }],
+    },
+});
