@@ -21,8 +21,8 @@ export interface CryptoPort {
     /** The body for `/keys/signatures/upload` that signs our own device with our self-signing key. */
     signOwnDevice(): Promise<string>;
 
-    /** Takes the crypto part of a sync batch: ratchets, flags, room key facts and ready entries in one commit. */
-    receive(changes: CryptoChanges): Promise<void>;
+    /** Takes the crypto part of a sync batch: ratchets, flags, room key facts and ready entries in one commit. Answers the rooms of whose sessions we now hold more or know more. */
+    receive(changes: CryptoChanges): Promise<readonly string[]>;
 
     /** Requests that the machine wants sent now, in order; each is acknowledged with `markSent`. */
     outgoing(): Promise<readonly OutgoingRequest[]>;

@@ -1,0 +1,1 @@
+export { deriveKey, deriveSeal, type Seal, SealBroken } from "./seal.ts";
