@@ -1,0 +1,132 @@
+import { createHmac, randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { Program, TemporaryFolder, until } from "../process/index.ts";
+import { writeConfiguration } from "./configuration.ts";
+import { installSynapse, type Progress } from "./installation.ts";
+
+export interface SynapseOptions {
+    readonly rateLimits?: "generous" | "default";
+    readonly progress?: Progress;
+}
+
+export interface SynapseUser {
+    readonly userId: string;
+    readonly localpart: string;
+    readonly password: string;
+}
+
+// Synapse runs as long as its standard input is open: so it ends with us, however we end.
+const launcher = `
+import os, sys, threading
+threading.Thread(target=lambda: (sys.stdin.buffer.read(), os._exit(0)), daemon=True).start()
+from synapse.app.homeserver import main
+main()
+`;
+
+/** A real Synapse on a loopback port, its data in a temporary folder; stopped and removed on disposal. */
+export class Synapse {
+    static readonly serverName = "backscroll.test";
+    readonly url: string;
+    readonly #python: string;
+    readonly #folder: TemporaryFolder;
+    readonly #registrationSecret: string;
+    readonly #configuration: string;
+    #process: Program;
+
+    private constructor(python: string, port: number, rateLimits: "generous" | "default") {
+        this.url = `http://127.0.0.1:${port}`;
+        this.#python = python;
+        this.#folder = new TemporaryFolder("synapse");
+        this.#registrationSecret = randomBytes(16).toString("hex");
+        this.#configuration = writeConfiguration({
+            folder: this.#folder.path,
+            port,
+            serverName: Synapse.serverName,
+            registrationSecret: this.#registrationSecret,
+            rateLimits,
+        });
+        this.#process = this.#launch();
+    }
+
+    /** Installs Synapse if need be, starts it on fresh data and waits until it answers. */
+    static async start({ rateLimits = "generous", progress }: SynapseOptions = {}): Promise<Synapse> {
+        const synapse = new Synapse(await installSynapse(progress), await freePort(), rateLimits);
+        await synapse.#ready();
+        return synapse;
+    }
+
+    /** Registers a user through the admin's registration API. */
+    async register(localpart: string, { admin = false } = {}): Promise<SynapseUser> {
+        const password = `password of ${localpart}`;
+        const url = `${this.url}/_synapse/admin/v1/register`;
+        const { nonce } = (await (await fetch(url)).json()) as { nonce: string };
+        const mac = createHmac("sha1", this.#registrationSecret)
+            .update([nonce, localpart, password, admin ? "admin" : "notadmin"].join("\0"))
+            .digest("hex");
+        const body = JSON.stringify({ nonce, username: localpart, password, admin, mac, inhibit_login: true });
+        const response = await fetch(url, { method: "POST", body });
+        if (!response.ok) throw new Error(`registering ${localpart}: ${response.status} ${await response.text()}`);
+        return { userId: `@${localpart}:${Synapse.serverName}`, localpart, password };
+    }
+
+    /** Stops the server and keeps its data: for `resume`. */
+    async pause(): Promise<void> {
+        await this.#process.stop();
+    }
+
+    /** Starts the server again on the same data and port. */
+    async resume(): Promise<void> {
+        this.#process = this.#launch();
+        await this.#ready();
+    }
+
+    async [Symbol.asyncDispose](): Promise<void> {
+        // Its data goes with it: no need to end well.
+        await this.#process.kill();
+        this.#folder[Symbol.dispose]();
+    }
+
+    #launch(): Program {
+        return new Program({
+            name: "Synapse",
+            command: this.#python,
+            args: ["-c", launcher, "-c", this.#configuration],
+            cwd: this.#folder.path,
+        });
+    }
+
+    async #ready(): Promise<void> {
+        await until("Synapse to answer", async () => this.#answers(), { limitMs: 120_000 });
+    }
+
+    async #answers(): Promise<boolean> {
+        if (!this.#process.running) throw new Error(`Synapse did not start:\n${this.#process.output}\n${this.#log()}`);
+        try {
+            return (await fetch(`${this.url}/_matrix/client/versions`)).ok;
+        } catch {
+            return false;
+        }
+    }
+
+    #log(): string {
+        try {
+            return readFileSync(join(this.#folder.path, "homeserver.log"), "utf8").split("\n").slice(-30).join("\n");
+        } catch {
+            return "";
+        }
+    }
+}
+
+async function freePort(): Promise<number> {
+    const { promise, resolve, reject } = Promise.withResolvers<number>();
+    const server = createServer()
+        .on("error", reject)
+        .listen(0, "127.0.0.1", () => {
+            const address = server.address();
+            const port = typeof address === "object" ? (address?.port ?? 0) : 0;
+            server.close(() => resolve(port));
+        });
+    return await promise;
+}
