@@ -25,6 +25,11 @@ export const failures = {
         message: "The store {path} was written by a newer Backscroll ({feature} is at version {found}, this one knows {known}).",
         cure: "Run the newer version again; nothing was changed.",
     },
+    store_too_old: {
+        exit: exitCodes.corrupt,
+        message: "The store {path} was written by an older Backscroll ({feature} has not been brought up to date).",
+        cure: "Start the bot once: it does that by itself.",
+    },
     worker_died: {
         exit: exitCodes.internal,
         message: "The crypto worker ended unexpectedly: {detail}.",
@@ -39,6 +44,11 @@ export const failures = {
         exit: exitCodes.diskFault,
         message: "The data folder {path} cannot be used: {detail}.",
         cure: "Make it a folder that the bot's user can write to, or set data_dir to another one.",
+    },
+    disk_fault: {
+        exit: exitCodes.diskFault,
+        message: "The disk that holds {path} failed: {detail}.",
+        cure: "Look after the disk; what was acknowledged before is safe if the disk kept it.",
     },
     store_locked: {
         exit: exitCodes.locked,

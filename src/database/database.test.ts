@@ -1,0 +1,181 @@
+import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { Failure, type FailureCode } from "../failures/index.ts";
+import { openDatabase, type Schema } from "./index.ts";
+
+let folder: string;
+let path: string;
+beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), "backscroll-database-"));
+    path = join(folder, "backscroll.sqlite");
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const notes: Schema = { feature: "notes", migrations: [(sql) => sql.exec("CREATE TABLE notes (text TEXT NOT NULL)")] };
+const notesWithTime: Schema = {
+    feature: "notes",
+    migrations: [...notes.migrations, (sql) => sql.exec("ALTER TABLE notes ADD COLUMN at INTEGER NOT NULL DEFAULT 7")],
+};
+const count = (sql: DatabaseSync): unknown => sql.prepare("SELECT count(*) AS n FROM notes").get()?.["n"];
+
+function failing(code: FailureCode): unknown {
+    return expect.objectContaining({ name: "Failure", code });
+}
+
+test("what a transaction did is there after the next opening; what a failed one did is not", () => {
+    const first = openDatabase({ path, schemas: [notes] });
+    expect(first.transaction(() => first.sql.prepare("INSERT INTO notes VALUES (?)").run("kept").changes)).toBe(1);
+    expect(() =>
+        first.transaction(() => {
+            first.sql.exec("INSERT INTO notes VALUES ('lost')");
+            throw new Error("in the middle");
+        }),
+    ).toThrow("in the middle");
+    first.close();
+    const again = openDatabase({ path, schemas: [notes] });
+    expect(again.sql.prepare("SELECT text FROM notes").all()).toEqual([expect.objectContaining({ text: "kept" })]);
+    again.close();
+});
+
+test("the settings that durability rests on are in force", () => {
+    const { sql, close } = openDatabase({ path, schemas: [] });
+    const setting = (name: string): unknown => Object.values(sql.prepare(`PRAGMA ${name}`).get() ?? {})[0];
+    expect([setting("journal_mode"), setting("synchronous"), setting("foreign_keys"), setting("busy_timeout")]).toEqual([
+        "wal",
+        2,
+        1,
+        5000,
+    ]);
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+    close();
+});
+
+test("a transaction refuses to nest and leaves the outer one as it was", () => {
+    const { sql, transaction, close } = openDatabase({ path, schemas: [notes] });
+    transaction(() => {
+        sql.exec("INSERT INTO notes VALUES ('outer')");
+        expect(() => transaction(() => 1)).toThrow("do not nest");
+    });
+    expect(count(sql)).toBe(1);
+    close();
+});
+
+test("an asynchronous function is refused by type and rolled back at run time", () => {
+    const { sql, transaction, close } = openDatabase({ path, schemas: [notes] });
+    const work = async (): Promise<void> => {
+        sql.exec("INSERT INTO notes VALUES ('too late')");
+        await Promise.resolve();
+    };
+    // @ts-expect-error: the type refuses it; this test is about those who get around the type
+    expect(() => transaction(work)).toThrow("must not be asynchronous");
+    const typed: number = transaction(() => 3);
+    expect([typed, count(sql)]).toEqual([3, 0]);
+    close();
+});
+
+test("migrations run once, in order, from whatever version the file has", () => {
+    const old = openDatabase({ path, schemas: [notes] });
+    old.sql.exec("INSERT INTO notes VALUES ('early')");
+    old.close();
+    for (let opening = 0; opening < 2; opening++) {
+        const now = openDatabase({ path, schemas: [notesWithTime] });
+        expect(now.sql.prepare("SELECT * FROM notes").all()).toEqual([expect.objectContaining({ text: "early", at: 7 })]);
+        now.close();
+    }
+});
+
+test("a step that fails undoes the steps of every feature before it", () => {
+    const broken: Schema = {
+        feature: "broken",
+        migrations: [
+            () => {
+                throw new Error("step failed");
+            },
+        ],
+    };
+    expect(() => openDatabase({ path, schemas: [notes, broken] })).toThrow("step failed");
+    const { sql, close } = openDatabase({ path, schemas: [] });
+    expect(sql.prepare("SELECT name FROM sqlite_schema WHERE name = 'notes'").all()).toEqual([]);
+    close();
+});
+
+test("a store of a newer version is refused and not touched, for writing and for reading", () => {
+    openDatabase({ path, schemas: [notesWithTime] }).close();
+    const before = readFileSync(path);
+    expect(() => openDatabase({ path, schemas: [notes] })).toThrow(failing("store_too_new"));
+    expect(() => openDatabase({ path, schemas: [notes], readOnly: true })).toThrow(failing("store_too_new"));
+    expect(readFileSync(path).equals(before)).toBe(true);
+});
+
+test.each([
+    ["garbage from the first byte", (file: string) => writeFileSync(file, "not a database ".repeat(1000))],
+    ["a file cut in the middle", (file: string) => truncateSync(file, 5000)],
+    ["a zeroed page", (file: string) => writeFileSync(file, new Uint8Array(4096), { flag: "r+" })],
+])("%s is a corrupt store", (_, damage) => {
+    const { sql, close } = openDatabase({ path, schemas: [notes] });
+    const insert = sql.prepare("INSERT INTO notes VALUES (?)");
+    for (let row = 0; row < 50; row++) insert.run("x".repeat(1000));
+    close();
+    damage(path);
+    expect(() => openDatabase({ path, schemas: [notes] })).toThrow(failing("store_corrupt"));
+});
+
+test("reading works beside a writer in the middle of a transaction, and cannot write", () => {
+    const writer = openDatabase({ path, schemas: [notes] });
+    writer.sql.exec("INSERT INTO notes VALUES ('first'); BEGIN; INSERT INTO notes VALUES ('uncommitted')");
+    const reader = openDatabase({ path, schemas: [notes], readOnly: true });
+    expect(count(reader.sql)).toBe(1);
+    expect(() => reader.sql.exec("INSERT INTO notes VALUES ('no')")).toThrow("readonly");
+    reader.close();
+    writer.close();
+});
+
+test("reading before the first start shows an empty database and makes no file", () => {
+    const reader = openDatabase({ path, schemas: [notes], readOnly: true });
+    expect(count(reader.sql)).toBe(0);
+    reader.close();
+    expect(() => statSync(path)).toThrow("ENOENT");
+});
+
+test("reading tables that the bot has not brought up to date says to start it", () => {
+    openDatabase({ path, schemas: [notes] }).close();
+    expect(() => openDatabase({ path, schemas: [notesWithTime], readOnly: true })).toThrow(failing("store_too_old"));
+});
+
+test("reading works in a folder that cannot be written, with no bot running", () => {
+    openDatabase({ path, schemas: [notes] }).close();
+    chmodSync(folder, 0o500);
+    const reader = openDatabase({ path, schemas: [notes], readOnly: true });
+    expect(count(reader.sql)).toBe(0);
+    reader.close();
+    chmodSync(folder, 0o700);
+});
+
+test("a full disk is a failure with its cure, rolls back, and heals when there is room again", () => {
+    const { sql, transaction, close } = openDatabase({ path, schemas: [notes] });
+    const pages = Number(sql.prepare("PRAGMA page_count").get()?.["page_count"]);
+    const insert = sql.prepare("INSERT INTO notes VALUES (?)");
+    sql.exec(`PRAGMA max_page_count = ${pages + 2}`);
+    const fill = (): void => {
+        for (let row = 0; row < 100; row++) insert.run("x".repeat(1000));
+    };
+    expect(() => transaction(fill)).toThrow(failing("disk_full"));
+    expect(count(sql)).toBe(0);
+    sql.exec("PRAGMA max_page_count = 100000");
+    transaction(fill);
+    expect(count(sql)).toBe(100);
+    close();
+});
+
+test("a folder that does not exist is named", () => {
+    try {
+        openDatabase({ path: join(folder, "nowhere", "a.sqlite"), schemas: [] });
+        expect.unreachable();
+    } catch (error) {
+        expect(error).toEqual(failing("data_dir_unusable"));
+        expect(error).toBeInstanceOf(Failure);
+    }
+});

@@ -1,0 +1,3 @@
+export type { Database, Schema } from "./database.ts";
+export { type FolderLock, lockFolder } from "./lock.ts";
+export { openDatabase, type OpenOptions } from "./open.ts";

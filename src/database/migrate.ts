@@ -1,0 +1,52 @@
+import type { DatabaseSync } from "node:sqlite";
+import { Failure } from "../failures/index.ts";
+import type { Schema } from "./database.ts";
+
+/**
+ * Takes every feature's tables from the version in the file to today's, all in one transaction: a kill in the middle leaves the old file.
+ * Features in the file that no schema names are left alone.
+ * @throws Failure store_too_new before anything was changed
+ */
+export function migrate(sql: DatabaseSync, path: string, schemas: readonly Schema[]): void {
+    sql.exec("BEGIN IMMEDIATE");
+    try {
+        sql.exec("CREATE TABLE IF NOT EXISTS schema_versions (feature TEXT PRIMARY KEY, version INTEGER NOT NULL) STRICT, WITHOUT ROWID");
+        const found = versions(sql);
+        refuseNewer(found, path, schemas);
+        const record = sql.prepare("INSERT INTO schema_versions VALUES (?, ?) ON CONFLICT DO UPDATE SET version = excluded.version");
+        for (const { feature, migrations } of schemas) {
+            const steps = migrations.slice(found.get(feature) ?? 0);
+            if (steps.length === 0) continue;
+            for (const step of steps) step(sql);
+            record.run(feature, migrations.length);
+        }
+        sql.exec("COMMIT");
+    } catch (error) {
+        if (sql.isTransaction) sql.exec("ROLLBACK");
+        throw error;
+    }
+}
+
+/**
+ * For read-only openings: the file has exactly today's tables.
+ * @throws Failure store_too_new or store_too_old
+ */
+export function assertCurrent(sql: DatabaseSync, path: string, schemas: readonly Schema[]): void {
+    const known = sql.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'schema_versions'").get();
+    const found = known === undefined ? new Map<string, number>() : versions(sql);
+    refuseNewer(found, path, schemas);
+    const older = schemas.find(({ feature, migrations }) => (found.get(feature) ?? 0) < migrations.length);
+    if (older !== undefined) throw new Failure("store_too_old", { path, feature: older.feature });
+}
+
+function versions(sql: DatabaseSync): ReadonlyMap<string, number> {
+    const rows = sql.prepare("SELECT feature, version FROM schema_versions").all();
+    return new Map(rows.map(({ feature, version }) => [String(feature), Number(version)]));
+}
+
+function refuseNewer(found: ReadonlyMap<string, number>, path: string, schemas: readonly Schema[]): void {
+    for (const { feature, migrations } of schemas) {
+        const version = found.get(feature) ?? 0;
+        if (version > migrations.length) throw new Failure("store_too_new", { path, feature, found: version, known: migrations.length });
+    }
+}
