@@ -41,8 +41,8 @@ test("what a transaction did is there after the next opening; what a failed one 
 });
 
 test("the settings that durability rests on are in force", () => {
-    const { sql, close } = openDatabase({ path, schemas: [] });
-    const setting = (name: string): unknown => Object.values(sql.prepare(`PRAGMA ${name}`).get() ?? {})[0];
+    const database = openDatabase({ path, schemas: [] });
+    const setting = (name: string): unknown => Object.values(database.sql.prepare(`PRAGMA ${name}`).get() ?? {})[0];
     expect([setting("journal_mode"), setting("synchronous"), setting("foreign_keys"), setting("busy_timeout")]).toEqual([
         "wal",
         2,
@@ -50,30 +50,30 @@ test("the settings that durability rests on are in force", () => {
         5000,
     ]);
     expect(statSync(path).mode & 0o777).toBe(0o600);
-    close();
+    database.close();
 });
 
 test("a transaction refuses to nest and leaves the outer one as it was", () => {
-    const { sql, transaction, close } = openDatabase({ path, schemas: [notes] });
-    transaction(() => {
-        sql.exec("INSERT INTO notes VALUES ('outer')");
-        expect(() => transaction(() => 1)).toThrow("do not nest");
+    const database = openDatabase({ path, schemas: [notes] });
+    database.transaction(() => {
+        database.sql.exec("INSERT INTO notes VALUES ('outer')");
+        expect(() => database.transaction(() => 1)).toThrow("do not nest");
     });
-    expect(count(sql)).toBe(1);
-    close();
+    expect(count(database.sql)).toBe(1);
+    database.close();
 });
 
 test("an asynchronous function is refused by type and rolled back at run time", () => {
-    const { sql, transaction, close } = openDatabase({ path, schemas: [notes] });
+    const database = openDatabase({ path, schemas: [notes] });
     const work = async (): Promise<void> => {
-        sql.exec("INSERT INTO notes VALUES ('too late')");
+        database.sql.exec("INSERT INTO notes VALUES ('too late')");
         await Promise.resolve();
     };
     // @ts-expect-error: the type refuses it; this test is about those who get around the type
-    expect(() => transaction(work)).toThrow("must not be asynchronous");
-    const typed: number = transaction(() => 3);
-    expect([typed, count(sql)]).toEqual([3, 0]);
-    close();
+    expect(() => database.transaction(work)).toThrow("must not be asynchronous");
+    const typed: number = database.transaction(() => 3);
+    expect([typed, count(database.sql)]).toEqual([3, 0]);
+    database.close();
 });
 
 test("migrations run once, in order, from whatever version the file has", () => {
@@ -97,9 +97,9 @@ test("a step that fails undoes the steps of every feature before it", () => {
         ],
     };
     expect(() => openDatabase({ path, schemas: [notes, broken] })).toThrow("step failed");
-    const { sql, close } = openDatabase({ path, schemas: [] });
-    expect(sql.prepare("SELECT name FROM sqlite_schema WHERE name = 'notes'").all()).toEqual([]);
-    close();
+    const database = openDatabase({ path, schemas: [] });
+    expect(database.sql.prepare("SELECT name FROM sqlite_schema WHERE name = 'notes'").all()).toEqual([]);
+    database.close();
 });
 
 test("a store of a newer version is refused and not touched, for writing and for reading", () => {
@@ -115,10 +115,10 @@ test.each([
     ["a file cut in the middle", (file: string) => truncateSync(file, 5000)],
     ["a zeroed page", (file: string) => writeFileSync(file, new Uint8Array(4096), { flag: "r+" })],
 ])("%s is a corrupt store", (_, damage) => {
-    const { sql, close } = openDatabase({ path, schemas: [notes] });
-    const insert = sql.prepare("INSERT INTO notes VALUES (?)");
+    const database = openDatabase({ path, schemas: [notes] });
+    const insert = database.sql.prepare("INSERT INTO notes VALUES (?)");
     for (let row = 0; row < 50; row++) insert.run("x".repeat(1000));
-    close();
+    database.close();
     damage(path);
     expect(() => openDatabase({ path, schemas: [notes] })).toThrow(failing("store_corrupt"));
 });
@@ -155,19 +155,19 @@ test("reading works in a folder that cannot be written, with no bot running", ()
 });
 
 test("a full disk is a failure with its cure, rolls back, and heals when there is room again", () => {
-    const { sql, transaction, close } = openDatabase({ path, schemas: [notes] });
-    const pages = Number(sql.prepare("PRAGMA page_count").get()?.["page_count"]);
-    const insert = sql.prepare("INSERT INTO notes VALUES (?)");
-    sql.exec(`PRAGMA max_page_count = ${pages + 2}`);
+    const database = openDatabase({ path, schemas: [notes] });
+    const pages = Number(database.sql.prepare("PRAGMA page_count").get()?.["page_count"]);
+    const insert = database.sql.prepare("INSERT INTO notes VALUES (?)");
+    database.sql.exec(`PRAGMA max_page_count = ${pages + 2}`);
     const fill = (): void => {
         for (let row = 0; row < 100; row++) insert.run("x".repeat(1000));
     };
-    expect(() => transaction(fill)).toThrow(failing("disk_full"));
-    expect(count(sql)).toBe(0);
-    sql.exec("PRAGMA max_page_count = 100000");
-    transaction(fill);
-    expect(count(sql)).toBe(100);
-    close();
+    expect(() => database.transaction(fill)).toThrow(failing("disk_full"));
+    expect(count(database.sql)).toBe(0);
+    database.sql.exec("PRAGMA max_page_count = 100000");
+    database.transaction(fill);
+    expect(count(database.sql)).toBe(100);
+    database.close();
 });
 
 test("a folder that does not exist is named", () => {
