@@ -1,9 +1,9 @@
 import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { DatabaseSync } from "node:sqlite";
+import type { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { Failure, type FailureCode } from "../failures/index.ts";
+import type { FailureCode } from "../failures/index.ts";
 import { openDatabase, type Schema } from "./index.ts";
 
 let folder: string;
@@ -171,11 +171,5 @@ test("a full disk is a failure with its cure, rolls back, and heals when there i
 });
 
 test("a folder that does not exist is named", () => {
-    try {
-        openDatabase({ path: join(folder, "nowhere", "a.sqlite"), schemas: [] });
-        expect.unreachable();
-    } catch (error) {
-        expect(error).toEqual(failing("data_dir_unusable"));
-        expect(error).toBeInstanceOf(Failure);
-    }
+    expect(() => openDatabase({ path: join(folder, "nowhere", "a.sqlite"), schemas: [] })).toThrow(failing("data_dir_unusable"));
 });

@@ -1,4 +1,4 @@
-import { DatabaseSync } from "node:sqlite";
+import type { DatabaseSync } from "node:sqlite";
 
 /**
  * The tables of one part of the program, as steps from nothing to today's shape.

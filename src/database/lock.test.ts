@@ -16,7 +16,7 @@ afterEach(() => {
     rmSync(folder, { recursive: true, force: true });
 });
 
-const locked = expect.objectContaining({ name: "Failure", code: "store_locked" });
+const locked: unknown = expect.objectContaining({ name: "Failure", code: "store_locked" });
 
 /** Another process that takes the lock, says so, and keeps it. */
 async function otherProcess(): Promise<ChildProcess> {
