@@ -1,3 +1,5 @@
+import type { Secret } from "../config/index.ts";
+
 /**
  * What the program asks of the homeserver; `client.ts` is the only implementation that speaks HTTP.
  * Every call rejects with a `HomeserverError` (one variant per cause, see `errors.ts`) once retrying cannot help or its time is up,
@@ -11,8 +13,8 @@ export interface Homeserver {
     signaturesUpload(body: string): Promise<string>;
     /** Sends to-device messages; the same `txnId` makes it safe to repeat. `body` is `{"messages": ...}`. */
     sendToDevice(eventType: string, txnId: string, body: string, options?: CallOptions): Promise<string>;
-    /** Publishes cross-signing keys; `password` answers the user-interactive authentication if the server asks for it. */
-    signingKeysUpload(body: string, password: string | undefined): Promise<void>;
+    /** Publishes cross-signing keys; `password` answers the user-interactive authentication if the server asks for it; `auth_required` without one. */
+    signingKeysUpload(body: string, password: Secret | undefined): Promise<void>;
 
     whoami(): Promise<{ readonly userId: string; readonly deviceId: string | undefined }>;
     /** The raw answer of `/sync`. Long-polls up to `timeoutMs`; is never retried inside (the loop decides). */
@@ -34,10 +36,28 @@ export interface Homeserver {
     roomState(roomId: string): Promise<readonly unknown[]>;
     /** The member event's raw form as it stands on the server now (with event_id and sender); undefined if there is none. */
     memberEvent(roomId: string, userId: string): Promise<unknown>;
-    /** Writes `m.room.member` of another user and answers the event's ID. */
+    /**
+     * Writes `m.room.member` of another user and answers the event's ID. One attempt, never repeated inside, not even after a 429:
+     * what was read before may not hold any more, and the caller has to look again.
+     */
     putMember(roomId: string, userId: string, content: object): Promise<string>;
     event(roomId: string, eventId: string): Promise<unknown>;
     sendEvent(roomId: string, eventType: string, txnId: string, content: object): Promise<string>;
+}
+
+/** What logging in needs; beside `Homeserver` so that the other parts cannot. */
+export interface HomeserverAccess {
+    /**
+     * The versions of the specification that the server speaks: tells a homeserver from anything else.
+     * A few attempts at most where the answer is not Matrix; an absent server is waited for like everywhere.
+     */
+    versions(): Promise<readonly string[]>;
+    /** Logs in by password as this device and uses the new access token from then on. `forbidden`: the password is wrong. */
+    login(
+        password: Secret,
+        deviceId: string,
+    ): Promise<{ readonly userId: string; readonly deviceId: string; readonly accessToken: Secret }>;
+    useAccessToken(token: Secret): void;
 }
 
 export interface CallOptions {

@@ -1,1 +1,4 @@
 export type * from "./api.ts";
+export { connectHomeserver, type ConnectOptions } from "./connect.ts";
+export { HomeserverError, type HomeserverProblem, isAbort, problemOf } from "./errors.ts";
+export { isTransient, retryDelay } from "./retry.ts";

@@ -1,0 +1,46 @@
+import type { Homeserver, HomeserverAccess } from "./api.ts";
+import { Client, type ClientOptions, prepareSdk } from "./client.ts";
+import { accountData, putAccountData } from "./account-data.ts";
+import { postKeys, sendToDevice } from "./keys.ts";
+import { login, signingKeysUpload, versions, whoami } from "./login.ts";
+import { createMedia, putMedia, uploadLimit } from "./media.ts";
+import { memberEvent, putMember } from "./members.ts";
+import { event, join, leave, roomState, sendEvent } from "./rooms.ts";
+import { sync } from "./sync.ts";
+
+export interface ConnectOptions extends ClientOptions {
+    /** Who we are: for logging in and for user-interactive authentication. */
+    readonly userId: string;
+}
+
+/** Everything that the program asks of one homeserver, as one user. Sends nothing yet. */
+export function connectHomeserver(options: ConnectOptions): Homeserver & HomeserverAccess {
+    prepareSdk();
+    const { userId } = options;
+    const client = new Client(options);
+    return {
+        versions: () => versions(client),
+        login: (password, deviceId) => login(client, userId, password, deviceId),
+        useAccessToken: (token) => client.useAccessToken(token),
+        whoami: () => whoami(client),
+        keysUpload: (body) => postKeys(client, "upload", body),
+        keysQuery: (body, call) => postKeys(client, "query", body, call),
+        keysClaim: (body, call) => postKeys(client, "claim", body, call),
+        signaturesUpload: (body) => postKeys(client, "signatures/upload", body),
+        sendToDevice: (eventType, txnId, body, call) => sendToDevice(client, eventType, txnId, body, call),
+        signingKeysUpload: (body, password) => signingKeysUpload(client, userId, body, password),
+        sync: (call) => sync(client, call),
+        accountData: (user, type) => accountData(client, user, type),
+        putAccountData: (user, type, content) => putAccountData(client, user, type, content),
+        uploadLimit: () => uploadLimit(client),
+        createMedia: () => createMedia(client),
+        putMedia: (mxc, bytes) => putMedia(client, mxc, bytes),
+        join: (roomId, via) => join(client, roomId, via),
+        leave: (roomId, reason) => leave(client, roomId, reason),
+        roomState: (roomId) => roomState(client, roomId),
+        memberEvent: (roomId, user) => memberEvent(client, roomId, user),
+        putMember: (roomId, user, content) => putMember(client, roomId, user, content),
+        event: (roomId, eventId) => event(client, roomId, eventId),
+        sendEvent: (roomId, eventType, txnId, content) => sendEvent(client, roomId, eventType, txnId, content),
+    };
+}

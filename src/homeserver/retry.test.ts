@@ -1,0 +1,37 @@
+import { expect, test } from "vitest";
+import type { HomeserverProblem } from "./errors.ts";
+import { pause, retryDelay } from "./retry.ts";
+
+const unreachable: HomeserverProblem = { kind: "unreachable", reason: "refused", detail: "ECONNREFUSED" };
+const gateway: HomeserverProblem = { kind: "server_error", status: 502, errcode: "none", error: "", retryAfterMs: undefined };
+const limited = (retryAfterMs: number | undefined): HomeserverProblem => ({ kind: "rate_limited", retryAfterMs });
+const page: HomeserverProblem = { kind: "not_matrix", status: 200, detail: "" };
+
+test.each<readonly [string, HomeserverProblem, number, number, number | undefined]>([
+    ["the first wait is at most half a second", unreachable, 1, 1, 500],
+    ["full jitter reaches down to nothing", unreachable, 1, 0, 0],
+    ["each failure doubles it", unreachable, 4, 1, 4000],
+    ["a minute is the longest step", unreachable, 12, 1, 60_000],
+    ["after a week of failures it is still a minute", unreachable, 10_000, 1, 60_000],
+    ["a gateway's 502 is waited out like an absent server", gateway, 2, 0.5, 500],
+    ["a 429 without a time backs off", limited(undefined), 1, 0.5, 250],
+    ["a named time is the least, whatever the dice say", limited(2000), 1, 0, 2000],
+    ["a named time gets a little jitter on top", limited(2000), 1, 1, 2500],
+    ["the jitter on a long named time is a tenth and a second at most", limited(320_000), 9, 1, 353_000],
+    ["a 503 with Retry-After is not asked earlier", { ...gateway, retryAfterMs: 7000 }, 1, 0, 7000],
+    ["a zero Retry-After backs off all the same", limited(0), 5, 1, 1000],
+    ["what is not Matrix may be a proxy that restarts", page, 7, 1, 32_000],
+    ["what is not Matrix eight times is the wrong URL", page, 8, 1, undefined],
+    ["a malformed answer stays malformed", { kind: "malformed", detail: "" }, 1, 1, undefined],
+    ["a refusal stays a refusal", { kind: "forbidden", errcode: "M_FORBIDDEN", error: "" }, 1, 1, undefined],
+    ["an ended token does not come back", { kind: "unknown_token", softLogout: true }, 1, 1, undefined],
+    ["a locked account is the sync loop's to wait for", { kind: "user_locked", error: "" }, 1, 1, undefined],
+])("%s", (_, problem, failures, random, delay) => expect(retryDelay(problem, failures, random)).toBe(delay));
+
+test("a pause ends with an AbortError when one of its signals aborts, before or during it", async () => {
+    const stop = new AbortController();
+    const waiting = pause(60_000, [new AbortController().signal, stop.signal]);
+    stop.abort();
+    await expect(waiting).rejects.toMatchObject({ name: "AbortError" });
+    await expect(pause(60_000, [stop.signal])).rejects.toMatchObject({ name: "AbortError" });
+});

@@ -1,0 +1,84 @@
+import { callbackify } from "node:util";
+import { withDeadline } from "./deadline.ts";
+
+/** What travels through the SDK in the place of its query string: it hands that on untouched. */
+export class Wire {
+    readonly query: URLSearchParams;
+    readonly signals: readonly AbortSignal[];
+    /** The largest answer that is read, in bytes. */
+    readonly maxBytes: number;
+
+    constructor(query: URLSearchParams, signals: readonly AbortSignal[], maxBytes: number) {
+        this.query = query;
+        this.signals = signals;
+        this.maxBytes = maxBytes;
+    }
+}
+
+/** An HTTP answer, read to its end. The names are those that the SDK expects of the `request` package. */
+export class HttpAnswer {
+    readonly statusCode: number;
+    readonly headers: Headers;
+    readonly body: Buffer;
+
+    constructor(statusCode: number, headers: Headers, body: Buffer) {
+        this.statusCode = statusCode;
+        this.headers = headers;
+        this.body = body;
+    }
+}
+
+/** The answer is longer than the caller is willing to read. */
+export class AnswerTooLong extends Error {
+    constructor(maxBytes: number) {
+        super(`the answer is longer than ${maxBytes} bytes`);
+        this.name = "AnswerTooLong";
+    }
+}
+
+/** The part of the `request` package's options that the SDK sets and that we serve. */
+export interface RequestOptions {
+    readonly uri: string;
+    readonly method: string;
+    readonly qs: unknown;
+    readonly headers: Record<string, string>;
+    /** Milliseconds for the whole exchange, the answer's body included. */
+    readonly timeout: number;
+    readonly body?: Buffer<ArrayBuffer>;
+}
+
+type RequestCallback = (error: unknown, answer?: HttpAnswer, body?: Buffer) => void;
+
+/** A stand-in for the `request` package on top of `fetch`: what `setRequestFn` of matrix-bot-sdk wants. Holds no state. */
+export function fetchRequest(options: RequestOptions, callback: RequestCallback): void {
+    callbackify(exchange)(options, (error: unknown, answer?: HttpAnswer) => callback(error, answer, answer?.body));
+}
+
+async function exchange(options: RequestOptions): Promise<HttpAnswer> {
+    const { qs: wire } = options;
+    if (!(wire instanceof Wire)) throw new TypeError("every request of the SDK goes through client.ts");
+    const query = wire.query.size === 0 ? "" : `?${wire.query.toString()}`;
+    return withDeadline(options.timeout, wire.signals, async (signal) => {
+        const answer = await fetch(`${options.uri}${query}`, {
+            method: options.method,
+            headers: options.headers,
+            body: options.body ?? null,
+            // A redirect would turn a POST into a GET and could carry the token elsewhere: it is reported, not followed.
+            redirect: "manual",
+            signal,
+        });
+        return new HttpAnswer(answer.status, answer.headers, await readBody(answer, wire.maxBytes));
+    });
+}
+
+async function readBody(answer: Response, maxBytes: number): Promise<Buffer> {
+    const chunks: Uint8Array[] = [];
+    let length = 0;
+    const body: AsyncIterable<Uint8Array> | Iterable<never> = answer.body ?? [];
+    for await (const chunk of body) {
+        length += chunk.length;
+        if (length > maxBytes) throw new AnswerTooLong(maxBytes);
+        chunks.push(chunk);
+    }
+    return Buffer.concat(chunks, length);
+}
