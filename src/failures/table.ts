@@ -20,6 +20,16 @@ export const failures = {
         message: "The store key does not open {path}.",
         cure: "Give the store_key that this data folder was made with; nothing was changed.",
     },
+    store_key_malformed: {
+        exit: exitCodes.corrupt,
+        message: "The store key in {path} is not 32 bytes in base64.",
+        cure: "Put the key back that this data folder was made with; nothing was changed.",
+    },
+    store_key_missing: {
+        exit: exitCodes.corrupt,
+        message: "There is a store, but its key {path} is missing and store_key is not set.",
+        cure: "Put the file back or set store_key; nothing was changed.",
+    },
     store_too_new: {
         exit: exitCodes.corrupt,
         message: "The store {path} was written by a newer Backscroll ({feature} is at version {found}, this one knows {known}).",

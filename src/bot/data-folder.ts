@@ -1,0 +1,76 @@
+import { randomBytes } from "node:crypto";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Secret } from "../config/index.ts";
+import { Failure } from "../failures/index.ts";
+
+/** Where each thing lies in the data folder. */
+export interface DataFolder {
+    readonly path: string;
+    readonly database: string;
+    readonly cryptoStore: string;
+    readonly storeKey: string;
+    readonly recoveryKey: string;
+    readonly socket: string;
+    readonly lock: string;
+}
+
+export function dataFolder(path: string): DataFolder {
+    return {
+        path,
+        database: join(path, "backscroll.sqlite"),
+        cryptoStore: join(path, "crypto.sqlite"),
+        storeKey: join(path, "store-key"),
+        recoveryKey: join(path, "recovery-key"),
+        socket: join(path, "backscroll.sock"),
+        lock: join(path, "lock"),
+    };
+}
+
+/** Makes the folder (mode 0700) if it does not exist. @throws Failure `data_dir_unusable` */
+export function createDataFolder(folder: DataFolder): void {
+    try {
+        mkdirSync(folder.path, { recursive: true, mode: 0o700 });
+    } catch (error) {
+        throw unusable(folder, error);
+    }
+}
+
+/**
+ * The 32 bytes that everything in the stores is sealed with: as configured, else from the folder, else made now.
+ * A key is never made beside a store that exists: it could not open it.
+ * @throws Failure `data_dir_unusable`, `store_key_missing`, `store_key_malformed`
+ */
+export function loadStoreKey(folder: DataFolder, configured: Secret | undefined, storeExists: boolean): Uint8Array {
+    if (configured !== undefined) return decode(configured.reveal(), "store_key");
+    try {
+        return decode(readFileSync(folder.storeKey, "utf8"), folder.storeKey);
+    } catch (error) {
+        if (!isMissing(error)) throw error instanceof Failure ? error : unusable(folder, error);
+    }
+    if (storeExists) throw new Failure("store_key_missing", { path: folder.storeKey });
+    const key = randomBytes(32);
+    try {
+        writeFileSync(folder.storeKey, `${key.toString("base64")}\n`, { mode: 0o600, flag: "wx", flush: true });
+    } catch (error) {
+        throw unusable(folder, error);
+    }
+    return key;
+}
+
+function decode(text: string, place: string): Uint8Array {
+    const key = Buffer.from(text.trim(), "base64");
+    if (key.byteLength !== 32) throw new Failure("store_key_malformed", { path: place });
+    return key;
+}
+
+function isMissing(error: unknown): boolean {
+    return error instanceof Error && "code" in error && error.code === "ENOENT";
+}
+
+function unusable(folder: DataFolder, cause: unknown): Failure {
+    const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
+    const full = code === "ENOSPC" || code === "EDQUOT";
+    if (full) return new Failure("disk_full", { path: folder.path }, { cause });
+    return new Failure("data_dir_unusable", { path: folder.path, detail: cause instanceof Error ? cause.message : String(cause) }, { cause });
+}

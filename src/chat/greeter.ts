@@ -1,0 +1,68 @@
+import type { RoomHoldings } from "../crypto/index.ts";
+import type { Rooms } from "../rooms/index.ts";
+import type { Logger } from "../telemetry/index.ts";
+import type { Greetings } from "./greetings.ts";
+import { greeting } from "./texts.ts";
+
+export interface GreeterParts {
+    readonly botUserId: string;
+    readonly greetings: Greetings;
+    readonly rooms: Pick<Rooms, "room" | "canInvite">;
+    readonly holdings: (roomId: string) => Promise<RoomHoldings>;
+    /** Encrypts and sends a message; the same transaction ID makes repeating harmless. */
+    readonly sendEncrypted: (roomId: string, txnId: string, type: string, content: object) => Promise<void>;
+    readonly now: () => number;
+    readonly log: Logger;
+}
+
+/** Milliseconds. */
+const pauseAfterFailure = 60_000;
+
+/** Says hello, encrypted, once in each room. A room that is not encrypted is greeted when it is. */
+export class Greeter {
+    readonly #parts: GreeterParts;
+    #round: Promise<void> | undefined;
+    /** Rooms whose greeting failed, with the time before which it is not tried again. */
+    readonly #notBefore = new Map<string, number>();
+    #stopped = false;
+
+    constructor(parts: GreeterParts) {
+        this.#parts = parts;
+    }
+
+    /** Looks for owed greetings; a round under way is not doubled, and a failed one is tried again at the next call. */
+    wake(): void {
+        if (this.#stopped) return;
+        this.#round ??= this.#greetAll().finally(() => {
+            this.#round = undefined;
+        });
+    }
+
+    async stop(): Promise<void> {
+        this.#stopped = true;
+        await this.#round;
+    }
+
+    async #greetAll(): Promise<void> {
+        for (const { roomId, txnId } of this.#parts.greetings.owed()) {
+            if (this.#stopped) return;
+            if ((this.#notBefore.get(roomId) ?? 0) > this.#parts.now()) continue;
+            try {
+                await this.#greet(roomId, txnId);
+            } catch (error) {
+                this.#notBefore.set(roomId, this.#parts.now() + pauseAfterFailure);
+                if (!this.#stopped) this.#parts.log.warn({ room: roomId, err: error }, "the greeting could not be sent; it is tried again");
+            }
+        }
+    }
+
+    async #greet(roomId: string, txnId: string): Promise<void> {
+        const { rooms, botUserId, holdings, sendEncrypted, greetings, now } = this.#parts;
+        const room = rooms.room(roomId);
+        if (room?.membership !== "join" || room.encryption !== "encrypted") return;
+        const { shareable } = await holdings(roomId);
+        const body = greeting({ visibility: room.visibility, canInvite: rooms.canInvite(roomId, botUserId), shareable });
+        await sendEncrypted(roomId, txnId, "m.room.message", { msgtype: "m.notice", body });
+        greetings.sent(roomId, now());
+    }
+}

@@ -1,0 +1,2 @@
+export { Greeter } from "./greeter.ts";
+export { chatSchema, Greetings } from "./greetings.ts";

@@ -1,0 +1,37 @@
+/** Everything that the bot says in rooms. */
+
+export interface GreetingFacts {
+    readonly visibility: "invited" | "joined" | "shared" | "world_readable" | "unknown";
+    readonly canInvite: boolean;
+    /** Sessions that may be shared already, such as imported ones. */
+    readonly shareable: number;
+}
+
+/** What the bot does here, from when on, and what is missing for it. Plain text. */
+export function greeting(facts: GreetingFacts): string {
+    const missing = [...visibilityProblem(facts.visibility), ...powerProblem(facts.canInvite)];
+    return [
+        "Hello, I am Backscroll. Whoever is invited here gets the keys to the earlier messages that this room's history setting shows to newcomers, on each of their verified devices.",
+        facts.shareable === 0
+            ? "I can hand on what is written from now on; earlier messages only if their keys are imported."
+            : `I can hand on what is written from now on, and earlier messages of ${facts.shareable} sessions.`,
+        ...(missing.length === 0 ? ["Everything is set: just invite people as always."] : ["What is missing:", ...missing.map((line) => `- ${line}`)]),
+    ].join("\n");
+}
+
+function visibilityProblem(visibility: GreetingFacts["visibility"]): readonly string[] {
+    switch (visibility) {
+        case "shared":
+        case "world_readable":
+            return [];
+        case "invited":
+        case "joined":
+            return [`The room's history is hidden from newcomers ("${visibility}"), so I share nothing. Set it to "members only (since the point in time of selecting this option)" if that is not meant.`];
+        case "unknown":
+            return ["I do not understand the room's history setting, so I share nothing. Please set it anew."];
+    }
+}
+
+function powerProblem(canInvite: boolean): readonly string[] {
+    return canInvite ? [] : ["I may not invite here. Newcomers' clients open keys only from whoever invited them last, so I have to repeat your invites: please give me the power to invite."];
+}

@@ -1,0 +1,106 @@
+import type { Database } from "../database/index.ts";
+import type { Rooms } from "../rooms/index.ts";
+import { decide } from "./decide.ts";
+import { type FactSources, gatherFacts } from "./facts.ts";
+import type { Job, ShareJobs } from "./jobs.ts";
+import type { Pauses } from "./pauses.ts";
+import type { IdentityPins } from "./pins.ts";
+import { type Reason, reasons } from "./reasons.ts";
+
+/** The answer to a command. `ok: false` is a no: `message` says why and what to do. */
+export interface Outcome {
+    readonly ok: boolean;
+    readonly message: string;
+}
+
+export interface CommandParts {
+    readonly database: Database;
+    readonly jobs: ShareJobs;
+    readonly pins: IdentityPins;
+    readonly pauses: Pauses;
+    readonly facts: FactSources;
+    readonly rooms: Pick<Rooms, "member" | "room">;
+    readonly now: () => number;
+}
+
+/** What a person may tell sharing to do, with a running bot and without one. Everything is in the database when an answer is given. */
+export class ShareCommands {
+    readonly #parts: CommandParts;
+
+    constructor(parts: CommandParts) {
+        this.#parts = parts;
+    }
+
+    /** Delivers (again) to an invited user; never past a hold. */
+    share(roomId: string, userId: string): Outcome & { readonly jobId?: string } {
+        const { database, jobs, rooms } = this.#parts;
+        return database.transaction(() => {
+            const member = rooms.member(roomId, userId);
+            const problem = rooms.room(roomId)?.membership !== "join" ? "not_in_room" : member?.membership !== "invite" ? "not_invited" : undefined;
+            if (problem !== undefined || member === undefined) return no(problem ?? "not_invited");
+            for (const older of jobs.open(roomId, userId)) jobs.move(older, "cancelled", "superseded");
+            const { sender: inviter, eventId: inviteEventId } = member;
+            const job = jobs.create({ roomId, userId, inviter, origin: "command", inviteEventId, byAnotherBot: false });
+            if (job === undefined) throw new Error("a job made by command cannot exist already");
+            return { ...this.#answerFor(job), jobId: String(job.id) };
+        });
+    }
+
+    /** Releases a held job once. A changed identity and a pause have commands of their own. */
+    approve(jobId: string): Outcome {
+        const { database, jobs } = this.#parts;
+        return database.transaction(() => {
+            const job = /^\d{1,15}$/.test(jobId) ? jobs.get(Number(jobId)) : undefined;
+            if (job === undefined) return { ok: false, message: `There is no job ${jobId}: \`backscroll status\` lists them.` };
+            if (job.state !== "held") return { ok: false, message: `Job ${jobId} is ${job.state}, so there is nothing to approve. ${reasons[job.reason]}` };
+            if (job.reason === "identity_changed" || job.reason === "paused" || job.reason === "no_power_to_invite") return no(job.reason);
+            jobs.release(job, "approved", { approved: true });
+            return { ok: true, message: `Job ${jobId} was held: ${reasons[job.reason]} Released: ${job.userId} is given the keys of ${job.roomId} now.` };
+        });
+    }
+
+    pause(roomId: string | undefined): Outcome {
+        const { database, pauses, now } = this.#parts;
+        database.transaction(() => {
+            pauses.pause(roomId, now());
+        });
+        return { ok: true, message: `Sharing is paused in ${roomId ?? "all rooms"}. Invites wait until \`backscroll resume\`.` };
+    }
+
+    resume(roomId: string | undefined): Outcome {
+        const { database, pauses, jobs } = this.#parts;
+        return database.transaction(() => {
+            pauses.resume(roomId);
+            const released = jobs.held("paused").filter((job) => !pauses.covers(job.roomId));
+            for (const job of released) jobs.release(job, "resumed", { approved: false });
+            if (pauses.list().all) return { ok: false, message: "Sharing is still paused in all rooms: use `backscroll resume` without a room." };
+            return { ok: true, message: `Sharing goes on in ${roomId ?? "all rooms"}; ${released.length} waiting deliveries were released.` };
+        });
+    }
+
+    /** Accepts the identity with this master key (unpadded base64) for the user, whatever was pinned before. */
+    trust(userId: string, fingerprint: string): Outcome {
+        const { database, pins, jobs, now } = this.#parts;
+        const masterKey = fingerprint.replaceAll("=", "");
+        if (!/^[A-Za-z0-9+/]{43}$/.test(masterKey)) {
+            return { ok: false, message: "The fingerprint has to be a master key of 43 base64 characters, as the user's client shows it." };
+        }
+        return database.transaction(() => {
+            pins.replace(userId, masterKey, now());
+            const waiting = jobs.held("identity_changed").filter((job) => job.userId === userId);
+            for (const job of waiting) jobs.release(job, "trusted", { approved: false });
+            return { ok: true, message: `${userId} is known by ${masterKey} from now on; ${waiting.length} held deliveries were released.` };
+        });
+    }
+
+    #answerFor(job: Job): Outcome {
+        const decision = decide(gatherFacts(this.#parts.facts, job, "not_asked"));
+        if (decision.verdict === "go" || decision.verdict === "wait") return { ok: true, message: `Job ${job.id} is queued.` };
+        this.#parts.jobs.move(job, decision.verdict === "hold" ? "held" : "refused", decision.reason);
+        return { ok: false, message: `Job ${job.id} is ${decision.verdict === "hold" ? "held" : "refused"}: ${reasons[decision.reason]}` };
+    }
+}
+
+function no(reason: Reason): Outcome {
+    return { ok: false, message: reasons[reason] };
+}

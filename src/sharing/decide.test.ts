@@ -1,0 +1,56 @@
+import { expect, test } from "vitest";
+import { decide, go, hold, refuse, type ShareFacts, wait } from "./decide.ts";
+
+const open: ShareFacts = {
+    origin: "invite",
+    approved: false,
+    paused: false,
+    mode: "automatic",
+    room: { joined: true, encryption: "encrypted", visibility: "shared" },
+    invitee: { membership: "invite", identity: "as_pinned" },
+    inviter: { trusted: true, isAnotherBot: false },
+    reinvite: "possible",
+};
+const room = (changes: Partial<ShareFacts["room"]>): ShareFacts => ({ ...open, room: { ...open.room, ...changes } });
+const invitee = (changes: Partial<ShareFacts["invitee"]>): ShareFacts => ({ ...open, invitee: { ...open.invitee, ...changes } });
+const inviter = (changes: Partial<ShareFacts["inviter"]>): ShareFacts => ({ ...open, inviter: { ...open.inviter, ...changes } });
+const released = (facts: ShareFacts): ShareFacts => ({ ...facts, approved: true });
+const commanded = (facts: ShareFacts): ShareFacts => ({ ...facts, origin: "command" });
+
+test.each<[string, ShareFacts, ReturnType<typeof decide>]>([
+    ["a shared room and a trusted inviter", open, go],
+    ["a world readable room", room({ visibility: "world_readable" }), go],
+    ["history is closed now, whatever it was before", room({ visibility: "joined" }), refuse("visibility_not_shared")],
+    ["history begins with the invite", room({ visibility: "invited" }), refuse("visibility_not_shared")],
+    ["a closed history stays closed when a person asks", commanded(room({ visibility: "joined" })), refuse("visibility_not_shared")],
+    ["a closed history stays closed when a person approves", released(room({ visibility: "invited" })), refuse("visibility_not_shared")],
+    ["a visibility that nobody understands", room({ visibility: "unknown" }), wait("room_state_unknown")],
+    ["a room whose encryption is not known blocks", room({ encryption: "unknown" }), wait("room_state_unknown")],
+    ["a plain room", room({ encryption: "plain" }), refuse("room_not_encrypted")],
+    ["the bot was thrown out", room({ joined: false }), refuse("not_in_room")],
+    ["the invitee has declined meanwhile", invitee({ membership: "leave" }), refuse("not_invited")],
+    ["the invitee has joined meanwhile", invitee({ membership: "join" }), refuse("not_invited")],
+    ["nobody ever invited them", commanded(invitee({ membership: "none" })), refuse("not_invited")],
+    ["before the server was asked for the invitee's identity", invitee({ identity: "not_asked" }), go],
+    ["an invitee without cross-signing", invitee({ identity: "none" }), refuse("no_identity")],
+    ["the master key is not the first seen", invitee({ identity: "changed" }), hold("identity_changed")],
+    ["an approval does not accept a changed identity", released(invitee({ identity: "changed" })), hold("identity_changed")],
+    ["a command does not accept a changed identity", commanded(invitee({ identity: "changed" })), hold("identity_changed")],
+    ["somebody else's server says that Bob invited", inviter({ trusted: false }), hold("inviter_server_not_trusted")],
+    ["the same, approved", released(inviter({ trusted: false })), go],
+    ["the same, asked for by command", commanded(inviter({ trusted: false })), go],
+    ["another bot re-invites in this room", inviter({ isAnotherBot: true }), refuse("reinvited_by_another_bot")],
+    ["paused", { ...open, paused: true }, hold("paused")],
+    ["an approval does not end a pause", released({ ...open, paused: true }), hold("paused")],
+    ["a command does not end a pause", commanded({ ...open, paused: true }), hold("paused")],
+    ["the bot may not invite", { ...open, reinvite: "no_power" }, hold("no_power_to_invite")],
+    ["the bot need not invite", { ...open, reinvite: "not_needed" }, go],
+    ["mode approval waits", { ...open, mode: "approval" }, hold("waits_for_approval")],
+    ["mode approval, approved", released({ ...open, mode: "approval" }), go],
+    ["mode command does nothing by itself", { ...open, mode: "command" }, refuse("only_by_command")],
+    ["mode command, asked", commanded({ ...open, mode: "command" }), go],
+    ["mode off, whoever asks", commanded({ ...open, mode: "off" }), refuse("sharing_off")],
+    ["what is refused is not held: closed history in a paused room", { ...room({ visibility: "joined" }), paused: true }, refuse("visibility_not_shared")],
+])("%s", (_, facts, decision) => {
+    expect(decide(facts)).toEqual(decision);
+});

@@ -1,0 +1,77 @@
+import type { HistoryVisibility, Membership } from "../matrix/index.ts";
+import type { Reason } from "./reasons.ts";
+
+/** Everything that the decision looks at, as known at this moment. */
+export interface ShareFacts {
+    /** Who asked: an invite that the server told us of, or a person at the command line. */
+    readonly origin: "invite" | "command";
+    /** A person released this very job from its hold. */
+    readonly approved: boolean;
+    readonly paused: boolean;
+    readonly mode: "automatic" | "approval" | "command" | "off";
+    readonly room: {
+        readonly joined: boolean;
+        readonly encryption: "encrypted" | "plain" | "unknown";
+        readonly visibility: HistoryVisibility | "unknown";
+    };
+    readonly invitee: {
+        readonly membership: Membership | "none";
+        /** `not_asked`: the server has not been asked for the invitee's keys yet. */
+        readonly identity: "not_asked" | "none" | "as_pinned" | "changed";
+    };
+    readonly inviter: {
+        readonly trusted: boolean;
+        /** The invite carries the mark of a bot that re-invites, and the bot is not us. */
+        readonly isAnotherBot: boolean;
+    };
+    /** Whether keys without a re-invite are of use: by the setting, or because the bot is the inviter of record already. */
+    readonly reinvite: "not_needed" | "possible" | "no_power";
+}
+
+export type Decision =
+    | { readonly verdict: "go" }
+    | { readonly verdict: "wait"; readonly reason: Reason }
+    | { readonly verdict: "hold"; readonly reason: Reason }
+    | { readonly verdict: "refuse"; readonly reason: Reason };
+
+export const go: Decision = { verdict: "go" };
+export const wait = (reason: Reason): Decision => ({ verdict: "wait", reason });
+export const hold = (reason: Reason): Decision => ({ verdict: "hold", reason });
+export const refuse = (reason: Reason): Decision => ({ verdict: "refuse", reason });
+
+/**
+ * Whether an invitee is given the room's shareable keys now, and if not, why.
+ * One list, in the order in which a person would ask. What can never be right is refused before what a human may release is held.
+ * Source: Matrix v1.19, "Sharing keys between users"; MSC4268, "Security considerations".
+ */
+export function decide(facts: ShareFacts): Decision {
+    const { room, invitee, inviter } = facts;
+    if (facts.mode === "off") return refuse("sharing_off");
+    if (facts.mode === "command" && facts.origin === "invite" && !facts.approved) return refuse("only_by_command");
+    if (!room.joined) return refuse("not_in_room");
+    if (room.encryption === "unknown" || room.visibility === "unknown") return wait("room_state_unknown");
+    if (room.encryption === "plain") return refuse("room_not_encrypted");
+    if (!opensHistory(room.visibility)) return refuse("visibility_not_shared");
+    if (invitee.membership !== "invite") return refuse("not_invited");
+    if (inviter.isAnotherBot) return refuse("reinvited_by_another_bot");
+    if (invitee.identity === "none") return refuse("no_identity");
+    if (facts.paused) return hold("paused");
+    if (invitee.identity === "changed") return hold("identity_changed");
+    if (facts.reinvite === "no_power") return hold("no_power_to_invite");
+    if (facts.origin === "command" || facts.approved) return go;
+    if (facts.mode === "approval") return hold("waits_for_approval");
+    if (!inviter.trusted) return hold("inviter_server_not_trusted");
+    return go;
+}
+
+/** Source: Matrix v1.19, "Sharing keys between users": with `invited` or `joined`, nothing is shared. */
+function opensHistory(visibility: HistoryVisibility): boolean {
+    switch (visibility) {
+        case "shared":
+        case "world_readable":
+            return true;
+        case "invited":
+        case "joined":
+            return false;
+    }
+}

@@ -1,0 +1,132 @@
+import { createHash } from "node:crypto";
+import type { CryptoPort, SealedDelivery, UserKeys } from "../crypto/index.ts";
+import type { Database } from "../database/index.ts";
+import type { Homeserver } from "../homeserver/index.ts";
+import type { DeviceKeys } from "./device-keys.ts";
+import { encryptFile } from "./encrypted-file.ts";
+import type { FactSources } from "./facts.ts";
+import { pass } from "./gate.ts";
+import { Halt } from "./halt.ts";
+import type { Job, ShareJobs } from "./jobs.ts";
+import type { IdentityPins } from "./pins.ts";
+import type { DeviceState } from "./states.ts";
+import type { Upload, Uploads } from "./uploads.ts";
+
+export interface DeliveryParts {
+    readonly database: Database;
+    readonly jobs: ShareJobs;
+    readonly pins: IdentityPins;
+    readonly uploads: Uploads;
+    readonly facts: FactSources;
+    readonly deviceKeys: Pick<DeviceKeys, "refresh" | "openSessions">;
+    readonly crypto: Pick<CryptoPort, "buildBundle" | "sealBundle" | "deliverySent">;
+    readonly homeserver: Pick<Homeserver, "createMedia" | "putMedia" | "uploadLimit" | "sendToDevice">;
+    readonly now: () => number;
+}
+
+/**
+ * Gives the room's shareable keys to the invitee's cross-signed devices.
+ * Safe to run again after any crash: the upload and the encrypted bodies are kept, and the server takes a transaction ID once.
+ * Source: Matrix v1.19, "Sharing keys between users"; MSC4268, "Sending".
+ * @throws Halt when the job has to stop, wait or end.
+ */
+export async function deliver(parts: DeliveryParts, job: Job, signal: AbortSignal): Promise<void> {
+    // 1. What can be decided without anybody's help: nobody is asked for keys on behalf of a paused or closed room.
+    pass(parts.facts, job, "not_asked");
+
+    // 2. Who is the invitee, now? A stored answer may lack the device that they logged in with a minute ago.
+    const keys = await parts.deviceKeys.refresh(job.userId, signal);
+    if (keys === undefined) throw new Halt("retry", "invitee_server_unreachable");
+
+    // 3. Is that who they were when we first saw them?
+    const pin = pinFor(parts, job, keys);
+    if (pin === undefined) throw new Halt("refused", "no_identity");
+    pass(parts.facts, job, keys.masterKey === pin ? "as_pinned" : "changed");
+    if (!keys.devices.some((device) => device.crossSigned)) throw new Halt("refused", "no_cross_signed_device");
+
+    // 4. The bundle lies in the media repository before anybody is told of it; meanwhile sessions with the devices are opened.
+    const [upload, reachable] = await Promise.all([
+        parts.uploads.of(job.id) ?? uploadBundle(parts, job),
+        parts.deviceKeys.openSessions(job.userId, signal),
+    ]);
+
+    // 5. The pin is checked again in the same step as the encryption: nothing can change between the two.
+    const sealed = await parts.crypto.sealBundle({
+        deliveryId: String(job.id),
+        roomId: job.roomId,
+        userId: job.userId,
+        pinnedMasterKey: pin,
+        file: upload.file,
+    });
+    const devices = sealedDevices(sealed);
+    if (!devices.some((device) => device.state === "sealed")) {
+        recordDevices(parts, job, devices, reachable);
+        throw new Halt("retry", reachable ? "no_session_with_devices" : "invitee_server_unreachable");
+    }
+
+    // 6. The last look before what cannot be taken back.
+    pass(parts.facts, job, "as_pinned");
+    await send(parts, job, devices, signal);
+
+    // 7. What was sent is written down before the worker forgets the bodies.
+    recordDevices(parts, job, devices, reachable);
+    await parts.crypto.deliverySent(String(job.id));
+}
+
+type Devices = Extract<SealedDelivery, { identity: "pinned" }>["devices"];
+
+function pinFor(parts: DeliveryParts, job: Job, keys: UserKeys): string | undefined {
+    const { masterKey } = keys;
+    if (masterKey === null) return undefined;
+    return parts.database.transaction(() => parts.pins.pinFirst(job.userId, masterKey, parts.now()));
+}
+
+async function uploadBundle(parts: DeliveryParts, job: Job): Promise<Upload> {
+    const bundle = await parts.crypto.buildBundle(job.roomId);
+    if (bundle.shared === 0) throw new Halt("refused", "nothing_to_share");
+    const limit = await parts.homeserver.uploadLimit();
+    if (limit !== undefined && bundle.json.byteLength > limit) throw new Halt("failed", "bundle_too_large");
+
+    const { ciphertext, file } = encryptFile(bundle.json, await parts.homeserver.createMedia());
+    await parts.homeserver.putMedia(file.url, ciphertext);
+    const upload: Upload = { file, shared: bundle.shared, withheld: bundle.withheld };
+    parts.database.transaction(() => {
+        parts.uploads.remember(job.id, upload, parts.now());
+    });
+    return upload;
+}
+
+function sealedDevices(sealed: SealedDelivery): Devices {
+    switch (sealed.identity) {
+        case "none":
+            throw new Halt("refused", "no_identity");
+        case "changed":
+            throw new Halt("held", "identity_changed");
+        case "pinned":
+            return sealed.devices;
+    }
+}
+
+async function send(parts: DeliveryParts, job: Job, devices: Devices, signal: AbortSignal): Promise<void> {
+    const messages = Object.fromEntries(devices.flatMap((device) => (device.state === "sealed" ? [[device.deviceId, device.content]] : [])));
+    const recipients = createHash("sha256").update(JSON.stringify(Object.keys(messages).sort())).digest("hex").slice(0, 16);
+    const body = JSON.stringify({ messages: { [job.userId]: messages } });
+    await parts.homeserver.sendToDevice("m.room.encrypted", `backscroll-share-${job.id}-${recipients}`, body, { signal });
+}
+
+function recordDevices(parts: DeliveryParts, job: Job, devices: Devices, reachable: boolean): void {
+    parts.database.transaction(() => {
+        for (const device of devices) parts.jobs.recordDevice(job.id, device.deviceId, outcome(device.state));
+    });
+
+    function outcome(state: Devices[number]["state"]): DeviceState {
+        switch (state) {
+            case "sealed":
+                return "sent";
+            case "not_cross_signed":
+                return "not_cross_signed";
+            case "no_session":
+                return reachable ? "no_session" : "server_unreachable";
+        }
+    }
+}

@@ -1,0 +1,46 @@
+import { serverOf } from "../matrix/index.ts";
+import type { Rooms } from "../rooms/index.ts";
+import type { ShareFacts } from "./decide.ts";
+import type { Job } from "./jobs.ts";
+import type { Pauses } from "./pauses.ts";
+
+/** The settings that govern one room. */
+export interface SharingPolicy {
+    readonly mode: ShareFacts["mode"];
+    readonly reinvite: "when_complete" | "always" | "never";
+    readonly trustedServers: readonly string[];
+}
+
+export interface FactSources {
+    readonly botUserId: string;
+    readonly rooms: Pick<Rooms, "room" | "member" | "canInvite">;
+    readonly pauses: Pick<Pauses, "covers">;
+    readonly policy: (roomId: string) => SharingPolicy;
+}
+
+/** Gathers what `decide` looks at, as of the last recorded batch. */
+export function gatherFacts(sources: FactSources, job: Job, identity: ShareFacts["invitee"]["identity"]): ShareFacts {
+    const { rooms, botUserId } = sources;
+    const room = rooms.room(job.roomId);
+    const invitee = rooms.member(job.roomId, job.userId);
+    const policy = sources.policy(job.roomId);
+    return {
+        origin: job.origin,
+        approved: job.approved,
+        paused: sources.pauses.covers(job.roomId),
+        mode: policy.mode,
+        room: {
+            joined: room?.membership === "join",
+            encryption: room?.encryption ?? "unknown",
+            visibility: room?.visibility ?? "unknown",
+        },
+        invitee: { membership: invitee?.membership ?? "none", identity },
+        inviter: { trusted: policy.trustedServers.includes(serverOf(job.inviter)), isAnotherBot: job.byAnotherBot },
+        reinvite: reinviteFact(),
+    };
+
+    function reinviteFact(): ShareFacts["reinvite"] {
+        if (policy.reinvite === "never" || invitee?.sender === botUserId) return "not_needed";
+        return rooms.canInvite(job.roomId, botUserId) ? "possible" : "no_power";
+    }
+}

@@ -1,0 +1,19 @@
+import type { Reason } from "./reasons.ts";
+import type { JobState } from "./states.ts";
+
+/** A step of a delivery found that the job cannot go on now; says where the job goes instead. */
+export class Halt extends Error {
+    /** `retry`: back in the queue with a pause that grows. */
+    readonly to: Extract<JobState, "held" | "refused" | "cancelled" | "failed"> | "retry";
+    readonly reason: Reason;
+    /** Milliseconds before which a retry makes no sense, if the server said so. */
+    readonly notBefore: number | undefined;
+
+    constructor(to: Halt["to"], reason: Reason, options?: ErrorOptions & { readonly notBefore?: number | undefined }) {
+        super(reason, options);
+        this.name = "Halt";
+        this.to = to;
+        this.reason = reason;
+        this.notBefore = options?.notBefore;
+    }
+}

@@ -1,0 +1,33 @@
+import { HomeserverError, type HomeserverProblem } from "../homeserver/index.ts";
+import { Halt } from "./halt.ts";
+
+/** What a fault means for a share job: whatever can heal is tried again, what cannot ends the job with its reason. */
+export function haltFor(error: unknown): Halt {
+    if (error instanceof Halt) return error;
+    if (!(error instanceof HomeserverError)) return new Halt("failed", "internal_error", { cause: error });
+    return haltForProblem(error.problem, error);
+}
+
+function haltForProblem(problem: HomeserverProblem, cause: HomeserverError): Halt {
+    switch (problem.kind) {
+        case "rate_limited":
+        case "server_error":
+            return new Halt("retry", "homeserver_unavailable", { cause, notBefore: problem.retryAfterMs });
+        case "unreachable":
+        case "not_matrix":
+        case "malformed":
+        case "unknown_token":
+        case "user_locked":
+        case "user_suspended":
+            return new Halt("retry", "homeserver_unavailable", { cause });
+        case "too_large":
+            return new Halt("failed", "bundle_too_large", { cause });
+        case "forbidden":
+        case "not_found":
+        case "invalid":
+        case "unrecognized":
+        case "auth_required":
+        case "user_deactivated":
+            return new Halt("failed", cause.operation.includes("media") ? "upload_refused" : "refused_by_homeserver", { cause });
+    }
+}

@@ -1,0 +1,102 @@
+import { DatabaseSync } from "node:sqlite";
+import { beforeEach, expect, test } from "vitest";
+import { ShareJobs, type NewJob } from "./jobs.ts";
+import { sharingSchema } from "./schema.ts";
+import { jobStatuses } from "./status.ts";
+
+const invite: NewJob = {
+    roomId: "!room:home",
+    userId: "@charlie:home",
+    inviter: "@alice:home",
+    origin: "invite",
+    inviteEventId: "$invite",
+    byAnotherBot: false,
+};
+
+let sql: DatabaseSync;
+let jobs: ShareJobs;
+let now: number;
+
+beforeEach(() => {
+    sql = new DatabaseSync(":memory:");
+    for (const migration of sharingSchema.migrations) migration(sql);
+    now = 1_000;
+    jobs = new ShareJobs(sql, () => now);
+});
+
+function create(changes: Partial<NewJob> = {}) {
+    const job = jobs.create({ ...invite, ...changes });
+    if (job === undefined) throw new Error("expected a job");
+    return job;
+}
+
+test("an invite that is recorded twice makes one job; a command may ask again", () => {
+    create();
+    expect(jobs.create(invite)).toBeUndefined();
+    expect(jobs.create({ ...invite, origin: "command" })).toBeDefined();
+    expect(jobs.create({ ...invite, origin: "command" })).toBeDefined();
+});
+
+test("a job that something else moved first is not moved on", () => {
+    const job = create();
+    expect(jobs.move(job, "cancelled", "invite_withdrawn")).toBe(true);
+    expect(jobs.move(job, "delivering", "delivering", now)).toBe(false);
+    expect(jobs.get(job.id)).toMatchObject({ state: "cancelled", reason: "invite_withdrawn" });
+});
+
+test("a move that the life of a job does not know is a fault", () => {
+    expect(() => jobs.move(create(), "done", "joined")).toThrow("cannot go from queued to done");
+});
+
+test("what a crash interrupted is due at once, the oldest first; what waits for a human is not due", () => {
+    const interrupted = create();
+    jobs.move(interrupted, "delivering", "delivering", now);
+    const held = create({ inviteEventId: "$second" });
+    jobs.move(held, "held", "identity_changed");
+    const later = create({ inviteEventId: "$third" });
+    jobs.retry(later, "homeserver_unavailable", now + 5_000);
+    const fresh = create({ inviteEventId: "$fourth" });
+
+    expect(jobs.due(10).map((job) => job.id)).toEqual([interrupted.id, fresh.id]);
+    expect(jobs.nextDueAt()).toBe(now + 5_000);
+    now += 5_000;
+    expect(jobs.due(10).map((job) => job.id)).toEqual([interrupted.id, later.id, fresh.id]);
+    expect(jobs.nextDueAt()).toBeUndefined();
+});
+
+test("a retry counts, and keeps what was delivered", () => {
+    const job = create();
+    jobs.move(job, "delivering", "delivering", now);
+    const delivering = jobs.get(job.id) ?? job;
+    jobs.move(delivering, "delivered", "sent", now);
+    jobs.retry(jobs.get(job.id) ?? job, "homeserver_unavailable", now + 1);
+    expect(jobs.get(job.id)).toMatchObject({ state: "delivered", attempts: 1, reason: "homeserver_unavailable" });
+});
+
+test("a device that got its copy stays sent", () => {
+    const { id } = create();
+    jobs.recordDevice(id, "PHONE", "sent");
+    jobs.recordDevice(id, "PHONE", "no_session");
+    jobs.recordDevice(id, "LAPTOP", "no_session");
+    jobs.recordDevice(id, "LAPTOP", "sent");
+    expect(jobStatuses(sql, { limit: 1 })[0]?.devices).toEqual([
+        { device_id: "LAPTOP", state: "sent" },
+        { device_id: "PHONE", state: "sent" },
+    ]);
+});
+
+test("status filters by room, user, state and time, newest first, bounded", () => {
+    const first = create();
+    now = 2_000;
+    const second = create({ inviteEventId: "$2", userId: "@dora:home" });
+    jobs.move(second, "refused", "no_identity");
+    const ids = (filter: Partial<Parameters<typeof jobStatuses>[1]>) => jobStatuses(sql, { limit: 100, ...filter }).map((job) => job.id);
+
+    expect(ids({})).toEqual([String(second.id), String(first.id)]);
+    expect(ids({ userId: "@charlie:home" })).toEqual([String(first.id)]);
+    expect(ids({ state: "refused" })).toEqual([String(second.id)]);
+    expect(ids({ since: 1_500 })).toEqual([String(second.id)]);
+    expect(ids({ roomId: "!other:home" })).toEqual([]);
+    expect(ids({ limit: 1 })).toEqual([String(second.id)]);
+    expect(jobStatuses(sql, { limit: 1 })[0]).toMatchObject({ state: "refused", reason: "no_identity", created_at: "1970-01-01T00:00:02.000Z", next_attempt_at: null });
+});

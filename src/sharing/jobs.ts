@@ -1,0 +1,160 @@
+import type { DatabaseSync, SQLOutputValue } from "node:sqlite";
+import type { Reason } from "./reasons.ts";
+import { type DeviceState, type JobState, moves, openStates } from "./states.ts";
+
+/** One delivery of a room's shareable keys to one invitee. Times are milliseconds since the epoch. */
+export interface Job {
+    readonly id: number;
+    readonly roomId: string;
+    readonly userId: string;
+    readonly inviter: string;
+    readonly origin: "invite" | "command";
+    /** The member event that invites. */
+    readonly inviteEventId: string;
+    /** The invite carries the mark of another bot's re-invite. */
+    readonly byAnotherBot: boolean;
+    readonly state: JobState;
+    readonly reason: Reason;
+    readonly approved: boolean;
+    readonly attempts: number;
+    readonly nextAttemptAt: number | undefined;
+    readonly createdAt: number;
+    readonly updatedAt: number;
+}
+
+export type NewJob = Pick<Job, "roomId" | "userId" | "inviter" | "origin" | "inviteEventId" | "byAnotherBot">;
+
+const openList = openStates.map((state) => `'${state}'`).join(", ");
+
+/**
+ * The ledger of share jobs: every change of state is kept with its time and reason.
+ * Every method belongs inside a transaction of the caller's.
+ */
+export class ShareJobs {
+    readonly #sql: DatabaseSync;
+    readonly #now: () => number;
+
+    constructor(sql: DatabaseSync, now: () => number) {
+        this.#sql = sql;
+        this.#now = now;
+    }
+
+    /** Queues a job, unless this very invite has one already: replayed batches make no second job. */
+    create(job: NewJob): Job | undefined {
+        const now = this.#now();
+        const reason: Reason = job.origin === "invite" ? "invited" : "requested";
+        const { lastInsertRowid, changes } = this.#sql
+            .prepare(
+                `INSERT INTO share_jobs (room_id, user_id, inviter, origin, invite_event_id, by_another_bot, state, reason, next_attempt_at, created_at, updated_at)
+                 VALUES (?, ?, ?, ?, ?, ?, 'queued', ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+            )
+            .run(job.roomId, job.userId, job.inviter, job.origin, job.inviteEventId, job.byAnotherBot ? 1 : 0, reason, now, now, now);
+        if (changes === 0) return undefined;
+        const id = Number(lastInsertRowid);
+        this.#remember(id, now, "queued", reason);
+        return this.get(id);
+    }
+
+    get(id: number): Job | undefined {
+        const row = this.#sql.prepare("SELECT * FROM share_jobs WHERE id = ?").get(id);
+        return row === undefined ? undefined : jobFrom(row);
+    }
+
+    /** Open jobs of a room, of one invitee or of all, oldest first. */
+    open(roomId: string, userId?: string): readonly Job[] {
+        return this.#sql
+            .prepare(`SELECT * FROM share_jobs WHERE room_id = ? AND user_id = coalesce(?, user_id) AND state IN (${openList}) ORDER BY id`)
+            .all(roomId, userId ?? null)
+            .map(jobFrom);
+    }
+
+    held(reason: Reason): readonly Job[] {
+        return this.#sql.prepare("SELECT * FROM share_jobs WHERE state = 'held' AND reason = ? ORDER BY id").all(reason).map(jobFrom);
+    }
+
+    /** Jobs whose next step is due, oldest first: what a crash interrupted is due at once. */
+    due(limit: number): readonly Job[] {
+        return this.#sql
+            .prepare(`SELECT * FROM share_jobs WHERE state IN (${openList}) AND next_attempt_at <= ? ORDER BY id LIMIT ?`)
+            .all(this.#now(), limit)
+            .map(jobFrom);
+    }
+
+    /** When the next job falls due; undefined if none waits. */
+    nextDueAt(): number | undefined {
+        const row = this.#sql.prepare(`SELECT min(next_attempt_at) AS at FROM share_jobs WHERE state IN (${openList}) AND next_attempt_at > ?`).get(this.#now());
+        return row?.["at"] === null ? undefined : Number(row?.["at"]);
+    }
+
+    /**
+     * Moves a job on, if it still is in the state that the caller saw.
+     * @param nextAttemptAt when the runner should look at it again; undefined: not by itself.
+     * @returns false if something else (a withdrawal, a command) moved it first: then the caller's step is void.
+     */
+    move(job: Job, state: JobState, reason: Reason, nextAttemptAt?: number): boolean {
+        if (!moves[job.state].includes(state)) throw new Error(`share job ${job.id} cannot go from ${job.state} to ${state} (${reason})`);
+        const now = this.#now();
+        const { changes } = this.#sql
+            .prepare("UPDATE share_jobs SET state = ?, reason = ?, next_attempt_at = ?, updated_at = ? WHERE id = ? AND state = ?")
+            .run(state, reason, nextAttemptAt ?? null, now, job.id, job.state);
+        if (changes === 0) return false;
+        this.#remember(job.id, now, state, reason);
+        return true;
+    }
+
+    /** Counts a failed attempt and has the job looked at again; what was delivered stays delivered. */
+    retry(job: Job, reason: Reason, nextAttemptAt: number): boolean {
+        this.#sql.prepare("UPDATE share_jobs SET attempts = attempts + 1 WHERE id = ?").run(job.id);
+        return this.move(job, job.state === "delivered" ? "delivered" : "queued", reason, nextAttemptAt);
+    }
+
+    /** Releases a held job to the runner. */
+    release(job: Job, reason: Reason, options: { readonly approved: boolean }): boolean {
+        if (options.approved) this.#sql.prepare("UPDATE share_jobs SET approved = 1 WHERE id = ?").run(job.id);
+        return this.move(job, "queued", reason, this.#now());
+    }
+
+    /** Adds to a job's story what became of it after its end. */
+    annotate(jobId: number, reason: Reason): void {
+        const job = this.get(jobId);
+        if (job === undefined) return;
+        const now = this.#now();
+        this.#sql.prepare("UPDATE share_jobs SET reason = ?, updated_at = ? WHERE id = ?").run(reason, now, jobId);
+        this.#remember(jobId, now, job.state, reason);
+    }
+
+    recordDevice(jobId: number, deviceId: string, state: DeviceState): void {
+        this.#sql
+            .prepare(
+                `INSERT INTO share_job_devices (job_id, device_id, state, updated_at) VALUES (?, ?, ?, ?)
+                 ON CONFLICT DO UPDATE SET state = excluded.state, updated_at = excluded.updated_at WHERE share_job_devices.state <> 'sent'`,
+            )
+            .run(jobId, deviceId, state, this.#now());
+    }
+
+    #remember(jobId: number, at: number, state: JobState, reason: Reason): void {
+        const last = this.#sql.prepare("SELECT state, reason FROM share_job_moves WHERE job_id = ? ORDER BY rowid DESC LIMIT 1").get(jobId);
+        if (last?.["state"] === state && last["reason"] === reason) return;
+        this.#sql.prepare("INSERT INTO share_job_moves (job_id, at, state, reason) VALUES (?, ?, ?, ?)").run(jobId, at, state, reason);
+    }
+}
+
+function jobFrom(row: Record<string, SQLOutputValue>): Job {
+    return {
+        id: Number(row["id"]),
+        roomId: String(row["room_id"]),
+        userId: String(row["user_id"]),
+        inviter: String(row["inviter"]),
+        origin: row["origin"] === "command" ? "command" : "invite",
+        inviteEventId: String(row["invite_event_id"]),
+        byAnotherBot: row["by_another_bot"] === 1,
+        // Only `ShareJobs` writes these columns, from the same types.
+        state: row["state"] as JobState,
+        reason: row["reason"] as Reason,
+        approved: row["approved"] === 1,
+        attempts: Number(row["attempts"]),
+        nextAttemptAt: row["next_attempt_at"] === null ? undefined : Number(row["next_attempt_at"]),
+        createdAt: Number(row["created_at"]),
+        updatedAt: Number(row["updated_at"]),
+    };
+}

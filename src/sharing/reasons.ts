@@ -1,0 +1,62 @@
+/**
+ * Why a share job stands where it stands: a stable code, and a sentence for people.
+ * Operators' scripts rely on the codes; the sentences may be improved.
+ */
+export const reasons = {
+    // Waiting
+    invited: "The invite has been seen; the delivery is about to start.",
+    requested: "The delivery was asked for by a command.",
+    approved: "The delivery was approved by a command.",
+    trusted: "The invitee's changed identity was accepted by a command.",
+    resumed: "Sharing was resumed.",
+    power_granted: "The bot may invite now.",
+    delivering: "The keys are being delivered.",
+    room_state_unknown: "The room's state has not been seen whole yet; this is tried again.",
+    homeserver_unavailable: "The homeserver did not answer as it should; this is tried again.",
+    invitee_server_unreachable: "The invitee's homeserver cannot be reached for their devices' keys; this is tried again.",
+    no_session_with_devices: "No encrypted channel to any of the invitee's devices could be opened; this is tried again.",
+
+    // Held: a human decides
+    paused: "Sharing is paused: use `backscroll resume`.",
+    waits_for_approval: "This room shares only with approval: use `backscroll approve`.",
+    inviter_server_not_trusted: "The inviter's homeserver is not in sharing.trusted_servers: use `backscroll approve` if you know about this invite.",
+    identity_changed: "The invitee's identity is not the one first seen: ask them, then use `backscroll trust`.",
+    no_power_to_invite: "The bot may not invite here, so the invitee's client would never open its keys: give the bot the power to invite.",
+
+    // Going well
+    sent: "The keys were sent to the invitee's devices.",
+    sent_without_reinvite: "The keys were sent; the setting sharing.reinvite leaves the invite to others, and clients open only the inviter's keys.",
+    already_inviter: "The keys were sent, and the bot already is the inviter of record.",
+    reinvited: "The keys were sent and the bot invited again, so the invitee's client will open them when they join.",
+    joined: "The invitee joined after the keys were sent.",
+
+    // Refused
+    sharing_off: "Sharing is off for this room (sharing.mode).",
+    only_by_command: "This room shares only by command: use `backscroll share`.",
+    not_in_room: "The bot is not in this room: invite it first.",
+    not_invited: "This user is not invited to the room, so no client would open the keys: invite them first.",
+    room_not_encrypted: "The room is not encrypted: there is nothing to share.",
+    visibility_not_shared: "The room's history visibility keeps history from newcomers (it has to be shared or world_readable).",
+    no_identity: "The invitee has no cross-signing identity: they have to set one up in their client and be invited again.",
+    no_cross_signed_device: "None of the invitee's devices is signed by their identity: they have to verify one and be invited again.",
+    nothing_to_share: "The bot holds no session of this room that its sender marked as shareable.",
+    reinvited_by_another_bot: "Another bot made this invite to share history itself.",
+
+    // Cancelled
+    superseded: "A newer invite of the same user took this one's place.",
+    invite_withdrawn: "The invite was withdrawn.",
+    invite_declined: "The invitee declined.",
+    invitee_banned: "The invitee was banned.",
+    bot_left: "The bot is no longer in the room.",
+    joined_before_delivery: "The invitee joined before the keys were sent; clients open only what the inviter sent before.",
+    reinvite_taken_back: "The invite ended in the very moment of the bot's own; the bot's was taken back.",
+    reinvite_left_standing: "The invite ended in the very moment of the bot's own, and the bot may not take its invite back: somebody with the power to kick has to.",
+
+    // Failed
+    upload_refused: "The homeserver refused the upload of the keys.",
+    bundle_too_large: "The keys are larger than the homeserver lets us upload.",
+    refused_by_homeserver: "The homeserver refused a request in a way that trying again cannot heal.",
+    internal_error: "A fault of Backscroll's own stopped the delivery; the log has it under this job's id.",
+} as const;
+
+export type Reason = keyof typeof reasons;

@@ -1,0 +1,24 @@
+import { z } from "zod";
+
+/** The field of a re-invite's content that names the human invite behind it. */
+const field = "org.backscroll.reinvite";
+const Mark = z.object({ [field]: z.object({ event_id: z.string().max(255) }) });
+
+/** The invite that this content says it repeats; undefined: an invite of its own. */
+export function repeatedInvite(content: Readonly<Record<string, unknown>>): string | undefined {
+    return Mark.safeParse(content).data?.[field].event_id;
+}
+
+/**
+ * The content of the bot's own invite in place of a human's: everything theirs (`is_direct` and custom fields included),
+ * a reason that names them, and the mark. What only their own event may carry (signatures of third parties) is left out.
+ */
+export function reinviteContent(original: Readonly<Record<string, unknown>>, invite: { readonly eventId: string; readonly inviter: string }): object {
+    const { third_party_invite: _signed, join_authorised_via_users_server: _authorised, ...kept } = original;
+    return {
+        ...kept,
+        membership: "invite",
+        reason: `${invite.inviter} invited you; this repeats the invite so that you can read the room's earlier messages.`,
+        [field]: { event_id: invite.eventId },
+    };
+}

@@ -1,0 +1,120 @@
+import type { Database } from "../database/index.ts";
+import type { Logger } from "../telemetry/index.ts";
+import { deliver, type DeliveryParts } from "./deliver.ts";
+import { Halt } from "./halt.ts";
+import { haltFor } from "./homeserver-faults.ts";
+import type { Job, ShareJobs } from "./jobs.ts";
+import { checkReinvite, type CheckParts } from "./reinvite-check.ts";
+import { reinvite, type ReinviteParts } from "./reinvite.ts";
+import type { Reason } from "./reasons.ts";
+import { retryDelay } from "./schedule.ts";
+
+export type RunnerParts = DeliveryParts &
+    ReinviteParts &
+    CheckParts & {
+        readonly database: Database;
+        readonly jobs: ShareJobs;
+        readonly log: Logger;
+        readonly random: () => number;
+    };
+
+/** Deliveries under way at once; the oldest job goes first. */
+const atOnce = 4;
+
+/** Milliseconds until a re-invite whose check failed is looked at again. */
+const checkAgainAfter = 30_000;
+
+/** Takes jobs from the ledger as they fall due and carries each as far as it goes. */
+export class ShareRunner {
+    readonly #parts: RunnerParts;
+    readonly #stopping = new AbortController();
+    readonly #running = new Map<number, Promise<void>>();
+    #checking: Promise<void> | undefined;
+    #timer: NodeJS.Timeout | undefined;
+
+    constructor(parts: RunnerParts) {
+        this.#parts = parts;
+    }
+
+    /** Looks for due jobs now: after the start, after each recorded batch, after each command. */
+    wake(): void {
+        if (this.#stopping.signal.aborted) return;
+        clearTimeout(this.#timer);
+        for (const job of this.#parts.jobs.due(atOnce + this.#running.size)) {
+            if (this.#running.size >= atOnce) break;
+            if (!this.#running.has(job.id)) this.#start(job);
+        }
+        this.#checking ??= this.#check();
+        const next = this.#parts.jobs.nextDueAt();
+        if (next !== undefined) this.#timer = setTimeout(() => this.wake(), next - this.#parts.now());
+    }
+
+    /** Lets nothing new begin and waits for what is under way to reach a place where it can be picked up again. */
+    async stop(): Promise<void> {
+        this.#stopping.abort();
+        clearTimeout(this.#timer);
+        await Promise.all([...this.#running.values(), this.#checking]);
+    }
+
+    #start(job: Job): void {
+        const run = this.#run(job).finally(() => {
+            this.#running.delete(job.id);
+            this.wake();
+        });
+        this.#running.set(job.id, run);
+    }
+
+    async #run(job: Job): Promise<void> {
+        const log = this.#parts.log.child({ job: job.id, room: job.roomId, user: job.userId });
+        try {
+            const delivered = job.state === "delivered" ? job : await this.#deliver(job);
+            if (delivered === undefined) return;
+            const reason = await reinvite(this.#parts, delivered);
+            this.#move(delivered, reason === "sent_without_reinvite" ? "delivered" : "reinvited", reason);
+            log.info({ reason }, "shared the room's history");
+        } catch (error) {
+            if (this.#stopping.signal.aborted) return;
+            this.#halt(job.id, haltFor(error), log);
+        }
+    }
+
+    /** @returns the job as it stands after the delivery; undefined if something else moved it meanwhile. */
+    async #deliver(job: Job): Promise<Job | undefined> {
+        const started = job.state === "delivering" ? job : this.#move(job, "delivering", "delivering", this.#parts.now());
+        if (started === undefined) return undefined;
+        await deliver(this.#parts, started, this.#stopping.signal);
+        return this.#move(started, "delivered", "sent", this.#parts.now());
+    }
+
+    #move(job: Job, state: Job["state"], reason: Reason, nextAttemptAt?: number): Job | undefined {
+        const { database, jobs } = this.#parts;
+        return database.transaction(() => (jobs.move(job, state, reason, nextAttemptAt) ? jobs.get(job.id) : undefined));
+    }
+
+    #halt(jobId: number, halt: Halt, log: Logger): void {
+        const { database, jobs, now, random } = this.#parts;
+        database.transaction(() => {
+            const job = jobs.get(jobId);
+            if (job === undefined || job.nextAttemptAt === undefined) return;
+            if (halt.to === "retry") jobs.retry(job, halt.reason, now() + retryDelay(job.attempts, random(), halt.notBefore));
+            else jobs.move(job, halt.to, halt.reason);
+        });
+        const facts = { reason: halt.reason, ...(halt.cause === undefined ? {} : { err: halt.cause }) };
+        if (halt.reason === "internal_error") log.error(facts, "a fault stopped the delivery");
+        else log.info(facts, `the delivery is ${halt.to === "retry" ? "tried again later" : halt.to}`);
+    }
+
+    async #check(): Promise<void> {
+        const { checks, log } = this.#parts;
+        try {
+            for (let check = checks.next(); check !== undefined && !this.#stopping.signal.aborted; check = checks.next()) {
+                await checkReinvite(this.#parts, check);
+            }
+        } catch (error) {
+            log.warn({ err: error }, "a re-invite could not be checked; trying again");
+            setTimeout(() => this.wake(), checkAgainAfter).unref();
+        } finally {
+            this.#checking = undefined;
+        }
+    }
+}

@@ -1,0 +1,80 @@
+import type { Schema } from "../database/index.ts";
+
+/** The tables of sharing in `backscroll.sqlite`. */
+export const sharingSchema: Schema = {
+    feature: "sharing",
+    migrations: [
+        (sql) => {
+            sql.exec(`
+                CREATE TABLE share_jobs (
+                    id INTEGER PRIMARY KEY AUTOINCREMENT,
+                    room_id TEXT NOT NULL,
+                    user_id TEXT NOT NULL,
+                    inviter TEXT NOT NULL,
+                    origin TEXT NOT NULL,
+                    invite_event_id TEXT NOT NULL,
+                    by_another_bot INTEGER NOT NULL,
+                    state TEXT NOT NULL,
+                    reason TEXT NOT NULL,
+                    approved INTEGER NOT NULL DEFAULT 0,
+                    attempts INTEGER NOT NULL DEFAULT 0,
+                    next_attempt_at INTEGER,
+                    created_at INTEGER NOT NULL,
+                    updated_at INTEGER NOT NULL
+                ) STRICT;
+                CREATE UNIQUE INDEX share_jobs_by_invite ON share_jobs (room_id, invite_event_id) WHERE origin = 'invite';
+                CREATE INDEX share_jobs_by_invitee ON share_jobs (room_id, user_id, state);
+                CREATE INDEX share_jobs_by_state ON share_jobs (state, next_attempt_at);
+
+                CREATE TABLE share_job_moves (
+                    job_id INTEGER NOT NULL REFERENCES share_jobs (id),
+                    at INTEGER NOT NULL,
+                    state TEXT NOT NULL,
+                    reason TEXT NOT NULL
+                ) STRICT;
+                CREATE INDEX share_job_moves_by_job ON share_job_moves (job_id);
+
+                CREATE TABLE share_job_devices (
+                    job_id INTEGER NOT NULL REFERENCES share_jobs (id),
+                    device_id TEXT NOT NULL,
+                    state TEXT NOT NULL,
+                    updated_at INTEGER NOT NULL,
+                    PRIMARY KEY (job_id, device_id)
+                ) STRICT, WITHOUT ROWID;
+
+                CREATE TABLE share_uploads (
+                    job_id INTEGER PRIMARY KEY REFERENCES share_jobs (id),
+                    file BLOB NOT NULL,
+                    shared INTEGER NOT NULL,
+                    withheld INTEGER NOT NULL,
+                    uploaded_at INTEGER NOT NULL
+                ) STRICT;
+
+                CREATE TABLE reinvite_checks (
+                    event_id TEXT PRIMARY KEY,
+                    job_id INTEGER NOT NULL REFERENCES share_jobs (id),
+                    replaced_event_id TEXT
+                ) STRICT, WITHOUT ROWID;
+
+                CREATE TABLE identity_pins (
+                    user_id TEXT PRIMARY KEY,
+                    master_key TEXT NOT NULL,
+                    pinned_at INTEGER NOT NULL,
+                    by_command INTEGER NOT NULL DEFAULT 0
+                ) STRICT, WITHOUT ROWID;
+
+                CREATE TABLE share_pauses (
+                    room_id TEXT PRIMARY KEY,
+                    paused_at INTEGER NOT NULL
+                ) STRICT, WITHOUT ROWID;
+
+                CREATE TABLE room_holdings (
+                    room_id TEXT PRIMARY KEY,
+                    shareable INTEGER NOT NULL,
+                    not_shareable INTEGER NOT NULL,
+                    unknown INTEGER NOT NULL
+                ) STRICT, WITHOUT ROWID;
+            `);
+        },
+    ],
+};
