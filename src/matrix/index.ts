@@ -1,3 +1,14 @@
 export type { HistoryVisibility, Membership, RoomEvent, StrippedEvent } from "./events.ts";
 export { serverOf } from "./identifiers.ts";
+export { parseRoomEvent } from "./parse-event.ts";
+export { type DroppedPart, MalformedSync, parseSyncBatch } from "./parse-sync.ts";
+export {
+    parseCreate,
+    parseHistoryVisibility,
+    parseMember,
+    parsePowerLevels,
+    parseTombstone,
+    type PowerLevels,
+    type RoomCreation,
+} from "./room-contents.ts";
 export type { CryptoChanges, JoinedRoomChanges, SyncBatch } from "./sync-batch.ts";

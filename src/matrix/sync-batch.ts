@@ -27,4 +27,6 @@ export interface JoinedRoomChanges {
     /** State before the timeline's first event. */
     readonly state: readonly RoomEvent[];
     readonly timeline: readonly RoomEvent[];
+    /** State after the timeline's last event, from servers that say it in this way (MSC4222); it has the last word. */
+    readonly stateAfter?: readonly RoomEvent[];
 }
