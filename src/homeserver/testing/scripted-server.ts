@@ -1,6 +1,5 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
 import type { Logger } from "../../telemetry/index.ts";
 
 export interface SeenRequest {
@@ -35,9 +34,10 @@ export async function scriptedServer(...steps: readonly Step[]): Promise<Scripte
     });
     server.listen(0, "127.0.0.1");
     await once(server, "listening");
-    const { port } = server.address() as AddressInfo;
+    const address = server.address();
+    if (typeof address !== "object" || address === null) throw new TypeError("a TCP server has an address");
     return {
-        url: `http://127.0.0.1:${port}`,
+        url: `http://127.0.0.1:${address.port}`,
         requests,
         async [Symbol.asyncDispose]() {
             server.closeAllConnections();

@@ -1,0 +1,176 @@
+import { expect, onTestFinished, test } from "vitest";
+import { Secret } from "../config/index.ts";
+import { connectHomeserver } from "./connect.ts";
+import { collectingLog, cut, json, page, scriptedServer, type Step } from "./testing/scripted-server.ts";
+
+const userId = "@bot/ж:example.org";
+const password = new Secret("correct horse");
+
+async function start(...steps: readonly Step[]): Promise<{
+    readonly homeserver: ReturnType<typeof connectHomeserver>;
+    readonly server: Awaited<ReturnType<typeof scriptedServer>>;
+}> {
+    const server = await scriptedServer(...steps);
+    onTestFinished(() => server[Symbol.asyncDispose]());
+    const options = { url: server.url, userId, signal: new AbortController().signal, log: collectingLog(), random: () => 0 };
+    return { homeserver: connectHomeserver(options), server };
+}
+
+const notFound = json(404, { errcode: "M_NOT_FOUND", error: "none" });
+const unrecognized = json(404, { errcode: "M_UNRECOGNIZED", error: "what?" });
+
+test("something that is no homeserver is told after three looks", async () => {
+    const { homeserver, server } = await start(page(200));
+    await expect(homeserver.versions()).rejects.toMatchObject({ problem: { kind: "not_matrix" } });
+    expect(server.requests).toHaveLength(3);
+});
+
+test("JSON without versions is no homeserver's answer", async () => {
+    const { homeserver } = await start(json(200, { hello: "world" }));
+    await expect(homeserver.versions()).rejects.toMatchObject({ problem: { kind: "malformed" } });
+});
+
+test("login sends user, password and device, and later calls carry the new token", async () => {
+    const { homeserver, server } = await start(
+        json(200, { user_id: userId, access_token: "new", device_id: "DEV" }),
+        json(200, { user_id: userId, device_id: "DEV" }),
+    );
+    const login = await homeserver.login(password, "DEV");
+    expect(login.accessToken.reveal()).toBe("new");
+    expect(await homeserver.whoami()).toEqual({ userId, deviceId: "DEV" });
+    const [first, second] = server.requests;
+    expect(JSON.parse(first?.body ?? "")).toMatchObject({
+        type: "m.login.password",
+        identifier: { type: "m.id.user", user: userId },
+        password: "correct horse",
+        device_id: "DEV",
+    });
+    expect(second?.headers.authorization).toBe("Bearer new");
+});
+
+const uia = json(401, { flows: [{ stages: ["m.login.sso"] }, { stages: ["m.login.password"] }], session: "sess", params: {} });
+const signingKeys = '{"master_key": {"usage": ["master"]}}';
+
+test("publishing cross-signing keys answers the authentication by password, in the session asked for", async () => {
+    const { homeserver, server } = await start(uia, json(200, {}));
+    await homeserver.signingKeysUpload(signingKeys, password);
+    expect(JSON.parse(server.requests[1]?.body ?? "")).toEqual({
+        master_key: { usage: ["master"] },
+        auth: { type: "m.login.password", identifier: { type: "m.id.user", user: userId }, password: "correct horse", session: "sess" },
+    });
+});
+
+test.each<readonly [string, readonly Step[], Secret | undefined, string]>([
+    ["without a password the server's demand is the answer", [uia], undefined, "auth_required"],
+    [
+        "a flow without a password cannot be answered",
+        [json(401, { flows: [{ stages: ["m.login.sso"] }], session: "s" })],
+        password,
+        "auth_required",
+    ],
+    [
+        "a password that is not accepted is forbidden",
+        [uia, json(401, { flows: [], session: "s", errcode: "M_FORBIDDEN" })],
+        password,
+        "forbidden",
+    ],
+])("%s", async (_, steps, given, kind) => {
+    const { homeserver } = await start(...steps);
+    await expect(homeserver.signingKeysUpload(signingKeys, given)).rejects.toMatchObject({ problem: { kind } });
+});
+
+test("identifiers with reserved characters stay one segment each", async () => {
+    const { homeserver, server } = await start(json(200, { event_id: "$e" }));
+    await homeserver.putMember("!r/../x:example.org", "@a?b#c:example.org", { membership: "invite" });
+    expect(server.requests[0]?.url).toBe(
+        "/_matrix/client/v3/rooms/!r%2F..%2Fx%3Aexample.org/state/m.room.member/%40a%3Fb%23c%3Aexample.org",
+    );
+});
+
+test("another user's membership is written once, whatever the fault: what was read before has to be read again", async () => {
+    const { homeserver, server } = await start(
+        json(429, { errcode: "M_LIMIT_EXCEEDED", retry_after_ms: 5 }),
+        cut,
+        json(200, { event_id: "$e" }),
+    );
+    const invite = (): Promise<string> => homeserver.putMember("!r:x", "@u:x", { membership: "invite" });
+    await expect(invite()).rejects.toMatchObject({ problem: { kind: "rate_limited", retryAfterMs: 5 } });
+    await expect(invite()).rejects.toMatchObject({ problem: { kind: "unreachable" } });
+    expect(await invite()).toBe("$e");
+    expect(server.requests).toHaveLength(3);
+});
+
+const member = { type: "m.room.member", state_key: "@u:x", event_id: "$e", sender: "@a:x", content: { membership: "invite" } };
+
+test.each<readonly [string, readonly Step[], unknown]>([
+    ["in full, where the server knows format=event", [json(200, member)], member],
+    [
+        "from the whole state, where it answers the bare content",
+        [json(200, member.content), json(200, [{ ...member, state_key: "@o:x" }, 7, member])],
+        member,
+    ],
+    ["as absent", [notFound], undefined],
+    ["as absent from the whole state, too", [json(200, member.content), json(200, [])], undefined],
+])("a member event is read %s", async (_, steps, expected) => {
+    const { homeserver } = await start(...steps);
+    expect(await homeserver.memberEvent("!r:x", "@u:x")).toEqual(expected);
+});
+
+test.each<readonly [string, readonly Step[], number | undefined]>([
+    ["is read from the newest path", [json(200, { "m.upload.size": 1000 })], 1000],
+    ["is read from the older path, where the newest is unknown", [unrecognized, json(200, { "m.upload.size": 1000 })], 1000],
+    ["may be unsaid", [json(200, {})], undefined],
+    ["may be nonsense", [json(200, { "m.upload.size": "lots" })], undefined],
+    ["is unsaid by a server that knows neither path", [page(404)], undefined],
+])("the upload limit %s", async (_, steps, expected) => {
+    const { homeserver } = await start(...steps);
+    expect(await homeserver.uploadLimit()).toBe(expected);
+});
+
+test("an upload whose answer was lost is repeated, and 'already there' means done", async () => {
+    const { homeserver, server } = await start(
+        json(200, { content_uri: "mxc://x/abc" }),
+        cut,
+        json(409, { errcode: "M_CANNOT_OVERWRITE_MEDIA", error: "" }),
+    );
+    const mxc = await homeserver.createMedia();
+    await homeserver.putMedia(mxc, Buffer.from("ciphertext"));
+    expect(server.requests.map(({ method, url }) => `${method} ${url}`)).toEqual([
+        "POST /_matrix/media/v1/create",
+        "PUT /_matrix/media/v3/upload/x/abc",
+        "PUT /_matrix/media/v3/upload/x/abc",
+    ]);
+});
+
+test("a server without reserved uploads says so", async () => {
+    const { homeserver } = await start(unrecognized);
+    await expect(homeserver.createMedia()).rejects.toThrow("create_media: the homeserver does not know this endpoint");
+});
+
+test.each(["mxc://x/../y", "mxc://x", "https://x/y", "mxc://x/a/b"])("%s is no media URI to upload to", async (mxc) => {
+    const { homeserver, server } = await start(json(200, {}));
+    await expect(homeserver.putMedia(mxc, Buffer.from("x"))).rejects.toMatchObject({ problem: { kind: "malformed" } });
+    expect(server.requests).toHaveLength(0);
+});
+
+test("a sync is one attempt, with the token, the filter and the poll's time in its query", async () => {
+    const { homeserver, server } = await start(page(502), json(200, { next_batch: "s1" }));
+    const options = { since: "s0&x", timeoutMs: 30_000, filter: '{"room":{}}', signal: new AbortController().signal };
+    await expect(homeserver.sync(options)).rejects.toMatchObject({ problem: { kind: "server_error" } });
+    expect(await homeserver.sync(options)).toEqual({ next_batch: "s1" });
+    const query = new URL(server.requests[1]?.url ?? "", server.url).searchParams;
+    expect(Object.fromEntries(query)).toEqual({ timeout: "30000", filter: '{"room":{}}', since: "s0&x" });
+});
+
+test("a join names its servers in both spellings", async () => {
+    const { homeserver, server } = await start(json(200, { room_id: "!r:x" }));
+    await homeserver.join("!r:x", ["a.example", "b.example"]);
+    const query = new URL(server.requests[0]?.url ?? "", server.url).searchParams;
+    expect(query.getAll("via")).toEqual(["a.example", "b.example"]);
+    expect(query.getAll("server_name")).toEqual(["a.example", "b.example"]);
+});
+
+test("absent account data is undefined, not an error", async () => {
+    const { homeserver } = await start(notFound);
+    expect(await homeserver.accountData(userId, "m.secret_storage.default_key")).toBeUndefined();
+});
