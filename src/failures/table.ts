@@ -65,6 +65,16 @@ export const failures = {
         message: "Another process is using the data folder {path}.",
         cure: "Stop the other Backscroll first: two of them on one store would lose keys.",
     },
+    one_time_keys_conflict: {
+        exit: exitCodes.credentials,
+        message: "The homeserver already has other keys of the device {device}: this store is newer than the device.",
+        cure: "Restore the store that the device was made with, or log in with a new device.",
+    },
+    store_of_another_device: {
+        exit: exitCodes.credentials,
+        message: "The store {path} belongs to {storeUser}, device {storeDevice}, and not to {user}, device {device}.",
+        cure: "Give the account that this data folder was made with, or use another data folder; nothing was changed.",
+    },
 } as const satisfies Record<string, Row>;
 
 export type FailureCode = keyof typeof failures;
