@@ -1,15 +1,12 @@
+import type { SharingSettings } from "../config/index.ts";
 import { serverOf } from "../matrix/index.ts";
 import type { Rooms } from "../rooms/index.ts";
 import type { ShareFacts } from "./decide.ts";
 import type { Job } from "./jobs.ts";
 import type { Pauses } from "./pauses.ts";
 
-/** The settings that govern one room. */
-export interface SharingPolicy {
-    readonly mode: ShareFacts["mode"];
-    readonly reinvite: "when_complete" | "always" | "never";
-    readonly trustedServers: readonly string[];
-}
+/** The settings of one room that the decision looks at. */
+export type SharingPolicy = Pick<SharingSettings, "mode" | "reinvite" | "trusted_servers">;
 
 export interface FactSources {
     readonly botUserId: string;
@@ -35,7 +32,7 @@ export function gatherFacts(sources: FactSources, job: Job, identity: ShareFacts
             visibility: room?.visibility ?? "unknown",
         },
         invitee: { membership: invitee?.membership ?? "none", identity },
-        inviter: { trusted: policy.trustedServers.includes(serverOf(job.inviter)), isAnotherBot: job.byAnotherBot },
+        inviter: { trusted: policy.trusted_servers.includes(serverOf(job.inviter)), isAnotherBot: job.byAnotherBot },
         reinvite: reinviteFact(),
     };
 

@@ -68,6 +68,14 @@ export class ShareJobs {
             .map(jobFrom);
     }
 
+    /** The newest job that serves this very invite. */
+    ofInvite(roomId: string, userId: string, inviteEventId: string): Job | undefined {
+        const row = this.#sql
+            .prepare("SELECT * FROM share_jobs WHERE room_id = ? AND user_id = ? AND invite_event_id = ? ORDER BY id DESC LIMIT 1")
+            .get(roomId, userId, inviteEventId);
+        return row === undefined ? undefined : jobFrom(row);
+    }
+
     held(reason: Reason): readonly Job[] {
         return this.#sql.prepare("SELECT * FROM share_jobs WHERE state = 'held' AND reason = ? ORDER BY id").all(reason).map(jobFrom);
     }

@@ -1,0 +1,13 @@
+export { ShareCommands } from "./commands.ts";
+export { DeviceKeys } from "./device-keys.ts";
+export type { FactSources, SharingPolicy } from "./facts.ts";
+export { Holdings } from "./holdings.ts";
+export { ShareJobs } from "./jobs.ts";
+export { Pauses } from "./pauses.ts";
+export { IdentityPins } from "./pins.ts";
+export { type MembershipChange, recordMemberships, recordOwnLeave, releaseEmpowered } from "./record.ts";
+export { ReinviteChecks } from "./reinvite-check.ts";
+export { ShareRunner } from "./runner.ts";
+export { sharingSchema } from "./schema.ts";
+export { type JobFilter, type JobStatus, jobStatuses } from "./status.ts";
+export { Uploads } from "./uploads.ts";

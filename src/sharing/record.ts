@@ -1,0 +1,101 @@
+import type { RoomEvent } from "../matrix/index.ts";
+import type { Rooms } from "../rooms/index.ts";
+import type { Job, ShareJobs } from "./jobs.ts";
+import type { ReinviteChecks } from "./reinvite-check.ts";
+import { repeatedInvite } from "./reinvite-mark.ts";
+import type { Reason } from "./reasons.ts";
+
+/** A member event of a room that the bot is in, as the sync brought it. */
+export interface MembershipChange {
+    readonly roomId: string;
+    readonly userId: string;
+    readonly membership: string;
+    readonly event: RoomEvent;
+    /** The member event that stood before it in our records; undefined: none. */
+    readonly previousEventId: string | undefined;
+}
+
+export interface RecordParts {
+    readonly botUserId: string;
+    readonly jobs: ShareJobs;
+    readonly checks: ReinviteChecks;
+    readonly rooms: Pick<Rooms, "canInvite">;
+    readonly now: () => number;
+}
+
+/** Turns what a batch says of memberships into jobs and moves of jobs, in order; inside the transaction that stores the sync token. */
+export function recordMemberships(parts: RecordParts, changes: readonly MembershipChange[]): void {
+    for (const change of changes) {
+        switch (change.membership) {
+            case "invite":
+                if (change.event.sender === parts.botUserId) recordOwnInvite(parts, change);
+                else recordInvite(parts, change);
+                break;
+            case "join":
+                recordJoin(parts, change);
+                break;
+            case "leave":
+                cancelAll(parts, change, change.event.sender === change.userId ? "invite_declined" : "invite_withdrawn");
+                break;
+            case "ban":
+                cancelAll(parts, change, "invitee_banned");
+                break;
+            default:
+                break;
+        }
+    }
+}
+
+/** The bot is out of the room: nothing there can be delivered any more. */
+export function recordOwnLeave(parts: Pick<RecordParts, "jobs">, roomId: string): void {
+    for (const job of parts.jobs.open(roomId)) parts.jobs.move(job, "cancelled", "bot_left");
+}
+
+/** Jobs that waited for the power to invite go on once it is there. */
+export function releaseEmpowered(parts: RecordParts): void {
+    for (const job of parts.jobs.held("no_power_to_invite")) {
+        if (parts.rooms.canInvite(job.roomId, parts.botUserId)) parts.jobs.release(job, "power_granted", { approved: false });
+    }
+}
+
+function recordInvite({ jobs }: RecordParts, { roomId, userId, event }: MembershipChange): void {
+    for (const older of jobs.open(roomId, userId)) jobs.move(older, "cancelled", "superseded");
+    jobs.create({
+        roomId,
+        userId,
+        inviter: event.sender,
+        origin: "invite",
+        inviteEventId: event.eventId,
+        byAnotherBot: repeatedInvite(event.content) !== undefined,
+    });
+}
+
+/** The echo of a re-invite: it has to stand in the place of the invite that it repeats, and of nothing else. */
+function recordOwnInvite({ jobs, checks }: RecordParts, { roomId, userId, event, previousEventId }: MembershipChange): void {
+    const repeated = repeatedInvite(event.content);
+    const replaced = event.replacesState ?? previousEventId;
+    if (repeated === undefined || replaced === repeated) return;
+    const job = jobs.ofInvite(roomId, userId, repeated);
+    if (job !== undefined) checks.add({ eventId: event.eventId, jobId: job.id, replacedEventId: replaced });
+}
+
+function recordJoin({ jobs }: RecordParts, { roomId, userId }: MembershipChange): void {
+    for (const job of jobs.open(roomId, userId)) {
+        if (job.state !== "delivered" && job.state !== "reinvited") {
+            jobs.move(job, "cancelled", "joined_before_delivery");
+        } else if (jobs.move(job, "joined", "joined")) {
+            finish(jobs, job.id);
+        }
+    }
+}
+
+/** Watching for more devices after the join is not built yet, so a joined job is done. */
+function finish(jobs: ShareJobs, jobId: number): void {
+    const joined = jobs.get(jobId);
+    if (joined !== undefined) jobs.move(joined, "done", "joined");
+}
+
+function cancelAll({ jobs }: RecordParts, { roomId, userId }: MembershipChange, reason: Reason): void {
+    const open: readonly Job[] = jobs.open(roomId, userId);
+    for (const job of open) jobs.move(job, "cancelled", reason);
+}

@@ -1,0 +1,320 @@
+import { DatabaseSync } from "node:sqlite";
+import { randomBytes } from "node:crypto";
+import { expect, test, vi } from "vitest";
+import type { Database } from "../database/index.ts";
+import { HomeserverError } from "../homeserver/index.ts";
+import { deriveSeal } from "../sealing/index.ts";
+import type { FactSources } from "./facts.ts";
+import { ShareJobs } from "./jobs.ts";
+import { Pauses } from "./pauses.ts";
+import { IdentityPins } from "./pins.ts";
+import { type MembershipChange, recordMemberships } from "./record.ts";
+import { ReinviteChecks } from "./reinvite-check.ts";
+import { ShareRunner } from "./runner.ts";
+import { sharingSchema } from "./schema.ts";
+import { jobStatuses } from "./status.ts";
+import { Uploads } from "./uploads.ts";
+
+const bot = "@backscroll:home";
+const alice = "@alice:home";
+const charlie = "@charlie:home";
+const roomId = "!room:home";
+const masterKey = "A".repeat(43);
+
+/** One bot on one database, a homeserver that keeps Charlie's member event, and a list of what was asked of it, in order. */
+class World {
+    readonly calls: string[] = [];
+    readonly database: Database;
+    readonly jobs: ShareJobs;
+    readonly pauses: Pauses;
+    readonly checks: ReinviteChecks;
+    readonly pins: IdentityPins;
+    readonly seal = deriveSeal(randomBytes(32), "test");
+    now = 1_000_000;
+    /** Thrown once by the call with this name. */
+    fault: { readonly call: string; readonly error: Error; readonly after?: boolean } | undefined;
+    masterKey: string | null = masterKey;
+    shared = 3;
+    canInvite = true;
+    canKick = true;
+    /** What the server answers for each event. */
+    readonly events = new Map<string, object>();
+    memberEvent = invite("$invite", alice);
+    beforePut: (() => void) | undefined;
+
+    constructor() {
+        const sql = new DatabaseSync(":memory:");
+        for (const migration of sharingSchema.migrations) migration(sql);
+        this.database = {
+            sql,
+            close: () => sql.close(),
+            transaction: (work) => {
+                sql.exec("BEGIN");
+                try {
+                    const result = work();
+                    sql.exec("COMMIT");
+                    return result as never;
+                } catch (error) {
+                    sql.exec("ROLLBACK");
+                    throw error;
+                }
+            },
+        };
+        this.jobs = new ShareJobs(sql, () => this.now);
+        this.pauses = new Pauses(sql);
+        this.checks = new ReinviteChecks(sql);
+        this.pins = new IdentityPins(sql);
+    }
+
+    sync(...changes: MembershipChange[]): void {
+        this.database.transaction(() => {
+            recordMemberships({ botUserId: bot, jobs: this.jobs, checks: this.checks, rooms: { canInvite: () => this.canInvite }, now: () => this.now }, changes);
+        });
+    }
+
+    /** Starts a runner as after a start of the process, lets it work until it rests, and stops it. */
+    async run(): Promise<void> {
+        const runner = new ShareRunner(this.#parts());
+        runner.wake();
+        await vi.waitFor(() => {
+            expect(this.jobs.due(10)).toEqual([]);
+            expect(this.checks.next()).toBeUndefined();
+        });
+        await runner.stop();
+    }
+
+    status() {
+        const job = jobStatuses(this.database.sql, { limit: 1 })[0];
+        return { state: job?.state, reason: job?.reason, devices: job?.devices };
+    }
+
+    #parts(): ConstructorParameters<typeof ShareRunner>[0] {
+        const member = () => ({
+            userId: charlie,
+            membership: this.memberEvent.content.membership,
+            eventId: this.memberEvent.event_id,
+            sender: this.memberEvent.sender,
+            isDirect: false,
+        });
+        const facts: FactSources = {
+            botUserId: bot,
+            pauses: this.pauses,
+            policy: () => ({ mode: "automatic", reinvite: "always", trusted_servers: ["home"] }),
+            rooms: {
+                room: () => ({ roomId, membership: "join", encryption: "encrypted", visibility: "shared", joinedAt: 0, successor: undefined }),
+                member,
+                canInvite: () => this.canInvite,
+            },
+        };
+        const step = async <T>(name: string, answer: () => T): Promise<T> => {
+            await Promise.resolve();
+            if (this.fault?.call === name && this.fault.after !== true) this.#fail();
+            this.calls.push(name);
+            const result = answer();
+            if (this.fault?.call === name) this.#fail();
+            return result;
+        };
+        return {
+            botUserId: bot,
+            database: this.database,
+            jobs: this.jobs,
+            pins: this.pins,
+            checks: this.checks,
+            uploads: new Uploads(this.database.sql, this.seal),
+            facts,
+            rooms: { canKick: () => this.canKick },
+            now: () => this.now,
+            random: () => 0,
+            log: silent,
+            deviceKeys: {
+                refresh: () => step("refresh", () => ({ masterKey: this.masterKey, devices: [{ deviceId: "PHONE", crossSigned: true }] })),
+                openSessions: () => step("openSessions", () => true),
+            },
+            crypto: {
+                buildBundle: () => step("buildBundle", () => ({ json: Buffer.from("{}"), shared: this.shared, withheld: 0 })),
+                sealBundle: () => step("sealBundle", () => ({ identity: "pinned" as const, devices: [{ deviceId: "PHONE", state: "sealed" as const, content: {} }] })),
+                deliverySent: () => step("deliverySent", () => undefined),
+            },
+            homeserver: {
+                uploadLimit: () => step("uploadLimit", () => undefined),
+                createMedia: () => step("createMedia", () => "mxc://home/bundle"),
+                putMedia: () => step("putMedia", () => undefined),
+                sendToDevice: () => step("sendToDevice", () => "{}"),
+                memberEvent: () => step("memberEvent", () => this.memberEvent),
+                event: (_room, eventId) => step("event", () => this.events.get(eventId)),
+                putMember: (_room, _user, content) => {
+                    this.beforePut?.();
+                    return step("putMember", () => {
+                        this.memberEvent = { ...invite(`$bot${this.calls.length}`, bot), content: content as { membership: "invite" } };
+                        return this.memberEvent.event_id;
+                    });
+                },
+            },
+        };
+    }
+
+    #fail(): never {
+        const error = this.fault?.error ?? new Error("no fault");
+        this.fault = undefined;
+        throw error;
+    }
+}
+
+const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {}, child: () => silent };
+
+function invite(eventId: string, sender: string) {
+    return { type: "m.room.member", event_id: eventId, sender, state_key: charlie, origin_server_ts: 1, content: { membership: "invite" as "invite" | "leave" | "join" } };
+}
+
+function change(membership: "invite" | "leave" | "join", eventId: string, sender: string, more: { replacesState?: string; content?: object } = {}): MembershipChange {
+    const { replacesState } = more;
+    return {
+        roomId,
+        userId: charlie,
+        membership,
+        previousEventId: undefined,
+        event: {
+            type: "m.room.member",
+            eventId,
+            sender,
+            stateKey: charlie,
+            originServerTs: 1,
+            content: { membership, ...more.content },
+            ...(replacesState === undefined ? {} : { replacesState }),
+        },
+    };
+}
+
+test("an invite becomes a delivery, then a re-invite, and a join ends the job", async () => {
+    const world = new World();
+    world.sync(change("invite", "$invite", alice));
+    await world.run();
+    expect(world.status()).toEqual({ state: "reinvited", reason: "reinvited", devices: [{ device_id: "PHONE", state: "sent" }] });
+    expect(world.calls.filter((call) => call !== "openSessions")).toEqual([
+        "refresh",
+        "buildBundle",
+        "uploadLimit",
+        "createMedia",
+        "putMedia",
+        "sealBundle",
+        "sendToDevice",
+        "deliverySent",
+        "memberEvent",
+        "putMember",
+    ]);
+    world.sync(change("join", "$join", charlie));
+    expect(world.status()).toMatchObject({ state: "done", reason: "joined" });
+});
+
+test("the re-invite keeps what the human's invite said, names them, and is never taken for another bot's", async () => {
+    const world = new World();
+    Object.assign(world.memberEvent.content, { is_direct: true, third_party_invite: { signed: {} } });
+    world.sync(change("invite", "$invite", alice));
+    await world.run();
+    expect(world.memberEvent.content).toEqual({
+        membership: "invite",
+        is_direct: true,
+        reason: expect.stringContaining(alice) as unknown,
+        "org.backscroll.reinvite": { event_id: "$invite" },
+    });
+    world.sync(change("invite", "$bot", bot, { replacesState: "$invite", content: world.memberEvent.content }));
+    expect(jobStatuses(world.database.sql, { limit: 10 })).toHaveLength(1);
+});
+
+test.each(["refresh", "buildBundle", "createMedia", "putMedia", "sealBundle", "sendToDevice", "deliverySent", "memberEvent", "putMember"])(
+    "a process that died before or after %s is picked up, with one upload kept and one re-invite",
+    async (call) => {
+        for (const after of [false, true]) {
+            const world = new World();
+            world.sync(change("invite", "$invite", alice));
+            world.fault = { call, after, error: new HomeserverError(call, { kind: "unreachable", reason: "connection", detail: "killed" }) };
+            await world.run();
+            world.now += 3_600_000;
+            await world.run();
+            expect(world.status()).toMatchObject({ state: "reinvited", devices: [{ device_id: "PHONE", state: "sent" }] });
+            expect(world.calls.filter((name) => name === "putMember")).toHaveLength(1);
+            if (["sealBundle", "sendToDevice", "deliverySent", "memberEvent", "putMember"].includes(call)) {
+                expect(world.calls.filter((name) => name === "putMedia")).toHaveLength(1);
+            }
+        }
+    },
+);
+
+test("an invite that is withdrawn while the keys are on their way is not repeated", async () => {
+    const world = new World();
+    world.sync(change("invite", "$invite", alice));
+    world.memberEvent = { ...invite("$gone", alice), content: { membership: "leave" } };
+    await world.run();
+    expect(world.status()).toMatchObject({ state: "refused", reason: "not_invited" });
+    expect(world.calls).not.toContain("putMember");
+});
+
+test.each([
+    ["and is taken back", true, "reinvite_taken_back", 2],
+    ["and a human is told where the bot may not", false, "reinvite_left_standing", 1],
+])("an invite that ended at the very moment of the re-invite is noticed by the echo %s", async (_, canKick, reason, puts) => {
+    const world = new World();
+    world.canKick = canKick;
+    world.sync(change("invite", "$invite", alice));
+    await world.run();
+    world.events.set("$withdrawn", { ...invite("$withdrawn", alice), content: { membership: "leave" } });
+    world.sync(
+        change("leave", "$withdrawn", alice, { replacesState: "$invite" }),
+        change("invite", world.memberEvent.event_id, bot, { replacesState: "$withdrawn", content: world.memberEvent.content }),
+    );
+    await world.run();
+    expect(world.status()).toMatchObject({ state: "cancelled", reason });
+    expect(world.calls.filter((call) => call === "putMember")).toHaveLength(puts);
+});
+
+test("another human's invite in the moment of the re-invite is no ending", async () => {
+    const world = new World();
+    world.sync(change("invite", "$invite", alice));
+    await world.run();
+    world.events.set("$second", invite("$second", "@dora:home"));
+    world.sync(change("invite", world.memberEvent.event_id, bot, { replacesState: "$second", content: world.memberEvent.content }));
+    await world.run();
+    expect(world.calls.filter((call) => call === "putMember")).toHaveLength(1);
+});
+
+test("an empty bundle is neither uploaded nor followed by a re-invite", async () => {
+    const world = new World();
+    world.shared = 0;
+    world.sync(change("invite", "$invite", alice));
+    await world.run();
+    expect(world.status()).toMatchObject({ state: "refused", reason: "nothing_to_share" });
+    expect(world.calls).not.toContain("createMedia");
+    expect(world.calls).not.toContain("putMember");
+});
+
+test("a master key that is not the first seen is held, and nothing is sent", async () => {
+    const world = new World();
+    world.pins.pinFirst(charlie, "B".repeat(43), world.now);
+    world.sync(change("invite", "$invite", alice));
+    await world.run();
+    expect(world.status()).toMatchObject({ state: "held", reason: "identity_changed" });
+    expect(world.calls).toEqual(["refresh"]);
+});
+
+test("a paused room asks nobody for keys", async () => {
+    const world = new World();
+    world.pauses.pause(undefined, world.now);
+    world.sync(change("invite", "$invite", alice));
+    await world.run();
+    expect(world.status()).toMatchObject({ state: "held", reason: "paused" });
+    expect(world.calls).toEqual([]);
+});
+
+test("a newer invite of the same user takes the older one's place", () => {
+    const world = new World();
+    world.sync(change("invite", "$invite", alice), change("invite", "$second", "@dora:home"));
+    expect(jobStatuses(world.database.sql, { limit: 10 }).map(({ state, reason }) => `${state} ${reason}`)).toEqual(["queued invited", "cancelled superseded"]);
+});
+
+test("what the homeserver refuses for good ends the job with its reason", async () => {
+    const world = new World();
+    world.fault = { call: "putMedia", error: new HomeserverError("put_media", { kind: "forbidden", errcode: "M_FORBIDDEN", error: "no uploads" }) };
+    world.sync(change("invite", "$invite", alice));
+    await world.run();
+    expect(world.status()).toMatchObject({ state: "failed", reason: "upload_refused" });
+});
