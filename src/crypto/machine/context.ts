@@ -1,0 +1,96 @@
+import type { DatabaseSync } from "node:sqlite";
+import type { OlmMachine } from "@matrix-org/matrix-sdk-crypto-wasm";
+import type { Seal } from "../../sealing/index.ts";
+import type { Logger } from "../../telemetry/index.ts";
+
+/** The part of `createIndexedDB` that the machine's store needs. */
+export interface CryptoStore {
+    install(target: typeof globalThis): void;
+    /** One outer transaction for the machine's IndexedDB and our own tables: on disk when it resolves, undone if `work` throws. */
+    atomically<T>(work: (sql: DatabaseSync) => T | Promise<T>): Promise<T>;
+    close(): void;
+}
+
+/** What every operation inside the worker works with. */
+export interface MachineContext {
+    readonly machine: OlmMachine;
+    readonly store: CryptoStore;
+    readonly seal: Seal;
+    readonly log: Logger;
+    readonly path: string;
+    readonly userId: string;
+    readonly deviceId: string;
+    /** Our own Curve25519 key: what this sender made, we made. */
+    readonly ownKey: string;
+    /** Decrypts what the local feed of room keys brings. */
+    readonly feed: { decryptV1(ephemeral: string, mac: string, ciphertext: string): string };
+    readonly memory: MachineMemory;
+}
+
+/** What is only true while this machine is open. */
+export interface MachineMemory {
+    /** The key counts of the last batch that reached the machine. */
+    keyCounts: string | undefined;
+    /** Users whose `/keys/query` is outstanding: asking the machine about their sessions would make it wait for that. */
+    readonly awaitingQuery: Set<string>;
+    /** Rooms whose session was prepared and not used since: encrypting in any other would make the machine panic. */
+    readonly preparedRooms: Set<string>;
+}
+
+/** The disk did not take what the machine has already done in memory: nothing may go on with this machine. */
+export class TornCommit extends Error {
+    constructor(cause: unknown) {
+        super("The machine is ahead of its store.", { cause });
+        this.name = "TornCommit";
+    }
+}
+
+/** What the machine answered; a refusal is a value, so that whatever it did write is committed with it. */
+export type Attempt<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: unknown };
+
+/** @throws a panic of the machine (a WebAssembly RuntimeError): the machine is no longer to be trusted. */
+export async function attempt<T>(call: () => T | Promise<T>): Promise<Attempt<T>> {
+    try {
+        return { ok: true, value: await call() };
+    } catch (error) {
+        if (isPanic(error)) throw error;
+        return { ok: false, error };
+    }
+}
+
+export function unwrap<T>(outcome: Attempt<T>): T {
+    if (outcome.ok) return outcome.value;
+    throw outcome.error instanceof Error ? outcome.error : new Error(String(outcome.error));
+}
+
+/**
+ * Runs an operation that may change a ratchet, a session or our rows as one commit.
+ * What throws inside is a fault (the machine's refusals are values there, see `attempt`), and so is a commit that fails.
+ * @throws {TornCommit}
+ */
+export async function commit<T>(context: MachineContext, work: (sql: DatabaseSync) => T | Promise<T>): Promise<T> {
+    try {
+        return await context.store.atomically(work);
+    } catch (error) {
+        throw isPanic(error) ? error : new TornCommit(error);
+    }
+}
+
+/** `commit` for the common case: one call into the machine, and what goes with its answer. */
+export async function commitCall<T>(
+    context: MachineContext,
+    call: () => Promise<T>,
+    then: (value: T, sql: DatabaseSync) => void | Promise<void> = () => undefined,
+): Promise<T> {
+    const outcome = await commit(context, async (sql) => {
+        const answer = await attempt(call);
+        if (answer.ok) await then(answer.value, sql);
+        return answer;
+    });
+    return unwrap(outcome);
+}
+
+/** A Rust panic reaches us as WebAssembly's own error. */
+export function isPanic(error: unknown): boolean {
+    return error instanceof Error && error.name === "RuntimeError";
+}

@@ -1,0 +1,107 @@
+import { createHash } from "node:crypto";
+import type { DatabaseSync } from "node:sqlite";
+import { CollectStrategy, type Device, UserId } from "@matrix-org/matrix-sdk-crypto-wasm";
+import { z } from "zod";
+import type { BundleDelivery, SealedDelivery, UserKeys } from "../port.ts";
+import { type Attempt, attempt, commit, type MachineContext, unwrap } from "./context.ts";
+import { masterKeyOf } from "./identity.ts";
+import { Outbox, type OutboxKey } from "./outbox.ts";
+import { parseContent } from "./room-keys.ts";
+
+type SealedDevice = Extract<SealedDelivery, { identity: "pinned" }>["devices"][number];
+
+const base64Url32 = z.string().regex(/^[A-Za-z0-9_-]{43}$/);
+
+/** Every field is required: a receiver cannot even decrypt a bundle event whose `file` lacks one. */
+const fileSchema = z.object({
+    v: z.literal("v2"),
+    url: z.string().max(1024).startsWith("mxc://"),
+    key: z.object({
+        alg: z.literal("A256CTR"),
+        ext: z.literal(true),
+        k: base64Url32,
+        key_ops: z.array(z.string().max(32)).min(2).max(8).refine((ops) => ops.includes("encrypt") && ops.includes("decrypt")),
+        kty: z.literal("oct"),
+    }),
+    iv: z.string().regex(/^[A-Za-z0-9+/]{22}$/),
+    hashes: z.object({ sha256: z.string().regex(/^[A-Za-z0-9+/]{43}$/) }),
+});
+
+export async function userKeys(context: MachineContext, userId: string): Promise<UserKeys> {
+    const masterKey = masterKeyOf(await context.machine.getIdentity(new UserId(userId)));
+    const devices = (await devicesOf(context, userId)).map((device) => ({
+        deviceId: device.deviceId.toString(),
+        crossSigned: device.isCrossSignedByOwner(),
+    }));
+    return { masterKey, devices };
+}
+
+/**
+ * The pin check and the encryption are one step of the queue: no `/keys/query` can change the identity in between.
+ * The machine itself would encrypt to a changed identity without a word.
+ * @throws if `file` lacks a field
+ */
+export async function sealBundle(context: MachineContext, delivery: BundleDelivery): Promise<SealedDelivery> {
+    const content = { room_id: delivery.roomId, file: fileSchema.parse(delivery.file) };
+    // 1. Whose keys are these?
+    const masterKey = masterKeyOf(await context.machine.getIdentity(new UserId(delivery.userId)));
+    if (masterKey === null) return { identity: "none" };
+    if (masterKey !== delivery.pinnedMasterKey) return { identity: "changed", masterKey };
+    // 2. One commit: each device's ratchet and the body that it made.
+    const devices = await devicesOf(context, delivery.userId);
+    const sealed = await commit(context, async (sql): Promise<Attempt<SealedDevice[]>> => {
+        const answers: SealedDevice[] = [];
+        for (const device of devices) {
+            const answer = await sealFor(context, sql, device, delivery, content);
+            if (!answer.ok) return answer;
+            answers.push(answer.value);
+        }
+        return { ok: true, value: answers };
+    });
+    return { identity: "pinned", devices: unwrap(sealed) };
+}
+
+export async function deliverySent(context: MachineContext, deliveryId: string): Promise<void> {
+    await commit(context, (sql) => new Outbox(sql, context.seal).forget(deliveryId));
+}
+
+async function sealFor(
+    context: MachineContext,
+    sql: DatabaseSync,
+    device: Device,
+    delivery: BundleDelivery,
+    content: object,
+): Promise<Attempt<SealedDevice>> {
+    const deviceId = device.deviceId.toString();
+    if (!device.isCrossSignedByOwner()) return { ok: true, value: { deviceId, state: "not_cross_signed" } };
+    const outbox = new Outbox(sql, context.seal);
+    const key: OutboxKey = {
+        deliveryId: delivery.deliveryId,
+        deviceId,
+        deviceKey: device.curve25519Key?.toBase64() ?? "",
+        fingerprint: fingerprint(delivery.userId, content),
+    };
+    const kept = outbox.find(key);
+    if (kept !== undefined) return { ok: true, value: { deviceId, state: "sealed", content: parseContent(kept) } };
+    const strategy = CollectStrategy.identityBasedStrategy();
+    const encrypted = await attempt(() => device.encryptToDeviceEvent("m.room_key_bundle", content, strategy));
+    if (!encrypted.ok) {
+        return isMissingSession(encrypted.error) ? { ok: true, value: { deviceId, state: "no_session" } } : encrypted;
+    }
+    outbox.keep(key, encrypted.value);
+    return { ok: true, value: { deviceId, state: "sealed", content: parseContent(encrypted.value) } };
+}
+
+async function devicesOf({ machine }: MachineContext, userId: string): Promise<readonly Device[]> {
+    const devices = (await machine.getUserDevices(new UserId(userId))).devices();
+    return devices.filter((device) => !device.isDeleted() && !device.isDehydrated);
+}
+
+/** What was sealed: a body is only given out again for the very same user, room and file. */
+function fingerprint(userId: string, content: object): string {
+    return createHash("sha256").update(JSON.stringify([userId, content])).digest("base64");
+}
+
+function isMissingSession(error: unknown): boolean {
+    return /session/i.test(String(error));
+}

@@ -1,0 +1,89 @@
+import type { DatabaseSync } from "node:sqlite";
+import { BackupDecryptionKey, type OlmMachine, RequestType } from "@matrix-org/matrix-sdk-crypto-wasm";
+import { z } from "zod";
+import type { MachineContext } from "./context.ts";
+import { readSessionKey, unpadded } from "./exported-session-key.ts";
+import type { SenderWord } from "./flags.ts";
+import { ReadyEntries, type SeenSession, type SessionKey } from "./ready-entries.ts";
+
+/** Never changes: another version or key would bring every session again. It names no backup on any server. */
+const VERSION = "backscroll-feed";
+const ACKNOWLEDGEMENT = JSON.stringify({ etag: "", count: 0 });
+
+const requestSchema = z.object({
+    rooms: z.record(
+        z.string(),
+        z.object({
+            sessions: z.record(
+                z.string(),
+                z.object({ session_data: z.object({ ephemeral: z.string(), mac: z.string(), ciphertext: z.string() }) }),
+            ),
+        }),
+    ),
+});
+
+const sessionSchema = z.object({
+    algorithm: z.string(),
+    sender_key: z.string(),
+    session_key: z.string(),
+    sender_claimed_keys: z.record(z.string(), z.string()),
+    "m.shared_history": z.boolean().default(false),
+});
+
+/** What senders said in this batch, by session. */
+export type Words = ReadonlyMap<string, { readonly key: SessionKey; readonly word: SenderWord }>;
+
+export function sessionName(key: SessionKey): string {
+    return JSON.stringify([key.roomId, key.sessionId, key.senderKey]);
+}
+
+/**
+ * The machine tells of new sessions through its backup pipeline only (nothing else exports one session), so it gets a backup that exists
+ * nowhere but here. It forgets that at every reopening: call this first.
+ */
+export async function openFeed(machine: OlmMachine, privateKey: Uint8Array): Promise<BackupDecryptionKey> {
+    const feed = BackupDecryptionKey.fromBase64(unpadded(privateKey));
+    await machine.enableBackupV1(feed.megolmV1PublicKey.publicKeyBase64, VERSION);
+    return feed;
+}
+
+/**
+ * Takes every session that the machine has not told of yet into the ready entries, with the senders' words, in the caller's transaction.
+ * Answers the rooms of whose sessions we now hold or know more.
+ */
+export async function drainFeed(context: MachineContext, sql: DatabaseSync, words: Words = new Map()): Promise<ReadonlySet<string>> {
+    const entries = new ReadyEntries(sql, context.seal, context.ownKey);
+    const fed = new Set<string>();
+    const rooms = new Set<string>();
+    for (;;) {
+        const request = await context.machine.backupRoomKeys();
+        if (request === undefined) break;
+        for (const session of readFeed(context, request.body)) {
+            const { room_id: roomId, session_id: sessionId, sender_key: senderKey } = session.entry;
+            const name = sessionName({ roomId, sessionId, senderKey });
+            entries.store(session, words.get(name)?.word);
+            fed.add(name);
+            rooms.add(roomId);
+        }
+        await context.machine.markRequestAsSent(request.id, RequestType.KeysBackup, ACKNOWLEDGEMENT);
+    }
+    for (const [name, { key, word }] of words) {
+        if (!fed.has(name) && entries.hear(key, word)) rooms.add(key.roomId);
+    }
+    return rooms;
+}
+
+function* readFeed(context: MachineContext, body: string): Generator<SeenSession> {
+    for (const [roomId, room] of Object.entries(requestSchema.parse(JSON.parse(body)).rooms)) {
+        for (const [sessionId, { session_data: data }] of Object.entries(room.sessions)) {
+            const session = sessionSchema.parse(JSON.parse(context.feed.decryptV1(data.ephemeral, data.mac, data.ciphertext)));
+            const key = readSessionKey(session.session_key);
+            if (key?.sessionId !== sessionId) {
+                context.log.warn({ operation: "feed", room_id: roomId }, "left out a session whose ID is not the one of its key");
+                continue;
+            }
+            const { "m.shared_history": machineFlag, ...rest } = session;
+            yield { firstIndex: key.firstIndex, machineFlag, entry: { ...rest, room_id: roomId, session_id: sessionId } };
+        }
+    }
+}

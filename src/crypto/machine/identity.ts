@@ -1,0 +1,117 @@
+import type { DatabaseSync } from "node:sqlite";
+import { DeviceId, OtherUserIdentity, OwnUserIdentity, UserId } from "@matrix-org/matrix-sdk-crypto-wasm";
+import { z } from "zod";
+import type { AccountKeys, CrossSigningSecrets, IdentityUploads, OutgoingRequest } from "../port.ts";
+import { attempt, commit, commitCall, type MachineContext, unwrap } from "./context.ts";
+import { readMeta, writeMeta } from "./tables.ts";
+
+/** The request that signs our own device is ours, not the machine's: it has this ID. */
+const OWN_SIGNATURE = "own-device-signature";
+
+const crossSigningKey = z.object({ keys: z.record(z.string(), z.string()) });
+const signingKeysBody = z.object({ master_key: crossSigningKey });
+const queryResponse = z.object({ master_keys: z.record(z.string(), z.unknown()).default({}) });
+
+export async function account(context: MachineContext): Promise<AccountKeys> {
+    const { machine, userId, deviceId, store } = context;
+    const status = await machine.crossSigningStatus();
+    const device = await machine.getDevice(new UserId(userId), new DeviceId(deviceId));
+    const { masterKey, uploaded } = await store.atomically((sql) => ({
+        masterKey: readMeta(sql, "master_key"),
+        uploaded: readMeta(sql, "keys_uploaded"),
+    }));
+    return {
+        userId,
+        deviceId,
+        curve25519: context.ownKey,
+        ed25519: machine.identityKeys.ed25519.toBase64(),
+        masterKey: masterKey ?? null,
+        canSign: status.hasSelfSigning,
+        crossSigned: device?.isCrossSignedByOwner() ?? false,
+        fresh: uploaded === undefined,
+    };
+}
+
+/** An identity that was made and is not published yet is given out again, whatever `reset` says: the upload is one request, repeated. */
+export async function createIdentity(context: MachineContext, { reset }: { readonly reset: boolean }): Promise<IdentityUploads> {
+    const outcome = await commit(context, async (sql) => {
+        const pending = readMeta(sql, "unpublished_master_key");
+        const made = await attempt(() => context.machine.bootstrapCrossSigning(reset && pending === undefined));
+        if (made.ok) {
+            const masterKey = keyOf(signingKeysBody.parse(JSON.parse(made.value.uploadSigningKeysRequest.body)).master_key);
+            if (masterKey !== readMeta(sql, "master_key")) writeMeta(sql, "unpublished_master_key", masterKey);
+        }
+        return made;
+    });
+    const requests = unwrap(outcome);
+    return {
+        keysUpload: keysUpload(requests.uploadKeysRequest),
+        signingKeys: requests.uploadSigningKeysRequest.body,
+        signatures: requests.uploadSignaturesRequest.body,
+    };
+}
+
+export async function exportIdentity({ machine }: MachineContext): Promise<CrossSigningSecrets | undefined> {
+    const keys = await machine.exportCrossSigningKeys();
+    const { masterKey: master, self_signing_key: selfSigning, userSigningKey: userSigning } = keys ?? {};
+    if (master === undefined || selfSigning === undefined || userSigning === undefined) return undefined;
+    return { master, selfSigning, userSigning };
+}
+
+export async function importIdentity(context: MachineContext, secrets: CrossSigningSecrets): Promise<boolean> {
+    const { master, selfSigning, userSigning } = secrets;
+    return commit(context, async (sql) => {
+        const imported = await attempt(() => context.machine.importCrossSigningKeys(master, selfSigning, userSigning));
+        if (!imported.ok) return false;
+        const { hasMaster, hasSelfSigning, hasUserSigning } = imported.value;
+        const complete = hasMaster && hasSelfSigning && hasUserSigning;
+        if (complete) writeMeta(sql, "sign_own_device", "yes");
+        return complete;
+    });
+}
+
+export async function signOwnDevice(context: MachineContext): Promise<string> {
+    const device = await context.machine.getDevice(new UserId(context.userId), new DeviceId(context.deviceId));
+    if (device === undefined) throw new Error("The machine does not know its own device.");
+    return (await commitCall(context, () => device.verify())).body;
+}
+
+export async function ownSignatureRequest(context: MachineContext): Promise<OutgoingRequest | undefined> {
+    const due = await context.store.atomically((sql) => readMeta(sql, "sign_own_device"));
+    return due === undefined ? undefined : { id: OWN_SIGNATURE, kind: "signature_upload", body: await signOwnDevice(context) };
+}
+
+/** Answers whether the request was ours. */
+export async function acknowledgeOwnSignature(context: MachineContext, id: string): Promise<boolean> {
+    if (id !== OWN_SIGNATURE) return false;
+    await context.store.atomically((sql) => writeMeta(sql, "sign_own_device", undefined));
+    return true;
+}
+
+/** After a `/keys/query` that names us: our identity as the machine now holds it, checked by it, is the published one. */
+export async function recordPublishedIdentity(context: MachineContext, sql: DatabaseSync, response: string): Promise<void> {
+    const published = queryResponse.parse(JSON.parse(response)).master_keys;
+    if (!Object.hasOwn(published, context.userId)) return;
+    const masterKey = masterKeyOf(await context.machine.getIdentity(new UserId(context.userId)));
+    const named = crossSigningKey.safeParse(published[context.userId]);
+    if (masterKey === null || !named.success || keyOf(named.data) !== masterKey) return;
+    writeMeta(sql, "master_key", masterKey);
+    if (readMeta(sql, "unpublished_master_key") === masterKey) writeMeta(sql, "unpublished_master_key", undefined);
+}
+
+/** The master key of an identity that the machine holds, unpadded base64. */
+export function masterKeyOf(identity: OwnUserIdentity | OtherUserIdentity | undefined): string | null {
+    if (identity === undefined) return null;
+    return keyOf(crossSigningKey.parse(JSON.parse(identity.masterKey)));
+}
+
+function keyOf(key: z.infer<typeof crossSigningKey>): string {
+    const [value] = Object.values(key.keys);
+    if (value === undefined) throw new Error("A cross-signing key without a key.");
+    return value;
+}
+
+function keysUpload(request: unknown): OutgoingRequest | undefined {
+    const parsed = z.object({ id: z.string(), body: z.string() }).safeParse(request);
+    return parsed.success ? { ...parsed.data, kind: "keys_upload" } : undefined;
+}

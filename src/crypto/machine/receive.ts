@@ -1,0 +1,52 @@
+import { DecryptionSettings, DecryptedToDeviceEvent, DeviceLists, TrustRequirement, UserId } from "@matrix-org/matrix-sdk-crypto-wasm";
+import type { CryptoChanges } from "../../matrix/index.ts";
+import type { Logger } from "../../telemetry/index.ts";
+import { type Attempt, attempt, commit, type MachineContext, unwrap } from "./context.ts";
+import { drainFeed } from "./feed.ts";
+import { readWords, siftToDevice } from "./to-device.ts";
+
+/**
+ * The crypto part of a sync batch, as one commit: ratchets, what the decrypted events say of their sessions, and the sessions themselves.
+ * They belong together because a replayed event can never be decrypted again. A batch without news does not reach the machine.
+ * Answers the rooms of whose sessions we now hold or know more.
+ */
+export async function receive(context: MachineContext, changes: CryptoChanges): Promise<readonly string[]> {
+    const { memory, log, machine } = context;
+    const events = siftToDevice(changes.toDevice);
+    if (events.refused > 0) log.warn({ operation: "receive", refused: events.refused }, "left out malformed to-device events");
+    const changed = userIds(changes.deviceLists.changed, log);
+    const left = userIds(changes.deviceLists.left, log);
+    const counts = keyCounts(changes);
+    const fallback = changes.unusedFallbackKeyTypes && new Set(changes.unusedFallbackKeyTypes);
+    const news = JSON.stringify([[...counts].toSorted(), fallback && [...fallback].toSorted()]);
+    if (events.taken === 0 && changed.length === 0 && left.length === 0 && memory.keyCounts === news) return [];
+
+    const outcome = await commit(context, async (sql): Promise<Attempt<readonly string[]>> => {
+        const settings = new DecryptionSettings(TrustRequirement.Untrusted);
+        const lists = new DeviceLists(changed, left);
+        const processed = await attempt(() => machine.receiveSyncChanges(events.json, lists, counts, fallback, settings));
+        if (!processed.ok) return processed;
+        if (!processed.value.some((event) => event instanceof DecryptedToDeviceEvent)) return { ok: true, value: [] };
+        return { ok: true, value: [...(await drainFeed(context, sql, readWords(processed.value)))] };
+    });
+    const rooms = unwrap(outcome);
+    memory.keyCounts = news;
+    return rooms;
+}
+
+/** User IDs that the machine takes; others cannot have devices. */
+export function userIds(ids: readonly string[], log: Logger): UserId[] {
+    return ids.flatMap((id) => {
+        try {
+            return [new UserId(id)];
+        } catch {
+            log.warn({ operation: "user_ids" }, "left out a malformed user ID");
+            return [];
+        }
+    });
+}
+
+function keyCounts(changes: CryptoChanges): Map<string, number> {
+    const valid = Object.entries(changes.oneTimeKeyCounts).filter(([, count]) => Number.isSafeInteger(count) && count >= 0);
+    return new Map(valid.map(([algorithm, count]) => [algorithm, Math.min(count, 0xffff_ffff)]));
+}

@@ -1,0 +1,110 @@
+import {
+    type KeysClaimRequest,
+    KeysQueryRequest,
+    type OutgoingRequest as MachineRequest,
+    RequestType,
+    RoomMessageRequest,
+    SignatureUploadRequest,
+    ToDeviceRequest,
+} from "@matrix-org/matrix-sdk-crypto-wasm";
+import { z } from "zod";
+import type { OutgoingKind, OutgoingRequest } from "../port.ts";
+import { attempt, commit, commitCall, type MachineContext, unwrap } from "./context.ts";
+import { acknowledgeOwnSignature, ownSignatureRequest, recordPublishedIdentity } from "./identity.ts";
+import { userIds } from "./receive.ts";
+import { writeMeta } from "./tables.ts";
+
+const requestTypes: Readonly<Record<OutgoingKind, RequestType>> = {
+    keys_upload: RequestType.KeysUpload,
+    keys_query: RequestType.KeysQuery,
+    keys_claim: RequestType.KeysClaim,
+    to_device: RequestType.ToDevice,
+    signature_upload: RequestType.SignatureUpload,
+    room_message: RequestType.RoomMessage,
+};
+
+const queryBody = z.object({ device_keys: z.record(z.string(), z.unknown()) });
+
+/** What the machine wants sent, and the signature of our own device if one is due. */
+export async function outgoing(context: MachineContext): Promise<readonly OutgoingRequest[]> {
+    const requests = await commitCall(context, () => context.machine.outgoingRequests());
+    const own = await ownSignatureRequest(context);
+    const plain = requests.map(plainRequest).filter((request) => request !== undefined);
+    context.memory.awaitingQuery.clear();
+    for (const userId of plain.flatMap(queriedUsers)) context.memory.awaitingQuery.add(userId);
+    return own === undefined ? plain : [...plain, own];
+}
+
+/** @throws the machine's own error if the response is not one of the request's kind; it has changed nothing then. */
+export async function markSent(context: MachineContext, request: Pick<OutgoingRequest, "id" | "kind">, response: string): Promise<void> {
+    if (request.kind === "signature_upload" && (await acknowledgeOwnSignature(context, request.id))) return;
+    const outcome = await commit(context, async (sql) => {
+        const marked = await attempt(() => context.machine.markRequestAsSent(request.id, requestTypes[request.kind], response));
+        if (!marked.ok) return marked;
+        if (request.kind === "keys_upload") writeMeta(sql, "keys_uploaded", "yes");
+        if (request.kind === "keys_query") await recordPublishedIdentity(context, sql, response);
+        return marked;
+    });
+    unwrap(outcome);
+    if (request.kind === "keys_query") {
+        for (const userId of answeredUsers(response)) context.memory.awaitingQuery.delete(userId);
+    }
+}
+
+/** A query of the machine's own that covers these users is taken, because only its answer ends the machine's waiting for them. */
+export async function keysQuery(context: MachineContext, users: readonly string[]): Promise<OutgoingRequest> {
+    const due = await outgoing(context);
+    const covering = due.find((request) => {
+        const queried = queriedUsers(request);
+        return users.every((userId) => queried.includes(userId));
+    });
+    return covering ?? queryRequest(context.machine.queryKeysForUsers(userIds(users, context.log)));
+}
+
+/** Users whose `/keys/query` is outstanding are left out: the machine would wait for it, and it waits in the queue behind us. */
+export async function keysClaim(context: MachineContext, users: readonly string[]): Promise<OutgoingRequest | undefined> {
+    const ready = users.filter((userId) => !context.memory.awaitingQuery.has(userId));
+    const request = await context.machine.getMissingSessions(userIds(ready, context.log));
+    return request === null || request === undefined ? undefined : claimRequest(request);
+}
+
+export function toDeviceRequest(request: ToDeviceRequest): OutgoingRequest {
+    const toDevice = { eventType: request.event_type, txnId: request.txn_id };
+    return { id: request.id, kind: "to_device", body: request.body, toDevice };
+}
+
+function plainRequest(request: MachineRequest): OutgoingRequest | undefined {
+    if (request instanceof KeysQueryRequest) return queryRequest(request);
+    if (request instanceof ToDeviceRequest) return toDeviceRequest(request);
+    if (request instanceof SignatureUploadRequest) return { id: request.id ?? "", kind: "signature_upload", body: request.body };
+    if (request instanceof RoomMessageRequest) {
+        const roomMessage = { roomId: request.room_id, eventType: request.event_type, txnId: request.txn_id };
+        return { id: request.id, kind: "room_message", body: request.body, roomMessage };
+    }
+    switch (request.type) {
+        case RequestType.KeysUpload:
+            return { id: request.id, kind: "keys_upload", body: request.body };
+        case RequestType.KeysClaim:
+            return { id: request.id, kind: "keys_claim", body: request.body };
+        default:
+            return undefined;
+    }
+}
+
+function queryRequest(request: KeysQueryRequest): OutgoingRequest {
+    return { id: request.id, kind: "keys_query", body: request.body };
+}
+
+function claimRequest(request: KeysClaimRequest): OutgoingRequest {
+    return { id: request.id, kind: "keys_claim", body: request.body };
+}
+
+function queriedUsers(request: OutgoingRequest): readonly string[] {
+    if (request.kind !== "keys_query") return [];
+    return Object.keys(queryBody.parse(JSON.parse(request.body)).device_keys);
+}
+
+function answeredUsers(response: string): readonly string[] {
+    const parsed = queryBody.safeParse(JSON.parse(response));
+    return parsed.success ? Object.keys(parsed.data.device_keys) : [];
+}

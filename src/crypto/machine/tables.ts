@@ -1,0 +1,87 @@
+import type { DatabaseSync } from "node:sqlite";
+import { Failure } from "../../failures/index.ts";
+import { type Seal, SealBroken } from "../../sealing/index.ts";
+
+/** Whose store this is. The file is bound to it for good. */
+export interface Owner {
+    readonly path: string;
+    readonly userId: string;
+    readonly deviceId: string;
+}
+
+/** Step n takes our tables from version n to n + 1; a released step is never edited. */
+const migrations: readonly string[] = [
+    `CREATE TABLE ready_entries (
+        room_id TEXT NOT NULL,
+        session_id TEXT NOT NULL,
+        sender_key TEXT NOT NULL,
+        first_index INTEGER NOT NULL,
+        machine_flag INTEGER NOT NULL,
+        claim TEXT NOT NULL,
+        verdict TEXT NOT NULL,
+        entry BLOB NOT NULL,
+        PRIMARY KEY (room_id, session_id, sender_key)
+    ) STRICT;
+    CREATE INDEX ready_entries_by_verdict ON ready_entries (room_id, verdict);
+    CREATE TABLE outbox (
+        delivery_id TEXT NOT NULL,
+        device_id TEXT NOT NULL,
+        device_key TEXT NOT NULL,
+        fingerprint TEXT NOT NULL,
+        body BLOB NOT NULL,
+        PRIMARY KEY (delivery_id, device_id)
+    ) STRICT;`,
+];
+
+const KEY_CHECK = "crypto_meta key_check";
+
+/**
+ * Makes our tables or brings them to today's shape, after checking that the store is ours to open. Nothing is changed before every check passed.
+ * @throws {Failure} store_key_wrong, store_of_another_device, store_too_new
+ */
+export function prepareTables(sql: DatabaseSync, owner: Owner, seal: Seal): void {
+    const version = Number(hasMeta(sql) ? (readMeta(sql, "version") ?? 0) : 0);
+    if (version > migrations.length) {
+        throw new Failure("store_too_new", { path: owner.path, feature: "crypto", found: version, known: migrations.length });
+    }
+    if (version > 0) checkOwner(sql, owner, seal);
+    else sql.exec("CREATE TABLE crypto_meta (name TEXT PRIMARY KEY, value ANY NOT NULL) STRICT, WITHOUT ROWID");
+    if (version === migrations.length) return;
+    for (const step of migrations.slice(version)) sql.exec(step);
+    if (version === 0) bind(sql, owner, seal);
+    writeMeta(sql, "version", String(migrations.length));
+}
+
+export function readMeta(sql: DatabaseSync, name: string): string | undefined {
+    const value = sql.prepare("SELECT value FROM crypto_meta WHERE name = ?").get(name)?.["value"];
+    return typeof value === "string" ? value : undefined;
+}
+
+export function writeMeta(sql: DatabaseSync, name: string, value: string | undefined): void {
+    if (value === undefined) sql.prepare("DELETE FROM crypto_meta WHERE name = ?").run(name);
+    else sql.prepare("INSERT INTO crypto_meta VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value").run(name, value);
+}
+
+function hasMeta(sql: DatabaseSync): boolean {
+    return sql.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'crypto_meta'").get() !== undefined;
+}
+
+function bind(sql: DatabaseSync, owner: Owner, seal: Seal): void {
+    writeMeta(sql, "user_id", owner.userId);
+    writeMeta(sql, "device_id", owner.deviceId);
+    sql.prepare("INSERT INTO crypto_meta VALUES ('key_check', ?)").run(seal.seal(KEY_CHECK, Buffer.from("backscroll")));
+}
+
+function checkOwner(sql: DatabaseSync, owner: Owner, seal: Seal): void {
+    const check = sql.prepare("SELECT value FROM crypto_meta WHERE name = 'key_check'").get()?.["value"];
+    try {
+        seal.open(KEY_CHECK, check instanceof Uint8Array ? check : new Uint8Array());
+    } catch (error) {
+        if (error instanceof SealBroken) throw new Failure("store_key_wrong", { path: owner.path });
+        throw error;
+    }
+    const [userId, deviceId] = [readMeta(sql, "user_id") ?? "", readMeta(sql, "device_id") ?? ""];
+    if (userId === owner.userId && deviceId === owner.deviceId) return;
+    const { path } = owner;
+    throw new Failure("store_of_another_device", { path, storeUser: userId, storeDevice: deviceId, user: owner.userId, device: owner.deviceId });
+}
