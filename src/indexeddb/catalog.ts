@@ -1,0 +1,137 @@
+import type { DatabaseSync } from "node:sqlite";
+import type { KeyPath } from "./keypath.ts";
+
+/** An index of a store. `live` is what requests see that run now; the maps are what the script sees. */
+export interface IndexMeta {
+    readonly id: number;
+    name: string;
+    readonly keyPath: KeyPath;
+    readonly unique: boolean;
+    readonly multiEntry: boolean;
+    deleted: boolean;
+}
+
+export interface StoreMeta {
+    readonly id: number;
+    name: string;
+    readonly keyPath: KeyPath | null;
+    readonly autoIncrement: boolean;
+    /** The current number of the key generator (section 2.11). */
+    nextKey: number;
+    indexes: Map<string, IndexMeta>;
+    live: IndexMeta[];
+    deleted: boolean;
+}
+
+export interface DatabaseMeta {
+    readonly name: string;
+    version: number;
+    stores: Map<string, StoreMeta>;
+}
+
+/** The databases in the file, as last committed or, during an upgrade, as the script has made them. */
+export class Catalog {
+    readonly #sql: DatabaseSync;
+    #databases = new Map<string, DatabaseMeta>();
+    #lastId: number;
+
+    constructor(sql: DatabaseSync) {
+        this.#sql = sql;
+        this.#databases = load(sql);
+        this.#lastId = highestId(sql);
+    }
+
+    get(name: string): DatabaseMeta | undefined {
+        return this.#databases.get(name);
+    }
+
+    all(): DatabaseMeta[] {
+        return [...this.#databases.values()];
+    }
+
+    set(meta: DatabaseMeta): void {
+        this.#databases.set(meta.name, meta);
+    }
+
+    delete(name: string): void {
+        this.#databases.delete(name);
+    }
+
+    /** An id for a store or an index that was never used before in this process. */
+    nextId(): number {
+        return ++this.#lastId;
+    }
+
+    /** After a rollback: what the file says holds. Key generators of stores that remain are put back in place. */
+    reload(): void {
+        const fresh = load(this.#sql);
+        for (const [name, meta] of fresh) {
+            const known = this.#databases.get(name);
+            if (known && sameShape(known, meta)) {
+                for (const [store, { nextKey }] of meta.stores) {
+                    const old = known.stores.get(store);
+                    if (old) old.nextKey = nextKey;
+                }
+                fresh.set(name, known);
+            }
+        }
+        this.#databases = fresh;
+    }
+}
+
+function sameShape(a: DatabaseMeta, b: DatabaseMeta): boolean {
+    const shape = (meta: DatabaseMeta): string =>
+        JSON.stringify([meta.version, [...meta.stores.values()].map((s) => [s.id, s.name, s.live.map((i) => [i.id, i.name])]).toSorted()]);
+    return shape(a) === shape(b);
+}
+
+// Names are kept as JSON: readable in the file, and exact even for lone surrogates.
+function load(sql: DatabaseSync): Map<string, DatabaseMeta> {
+    const databases = new Map<string, DatabaseMeta>();
+    const stores = new Map<number, StoreMeta>();
+    for (const row of sql.prepare("SELECT name, version FROM idb_database").iterate()) {
+        const name = parseName(row["name"]);
+        databases.set(name, { name, version: Number(row["version"]), stores: new Map() });
+    }
+    for (const row of sql.prepare("SELECT * FROM idb_store ORDER BY id").iterate()) {
+        const store: StoreMeta = {
+            id: Number(row["id"]),
+            name: parseName(row["name"]),
+            keyPath: parsePath(row["key_path"]),
+            autoIncrement: row["auto_increment"] === 1,
+            nextKey: Number(row["next_key"]),
+            indexes: new Map(),
+            live: [],
+            deleted: false,
+        };
+        stores.set(store.id, store);
+        databases.get(parseName(row["database"]))?.stores.set(store.name, store);
+    }
+    for (const row of sql.prepare("SELECT * FROM idb_index ORDER BY id").iterate()) {
+        const index: IndexMeta = {
+            id: Number(row["id"]),
+            name: parseName(row["name"]),
+            keyPath: parsePath(row["key_path"]) ?? "",
+            unique: row["is_unique"] === 1,
+            multiEntry: row["multi_entry"] === 1,
+            deleted: false,
+        };
+        const store = stores.get(Number(row["store"]));
+        store?.indexes.set(index.name, index);
+        store?.live.push(index);
+    }
+    return databases;
+}
+
+function highestId(sql: DatabaseSync): number {
+    const row = sql.prepare("SELECT max(id) AS id FROM (SELECT id FROM idb_store UNION ALL SELECT id FROM idb_index)").get();
+    return Number(row?.["id"] ?? 0);
+}
+
+function parseName(json: unknown): string {
+    return String(JSON.parse(String(json)));
+}
+
+function parsePath(json: unknown): KeyPath | null {
+    return json === null ? null : (JSON.parse(String(json)) as KeyPath);
+}

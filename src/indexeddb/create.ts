@@ -1,0 +1,64 @@
+import type { DatabaseSync } from "node:sqlite";
+import { IDBCursor, IDBCursorWithValue } from "./cursor.ts";
+import { IDBDatabase } from "./database.ts";
+import { Engine } from "./engine.ts";
+import { IDBVersionChangeEvent } from "./events.ts";
+import { Connections, IDBFactory } from "./factory.ts";
+import { openFile } from "./file.ts";
+import { IDBIndex } from "./indexes.ts";
+import { IDBObjectStore } from "./objectstore.ts";
+import { IDBKeyRange } from "./range.ts";
+import { IDBOpenDBRequest, IDBRequest } from "./request.ts";
+import { IDBTransaction } from "./transaction.ts";
+
+const classes = {
+    IDBCursor,
+    IDBCursorWithValue,
+    IDBDatabase,
+    IDBFactory,
+    IDBIndex,
+    IDBKeyRange,
+    IDBObjectStore,
+    IDBOpenDBRequest,
+    IDBRequest,
+    IDBTransaction,
+    IDBVersionChangeEvent,
+} as const;
+
+export type IndexedDB = typeof classes & {
+    readonly indexedDB: IDBFactory;
+    /** Puts `indexedDB` and the classes on the object (`globalThis`), so that code written for browsers finds them. */
+    install(target: object): void;
+    /**
+     * Runs `fn` in one SQLite transaction that is on the disk when the promise resolves: `fn`'s own rows, through `sql`, and
+     * every IndexedDB transaction made meanwhile, whose `complete` then only says that it is part of it. If `fn` throws,
+     * everything is undone and the error thrown on. Does not nest (`InvalidStateError`); waits for a writer that runs.
+     * `fn` must not end the transaction, and nothing that is not part of it may use `indexedDB` until the promise settles.
+     */
+    atomically<T>(fn: (sql: DatabaseSync) => T | Promise<T>): Promise<T>;
+    /** Aborts what is unfinished and frees the file and its lock. */
+    close(): void;
+};
+
+/** Opens or makes the file at `path` and locks it; throws `StoreError`. */
+export function createIndexedDB({ path }: { path: string }): IndexedDB {
+    const engine = new Engine(openFile(path));
+    const connections = new Connections(engine);
+    const indexedDB = new IDBFactory(engine, connections);
+    const undone = (): void => {
+        engine.catalog.reload();
+        for (const connection of connections.all()) {
+            if (engine.catalog.get(connection.meta.name) !== connection.meta) connection.forceClose();
+        }
+    };
+    return {
+        ...classes,
+        indexedDB,
+        install: (target) => void Object.assign(target, classes, { indexedDB }),
+        atomically: (fn) => engine.scheduler.atomically(fn, undone),
+        close: () => {
+            for (const connection of connections.all()) connection.forceClose();
+            if (engine.sql.isOpen) engine.sql.close();
+        },
+    };
+}

@@ -1,0 +1,86 @@
+import { statSync } from "node:fs";
+import { DatabaseSync } from "node:sqlite";
+import { StoreError, storeErrorOf } from "./errors.ts";
+
+// "iDB1": what `PRAGMA application_id` says of a file of ours.
+const applicationId = 0x69444231;
+const formatVersion = 1;
+
+const schema = `
+    CREATE TABLE idb_database (name TEXT NOT NULL PRIMARY KEY, version INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+    CREATE TABLE idb_store (
+        id INTEGER PRIMARY KEY, database TEXT NOT NULL, name TEXT NOT NULL,
+        key_path TEXT, auto_increment INTEGER NOT NULL, next_key REAL NOT NULL
+    ) STRICT;
+    CREATE TABLE idb_index (
+        id INTEGER PRIMARY KEY, store INTEGER NOT NULL, name TEXT NOT NULL,
+        key_path TEXT NOT NULL, is_unique INTEGER NOT NULL, multi_entry INTEGER NOT NULL
+    ) STRICT;
+    CREATE TABLE idb_record (
+        id INTEGER PRIMARY KEY, store INTEGER NOT NULL, key BLOB NOT NULL, sum INTEGER NOT NULL, value BLOB NOT NULL
+    ) STRICT;
+    CREATE UNIQUE INDEX idb_record_key ON idb_record (store, key);
+    CREATE TABLE idb_entry (
+        idx INTEGER NOT NULL, key BLOB NOT NULL, record INTEGER NOT NULL, PRIMARY KEY (idx, key)
+    ) STRICT, WITHOUT ROWID;
+    PRAGMA application_id = ${applicationId};
+    PRAGMA user_version = ${formatVersion};
+`;
+
+/**
+ * Opens the file, or makes it, and holds its lock for as long as it is open.
+ * Throws `StoreError`: locked, newer_version, corrupt, disk_full, unavailable.
+ */
+export function openFile(path: string): DatabaseSync {
+    let sql: DatabaseSync | undefined;
+    try {
+        refuseOrphanedLog(path);
+        sql = new DatabaseSync(path, { timeout: 0, enableForeignKeyConstraints: false });
+        prepareFile(sql, path);
+        return sql;
+    } catch (error) {
+        if (sql?.isOpen) sql.close();
+        throw storeErrorOf(error) ?? new StoreError("unavailable", `${path} cannot be opened: ${String(error)}`, { cause: error });
+    }
+}
+
+function prepareFile(sql: DatabaseSync, path: string): void {
+    // Before the first look into the file: the write-ahead log's index then lives in memory, and no second process gets in.
+    sql.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA trusted_schema = OFF");
+    sql.exec("BEGIN IMMEDIATE");
+    const empty = sql.prepare("SELECT 1 FROM sqlite_schema LIMIT 1").get() === undefined;
+    const [application, version] = [pragma(sql, "application_id"), pragma(sql, "user_version")];
+    if (empty && application === 0 && version === 0) {
+        sql.exec(schema);
+    } else if (application !== applicationId) {
+        throw new StoreError("corrupt", `${path} is not a store of this program (application id ${application})`);
+    } else if (version > formatVersion) {
+        throw new StoreError("newer_version", `${path} has format ${version}; this version reads up to ${formatVersion}`);
+    }
+    sql.exec("COMMIT");
+    sql.exec("PRAGMA journal_mode = WAL; BEGIN IMMEDIATE; COMMIT; PRAGMA wal_checkpoint(TRUNCATE)");
+    sql.exec("PRAGMA cache_size = -16000; PRAGMA wal_autocheckpoint = 2000; PRAGMA journal_size_limit = 67108864");
+    checkLength(sql, path);
+}
+
+// A file of zero bytes beside a log: SQLite would throw the log away and start anew.
+function refuseOrphanedLog(path: string): void {
+    const log = statSync(`${path}-wal`, { throwIfNoEntry: false });
+    const file = statSync(path, { throwIfNoEntry: false });
+    if ((log?.size ?? 0) > 0 && (file?.size ?? 0) === 0) {
+        throw new StoreError("corrupt", `${path} is empty or missing, but its write-ahead log is there`);
+    }
+}
+
+function checkLength(sql: DatabaseSync, path: string): void {
+    const log = statSync(`${path}-wal`, { throwIfNoEntry: false });
+    const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+    const expected = pragma(sql, "page_count") * pragma(sql, "page_size");
+    if ((log?.size ?? 0) === 0 && size < expected) {
+        throw new StoreError("corrupt", `${path} has ${size} bytes where ${expected} are expected: it was cut off`);
+    }
+}
+
+function pragma(sql: DatabaseSync, name: string): number {
+    return Number(Object.values(sql.prepare(`PRAGMA ${name}`).get() ?? {})[0]);
+}

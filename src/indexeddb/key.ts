@@ -1,0 +1,196 @@
+import { fault } from "./errors.ts";
+
+/**
+ * Keys as byte strings whose `memcmp` order is the key order of Indexed Database API 3.0, section 2.4
+ * (number < date < string < binary < array). No encoded key is a prefix of another, so two of them may be
+ * written one after the other and still compare as a pair: index entries are (index key, primary key).
+ */
+export type ValidKey = number | string | Date | ArrayBuffer | ValidKey[];
+
+const tag = { end: 0x00, number: 0x10, date: 0x20, string: 0x30, binary: 0x40, array: 0x50 } as const;
+
+/** Throws `DataError` if the value is not a valid key. */
+export function encodeKey(value: unknown): Uint8Array {
+    const key = tryEncodeKey(value);
+    if (key === undefined) throw fault("DataError", "The parameter is not a valid key.");
+    return key;
+}
+
+/** `undefined` if the value is not a valid key; what a getter of an array throws is thrown on. */
+export function tryEncodeKey(value: unknown): Uint8Array | undefined {
+    const writer = new KeyWriter();
+    return writer.write(value, []) ? writer.bytes() : undefined;
+}
+
+export function decodeKey(bytes: Uint8Array): ValidKey {
+    return new KeyReader(bytes).read();
+}
+
+/** The two keys of an index entry. */
+export function decodePair(bytes: Uint8Array): { key: ValidKey; primaryKey: ValidKey; split: number } {
+    const reader = new KeyReader(bytes);
+    const key = reader.read();
+    const split = reader.offset;
+    return { key, primaryKey: reader.read(), split };
+}
+
+class KeyWriter {
+    #buffer = Buffer.allocUnsafe(128);
+    #length = 0;
+
+    bytes(): Uint8Array {
+        return this.#buffer.subarray(0, this.#length);
+    }
+
+    write(value: unknown, outer: readonly unknown[]): boolean {
+        if (typeof value === "string") return this.#string(value);
+        if (typeof value === "number") return this.#number(tag.number, value);
+        if (value instanceof Date) return this.#number(tag.date, value.getTime());
+        if (value instanceof ArrayBuffer) return this.#binary(value, 0, value.byteLength);
+        if (ArrayBuffer.isView(value)) return this.#binary(value.buffer, value.byteOffset, value.byteLength);
+        if (Array.isArray(value)) return this.#array(value, outer);
+        return false;
+    }
+
+    #number(kind: number, value: number): boolean {
+        if (Number.isNaN(value)) return false;
+        const at = this.#grow(9);
+        this.#buffer[at] = kind;
+        this.#buffer.writeDoubleBE(value === 0 ? 0 : value, at + 1);
+        // Positive numbers above negative ones; negative ones the other way round.
+        if (value < 0) for (let i = at + 1; i < at + 9; i++) this.#buffer[i] = ~(this.#buffer[i] ?? 0);
+        else this.#buffer[at + 1] = (this.#buffer[at + 1] ?? 0) | 0x80;
+        return true;
+    }
+
+    // UTF-16 code units in one to three bytes, none of them starting with 0x00, which ends the string.
+    #string(value: string): boolean {
+        let at = this.#grow(value.length * 3 + 2);
+        const buffer = this.#buffer;
+        buffer[at++] = tag.string;
+        for (let i = 0; i < value.length; i++) {
+            const unit = value.charCodeAt(i);
+            if (unit < 0x7f) {
+                buffer[at++] = unit + 1;
+            } else if (unit < 0x7f + 0x4000) {
+                buffer[at++] = 0x80 | ((unit - 0x7f) >> 8);
+                buffer[at++] = (unit - 0x7f) & 0xff;
+            } else {
+                buffer[at++] = 0xc0 | (unit >> 10);
+                buffer[at++] = (unit >> 2) & 0xff;
+                buffer[at++] = (unit & 3) << 6;
+            }
+        }
+        buffer[at++] = tag.end;
+        this.#length = at;
+        return true;
+    }
+
+    // 0x00 is written as 0x00 0xff; 0x00 0x00 ends the bytes.
+    #binary(buffer: ArrayBufferLike, offset: number, length: number): boolean {
+        if (buffer instanceof ArrayBuffer ? buffer.detached : true) return false;
+        const bytes = new Uint8Array(buffer, offset, length);
+        let at = this.#grow(length * 2 + 3);
+        this.#buffer[at++] = tag.binary;
+        for (const byte of bytes) {
+            this.#buffer[at++] = byte;
+            if (byte === 0) this.#buffer[at++] = 0xff;
+        }
+        this.#buffer[at++] = 0;
+        this.#buffer[at++] = 0;
+        this.#length = at;
+        return true;
+    }
+
+    #array(value: readonly unknown[], outer: readonly unknown[]): boolean {
+        if (outer.includes(value)) return false;
+        this.#buffer[this.#grow(1)] = tag.array;
+        const seen = [...outer, value];
+        for (let i = 0; i < value.length; i++) {
+            if (!Object.hasOwn(value, i) || !this.write(value[i], seen)) return false;
+        }
+        this.#buffer[this.#grow(1)] = tag.end;
+        return true;
+    }
+
+    /** Makes room for so many bytes and returns where they start. */
+    #grow(count: number): number {
+        const start = this.#length;
+        if (start + count > this.#buffer.length) {
+            const larger = Buffer.allocUnsafe(Math.max(this.#buffer.length * 2, start + count));
+            this.#buffer.copy(larger, 0, 0, start);
+            this.#buffer = larger;
+        }
+        this.#length += count;
+        return start;
+    }
+}
+
+class KeyReader {
+    offset = 0;
+    readonly #bytes: Uint8Array;
+
+    constructor(bytes: Uint8Array) {
+        this.#bytes = bytes;
+    }
+
+    read(): ValidKey {
+        const kind = this.#next();
+        switch (kind) {
+            case tag.number:
+                return this.#number();
+            case tag.date:
+                return new Date(this.#number());
+            case tag.string:
+                return this.#string();
+            case tag.binary:
+                return this.#binary();
+            case tag.array:
+                return this.#array();
+            default:
+                throw fault("UnknownError", `A stored key is damaged (tag ${kind}).`);
+        }
+    }
+
+    #next(): number {
+        const byte = this.#bytes[this.offset++];
+        if (byte === undefined) throw fault("UnknownError", "A stored key is damaged (it ends too early).");
+        return byte;
+    }
+
+    #number(): number {
+        const copy = new DataView(new ArrayBuffer(8));
+        const negative = ((this.#bytes[this.offset] ?? 0) & 0x80) === 0;
+        for (let i = 0; i < 8; i++) {
+            const byte = this.#next();
+            copy.setUint8(i, negative ? ~byte & 0xff : i === 0 ? byte & 0x7f : byte);
+        }
+        return copy.getFloat64(0);
+    }
+
+    #string(): string {
+        const units: string[] = [];
+        for (let lead = this.#next(); lead !== tag.end; lead = this.#next()) {
+            if (lead < 0x80) units.push(String.fromCharCode(lead - 1));
+            else if (lead < 0xc0) units.push(String.fromCharCode((((lead & 0x3f) << 8) | this.#next()) + 0x7f));
+            else units.push(String.fromCharCode(((lead & 0x3f) << 10) | (this.#next() << 2) | (this.#next() >> 6)));
+        }
+        return units.join("");
+    }
+
+    #binary(): ArrayBuffer {
+        const bytes: number[] = [];
+        for (;;) {
+            const byte = this.#next();
+            if (byte === 0 && this.#next() === 0) return Uint8Array.from(bytes).buffer;
+            bytes.push(byte);
+        }
+    }
+
+    #array(): ValidKey[] {
+        const keys: ValidKey[] = [];
+        while (this.#bytes[this.offset] !== tag.end) keys.push(this.read());
+        this.offset++;
+        return keys;
+    }
+}
