@@ -1,0 +1,105 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Client } from "../clients/index.ts";
+import { reinvited, roomWithBot, Scene } from "./scene.ts";
+
+let scene: Scene;
+let alice: Client;
+
+beforeAll(async () => {
+    scene = await Scene.open();
+    alice = await scene.person("alice");
+});
+
+afterAll(async () => {
+    await scene[Symbol.asyncDispose]();
+});
+
+test("a wrong password ends it with 77 and a sentence", async () => {
+    const bot = await scene.restingBot({ HOMESERVER_PASSWORD: "not the password" });
+    const process = bot.launch();
+    expect(await process.exited).toMatchObject({ code: 77 });
+    expect(process.output).toMatch(/password/i);
+    expect(process.output).not.toContain("not the password");
+});
+
+test("a token that was revoked ends it with 77 and a sentence", async () => {
+    const user = await scene.user("backscroll");
+    const { token } = await scene.login(user);
+    const bot = await scene.botOf(user, { HOMESERVER_PASSWORD: "", HOMESERVER_ACCESS_TOKEN: token });
+
+    await fetch(`${scene.synapse.url}/_matrix/client/v3/logout`, { method: "POST", headers: { authorization: `Bearer ${token}` } });
+
+    expect(await bot.process.exited).toMatchObject({ code: 77 });
+    expect(bot.process.output).not.toContain(token);
+});
+
+test("a second process on the same data folder is refused with 75, and the first goes on", async () => {
+    const bot = await scene.bot();
+    const first = bot.process;
+    const second = await bot.command("run");
+    expect(second.code).toBe(75);
+    expect(first.running).toBe(true);
+});
+
+test("SIGTERM stops it within 5 s with 0, and the device stays", async () => {
+    const bot = await scene.bot();
+    const before = await alice.do("devices", bot.userId);
+    const start = performance.now();
+    expect(await bot.stop()).toEqual({ code: 0, signal: null });
+    expect(performance.now() - start).toBeLessThan(5000);
+    expect(await alice.do("devices", bot.userId)).toEqual(before);
+});
+
+test("killed after it heard and restarted after the invite: the invitee reads everything", async () => {
+    const [bot, charlie] = [await scene.bot(), await scene.person("charlie")];
+    const roomId = await roomWithBot(alice, bot);
+    await alice.do("send", roomId, "said before the power cut");
+    await bot.kill();
+    await alice.do("send", roomId, "said while the bot was down");
+    await alice.do("inviteWithoutSharing", roomId, charlie.userId);
+
+    await bot.run();
+    await reinvited(charlie, roomId, bot);
+    await charlie.do("join", roomId);
+    await charlie.reads(roomId, ["said before the power cut", "said while the bot was down"]);
+});
+
+test("killed again and again in the middle of a delivery: delivered all the same", async () => {
+    const [bot, charlie] = [await scene.bot(), await scene.person("charlie")];
+    const roomId = await roomWithBot(alice, bot);
+    await alice.do("send", roomId, "a message");
+    await alice.do("inviteWithoutSharing", roomId, charlie.userId);
+    for (let round = 0; round < 4; round += 1) {
+        await bot.process.line((line) => line.includes(charlie.userId)).catch(() => "");
+        await bot.kill();
+        bot.launch();
+    }
+
+    await reinvited(charlie, roomId, bot);
+    await charlie.do("join", roomId);
+    await charlie.reads(roomId, ["a message"]);
+});
+
+test("the homeserver restarts in the middle: the bot waits, and the story ends well", async () => {
+    const [bot, charlie] = [await scene.bot(), await scene.person("charlie")];
+    const roomId = await roomWithBot(alice, bot);
+    await alice.do("send", roomId, "said before the restart");
+    await alice.do("inviteWithoutSharing", roomId, charlie.userId);
+    await scene.synapse.pause();
+    expect(bot.process.running).toBe(true);
+    expect(await bot.command("health")).toMatchObject({ code: 0 });
+    await scene.synapse.resume();
+
+    await reinvited(charlie, roomId, bot);
+    await charlie.do("join", roomId);
+    await charlie.reads(roomId, ["said before the restart"], 60_000);
+});
+
+test("a homeserver that is not there at the start is waited for", async () => {
+    const bot = await scene.restingBot();
+    await scene.synapse.pause();
+    const process = bot.launch();
+    await process.line((line) => line.includes("homeserver"));
+    await scene.synapse.resume();
+    await bot.healthy();
+});

@@ -1,0 +1,107 @@
+import { join } from "node:path";
+import { Program, type ProgramExit, TemporaryFolder, until } from "../process/index.ts";
+import { Synapse, type SynapseUser } from "../synapse/index.ts";
+import type { JobShown, StatusShown } from "./status-shown.ts";
+
+const main = join(import.meta.dirname, "../../src/main.ts");
+
+export interface CommandResult {
+    readonly code: number | null;
+    readonly output: string;
+}
+
+/** The bot as an operator runs it: a process, its environment and its data folder, which outlives the process. */
+export class Bot {
+    readonly userId: string;
+    readonly #folder = new TemporaryFolder("bot");
+    readonly #environment: Readonly<Record<string, string>>;
+    #process: Program | undefined;
+
+    /** `settings` are further environment variables, without their `BACKSCROLL_`; an empty one is as good as none. */
+    constructor(synapse: Synapse, user: SynapseUser, settings: Readonly<Record<string, string>> = {}) {
+        this.userId = user.userId;
+        const all = {
+            HOMESERVER_URL: synapse.url,
+            HOMESERVER_USER_ID: user.userId,
+            HOMESERVER_PASSWORD: user.password,
+            DATA_DIR: join(this.#folder.path, "data"),
+            INVITES_FROM: `@*:${Synapse.serverName}`,
+            LOG_LEVEL: "debug",
+            ...settings,
+        };
+        this.#environment = {
+            PATH: process.env["PATH"] ?? "",
+            HOME: this.#folder.path,
+            ...Object.fromEntries(Object.entries(all).map(([name, value]) => [`BACKSCROLL_${name}`, value])),
+        };
+    }
+
+    get process(): Program {
+        if (this.#process === undefined) throw new Error("the bot was not started");
+        return this.#process;
+    }
+
+    /** Starts the process and waits until it is healthy. */
+    async run(): Promise<void> {
+        this.launch();
+        await this.healthy();
+    }
+
+    async healthy(): Promise<void> {
+        await until("the bot to be healthy", async () => {
+            if (!this.process.running) throw new Error(`the bot ended:\n${this.process.output}`);
+            return (await this.command("health")).code === 0;
+        });
+    }
+
+    /** Starts the process and waits for nothing. */
+    launch(): Program {
+        this.#process = this.#program("the bot", ["run"]);
+        return this.#process;
+    }
+
+    /** Runs another command with the bot's own environment. */
+    async command(...args: readonly string[]): Promise<CommandResult> {
+        const program = this.#program(`backscroll ${args[0] ?? ""}`, args);
+        const { code } = await program.exited;
+        return { code, output: program.output };
+    }
+
+    async status(...args: readonly string[]): Promise<StatusShown> {
+        const { code, output } = await this.command("status", "--json", ...args);
+        if (code !== 0) throw new Error(`status ended with ${code ?? "a signal"}:\n${output}`);
+        return JSON.parse(output) as StatusShown;
+    }
+
+    /** Waits until the newest job of this invitee in this room is in one of `states`, and answers it. */
+    async job(roomId: string, userId: string, ...states: readonly string[]): Promise<JobShown> {
+        let seen: JobShown | undefined;
+        try {
+            return await until(`a job in ${states.join(" or ")}`, async () => {
+                [seen] = (await this.status("--room", roomId, "--user", userId)).jobs;
+                return seen !== undefined && states.includes(seen.state) && seen;
+            });
+        } catch (cause) {
+            throw new Error(`the job is ${JSON.stringify(seen)}; the bot's log:\n${this.#process?.output ?? ""}`, { cause });
+        }
+    }
+
+    /** Ends it as `docker stop` does, and answers how it ended. */
+    async stop(): Promise<ProgramExit> {
+        return await this.process.stop();
+    }
+
+    /** Ends it as a power cut does. */
+    async kill(): Promise<void> {
+        await this.process.kill();
+    }
+
+    async [Symbol.asyncDispose](): Promise<void> {
+        await this.#process?.kill();
+        this.#folder[Symbol.dispose]();
+    }
+
+    #program(name: string, args: readonly string[]): Program {
+        return new Program({ name, command: process.execPath, args: [main, ...args], cwd: this.#folder.path, env: this.#environment });
+    }
+}

@@ -1,0 +1,115 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Client } from "../clients/index.ts";
+import type { Bot } from "./bot.ts";
+import { reinvited, roomWithBot, Scene } from "./scene.ts";
+
+let scene: Scene;
+let bot: Bot;
+let alice: Client;
+
+beforeAll(async () => {
+    scene = await Scene.open();
+    [bot, alice] = await Promise.all([scene.bot(), scene.person("alice")]);
+});
+
+afterAll(async () => {
+    await scene[Symbol.asyncDispose]();
+});
+
+test("a device that its owner has not signed gets nothing, the signed one beside it does", async () => {
+    const user = await scene.user("charlie");
+    const [signed, unsigned] = [await scene.device(user), await scene.device(user, { deviceId: "UNSIGNED", identity: "none" })];
+    const roomId = await roomWithBot(alice, bot);
+    await alice.do("send", roomId, "for signed devices");
+
+    await alice.do("inviteWithoutSharing", roomId, user.userId);
+    await reinvited(unsigned, roomId, bot);
+    await unsigned.do("join", roomId);
+
+    const job = await bot.job(roomId, user.userId, "joined", "done");
+    const states = Object.fromEntries(job.devices.map(({ device_id: id, state }) => [id, state]));
+    expect(states).toEqual({ [signed.deviceId]: "sent", UNSIGNED: "not_cross_signed" });
+    expect(await unsigned.do("timeline", roomId)).toMatchObject([{ text: null }]);
+});
+
+test("an invitee without a cross-signing identity is refused, with the reason", async () => {
+    const charlie = await scene.person("charlie", "none");
+    const roomId = await roomWithBot(alice, bot);
+    await alice.do("send", roomId, "a message");
+
+    await alice.do("inviteWithoutSharing", roomId, charlie.userId);
+
+    expect(await bot.job(roomId, charlie.userId, "refused")).toMatchObject({ reason: "no_identity" });
+    expect(await charlie.do("membership", roomId, charlie.userId)).toMatchObject({ membership: "invite", sender: alice.userId });
+});
+
+test("a changed identity is held until a human trusts the new one by its fingerprint", async () => {
+    const charlie = await scene.person("charlie");
+    const roomId = await roomWithBot(alice, bot);
+    await alice.do("send", roomId, "for the person we know");
+    await alice.do("inviteWithoutSharing", roomId, charlie.userId);
+    await reinvited(charlie, roomId, bot);
+    await charlie.do("leave", roomId);
+    await bot.job(roomId, charlie.userId, "cancelled");
+
+    await charlie.do("resetIdentity");
+    await alice.do("inviteWithoutSharing", roomId, charlie.userId);
+    const held = await bot.job(roomId, charlie.userId, "held");
+    expect(held).toMatchObject({ reason: "identity_changed" });
+    expect(await bot.command("approve", held.id)).toMatchObject({ code: 1 });
+    expect(await bot.command("trust", charlie.userId, "--key", "A".repeat(43))).toMatchObject({ code: 1 });
+
+    const fingerprint = (await charlie.do("masterKey", charlie.userId)) ?? "";
+    expect(await bot.command("trust", charlie.userId, "--key", fingerprint)).toMatchObject({ code: 0 });
+    await reinvited(charlie, roomId, bot);
+    await charlie.do("join", roomId);
+    await charlie.reads(roomId, ["for the person we know"]);
+});
+
+test("a room without encryption is refused, with the reason", async () => {
+    const charlie = await scene.person("charlie");
+    const roomId = await roomWithBot(alice, bot, { encrypted: false });
+
+    await alice.do("inviteWithoutSharing", roomId, charlie.userId);
+
+    expect(await bot.job(roomId, charlie.userId, "refused")).toMatchObject({ reason: "room_not_encrypted" });
+});
+
+test("without the power to invite the job is held, and goes on when the power comes", async () => {
+    const charlie = await scene.person("charlie");
+    const roomId = await roomWithBot(alice, bot, { powerLevels: { invite: 50 } });
+    await alice.do("send", roomId, "a message");
+
+    await alice.do("inviteWithoutSharing", roomId, charlie.userId);
+    expect(await bot.job(roomId, charlie.userId, "held")).toMatchObject({ reason: "no_power_to_invite" });
+
+    await alice.do("sendState", roomId, "m.room.power_levels", "", { users: { [alice.userId]: 100, [bot.userId]: 50 }, invite: 50 });
+    await reinvited(charlie, roomId, bot);
+    await charlie.do("join", roomId);
+    await charlie.reads(roomId, ["a message"]);
+});
+
+test("with nothing to share the invite stays as it is", async () => {
+    const [charlie, silent] = [await scene.person("charlie"), await scene.bot({ CHAT_GREETING: "false" })];
+    const roomId = await roomWithBot(alice, silent);
+
+    await alice.do("inviteWithoutSharing", roomId, charlie.userId);
+
+    expect(await silent.job(roomId, charlie.userId, "refused")).toMatchObject({ reason: "nothing_to_share" });
+    expect(await charlie.do("membership", roomId, charlie.userId)).toMatchObject({ membership: "invite", sender: alice.userId });
+});
+
+test("paused: held, and resumed by a command", async () => {
+    const charlie = await scene.person("charlie");
+    const roomId = await roomWithBot(alice, bot);
+    await alice.do("send", roomId, "a message");
+    expect(await bot.command("pause", roomId)).toMatchObject({ code: 0 });
+
+    await alice.do("inviteWithoutSharing", roomId, charlie.userId);
+    expect(await bot.job(roomId, charlie.userId, "held")).toMatchObject({ reason: "paused" });
+
+    expect(await bot.command("resume", roomId)).toMatchObject({ code: 0 });
+    await reinvited(charlie, roomId, bot);
+    await charlie.do("join", roomId);
+    await charlie.reads(roomId, ["a message"]);
+});

@@ -1,0 +1,85 @@
+import { Client, type ClientOptions } from "../clients/index.ts";
+import { until } from "../process/index.ts";
+import { Synapse, type SynapseOptions, type SynapseUser } from "../synapse/index.ts";
+import { Bot } from "./bot.ts";
+
+/** A homeserver and whoever plays on it; everything ends with the scene. Names are made unique, so that stories share a scene. */
+export class Scene {
+    readonly synapse: Synapse;
+    readonly #cast = new AsyncDisposableStack();
+    #people = 0;
+
+    private constructor(synapse: Synapse) {
+        this.synapse = this.#cast.use(synapse);
+    }
+
+    static async open(options?: SynapseOptions): Promise<Scene> {
+        return new Scene(await Synapse.start(options));
+    }
+
+    /** A new user with that name in front, and one signed device. */
+    async person(name: string, identity?: ClientOptions["identity"]): Promise<Client> {
+        return await this.device(await this.user(name), identity === undefined ? {} : { identity });
+    }
+
+    async user(name: string): Promise<SynapseUser> {
+        this.#people += 1;
+        return await this.synapse.register(`${name}${this.#people}`);
+    }
+
+    async device(user: SynapseUser, options: Pick<ClientOptions, "deviceId" | "identity"> = {}): Promise<Client> {
+        return this.#cast.use(await Client.start({ url: this.synapse.url, user, ...options }));
+    }
+
+    async bot(settings?: Readonly<Record<string, string>>): Promise<Bot> {
+        return await this.botOf(await this.user("backscroll"), settings);
+    }
+
+    async botOf(user: SynapseUser, settings?: Readonly<Record<string, string>>): Promise<Bot> {
+        const bot = this.#cast.use(new Bot(this.synapse, user, settings));
+        await bot.run();
+        return bot;
+    }
+
+    /** A bot that nobody has started yet. */
+    async restingBot(settings?: Readonly<Record<string, string>>): Promise<Bot> {
+        return this.#cast.use(new Bot(this.synapse, await this.user("backscroll"), settings));
+    }
+
+    /** A bare login, for an operator who gives the bot a token. */
+    async login(user: SynapseUser): Promise<{ readonly token: string }> {
+        const identifier = { type: "m.id.user", user: user.localpart };
+        const body = JSON.stringify({ type: "m.login.password", identifier, password: user.password, device_id: "TOKEN" });
+        const response = await fetch(`${this.synapse.url}/_matrix/client/v3/login`, { method: "POST", body });
+        const { access_token: token } = (await response.json()) as { access_token: string };
+        return { token };
+    }
+
+    async [Symbol.asyncDispose](): Promise<void> {
+        await this.#cast[Symbol.asyncDispose]();
+    }
+}
+
+interface RoomWithBot {
+    readonly encrypted?: boolean;
+    readonly visibility?: string;
+    readonly powerLevels?: object;
+}
+
+/** A room of `admin` in which the bot is a member, as the admin's client sees it. */
+export async function roomWithBot(admin: Client, bot: Bot, options: RoomWithBot = {}): Promise<string> {
+    const roomId = await admin.do("createRoom", { name: "a room", ...options });
+    await admin.do("inviteWithoutSharing", roomId, bot.userId);
+    await until("the bot to join", async () => (await admin.do("membership", roomId, bot.userId))?.membership === "join");
+    return roomId;
+}
+
+/** Waits until the invitee's own client knows the bot as the inviter of record. */
+export async function reinvited(invitee: Client, roomId: string, bot: Bot): Promise<void> {
+    try {
+        await until("the bot's own invite", async () => (await invitee.do("membership", roomId, invitee.userId))?.sender === bot.userId);
+    } catch (cause) {
+        const { output } = await bot.command("status", "--room", roomId);
+        throw new Error(`the bot did not invite again; its status:\n${output}\nits log:\n${bot.process.output}`, { cause });
+    }
+}
