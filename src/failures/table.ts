@@ -10,6 +10,26 @@ interface Row {
 
 /** Every failure that we can explain: its stable code, exit code, sentence and cure. Sorted by exit code, then code. */
 export const failures = {
+    bad_argument: {
+        exit: exitCodes.usage,
+        message: "{name}: found {found}, expected {expected}.",
+        cure: "See `backscroll {command} --help`.",
+    },
+    export_file_exists: {
+        exit: exitCodes.usage,
+        message: "{path} exists already.",
+        cure: "Name a file that does not exist: nothing is ever overwritten.",
+    },
+    key_export_unreadable: {
+        exit: exitCodes.usage,
+        message: "{path} cannot be imported: {detail}.",
+        cure: "Give a key export of a Matrix client: passphrase-protected with --passphrase-file, or a plain JSON list of room keys.",
+    },
+    not_built_yet: {
+        exit: exitCodes.usage,
+        message: "{what} is not built yet.",
+        cure: "{instead}",
+    },
     store_corrupt: {
         exit: exitCodes.corrupt,
         message: "The store {path} is damaged: {detail}.",
@@ -39,6 +59,11 @@ export const failures = {
         exit: exitCodes.corrupt,
         message: "The store {path} was written by an older Backscroll ({feature} has not been brought up to date).",
         cure: "Start the bot once: it does that by itself.",
+    },
+    bot_not_answering: {
+        exit: exitCodes.internal,
+        message: "The running bot did not answer: {detail}.",
+        cure: "Look at its log, or restart it; doing the command again harms nothing.",
     },
     worker_died: {
         exit: exitCodes.internal,

@@ -1,0 +1,26 @@
+import { execFileSync } from "node:child_process";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+
+const index = join(import.meta.dirname, "index.ts");
+
+function linesOf(format: string): string {
+    const script = `
+        const { createLogger } = await import(${JSON.stringify(index)});
+        const log = await createLogger({ level: "info", format: ${JSON.stringify(format)} });
+        log.child({ job: "j1" }).info({ room: "!a:b", password: "hush" }, "delivered");
+        log.debug({}, "not shown");
+        process.exit(0);`;
+    return execFileSync(process.execPath, ["--input-type=module", "-e", script], { encoding: "utf8" });
+}
+
+test("a JSON line has time, level, facts and message, and is out before the process ends", () => {
+    const [line, ...rest] = linesOf("json").trim().split("\n");
+    const entry: unknown = JSON.parse(line ?? "");
+    expect(entry).toEqual({ level: "info", time: expect.stringMatching(/^\d{4}-.*Z$/), job: "j1", room: "!a:b", password: "[not logged]", msg: "delivered" });
+    expect(rest).toEqual([]);
+});
+
+test("a pretty line is for people", () => {
+    expect(linesOf("pretty")).toMatch(/^\[\d\d:\d\d:\d\d\.\d{3}\] INFO: delivered\n/);
+});

@@ -1,0 +1,38 @@
+import type { DestinationStream, Logger as Pino } from "pino";
+import type { Logger } from "./logger.ts";
+import { redact } from "./redact.ts";
+
+export interface LogOptions {
+    readonly level: "debug" | "info" | "warn" | "error";
+    /** Undefined: pretty on a terminal, one JSON object a line elsewhere. */
+    readonly format: "json" | "pretty" | undefined;
+    /** Where the lines go; a command whose standard output is its answer logs to `stderr`. */
+    readonly output?: "stdout" | "stderr";
+}
+
+/** Opens the log. Lines are written at once, so that none is lost when the process ends. The library is loaded by the first call. */
+export async function createLogger({ level, format, output = "stdout" }: LogOptions): Promise<Logger> {
+    const { pino } = await import("pino");
+    const stream = process[output];
+    const pretty = (format ?? (stream.isTTY ? "pretty" : "json")) === "pretty";
+    const options = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (label: string) => ({ level: label }) } };
+    return wrap(pino(options, pretty ? await prettyStream(stream.fd, stream.isTTY) : pino.destination({ fd: stream.fd, sync: true })));
+}
+
+async function prettyStream(fd: number, colorize: boolean): Promise<DestinationStream> {
+    const { default: pretty } = await import("pino-pretty");
+    return pretty({ colorize, destination: fd, sync: true, translateTime: "SYS:HH:MM:ss.l", ignore: "pid,hostname" });
+}
+
+function wrap(pino: Pino): Logger {
+    const write = (level: "debug" | "info" | "warn" | "error") => (facts: object, message: string) => {
+        if (pino.isLevelEnabled(level)) pino[level](redact(facts), message);
+    };
+    return {
+        debug: write("debug"),
+        info: write("info"),
+        warn: write("warn"),
+        error: write("error"),
+        child: (facts) => wrap(pino.child(redact(facts))),
+    };
+}
