@@ -1,0 +1,125 @@
+import { once } from "node:events";
+import { connect, type Socket } from "node:net";
+import { Failure } from "../failures/index.ts";
+import { readLines } from "./lines.ts";
+import { longestLine, type Operation, type ParamsOf, responseSchema, type ResultOf, resultSchemas } from "./messages.ts";
+import type { ControlOperations } from "./protocol.ts";
+
+/** The running bot answered a command with a failure; the message is the bot's own. */
+export class RemoteFailure extends Error {
+    readonly code: string;
+    readonly exitCode: number;
+
+    constructor(code: string, message: string, exitCode: number) {
+        super(message);
+        this.name = "RemoteFailure";
+        this.code = code;
+        this.exitCode = exitCode;
+    }
+}
+
+interface Options {
+    /** Milliseconds for each answer. */
+    readonly timeout?: number;
+}
+
+const usualTimeout = 60_000;
+
+/**
+ * Connects to the running bot; undefined if none runs here.
+ * @throws Failure `data_dir_unusable` if the socket may not be opened
+ */
+export async function connectToBot(socketPath: string, { timeout = usualTimeout }: Options = {}): Promise<BotConnection | undefined> {
+    const socket = connect(socketPath);
+    try {
+        await once(socket, "connect");
+    } catch (error) {
+        socket.destroy();
+        const code = error instanceof Error && "code" in error ? String(error.code) : "";
+        if (["ENOENT", "ENOTDIR", "ECONNREFUSED"].includes(code)) return undefined;
+        const detail = code === "EACCES" ? "this user may not speak to the running bot" : `its control socket does not open (${code})`;
+        throw new Failure("data_dir_unusable", { path: socketPath, detail }, { cause: error });
+    }
+    return new BotConnection(socket, timeout);
+}
+
+/** Asks the running bot one thing; undefined if no bot runs here. @throws RemoteFailure, Failure */
+export async function callBot<Name extends Operation>(
+    socketPath: string,
+    operation: Name,
+    params: ParamsOf<Name>,
+    options: Options = {},
+): Promise<ResultOf<Name> | undefined> {
+    await using bot = await connectToBot(socketPath, options);
+    return await bot?.call(operation, params);
+}
+
+/** The operations of the bot at the other end of the socket, asked one after the other. */
+export class BotConnection implements ControlOperations {
+    readonly #socket: Socket;
+    readonly #timeout: number;
+    readonly #lines: AsyncGenerator<string, void, undefined>;
+    #requests = 0;
+
+    constructor(socket: Socket, timeout: number) {
+        this.#socket = socket;
+        this.#timeout = timeout;
+        this.#lines = readLines(socket, longestLine);
+    }
+
+    health = () => this.call("health", {});
+    share = async (roomId: string, userId: string) => {
+        const { jobId, ...outcome } = await this.call("share", { room_id: roomId, user_id: userId });
+        return jobId === undefined ? outcome : { ...outcome, jobId };
+    };
+    approve = (jobId: string) => this.call("approve", { job_id: jobId });
+    pause = (roomId: string | undefined) => this.call("pause", { room_id: roomId });
+    resume = (roomId: string | undefined) => this.call("resume", { room_id: roomId });
+    trust = (userId: string, fingerprint: string) => this.call("trust", { user_id: userId, fingerprint });
+    importRoomKeys = (entries: readonly unknown[]) => this.call("import_room_keys", { entries: [...entries] });
+    exportRoomKeys = async (roomId: string, page: number) => (await this.call("export_room_keys", { room_id: roomId, page })) ?? undefined;
+
+    /** One request, one answer. @throws RemoteFailure, Failure `bot_not_answering` */
+    async call<Name extends Operation>(operation: Name, params: ParamsOf<Name>): Promise<ResultOf<Name>> {
+        const id = this.#requests++;
+        this.#socket.write(`${JSON.stringify({ id, operation, params })}\n`);
+        const response = responseSchema.safeParse(parse(await this.#nextLine()));
+        if (!response.success) throw notAnswering("its answer does not fit this version");
+        if (!response.data.ok) {
+            const { code, message, exit_code: exitCode } = response.data.error;
+            throw new RemoteFailure(code, message, exitCode);
+        }
+        const result = resultSchemas[operation].safeParse(response.data.result);
+        if (response.data.id !== id || !result.success) throw notAnswering("its answer does not fit this version");
+        return result.data as ResultOf<Name>;
+    }
+
+    async #nextLine(): Promise<string> {
+        const expiry = setTimeout(() => this.#socket.destroy(new Error("no answer in time")), this.#timeout);
+        try {
+            const { value } = await this.#lines.next();
+            if (value === undefined) throw notAnswering("it stopped before it answered");
+            return value;
+        } catch (error) {
+            if (error instanceof Failure) throw error;
+            throw notAnswering(error instanceof Error ? error.message : String(error));
+        } finally {
+            clearTimeout(expiry);
+        }
+    }
+
+    async [Symbol.asyncDispose](): Promise<void> {
+        this.#socket.destroy();
+        await Promise.resolve();
+    }
+}
+
+const notAnswering = (detail: string) => new Failure("bot_not_answering", { detail });
+
+function parse(line: string): unknown {
+    try {
+        return JSON.parse(line);
+    } catch {
+        return undefined;
+    }
+}

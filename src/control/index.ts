@@ -1,0 +1,13 @@
+export { BotConnection, callBot, connectToBot, RemoteFailure } from "./client.ts";
+export type { CommandOutcome, ControlOperations } from "./protocol.ts";
+export { ControlServer } from "./server.ts";
+export {
+    type AccountStatus,
+    emptyStatus,
+    type JobStatus,
+    jobStates,
+    type RoomStatus,
+    type SessionCounts,
+    type StatusFilters,
+    type StatusReport,
+} from "./status-report.ts";

@@ -1,0 +1,137 @@
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { lstatSync, rmSync } from "node:fs";
+import { createServer, type Server, type Socket } from "node:net";
+import { exitCodes, Failure } from "../failures/index.ts";
+import type { Logger } from "../telemetry/index.ts";
+import { LineTooLong, readLines } from "./lines.ts";
+import { longestLine, type Request, requestSchema, type WireError } from "./messages.ts";
+import type { ControlOperations } from "./protocol.ts";
+
+interface Options {
+    readonly socketPath: string;
+    readonly operations: ControlOperations;
+    readonly logger: Logger;
+}
+
+const mostClients = 64;
+
+/** Answers commands on a Unix socket that only the bot's user may open: one JSON object a line, in both directions. */
+export class ControlServer {
+    readonly #options: Options;
+    readonly #server: Server;
+    readonly #clients = new Set<Socket>();
+
+    constructor(options: Options) {
+        this.#options = options;
+        this.#server = createServer((client) => void this.#serve(client));
+        this.#server.maxConnections = mostClients;
+    }
+
+    /**
+     * Starts to listen. A socket that a dead process left behind is removed: the caller holds the data folder's lock, so nobody listens there.
+     * @throws Failure `data_dir_unusable`
+     */
+    async start(): Promise<void> {
+        const { socketPath } = this.#options;
+        try {
+            if (lstatSync(socketPath, { throwIfNoEntry: false })?.isSocket() === true) rmSync(socketPath);
+            const listening = once(this.#server, "listening");
+            listenPrivately(this.#server, socketPath);
+            await listening;
+        } catch (error) {
+            const detail = error instanceof Error && "code" in error ? `its control socket cannot be made (${String(error.code)})` : String(error);
+            throw new Failure("data_dir_unusable", { path: socketPath, detail }, { cause: error });
+        }
+    }
+
+    /** Stops listening, hangs up on everybody and removes the socket. Answers that are not ready are not sent. */
+    async stop(): Promise<void> {
+        if (!this.#server.listening) return;
+        const closed = once(this.#server, "close");
+        this.#server.close();
+        for (const client of this.#clients) client.destroy();
+        await closed;
+    }
+
+    async [Symbol.asyncDispose](): Promise<void> {
+        await this.stop();
+    }
+
+    async #serve(client: Socket): Promise<void> {
+        this.#clients.add(client);
+        client.on("error", () => client.destroy());
+        client.on("close", () => this.#clients.delete(client));
+        try {
+            for await (const line of readLines(client, longestLine)) {
+                const answer = await this.#answer(line);
+                if (client.writable) client.write(`${answer}\n`);
+            }
+        } catch (error) {
+            // Leaving the loop has hung up already, if the client has not.
+            if (error instanceof LineTooLong) this.#options.logger.warn({ error }, "hung up on a command");
+        } finally {
+            client.end();
+        }
+    }
+
+    async #answer(line: string): Promise<string> {
+        const { success, data: request } = requestSchema.safeParse(parse(line));
+        if (!success) return refusal(null, "the request does not fit this version of the bot");
+        try {
+            const result = await perform(request, this.#options.operations);
+            return JSON.stringify({ id: request.id, ok: true, result: result ?? null });
+        } catch (error) {
+            return JSON.stringify({ id: request.id, ok: false, error: this.#explain(error, request.operation) });
+        }
+    }
+
+    #explain(error: unknown, operation: string): WireError {
+        if (error instanceof Failure) return { code: error.code, message: error.message, exit_code: error.exitCode };
+        const id = randomBytes(4).toString("hex");
+        this.#options.logger.error({ error_id: id, operation, error }, "a command failed unexpectedly");
+        return { code: "internal", message: `The bot failed unexpectedly: its log has the details under error_id ${id}.`, exit_code: exitCodes.internal };
+    }
+}
+
+/** The mode has to be right from the first instant; `listen` binds before it returns. */
+function listenPrivately(server: Server, path: string): void {
+    const before = process.umask(0o177);
+    try {
+        server.listen(path);
+    } finally {
+        process.umask(before);
+    }
+}
+
+function perform(request: Request, operations: ControlOperations): Promise<unknown> {
+    switch (request.operation) {
+        case "health":
+            return operations.health();
+        case "share":
+            return operations.share(request.params.room_id, request.params.user_id);
+        case "approve":
+            return operations.approve(request.params.job_id);
+        case "pause":
+            return operations.pause(request.params.room_id);
+        case "resume":
+            return operations.resume(request.params.room_id);
+        case "trust":
+            return operations.trust(request.params.user_id, request.params.fingerprint);
+        case "import_room_keys":
+            return operations.importRoomKeys(request.params.entries);
+        case "export_room_keys":
+            return operations.exportRoomKeys(request.params.room_id, request.params.page);
+    }
+}
+
+function parse(line: string): unknown {
+    try {
+        return JSON.parse(line);
+    } catch {
+        return undefined;
+    }
+}
+
+const refusal = (id: number | null, message: string) =>
+    JSON.stringify({ id, ok: false, error: { code: "bad_request", message: `The bot refused the command: ${message}.`, exit_code: exitCodes.internal } });

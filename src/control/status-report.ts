@@ -1,0 +1,88 @@
+/**
+ * What `status --json` prints: a contract with operators and their scripts. Fields may be added, never changed, within a schema.
+ * Times are ISO 8601 UTC; null: it has not happened, or is not known.
+ */
+export interface StatusReport {
+    readonly schema: 1;
+    readonly version: string;
+    readonly running: boolean;
+    readonly paused: { readonly all: boolean; readonly rooms: readonly string[] };
+    readonly sync: { readonly last_success_at: string | null };
+    readonly account: AccountStatus;
+    readonly rooms: readonly RoomStatus[];
+    /** To the bot, left pending. */
+    readonly invites: readonly { readonly room_id: string; readonly inviter: string; readonly since: string }[];
+    /** Newest first. */
+    readonly jobs: readonly JobStatus[];
+}
+
+export interface AccountStatus {
+    readonly user_id: string | null;
+    readonly device_id: string | null;
+    /** The master key, unpadded base64: also what `trust --key` takes. */
+    readonly fingerprint: string | null;
+    readonly cross_signed: boolean | null;
+    readonly backup: "none" | "ready" | "untrusted";
+    readonly recovery: "none" | "in_data_dir" | "ready";
+}
+
+export interface RoomStatus {
+    readonly room_id: string;
+    readonly mode: string;
+    readonly visibility: string | null;
+    readonly can_invite: boolean | null;
+    readonly joined_at: string | null;
+    readonly covers_since: string | null;
+    readonly sessions: SessionCounts;
+    readonly problems: readonly { readonly code: string; readonly message: string }[];
+}
+
+export interface SessionCounts {
+    readonly shareable: number | null;
+    readonly not_shareable: number | null;
+    readonly unknown: number | null;
+    readonly missing: number | null;
+}
+
+export interface JobStatus {
+    readonly id: string;
+    readonly room_id: string;
+    readonly user_id: string;
+    readonly inviter: string;
+    readonly state: string;
+    readonly reason: string | null;
+    readonly message: string;
+    readonly attempts: number;
+    readonly next_attempt_at: string | null;
+    readonly devices: readonly { readonly device_id: string; readonly state: string }[];
+    readonly created_at: string;
+    readonly updated_at: string;
+}
+
+/** Which rooms and jobs `status` shows; what is undefined does not filter. */
+export interface StatusFilters {
+    readonly roomId: string | undefined;
+    readonly userId: string | undefined;
+    readonly state: string | undefined;
+    /** Jobs that changed since: milliseconds since the epoch. */
+    readonly since: number | undefined;
+    /** The most jobs shown. */
+    readonly limit: number;
+}
+
+export const jobStates = ["held", "queued", "delivering", "delivered", "reinvited", "joined", "done", "refused", "cancelled", "expired", "failed"] as const;
+
+/** The report before the first start. */
+export function emptyStatus(version: string): StatusReport {
+    return {
+        schema: 1,
+        version,
+        running: false,
+        paused: { all: false, rooms: [] },
+        sync: { last_success_at: null },
+        account: { user_id: null, device_id: null, fingerprint: null, cross_signed: null, backup: "none", recovery: "none" },
+        rooms: [],
+        invites: [],
+        jobs: [],
+    };
+}
