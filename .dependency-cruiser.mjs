@@ -72,7 +72,7 @@ const rules = [
         name: "one-folder-for-the-wasm",
         comment: "only src/crypto/machine imports the OlmMachine",
         severity: "error",
-        from: { path: "^src/", pathNot: ["^src/crypto/machine/"] },
+        from: { path: "^src/", pathNot: ["^src/crypto/machine/", "\\.test\\.ts$"] },
         to: { path: "(^|/)node_modules/@matrix-org/matrix-sdk-crypto" },
     },
     {
@@ -97,9 +97,10 @@ const rules = [
     },
     {
         name: "no-cycles",
+        comment: "files of one folder may name each other's types; what runs has an order",
         severity: "error",
         from: {},
-        to: { circular: true },
+        to: { circular: true, viaOnly: { dependencyTypesNot: ["type-only"] } },
     },
     {
         name: "unresolvable",

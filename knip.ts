@@ -5,7 +5,7 @@ const config: KnipConfig = {
         "src/main.ts",
         // Started by path, not imported.
         "src/crypto/worker.ts",
-        "test/clients/client.ts",
+        "test/clients/client-process.ts",
         "demo/main.ts",
         "bench/main.ts",
     ],

@@ -5,7 +5,7 @@ const asNodeDoes = { viteModuleRunner: false } as const;
 
 const unit = {
     name: "unit",
-    include: ["src/**/*.test.ts", "test/{clients,synapse,process}/**/*.test.ts"],
+    include: ["src/**/*.test.ts", "test/{bot,clients,process,synapse}/**/*.test.ts"],
     testTimeout: 20_000,
     experimental: asNodeDoes,
 };
@@ -17,10 +17,13 @@ const gates = {
     experimental: asNodeDoes,
 };
 
+const installSynapse = ["test/synapse/before-tests.ts"];
+
 // What `npm run build` made, run without the sources: needs a build before it.
 const smoke = {
     name: "smoke",
     include: ["test/smoke/**/*.test.ts"],
+    globalSetup: installSynapse,
     testTimeout: 30_000,
     experimental: asNodeDoes,
 };
@@ -28,6 +31,7 @@ const smoke = {
 const integration = {
     name: "integration",
     include: ["test/integration/**/*.test.ts"],
+    globalSetup: installSynapse,
     testTimeout: 90_000,
     hookTimeout: 180_000,
     experimental: asNodeDoes,

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { reinvited, roomWithBot } from "../bot/index.ts";
 import type { Client } from "../clients/index.ts";
-import { reinvited, roomWithBot, Scene } from "./scene.ts";
+import { Scene } from "./scene.ts";
 
 let scene: Scene;
 let alice: Client;

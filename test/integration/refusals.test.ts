@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { type Bot, reinvited, roomWithBot } from "../bot/index.ts";
 import type { Client } from "../clients/index.ts";
-import type { Bot } from "./bot.ts";
-import { reinvited, roomWithBot, Scene } from "./scene.ts";
+import { Scene } from "./scene.ts";
 
 let scene: Scene;
 let bot: Bot;

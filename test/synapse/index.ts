@@ -1,2 +1,2 @@
 export { Synapse, type SynapseOptions, type SynapseUser } from "./homeserver.ts";
-export { installSynapse, synapseVersion } from "./installation.ts";
+export { installSynapse } from "./installation.ts";

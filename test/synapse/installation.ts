@@ -4,7 +4,7 @@ import { Program } from "../process/index.ts";
 import { FileLock } from "./file-lock.ts";
 
 /** The version that the figures in the docs were measured with. */
-export const synapseVersion = "1.163.2";
+const synapseVersion = "1.163.2";
 
 const repository = join(import.meta.dirname, "../..");
 

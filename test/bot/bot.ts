@@ -3,7 +3,7 @@ import { Program, type ProgramExit, TemporaryFolder, until } from "../process/in
 import { Synapse, type SynapseUser } from "../synapse/index.ts";
 import type { JobShown, StatusShown } from "./status-shown.ts";
 
-const main = join(import.meta.dirname, "../../src/main.ts");
+const sources = join(import.meta.dirname, "../../src/main.ts");
 
 export interface CommandResult {
     readonly code: number | null;
@@ -15,10 +15,12 @@ export class Bot {
     readonly userId: string;
     readonly #folder = new TemporaryFolder("bot");
     readonly #environment: Readonly<Record<string, string>>;
+    readonly #program: string;
     #process: Program | undefined;
 
-    /** `settings` are further environment variables, without their `BACKSCROLL_`; an empty one is as good as none. */
-    constructor(synapse: Synapse, user: SynapseUser, settings: Readonly<Record<string, string>> = {}) {
+    /** `settings` are further environment variables, without their `BACKSCROLL_`; an empty one is as good as none. `program` is the executable's path. */
+    constructor(synapse: Synapse, user: SynapseUser, settings: Readonly<Record<string, string>> = {}, program = sources) {
+        this.#program = program;
         this.userId = user.userId;
         const all = {
             HOMESERVER_URL: synapse.url,
@@ -56,13 +58,13 @@ export class Bot {
 
     /** Starts the process and waits for nothing. */
     launch(): Program {
-        this.#process = this.#program("the bot", ["run"]);
+        this.#process = this.#start("the bot", ["run"]);
         return this.#process;
     }
 
     /** Runs another command with the bot's own environment. */
     async command(...args: readonly string[]): Promise<CommandResult> {
-        const program = this.#program(`backscroll ${args[0] ?? ""}`, args);
+        const program = this.#start(`backscroll ${args[0] ?? ""}`, args);
         const { code } = await program.exited;
         return { code, output: program.output };
     }
@@ -101,7 +103,13 @@ export class Bot {
         this.#folder[Symbol.dispose]();
     }
 
-    #program(name: string, args: readonly string[]): Program {
-        return new Program({ name, command: process.execPath, args: [main, ...args], cwd: this.#folder.path, env: this.#environment });
+    #start(name: string, args: readonly string[]): Program {
+        return new Program({
+            name,
+            command: process.execPath,
+            args: [this.#program, ...args],
+            cwd: this.#folder.path,
+            env: this.#environment,
+        });
     }
 }

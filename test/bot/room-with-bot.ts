@@ -1,0 +1,27 @@
+import type { Client } from "../clients/index.ts";
+import { until } from "../process/index.ts";
+import type { Bot } from "./bot.ts";
+
+interface RoomWithBot {
+    readonly encrypted?: boolean;
+    readonly visibility?: string;
+    readonly powerLevels?: object;
+}
+
+/** A room of `admin` in which the bot is a member, as the admin's client sees it. */
+export async function roomWithBot(admin: Client, bot: Bot, options: RoomWithBot = {}): Promise<string> {
+    const roomId = await admin.do("createRoom", { name: "a room", ...options });
+    await admin.do("inviteWithoutSharing", roomId, bot.userId);
+    await until("the bot to join", async () => (await admin.do("membership", roomId, bot.userId))?.membership === "join");
+    return roomId;
+}
+
+/** Waits until the invitee's own client knows the bot as the inviter of record. */
+export async function reinvited(invitee: Client, roomId: string, bot: Bot): Promise<void> {
+    try {
+        await until("the bot's own invite", async () => (await invitee.do("membership", roomId, invitee.userId))?.sender === bot.userId);
+    } catch (cause) {
+        const { output } = await bot.command("status", "--room", roomId);
+        throw new Error(`the bot did not invite again; its status:\n${output}\nits log:\n${bot.process.output}`, { cause });
+    }
+}
