@@ -1,1 +1,10 @@
 export type * from "./port.ts";
+export { type CryptoOptions, startCrypto } from "./host.ts";
+export { OutgoingRequests, type OutgoingRequestsOptions, type SendOutcome, type SendRequest } from "./outgoing-requests.ts";
+export {
+    type EncryptedRoomEvent,
+    type EncryptionRoom,
+    RoomEncryption,
+    type RoomEncryptionOptions,
+    type RotationMark,
+} from "./room-encryption.ts";

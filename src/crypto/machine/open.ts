@@ -16,7 +16,8 @@ import { encryptRoomEvent, rotate, shareRoomKey, trackUsers } from "./room-keys.
 import { type Owner, prepareTables } from "./tables.ts";
 
 export interface OpenMachine extends Owner {
-    readonly store: CryptoStore;
+    /** Opens the file and takes its lock. */
+    readonly openStore: () => CryptoStore;
     /** 32 bytes; every key of the store is derived from it. */
     readonly storeKey: Uint8Array;
     readonly log: Logger;
@@ -30,15 +31,18 @@ export interface OpenMachine extends Owner {
  * @throws {Failure} store_key_wrong, store_of_another_device, store_too_new; the store is as it was then
  */
 export async function openMachine(options: OpenMachine): Promise<CryptoPort> {
+    let store: CryptoStore | undefined;
     try {
-        return portOf(await openContext(options), options);
+        store = options.openStore();
+        return portOf(await openContext(store, options), options);
     } catch (error) {
-        throw explain(error instanceof TornCommit ? error.cause : error, options.path);
+        store?.close();
+        throw explain(error, options.path);
     }
 }
 
-async function openContext(options: OpenMachine): Promise<MachineContext> {
-    const { store, log, userId, deviceId, path } = options;
+async function openContext(store: CryptoStore, options: OpenMachine): Promise<MachineContext> {
+    const { log, userId, deviceId, path } = options;
     const seal = deriveSeal(options.storeKey, "crypto rows");
     await store.atomically((sql) => prepareTables(sql, options, seal));
     store.install(globalThis);
@@ -92,7 +96,7 @@ async function guard<T>(operation: () => Promise<T>, { path, onFault }: OpenMach
         return await operation();
     } catch (error) {
         if (!(error instanceof TornCommit) && !isPanic(error)) throw explain(error, path);
-        const cause = explain(error instanceof TornCommit ? error.cause : error, path);
+        const cause = explain(error, path);
         const reason = cause instanceof Failure ? cause : new Failure("worker_died", { detail: String(cause) }, { cause });
         queue.stop(reason);
         onFault(reason);

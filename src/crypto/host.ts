@@ -1,0 +1,165 @@
+import { extname } from "node:path";
+import { Worker } from "node:worker_threads";
+import { Failure } from "../failures/index.ts";
+import type { Logger } from "../telemetry/index.ts";
+import type { CryptoPort } from "./port.ts";
+import { type Call, fromPlainError, type FromWorker, type Method, toFailure, type WorkerStart } from "./rpc.ts";
+
+export interface CryptoOptions {
+    /** The file `crypto.sqlite`; made if it is not there. Its folder has to exist. */
+    readonly path: string;
+    readonly userId: string;
+    readonly deviceId: string;
+    /** 32 bytes. */
+    readonly storeKey: Uint8Array;
+    readonly log: Logger;
+    /** Called at most once: the worker has ended or can no longer be trusted, and the process has to end with this reason. */
+    readonly onFatal: (reason: Failure) => void;
+}
+
+/** A call that makes no progress for so long will never end. Ticks are counted, so that a suspended machine is no reason. */
+const HUNG = { tickMs: 5_000, ticks: 24 } as const;
+/** How long `close` waits for the operation that runs, in milliseconds. */
+const CLOSE_MS = 2_500;
+
+interface Pending {
+    readonly method: Method;
+    readonly resolve: (value: unknown) => void;
+    readonly reject: (reason: Error) => void;
+}
+
+/**
+ * Starts the crypto worker on its store and answers when the store is open.
+ * @throws {Failure} store_key_wrong, store_of_another_device, store_too_new, store_corrupt, store_locked, disk_full, data_dir_unusable, worker_died
+ */
+export async function startCrypto(options: CryptoOptions): Promise<CryptoPort> {
+    const host = new WorkerHost(options);
+    await host.ready;
+    return portOf(host);
+}
+
+/** The worker seen from the main thread: one pending entry a call, and one way to end. */
+class WorkerHost {
+    readonly ready: Promise<void>;
+    readonly #opened = Promise.withResolvers<void>();
+    readonly #worker: Worker;
+    readonly #log: Logger;
+    readonly #onFatal: (reason: Failure) => void;
+    readonly #pending = new Map<number, Pending>();
+    readonly #watch: NodeJS.Timeout;
+    #state: "opening" | "open" | "ended" = "opening";
+    #lastId = 0;
+    #idleTicks = 0;
+
+    constructor({ log, onFatal, path, userId, deviceId, storeKey }: CryptoOptions) {
+        this.ready = this.#opened.promise;
+        this.#log = log;
+        this.#onFatal = onFatal;
+        const start: WorkerStart = { path, userId, deviceId, storeKey };
+        this.#worker = new Worker(new URL(`./worker${extname(import.meta.filename)}`, import.meta.url), { workerData: start });
+        this.#worker.on("message", (message: FromWorker) => this.#hear(message));
+        this.#worker.on("error", (error: unknown) => this.#end(toFailure(error)));
+        this.#worker.on("messageerror", (error: Error) => this.#end(toFailure(error)));
+        this.#worker.on("exit", (code) => this.#end(new Failure("worker_died", { detail: `its thread ended with code ${code}` })));
+        this.#watch = setInterval(() => this.#tick(), HUNG.tickMs).unref();
+    }
+
+    call<M extends Method>(method: M, ...args: Parameters<CryptoPort[M]>): ReturnType<CryptoPort[M]> {
+        const answer = new Promise<unknown>((resolve, reject) => {
+            if (this.#state === "ended") return reject(new Failure("worker_died", { detail: `it was asked to ${method} after its end` }));
+            const call: Call = { id: ++this.#lastId, method, args };
+            this.#pending.set(call.id, { method, resolve, reject });
+            this.#worker.postMessage(call);
+        });
+        // The worker answers each method with what the same interface says there.
+        return answer as ReturnType<CryptoPort[M]>;
+    }
+
+    /** Ends the worker after what it is doing, or after the time limit without that. */
+    async close(): Promise<void> {
+        if (this.#state === "ended") return;
+        const limit = AbortSignal.timeout(CLOSE_MS);
+        const late = new Promise<void>((resolve) => limit.addEventListener("abort", () => resolve(), { once: true }));
+        await Promise.race([this.call("close"), late]);
+        this.#stop(new Failure("worker_died", { detail: "it was closed" }));
+        await Promise.race([this.#worker.terminate(), late]);
+    }
+
+    #hear(message: FromWorker): void {
+        this.#idleTicks = 0;
+        switch (message.type) {
+            case "ready":
+                this.#state = "open";
+                return this.#opened.resolve();
+            case "refused":
+                return this.#end(toFailure(fromPlainError(message.error)));
+            case "fault":
+                return this.#end(toFailure(fromPlainError(message.error)));
+            case "answer":
+                return this.#take(message.id)?.resolve(message.value);
+            case "rejection":
+                return this.#take(message.id)?.reject(fromPlainError(message.error));
+            case "log":
+                return this.#log[message.level](message.facts, message.message);
+        }
+    }
+
+    #take(id: number): Pending | undefined {
+        const pending = this.#pending.get(id);
+        this.#pending.delete(id);
+        return pending;
+    }
+
+    #tick(): void {
+        if (this.#pending.size === 0) this.#idleTicks = 0;
+        else if (++this.#idleTicks >= HUNG.ticks) {
+            const [first] = this.#pending.values();
+            this.#end(new Failure("worker_died", { detail: `${first?.method} has not ended for ${(HUNG.ticks * HUNG.tickMs) / 1000} seconds` }));
+        }
+    }
+
+    /** The one way to a bad end: before the store was open it is the start that failed, afterwards the process has to end. */
+    #end(reason: Failure): void {
+        if (this.#state === "ended") return;
+        const opening = this.#state === "opening";
+        this.#stop(reason);
+        if (opening) this.#opened.reject(reason);
+        else this.#onFatal(reason);
+        void this.#worker.terminate();
+    }
+
+    #stop(reason: Failure): void {
+        this.#state = "ended";
+        clearInterval(this.#watch);
+        for (const { reject } of this.#pending.values()) reject(reason);
+        this.#pending.clear();
+    }
+}
+
+function portOf(host: WorkerHost): CryptoPort {
+    return {
+        account: () => host.call("account"),
+        createIdentity: (options) => host.call("createIdentity", options),
+        exportIdentity: () => host.call("exportIdentity"),
+        importIdentity: (secrets) => host.call("importIdentity", secrets),
+        signOwnDevice: () => host.call("signOwnDevice"),
+        receive: (changes) => host.call("receive", changes),
+        outgoing: () => host.call("outgoing"),
+        markSent: ({ id, kind }, response) => host.call("markSent", { id, kind }, response),
+        keysQuery: (userIds) => host.call("keysQuery", userIds),
+        keysClaim: (userIds) => host.call("keysClaim", userIds),
+        trackUsers: (userIds) => host.call("trackUsers", userIds),
+        shareRoomKey: (roomId, userIds, visibility) => host.call("shareRoomKey", roomId, userIds, visibility),
+        encryptRoomEvent: (roomId, type, content) => host.call("encryptRoomEvent", roomId, type, content),
+        rotate: (roomId) => host.call("rotate", roomId),
+        holdings: (roomId) => host.call("holdings", roomId),
+        buildBundle: (roomId) => host.call("buildBundle", roomId),
+        userKeys: (userId) => host.call("userKeys", userId),
+        sealBundle: (delivery) => host.call("sealBundle", delivery),
+        deliverySent: (deliveryId) => host.call("deliverySent", deliveryId),
+        importRoomKeys: (entries) => host.call("importRoomKeys", entries),
+        exportRoomKeys: (roomId, page) => host.call("exportRoomKeys", roomId, page),
+        ping: () => host.call("ping"),
+        close: () => host.close(),
+    };
+}

@@ -1,0 +1,95 @@
+import { Failure } from "../failures/index.ts";
+import type { Logger } from "../telemetry/index.ts";
+import type { CryptoPort, OutgoingRequest } from "./port.ts";
+
+/**
+ * Sends a request of the machine to the homeserver, with retries where these can heal. Answers the body of the response,
+ * or the refusal (any other 4xx) of the homeserver. @throws if the homeserver was not reached, or the bot is stopping.
+ */
+export type SendRequest = (request: OutgoingRequest) => Promise<SendOutcome>;
+
+export type SendOutcome =
+    | { readonly ok: true; readonly body: string }
+    | { readonly ok: false; readonly status: number; readonly errcode: string; readonly message: string };
+
+export interface OutgoingRequestsOptions {
+    readonly crypto: Pick<CryptoPort, "outgoing" | "markSent" | "keysClaim">;
+    readonly send: SendRequest;
+    readonly deviceId: string;
+    readonly log: Logger;
+}
+
+/** More rounds than any honest exchange takes: the rest waits for the next flush. */
+const MAX_ROUNDS = 10;
+
+/** The one owner of what the machine wants sent: one round at a time, and one `/keys/claim` at a time. */
+export class OutgoingRequests {
+    readonly #options: OutgoingRequestsOptions;
+    #rounds: Promise<unknown> = Promise.resolve();
+    #claims: Promise<unknown> = Promise.resolve();
+    #waiting: Promise<void> | undefined;
+
+    constructor(options: OutgoingRequestsOptions) {
+        this.#options = options;
+    }
+
+    /**
+     * Sends all that the machine wants sent, until it wants nothing more or a request was refused. Calls that come meanwhile share the next run.
+     * @throws {Failure} one_time_keys_conflict
+     */
+    flush(): Promise<void> {
+        if (this.#waiting !== undefined) return this.#waiting;
+        const run = this.#rounds.then(() => {
+            this.#waiting = undefined;
+            return this.#sendAll();
+        });
+        this.#rounds = run.catch(() => undefined);
+        this.#waiting = run;
+        return run;
+    }
+
+    /** Makes Olm sessions with the devices of these users that have none, as far as their servers answer. */
+    claim(userIds: readonly string[]): Promise<void> {
+        const run = this.#claims.then(async () => {
+            const request = await this.#options.crypto.keysClaim(userIds);
+            if (request !== undefined) await this.deliver(request);
+        });
+        this.#claims = run.catch(() => undefined);
+        return run;
+    }
+
+    /**
+     * Sends one request and tells the machine of the answer. Answers false if the homeserver refused it.
+     * @throws {Failure} one_time_keys_conflict
+     */
+    async deliver(request: OutgoingRequest): Promise<boolean> {
+        const { crypto, send, log, deviceId } = this.#options;
+        const outcome = await send(request);
+        if (outcome.ok) {
+            await crypto.markSent(request, outcome.body);
+            return true;
+        }
+        if (isKeyConflict(request, outcome.status, outcome.message)) throw new Failure("one_time_keys_conflict", { device: deviceId });
+        const { status, errcode } = outcome;
+        log.warn({ operation: "outgoing", kind: request.kind, status, errcode }, "the homeserver refused a request of the crypto machine");
+        return false;
+    }
+
+    async #sendAll(): Promise<void> {
+        for (let round = 0; round < MAX_ROUNDS; round++) {
+            const requests = await this.#options.crypto.outgoing();
+            if (requests.length === 0) break;
+            let refused = false;
+            for (const request of requests) refused = !(await this.deliver(request)) || refused;
+            // The machine asks for a refused request again at once: it has to wait for the next flush.
+            if (refused) break;
+        }
+        // Devices whose Olm session broke get a new one.
+        await this.claim([]);
+    }
+}
+
+/** Synapse: 400 "One time key signed_curve25519:AAAA already exists": the device was published by another account store. */
+function isKeyConflict(request: OutgoingRequest, status: number, message: string): boolean {
+    return request.kind === "keys_upload" && status === 400 && /one time key .*already exists/i.test(message);
+}
