@@ -60,6 +60,11 @@ export const failures = {
         message: "The store {path} was written by an older Backscroll ({feature} has not been brought up to date).",
         cure: "Start the bot once: it does that by itself.",
     },
+    homeserver_unreachable: {
+        exit: exitCodes.unreachable,
+        message: "The homeserver {url} cannot be reached: {detail}.",
+        cure: "Check homeserver.url, the network and the server; nothing was changed.",
+    },
     bot_not_answering: {
         exit: exitCodes.internal,
         message: "The running bot did not answer: {detail}.",
@@ -90,15 +95,125 @@ export const failures = {
         message: "Another process is using the data folder {path}.",
         cure: "Stop the other Backscroll first: two of them on one store would lose keys.",
     },
+    access_token_of_another_device: {
+        exit: exitCodes.credentials,
+        message: "The access token is for the device {found}, and this data folder belongs to the device {device}.",
+        cure: "Give a token of {device}, or use another data_dir for the other device: a device cannot change its keys.",
+    },
+    access_token_of_another_user: {
+        exit: exitCodes.credentials,
+        message: "The homeserver says that the credentials are those of {found}, and homeserver.user_id is {user}.",
+        cure: "Give the credentials of {user}, or correct homeserver.user_id.",
+    },
+    access_token_refused: {
+        exit: exitCodes.credentials,
+        message: "The homeserver does not accept homeserver.access_token for {user}.",
+        cure: "Give a token that is valid now, or homeserver.password instead of it.",
+    },
+    access_token_without_device: {
+        exit: exitCodes.credentials,
+        message: "The access token of {user} belongs to no device, so nothing can be encrypted with it.",
+        cure: "Give a token that came from a login, or homeserver.password instead of it.",
+    },
+    account_deactivated: {
+        exit: exitCodes.credentials,
+        message: "The account {user} is deactivated on its homeserver.",
+        cure: "Ask the server's admin to reactivate it, or set up another account.",
+    },
+    account_locked: {
+        exit: exitCodes.credentials,
+        message: "The account {user} is {state} by an admin of its homeserver.",
+        cure: "Ask the admin to lift that; a running bot waits for it.",
+    },
+    account_of_another_user: {
+        exit: exitCodes.credentials,
+        message: "This data folder belongs to {stored}, and homeserver.user_id is {user}.",
+        cure: "Use another data_dir for {user}, or correct homeserver.user_id.",
+    },
+    device_keys_gone: {
+        exit: exitCodes.credentials,
+        message: "The homeserver has no keys of the device {device} of {user} any more, although this store uploaded them.",
+        cure: "Make a new device: export-keys for each room, an empty data_dir with the same recovery_key, then import-keys.",
+    },
+    device_keys_lost: {
+        exit: exitCodes.credentials,
+        message: "The homeserver publishes keys of the device {device} of {user}, but the crypto store here is empty.",
+        cure: "Restore the store (from a snapshot), or use an empty data_dir so that a new device is made; with an access token, one of a new login.",
+    },
+    device_keys_of_another_store: {
+        exit: exitCodes.credentials,
+        message: "The homeserver publishes other keys for the device {device} of {user} than this store has: another store used the same device.",
+        cure: "Use the store that belongs to the device, or an empty data_dir so that a new device is made; with an access token, one of a new login.",
+    },
+    device_logged_out: {
+        exit: exitCodes.credentials,
+        message: "The device {device} of {user} was logged out: the homeserver has deleted it with its keys.",
+        cure: "Make a new device: export-keys for each room, an empty data_dir with the same recovery_key, then import-keys.",
+    },
+    device_not_cross_signed: {
+        exit: exitCodes.credentials,
+        message: "The homeserver does not publish the device {device} of {user} as signed by its identity, so others would ignore what it sends.",
+        cure: "Start again; if it stays so, run `backscroll login --reset-identity`.",
+    },
+    identity_locked: {
+        exit: exitCodes.credentials,
+        message: "{user} has a cross-signing identity ({key}) that this store cannot sign with.",
+        cure: "Set recovery_key to the account's recovery key, or replace the identity with `backscroll login --reset-identity`.",
+    },
     one_time_keys_conflict: {
         exit: exitCodes.credentials,
         message: "The homeserver already has other keys of the device {device}: this store is newer than the device.",
         cure: "Restore the store that the device was made with, or log in with a new device.",
     },
+    password_login_refused: {
+        exit: exitCodes.credentials,
+        message: "The homeserver does not log {user} in by password: {detail}.",
+        cure: "If it offers no login by password, give homeserver.access_token from a login elsewhere instead.",
+    },
+    password_missing: {
+        exit: exitCodes.credentials,
+        message: "The homeserver asks for the password of {user}, and there is only an access token.",
+        cure: "Set homeserver.password (instead of the token) for this one time.",
+    },
+    password_not_asked_for: {
+        exit: exitCodes.credentials,
+        message: "The homeserver wants {user} to confirm this in a way other than the password.",
+        cure: "Set up cross-signing for {user} in another client, and give its recovery key as recovery_key.",
+    },
+    password_wrong: {
+        exit: exitCodes.credentials,
+        message: "The homeserver does not accept the password of {user}.",
+        cure: "Correct homeserver.password; nothing was changed.",
+    },
+    recovery_incomplete: {
+        exit: exitCodes.credentials,
+        message: "The secret storage of {user} opens, but it does not hold the keys of the published identity ({key}).",
+        cure: "Save them there from a client that has them, or replace the identity with `backscroll login --reset-identity`.",
+    },
+    recovery_key_wrong: {
+        exit: exitCodes.credentials,
+        message: "The recovery key does not open the secret storage of {user}.",
+        cure: "Give the key that the account's secret storage was made with, or replace the identity with `backscroll login --reset-identity`.",
+    },
+    secret_storage_locked: {
+        exit: exitCodes.credentials,
+        message: "{user} already has secret storage, made by another client, and there is no recovery key for it.",
+        cure: "Set recovery_key to its recovery key, or replace it and the identity with `backscroll login --reset-identity`.",
+    },
     store_of_another_device: {
         exit: exitCodes.credentials,
         message: "The store {path} belongs to {storeUser}, device {storeDevice}, and not to {user}, device {device}.",
         cure: "Give the account that this data folder was made with, or use another data folder; nothing was changed.",
+    },
+    homeserver_wrong: {
+        exit: exitCodes.configuration,
+        message: "There is no Matrix homeserver at {url}: {detail}.",
+        cure: "Set homeserver.url to the homeserver's own base URL (what /.well-known/matrix/client names), not the one of the server name or of a client.",
+    },
+    recovery_key_malformed: {
+        exit: exitCodes.configuration,
+        message: "What {place} holds is not a recovery key.",
+        cure: "Write all twelve groups of four as they were given; there is a typing error.",
     },
 } as const satisfies Record<string, Row>;
 

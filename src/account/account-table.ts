@@ -1,0 +1,115 @@
+import { Secret } from "../config/index.ts";
+import type { Database, Schema } from "../database/index.ts";
+import { Failure } from "../failures/index.ts";
+import { type Seal, SealBroken } from "../sealing/index.ts";
+
+export const accountSchema: Schema = {
+    feature: "account",
+    migrations: [
+        (sql) =>
+            sql.exec(`
+                CREATE TABLE account (
+                    id INTEGER PRIMARY KEY CHECK (id = 1),
+                    user_id TEXT NOT NULL,
+                    -- chosen before the login: a crash after it must find the same device again
+                    device_id TEXT NOT NULL,
+                    -- 0 until the server has answered a login: until then the device binds nobody
+                    logged_in INTEGER NOT NULL,
+                    -- sealed; null: the configuration has it, or there was no login yet
+                    access_token BLOB,
+                    -- the identity as last seen published and our own, and whether our device was signed by it
+                    master_key TEXT,
+                    cross_signed INTEGER NOT NULL DEFAULT 0,
+                    -- the identity whose private keys are in secret storage
+                    recovery_saved_for TEXT
+                ) STRICT
+            `),
+    ],
+};
+
+export interface StoredAccount {
+    readonly userId: string;
+    readonly deviceId: string;
+    readonly loggedIn: boolean;
+    readonly masterKey: string | null;
+    readonly crossSigned: boolean;
+    readonly recoverySavedFor: string | null;
+}
+
+/** The one row of the `account` table; each change is one transaction. */
+export class AccountTable {
+    readonly #database: Database;
+
+    constructor(database: Database) {
+        this.#database = database;
+    }
+
+    read(): StoredAccount | undefined {
+        const row = this.#database.sql
+            .prepare("SELECT user_id, device_id, logged_in, master_key, cross_signed, recovery_saved_for FROM account")
+            .get();
+        if (row === undefined) return undefined;
+        return {
+            userId: String(row["user_id"]),
+            deviceId: String(row["device_id"]),
+            loggedIn: row["logged_in"] === 1,
+            masterKey: textOrNull(row["master_key"]),
+            crossSigned: row["cross_signed"] === 1,
+            recoverySavedFor: textOrNull(row["recovery_saved_for"]),
+        };
+    }
+
+    /** @throws Failure store_key_wrong */
+    accessToken(seal: Seal): Secret | undefined {
+        const row = this.#database.sql.prepare("SELECT user_id, device_id, access_token FROM account").get();
+        const sealed = row?.["access_token"];
+        if (!(sealed instanceof Uint8Array)) return undefined;
+        try {
+            return new Secret(Buffer.from(seal.open(place(String(row?.["user_id"]), String(row?.["device_id"])), sealed)).toString("utf8"));
+        } catch (error) {
+            throw error instanceof SealBroken
+                ? new Failure("store_key_wrong", { path: "the account in backscroll.sqlite" }, { cause: error })
+                : error;
+        }
+    }
+
+    /** A device that has been chosen and not been logged in. */
+    choose(userId: string, deviceId: string): void {
+        this.#database.transaction(() => {
+            this.#database.sql.exec("DELETE FROM account");
+            this.#database.sql.prepare("INSERT INTO account (id, user_id, device_id, logged_in) VALUES (1, ?, ?, 0)").run(userId, deviceId);
+        });
+    }
+
+    /** The server has logged this device in. `token`: undefined where the configuration has it. */
+    loggedIn(userId: string, deviceId: string, token: Secret | undefined, seal: Seal): void {
+        const sealed = token === undefined ? null : seal.seal(place(userId, deviceId), Buffer.from(token.reveal(), "utf8"));
+        this.#database.transaction(() =>
+            this.#database.sql
+                .prepare(
+                    `INSERT INTO account (id, user_id, device_id, logged_in, access_token) VALUES (1, :userId, :deviceId, 1, :sealed)
+                     ON CONFLICT (id) DO UPDATE SET user_id = :userId, device_id = :deviceId, logged_in = 1, access_token = :sealed`,
+                )
+                .run({ userId, deviceId, sealed }),
+        );
+    }
+
+    identity(masterKey: string, crossSigned: boolean): void {
+        this.#database.transaction(() =>
+            this.#database.sql.prepare("UPDATE account SET master_key = ?, cross_signed = ?").run(masterKey, crossSigned ? 1 : 0),
+        );
+    }
+
+    recoverySaved(masterKey: string): void {
+        this.#database.transaction(() => this.#database.sql.prepare("UPDATE account SET recovery_saved_for = ?").run(masterKey));
+    }
+}
+
+/** Binds a sealed token to its device: one copied from another row does not open. */
+function place(userId: string, deviceId: string): string {
+    return `account/access_token/${userId}/${deviceId}`;
+}
+
+function textOrNull(value: unknown): string | null {
+    return typeof value === "string" ? value : null;
+}

@@ -1,0 +1,6 @@
+export { accountSchema } from "./account-table.ts";
+export { credentialsFailure, credentialsVerdict, type CredentialsVerdict } from "./credentials.ts";
+export { type Account, establishAccount } from "./establish.ts";
+export type { AccountOptions } from "./options.ts";
+export { renewAccessToken } from "./session.ts";
+export { accountStatus, type AccountStatus } from "./status.ts";

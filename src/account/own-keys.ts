@@ -1,0 +1,65 @@
+import { z } from "zod";
+import type { CryptoPort, OutgoingRequest } from "../crypto/index.ts";
+import type { Homeserver } from "../homeserver/index.ts";
+
+const keys = z.object({ keys: z.record(z.string(), z.string()) });
+const answer = z.object({
+    device_keys: z.record(z.string(), z.record(z.string(), z.unknown())).optional(),
+    master_keys: z.record(z.string(), z.unknown()).optional(),
+});
+
+/** What the server publishes for us; unpadded base64. */
+export interface PublishedKeys {
+    /** Our device's ed25519 key; undefined if the device has no keys there. */
+    readonly device: string | undefined;
+    /** The master key; undefined: no cross-signing identity. */
+    readonly masterKey: string | undefined;
+}
+
+type Sending = Pick<Homeserver, "keysUpload" | "keysQuery" | "signaturesUpload">;
+
+/** A fresh `/keys/query` for ourselves: the machine takes the answer, and what it says is read beside it. */
+export async function queryOwnKeys(homeserver: Sending, crypto: CryptoPort, userId: string, deviceId: string): Promise<PublishedKeys> {
+    const request = await crypto.keysQuery([userId]);
+    const text = await homeserver.keysQuery(request.body);
+    await crypto.markSent(request, text);
+    return publishedKeys(text, userId, deviceId);
+}
+
+export function publishedKeys(text: string, userId: string, deviceId: string): PublishedKeys {
+    const { device_keys, master_keys } = answer.parse(JSON.parse(text));
+    const device = own(own(device_keys, userId), deviceId);
+    return { device: ed25519(device, deviceId), masterKey: ed25519(own(master_keys, userId)) };
+}
+
+/** Sends what the machine wants sent for our own account (`keys_upload`, `keys_query`, `signature_upload`), until nothing is left. */
+export async function sendOwnRequests(homeserver: Sending, crypto: CryptoPort): Promise<void> {
+    // Each round's answers may bring new requests; what is still there after three rounds is the running bot's to send.
+    for (let round = 0; round < 3; round++) {
+        const requests = (await crypto.outgoing()).filter(isOwn);
+        if (requests.length === 0) return;
+        for (const request of requests) await sendOwnRequest(homeserver, crypto, request);
+    }
+}
+
+export async function sendOwnRequest(homeserver: Sending, crypto: CryptoPort, request: OutgoingRequest): Promise<void> {
+    if (request.kind === "keys_upload") await crypto.markSent(request, await homeserver.keysUpload(request.body));
+    if (request.kind === "keys_query") await crypto.markSent(request, await homeserver.keysQuery(request.body));
+    if (request.kind === "signature_upload") await crypto.markSent(request, await homeserver.signaturesUpload(request.body));
+}
+
+function isOwn({ kind }: OutgoingRequest): boolean {
+    return kind === "keys_upload" || kind === "keys_query" || kind === "signature_upload";
+}
+
+function ed25519(value: unknown, deviceId?: string): string | undefined {
+    const parsed = keys.safeParse(value);
+    if (!parsed.success) return undefined;
+    // A device's key is named after the device, a cross-signing key after itself.
+    return Object.entries(parsed.data.keys).find(([name, key]) => name === `ed25519:${deviceId ?? key}`)?.[1];
+}
+
+/** A property of an answer, never one of its prototype. */
+function own<T>(record: Readonly<Record<string, T>> | undefined, name: string): T | undefined {
+    return record !== undefined && Object.hasOwn(record, name) ? record[name] : undefined;
+}
