@@ -1,26 +1,14 @@
-import type { RoomEvent } from "../matrix/index.ts";
-import type { Rooms } from "../rooms/index.ts";
+import type { MembershipChange, Rooms } from "../rooms/index.ts";
 import type { Job, ShareJobs } from "./jobs.ts";
 import type { ReinviteChecks } from "./reinvite-check.ts";
 import { repeatedInvite } from "./reinvite-mark.ts";
 import type { Reason } from "./reasons.ts";
-
-/** A member event of a room that the bot is in, as the sync brought it. */
-export interface MembershipChange {
-    readonly roomId: string;
-    readonly userId: string;
-    readonly membership: string;
-    readonly event: RoomEvent;
-    /** The member event that stood before it in our records; undefined: none. */
-    readonly previousEventId: string | undefined;
-}
 
 export interface RecordParts {
     readonly botUserId: string;
     readonly jobs: ShareJobs;
     readonly checks: ReinviteChecks;
     readonly rooms: Pick<Rooms, "canInvite">;
-    readonly now: () => number;
 }
 
 /** Turns what a batch says of memberships into jobs and moves of jobs, in order; inside the transaction that stores the sync token. */
@@ -28,14 +16,14 @@ export function recordMemberships(parts: RecordParts, changes: readonly Membersh
     for (const change of changes) {
         switch (change.membership) {
             case "invite":
-                if (change.event.sender === parts.botUserId) recordOwnInvite(parts, change);
+                if (change.sender === parts.botUserId) recordOwnInvite(parts, change);
                 else recordInvite(parts, change);
                 break;
             case "join":
                 recordJoin(parts, change);
                 break;
             case "leave":
-                cancelAll(parts, change, change.event.sender === change.userId ? "invite_declined" : "invite_withdrawn");
+                cancelAll(parts, change, change.sender === change.userId ? "invite_declined" : "invite_withdrawn");
                 break;
             case "ban":
                 cancelAll(parts, change, "invitee_banned");
@@ -58,25 +46,25 @@ export function releaseEmpowered(parts: RecordParts): void {
     }
 }
 
-function recordInvite({ jobs }: RecordParts, { roomId, userId, event }: MembershipChange): void {
+function recordInvite({ jobs }: RecordParts, { roomId, userId, sender, eventId, event }: MembershipChange): void {
     for (const older of jobs.open(roomId, userId)) jobs.move(older, "cancelled", "superseded");
     jobs.create({
         roomId,
         userId,
-        inviter: event.sender,
+        inviter: sender,
         origin: "invite",
-        inviteEventId: event.eventId,
+        inviteEventId: eventId,
         byAnotherBot: repeatedInvite(event.content) !== undefined,
     });
 }
 
 /** The echo of a re-invite: it has to stand in the place of the invite that it repeats, and of nothing else. */
-function recordOwnInvite({ jobs, checks }: RecordParts, { roomId, userId, event, previousEventId }: MembershipChange): void {
+function recordOwnInvite({ jobs, checks }: RecordParts, { roomId, userId, eventId, event, previous }: MembershipChange): void {
     const repeated = repeatedInvite(event.content);
-    const replaced = event.replacesState ?? previousEventId;
+    const replaced = event.replacesState ?? previous?.eventId;
     if (repeated === undefined || replaced === repeated) return;
     const job = jobs.ofInvite(roomId, userId, repeated);
-    if (job !== undefined) checks.add({ eventId: event.eventId, jobId: job.id, replacedEventId: replaced });
+    if (job !== undefined) checks.add({ eventId, jobId: job.id, replacedEventId: replaced });
 }
 
 function recordJoin({ jobs }: RecordParts, { roomId, userId }: MembershipChange): void {

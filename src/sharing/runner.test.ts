@@ -3,12 +3,13 @@ import { randomBytes } from "node:crypto";
 import { expect, test, vi } from "vitest";
 import type { Database } from "../database/index.ts";
 import { HomeserverError } from "../homeserver/index.ts";
+import type { MembershipChange } from "../rooms/index.ts";
 import { deriveSeal } from "../sealing/index.ts";
 import type { FactSources } from "./facts.ts";
 import { ShareJobs } from "./jobs.ts";
 import { Pauses } from "./pauses.ts";
 import { IdentityPins } from "./pins.ts";
-import { type MembershipChange, recordMemberships } from "./record.ts";
+import { recordMemberships } from "./record.ts";
 import { ReinviteChecks } from "./reinvite-check.ts";
 import { ShareRunner } from "./runner.ts";
 import { sharingSchema } from "./schema.ts";
@@ -68,7 +69,7 @@ class World {
 
     sync(...changes: MembershipChange[]): void {
         this.database.transaction(() => {
-            recordMemberships({ botUserId: bot, jobs: this.jobs, checks: this.checks, rooms: { canInvite: () => this.canInvite }, now: () => this.now }, changes);
+            recordMemberships({ botUserId: bot, jobs: this.jobs, checks: this.checks, rooms: { canInvite: () => this.canInvite } }, changes);
         });
     }
 
@@ -172,7 +173,12 @@ function change(membership: "invite" | "leave" | "join", eventId: string, sender
         roomId,
         userId: charlie,
         membership,
-        previousEventId: undefined,
+        sender,
+        eventId,
+        at: 1,
+        isDirect: false,
+        foundAtJoin: false,
+        previous: undefined,
         event: {
             type: "m.room.member",
             eventId,
