@@ -26,7 +26,7 @@ export class Bot {
             HOMESERVER_URL: synapse.url,
             HOMESERVER_USER_ID: user.userId,
             HOMESERVER_PASSWORD: user.password,
-            DATA_DIR: join(this.#folder.path, "data"),
+            DATA_DIR: this.dataFolder,
             INVITES_FROM: `@*:${Synapse.serverName}`,
             LOG_LEVEL: "debug",
             ...settings,
@@ -36,6 +36,10 @@ export class Bot {
             HOME: this.#folder.path,
             ...Object.fromEntries(Object.entries(all).map(([name, value]) => [`BACKSCROLL_${name}`, value])),
         };
+    }
+
+    get dataFolder(): string {
+        return join(this.#folder.path, "data");
     }
 
     get process(): Program {
