@@ -1,0 +1,97 @@
+import type { StatementSync } from "node:sqlite";
+import type { Database } from "../database/index.ts";
+import type { Row } from "./rows.ts";
+
+/** Why a room waits for us: we were invited; a tombstone names it; or we joined what only claimed to be a successor. */
+export type InvitationKind = "invite" | "successor" | "false_successor";
+
+/**
+ * "open": to be answered at its time. "left_pending": on purpose, for a human. "answered": the homeserver took our answer, the echo is awaited.
+ * "given_up": too many attempts failed; a new invite opens it again.
+ */
+export type InvitationState = "open" | "left_pending" | "answered" | "given_up";
+
+export interface Invitation {
+    readonly roomId: string;
+    readonly kind: InvitationKind;
+    readonly sender: string;
+    readonly predecessor: string | undefined;
+    /** Servers that may know the room. */
+    readonly via: readonly string[];
+    readonly since: number;
+    readonly state: InvitationState;
+    /** Attempts that failed. */
+    readonly attempts: number;
+    readonly nextAttemptAt: number | undefined;
+    /** Why it was left or given up. */
+    readonly reason: string | undefined;
+}
+
+/** Rooms that wait for our answer. Every method belongs inside a transaction of the caller's. */
+export class InvitationTable {
+    readonly #select: StatementSync;
+    readonly #selectAll: StatementSync;
+    readonly #upsert: StatementSync;
+    readonly #delete: StatementSync;
+
+    constructor({ sql }: Database) {
+        this.#select = sql.prepare("SELECT * FROM room_invitations WHERE room_id = ?");
+        this.#selectAll = sql.prepare("SELECT * FROM room_invitations ORDER BY since, room_id");
+        this.#upsert = sql.prepare(
+            `INSERT OR REPLACE INTO room_invitations (room_id, kind, sender, predecessor, via, since, state, attempts, next_attempt_at, reason)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+        );
+        this.#delete = sql.prepare("DELETE FROM room_invitations WHERE room_id = ?");
+    }
+
+    get(roomId: string): Invitation | undefined {
+        const row = this.#select.get(roomId);
+        return row === undefined ? undefined : invitationFrom(row);
+    }
+
+    /** Oldest first. */
+    all(): readonly Invitation[] {
+        return this.#selectAll.all().map(invitationFrom);
+    }
+
+    put(invitation: Invitation): void {
+        this.#upsert.run(
+            invitation.roomId,
+            invitation.kind,
+            invitation.sender,
+            invitation.predecessor ?? null,
+            JSON.stringify(invitation.via),
+            invitation.since,
+            invitation.state,
+            invitation.attempts,
+            invitation.nextAttemptAt ?? null,
+            invitation.reason ?? null,
+        );
+    }
+
+    delete(roomId: string): void {
+        this.#delete.run(roomId);
+    }
+}
+
+const kinds: readonly InvitationKind[] = ["invite", "successor", "false_successor"];
+const states: readonly InvitationState[] = ["open", "left_pending", "answered", "given_up"];
+
+function invitationFrom(row: Row): Invitation {
+    const kind = kinds.find((known) => known === row["kind"]);
+    const state = states.find((known) => known === row["state"]);
+    if (kind === undefined || state === undefined) throw new Error("room_invitations holds a row that is not ours");
+    const via: unknown = JSON.parse(String(row["via"]));
+    return {
+        roomId: String(row["room_id"]),
+        kind,
+        sender: String(row["sender"]),
+        predecessor: row["predecessor"] === null ? undefined : String(row["predecessor"]),
+        via: Array.isArray(via) ? via.map(String) : [],
+        since: Number(row["since"]),
+        state,
+        attempts: Number(row["attempts"]),
+        nextAttemptAt: row["next_attempt_at"] === null ? undefined : Number(row["next_attempt_at"]),
+        reason: row["reason"] === null ? undefined : String(row["reason"]),
+    };
+}

@@ -1,0 +1,47 @@
+import type { StatementSync } from "node:sqlite";
+import type { Database } from "../database/index.ts";
+import type { Membership } from "../matrix/index.ts";
+import type { Member } from "./room.ts";
+import { memberFrom } from "./rows.ts";
+
+/** The members of rooms, one row for the latest member event of each user. */
+export class MemberTable {
+    readonly #select: StatementSync;
+    readonly #selectRoom: StatementSync;
+    readonly #selectWith: StatementSync;
+    readonly #upsert: StatementSync;
+    readonly #deleteRoom: StatementSync;
+
+    constructor({ sql }: Database) {
+        this.#select = sql.prepare("SELECT * FROM room_members WHERE room_id = ? AND user_id = ?");
+        this.#selectRoom = sql.prepare("SELECT * FROM room_members WHERE room_id = ?");
+        this.#selectWith = sql.prepare("SELECT * FROM room_members WHERE room_id = ? AND membership = ?");
+        this.#upsert = sql.prepare(
+            `INSERT INTO room_members (room_id, user_id, membership, event_id, sender, is_direct) VALUES (?, ?, ?, ?, ?, ?)
+             ON CONFLICT DO UPDATE SET membership = excluded.membership, event_id = excluded.event_id,
+                 sender = excluded.sender, is_direct = excluded.is_direct`,
+        );
+        this.#deleteRoom = sql.prepare("DELETE FROM room_members WHERE room_id = ?");
+    }
+
+    get(roomId: string, userId: string): Member | undefined {
+        const row = this.#select.get(roomId, userId);
+        return row === undefined ? undefined : memberFrom(row);
+    }
+
+    inRoom(roomId: string): readonly Member[] {
+        return this.#selectRoom.all(roomId).map(memberFrom);
+    }
+
+    with(roomId: string, membership: Membership): readonly Member[] {
+        return this.#selectWith.all(roomId, membership).map(memberFrom);
+    }
+
+    put(roomId: string, member: Member): void {
+        this.#upsert.run(roomId, member.userId, member.membership, member.eventId, member.sender, member.isDirect ? 1 : 0);
+    }
+
+    deleteRoom(roomId: string): void {
+        this.#deleteRoom.run(roomId);
+    }
+}

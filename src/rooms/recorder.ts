@@ -1,0 +1,171 @@
+import type { Database } from "../database/index.ts";
+import {
+    type JoinedRoomChanges,
+    parseMember,
+    parseTombstone,
+    type RoomEvent,
+    type StrippedEvent,
+    type SyncBatch,
+} from "../matrix/index.ts";
+import type { GrowingChanges, MembershipChange, RoomChanges } from "./changes.ts";
+import { InvitationKeeper } from "./invitation-keeper.ts";
+import { MemberTable } from "./member-table.ts";
+import type { Member } from "./room.ts";
+import { visibilityOf } from "./room-reader.ts";
+import { RoomTable } from "./room-table.ts";
+import { rotatesOnMembership, rotatesOnVisibility } from "./rotation.ts";
+import { type KeptType, keptTypes, StateTable } from "./state-table.ts";
+
+export interface RecorderParts {
+    /** Opened with `roomsSchema`. */
+    readonly database: Database;
+    /** The bot's own user ID. */
+    readonly userId: string;
+    /** Milliseconds since the epoch. */
+    readonly now: () => number;
+}
+
+/** How one room's part of a batch is read. */
+interface Reading {
+    readonly roomId: string;
+    readonly limited: boolean;
+    readonly previously: ReadonlyMap<string, Member>;
+    readonly memberships: MembershipChange[];
+    readonly foundAtJoin: boolean;
+    readonly successors: GrowingChanges["successors"];
+}
+
+/** Writes the room part of a sync batch into the rooms tables. */
+export class RoomRecorder {
+    readonly #parts: RecorderParts;
+    readonly #rooms: RoomTable;
+    readonly #state: StateTable;
+    readonly #members: MemberTable;
+    readonly #invitations: InvitationKeeper;
+
+    constructor(parts: RecorderParts) {
+        this.#parts = parts;
+        this.#rooms = new RoomTable(parts.database);
+        this.#state = new StateTable(parts.database);
+        this.#members = new MemberTable(parts.database);
+        this.#invitations = new InvitationKeeper(parts.database, parts.now);
+    }
+
+    /**
+     * Stores state in the order in which it came into force (state block, timeline, state after the timeline) and sets rotation marks.
+     * Belongs inside the transaction that moves the sync token; recording a batch twice changes nothing the second time.
+     * @returns what changed
+     */
+    record(batch: SyncBatch): RoomChanges {
+        const changes: GrowingChanges = { memberships: [], selfJoined: [], selfLeft: [], selfInvited: [], successors: [] };
+        for (const [roomId, room] of batch.joined) this.#recordJoined(roomId, room, batch.since === undefined, changes);
+        for (const [roomId, room] of batch.left) this.#recordLeft(roomId, room, changes);
+        for (const [roomId, state] of batch.invited) this.#recordInvited(roomId, state, changes);
+        for (const successor of changes.successors) this.#invitations.follow(successor, this.#rooms.get(successor.successor)?.membership);
+        return { ...changes, invites: changes.memberships.filter(({ membership }) => membership === "invite") };
+    }
+
+    #recordJoined(roomId: string, room: JoinedRoomChanges, firstSync: boolean, changes: GrowingChanges): void {
+        const wasJoined = this.#rooms.get(roomId)?.membership === "join";
+        // A server sends the state from the creation on exactly when we (re)joined: what we knew before is void then.
+        const whole = stateOf(room).some(({ type, stateKey }) => type === "m.room.create" && stateKey === "");
+        const restart = whole || !wasJoined;
+        this.#rooms.setMembership(roomId, "join");
+        const previously = restart ? this.#forgetState(roomId) : new Map<string, Member>();
+        if (restart) this.#rooms.setWhole(roomId, whole);
+
+        const memberships: MembershipChange[] = [];
+        const { limited } = room;
+        this.#apply(room, { roomId, limited, previously, memberships, foundAtJoin: !wasJoined, successors: changes.successors });
+        changes.memberships.push(...(restart ? standing(memberships, previously) : memberships));
+
+        if (restart) this.#rooms.markRotation(roomId);
+        this.#invitations.joined(roomId, whole ? this.#state.get(roomId, "m.room.create") : undefined);
+        if (wasJoined) return;
+        this.#rooms.setJoinedAt(roomId, this.#parts.now());
+        changes.selfJoined.push({ roomId, firstSync });
+    }
+
+    #recordLeft(roomId: string, room: JoinedRoomChanges, changes: GrowingChanges): void {
+        const wasJoined = this.#rooms.get(roomId)?.membership === "join";
+        this.#rooms.setMembership(roomId, "leave");
+        // A tombstone that came with our own leaving is not followed: nothing there is ours to follow any more.
+        const reading = { roomId, limited: room.limited, previously: new Map<string, Member>(), foundAtJoin: false, successors: [] };
+        this.#apply(room, { ...reading, memberships: changes.memberships });
+        const own = stateOf(room).findLast(({ type, stateKey }) => type === "m.room.member" && stateKey === this.#parts.userId);
+        const membership = own !== undefined && parseMember(own.content)?.membership === "ban" ? "ban" : "leave";
+        this.#rooms.setMembership(roomId, membership);
+        this.#rooms.markRotation(roomId);
+        this.#invitations.left(roomId);
+        if (wasJoined) changes.selfLeft.push({ roomId, membership, sender: own?.sender });
+    }
+
+    #recordInvited(roomId: string, state: readonly StrippedEvent[], changes: GrowingChanges): void {
+        const own = state.findLast(({ type, stateKey }) => type === "m.room.member" && stateKey === this.#parts.userId);
+        const member = own === undefined ? undefined : parseMember(own.content);
+        if (own === undefined || member?.membership !== "invite") return;
+        // Thrown out and invited again between two batches: only the invite shows.
+        if (this.#rooms.get(roomId)?.membership === "join") changes.selfLeft.push({ roomId, membership: "leave", sender: undefined });
+        this.#rooms.setMembership(roomId, "invite");
+        this.#invitations.invited(roomId, own.sender);
+        changes.selfInvited.push({ roomId, inviter: own.sender, isDirect: member.isDirect });
+    }
+
+    /** Drops what an earlier stay left, and answers the members of that time. */
+    #forgetState(roomId: string): ReadonlyMap<string, Member> {
+        const members = new Map(this.#members.inRoom(roomId).map((member) => [member.userId, member]));
+        this.#members.deleteRoom(roomId);
+        this.#state.deleteRoom(roomId);
+        return members;
+    }
+
+    #apply(room: JoinedRoomChanges, reading: Reading): void {
+        for (const event of stateOf(room)) {
+            if (event.type === "m.room.member") this.#applyMember(event, reading);
+            else if (event.stateKey === "") this.#applyState(event, reading);
+        }
+    }
+
+    #applyMember(event: RoomEvent, reading: Reading): void {
+        const { roomId } = reading;
+        const userId = event.stateKey;
+        const parsed = parseMember(event.content);
+        if (userId === undefined || userId === "" || parsed === undefined) return;
+        const previous = this.#members.get(roomId, userId) ?? reading.previously.get(userId);
+        const { eventId, sender, originServerTs: at } = event;
+        const member: Member = { userId, eventId, sender, ...parsed };
+        this.#members.put(roomId, member);
+        // An invite that stands when we join is told even if we knew it from an earlier stay.
+        if (previous?.eventId === eventId && !(reading.foundAtJoin && parsed.membership === "invite")) return;
+        if (rotatesOnMembership(parsed.membership, reading.limited)) this.#rooms.markRotation(roomId);
+        if (userId === this.#parts.userId || (parsed.membership === "join" && previous?.membership === "join")) return;
+        reading.memberships.push({ roomId, ...member, at, previous, foundAtJoin: reading.foundAtJoin, event });
+    }
+
+    #applyState(event: RoomEvent, reading: Reading): void {
+        const { roomId } = reading;
+        const type = keptTypes.find((kept): kept is KeptType => kept === event.type);
+        if (type === undefined || this.#state.get(roomId, type)?.eventId === event.eventId) return;
+        const room = { roomId, whole: this.#rooms.get(roomId)?.whole ?? false };
+        const visibility = visibilityOf(this.#state, room);
+        this.#state.put(roomId, type, event);
+        if (rotatesOnVisibility(visibility, visibilityOf(this.#state, room))) this.#rooms.markRotation(roomId);
+        // Whatever its content says: a malformed or redacted one must not make the room a plain one.
+        if (type === "m.room.encryption") this.#rooms.setEncrypted(roomId);
+        const successor = type === "m.room.tombstone" ? parseTombstone(event.content) : undefined;
+        if (successor !== undefined && successor !== roomId) reading.successors.push({ roomId, successor, sender: event.sender });
+    }
+}
+
+/** State events in the order in which they came into force. */
+function stateOf({ state, timeline, stateAfter = [] }: JoinedRoomChanges): readonly RoomEvent[] {
+    return [...state, ...timeline.filter(({ stateKey }) => stateKey !== undefined), ...stateAfter];
+}
+
+/** Of memberships found at a join: the last of each user, if it is an invite or new for somebody whom we knew there; oldest first. */
+function standing(found: readonly MembershipChange[], known: ReadonlyMap<string, Member>): readonly MembershipChange[] {
+    const last = new Map(found.map((change) => [change.userId, change]));
+    return [...last.values()]
+        .filter(({ membership, userId }) => membership === "invite" || known.has(userId))
+        .toSorted((a, b) => a.at - b.at);
+}

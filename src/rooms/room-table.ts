@@ -1,0 +1,89 @@
+import type { StatementSync } from "node:sqlite";
+import type { Database } from "../database/index.ts";
+import type { Membership } from "../matrix/index.ts";
+import { membershipFrom, numberOrUndefined, type Row } from "./rows.ts";
+
+export interface RoomRow {
+    readonly roomId: string;
+    readonly membership: Membership;
+    /** The state has been seen whole since we joined. */
+    readonly whole: boolean;
+    readonly encrypted: boolean;
+    readonly joinedAt: number | undefined;
+}
+
+/** One row for each room that we have heard of. */
+export class RoomTable {
+    readonly #select: StatementSync;
+    readonly #selectJoined: StatementSync;
+    readonly #setMembership: StatementSync;
+    readonly #setJoinedAt: StatementSync;
+    readonly #setWhole: StatementSync;
+    readonly #setEncrypted: StatementSync;
+    readonly #mark: StatementSync;
+    readonly #selectMark: StatementSync;
+    readonly #clearMark: StatementSync;
+
+    constructor({ sql }: Database) {
+        this.#select = sql.prepare("SELECT * FROM rooms WHERE room_id = ?");
+        this.#selectJoined = sql.prepare("SELECT * FROM rooms WHERE membership = 'join' ORDER BY room_id");
+        this.#setMembership = sql.prepare(
+            "INSERT INTO rooms (room_id, membership) VALUES (?, ?) ON CONFLICT DO UPDATE SET membership = excluded.membership",
+        );
+        this.#setJoinedAt = sql.prepare("UPDATE rooms SET joined_at = ? WHERE room_id = ?");
+        this.#setWhole = sql.prepare("UPDATE rooms SET whole = ? WHERE room_id = ?");
+        this.#setEncrypted = sql.prepare("UPDATE rooms SET encrypted = 1 WHERE room_id = ?");
+        this.#mark = sql.prepare("UPDATE rooms SET rotation_mark = rotation_mark + 1 WHERE room_id = ?");
+        this.#selectMark = sql.prepare("SELECT rotation_mark FROM rooms WHERE room_id = ? AND rotation_mark > rotation_cleared");
+        this.#clearMark = sql.prepare("UPDATE rooms SET rotation_cleared = max(rotation_cleared, ?) WHERE room_id = ?");
+    }
+
+    get(roomId: string): RoomRow | undefined {
+        const row = this.#select.get(roomId);
+        return row === undefined ? undefined : roomFrom(row);
+    }
+
+    joined(): readonly RoomRow[] {
+        return this.#selectJoined.all().map(roomFrom);
+    }
+
+    /** Makes the row if there is none. */
+    setMembership(roomId: string, membership: Membership): void {
+        this.#setMembership.run(roomId, membership);
+    }
+
+    setJoinedAt(roomId: string, at: number): void {
+        this.#setJoinedAt.run(at, roomId);
+    }
+
+    setWhole(roomId: string, whole: boolean): void {
+        this.#setWhole.run(whole ? 1 : 0, roomId);
+    }
+
+    /** For good. */
+    setEncrypted(roomId: string): void {
+        this.#setEncrypted.run(roomId);
+    }
+
+    markRotation(roomId: string): void {
+        this.#mark.run(roomId);
+    }
+
+    rotationMark(roomId: string): number | undefined {
+        return numberOrUndefined(this.#selectMark.get(roomId)?.["rotation_mark"]);
+    }
+
+    clearRotation(roomId: string, mark: number): void {
+        this.#clearMark.run(mark, roomId);
+    }
+}
+
+function roomFrom(row: Row): RoomRow {
+    return {
+        roomId: String(row["room_id"]),
+        membership: membershipFrom(row),
+        whole: row["whole"] === 1,
+        encrypted: row["encrypted"] === 1,
+        joinedAt: numberOrUndefined(row["joined_at"]),
+    };
+}

@@ -1,0 +1,56 @@
+import type { Schema } from "../database/index.ts";
+
+export const roomsSchema: Schema = {
+    feature: "rooms",
+    migrations: [
+        (sql) =>
+            sql.exec(`
+                CREATE TABLE rooms (
+                    room_id TEXT PRIMARY KEY,
+                    membership TEXT NOT NULL,
+                    -- 1: the state has been seen whole since we joined, so that what is absent is known to be absent.
+                    whole INTEGER NOT NULL DEFAULT 0,
+                    -- 1 once an m.room.encryption was seen; never 0 again.
+                    encrypted INTEGER NOT NULL DEFAULT 0,
+                    joined_at INTEGER,
+                    -- A mark stands while its number is above the one that was cleared last.
+                    rotation_mark INTEGER NOT NULL DEFAULT 0,
+                    rotation_cleared INTEGER NOT NULL DEFAULT 0
+                ) STRICT, WITHOUT ROWID;
+                -- The state events with an empty state key that we look at. The content is NULL if it could not be kept.
+                CREATE TABLE room_state (
+                    room_id TEXT NOT NULL REFERENCES rooms,
+                    type TEXT NOT NULL,
+                    event_id TEXT NOT NULL,
+                    sender TEXT NOT NULL,
+                    content TEXT,
+                    PRIMARY KEY (room_id, type)
+                ) STRICT, WITHOUT ROWID;
+                CREATE TABLE room_members (
+                    room_id TEXT NOT NULL REFERENCES rooms,
+                    user_id TEXT NOT NULL,
+                    membership TEXT NOT NULL,
+                    event_id TEXT NOT NULL,
+                    sender TEXT NOT NULL,
+                    is_direct INTEGER NOT NULL,
+                    PRIMARY KEY (room_id, user_id)
+                ) STRICT, WITHOUT ROWID;
+                CREATE INDEX room_members_by_membership ON room_members (room_id, membership);
+                -- Rooms that wait for our answer: invites to the bot, successors to follow, rooms to leave again.
+                CREATE TABLE room_invitations (
+                    room_id TEXT PRIMARY KEY,
+                    kind TEXT NOT NULL,
+                    -- Who invited us, or who sent the tombstone.
+                    sender TEXT NOT NULL,
+                    -- The room whose tombstone names this one.
+                    predecessor TEXT,
+                    via TEXT NOT NULL,
+                    since INTEGER NOT NULL,
+                    state TEXT NOT NULL,
+                    attempts INTEGER NOT NULL DEFAULT 0,
+                    next_attempt_at INTEGER,
+                    reason TEXT
+                ) STRICT, WITHOUT ROWID;
+            `),
+    ],
+};
