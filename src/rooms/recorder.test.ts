@@ -205,7 +205,10 @@ test("memberships come in order, invites among them; a new display name is none,
 
 test("an invite brings its time, its mark and what it replaced", () => {
     join({ state: whole() });
-    const invite: Raw = { ...state("member", { membership: "invite", is_direct: true, mark: 1 }, charlie), unsigned: { replaces_state: "$0" } };
+    const invite: Raw = {
+        ...state("member", { membership: "invite", is_direct: true, mark: 1 }, charlie),
+        unsigned: { replaces_state: "$0" },
+    };
     const [change] = join({ timeline: [invite] }).invites;
     expect(change).toMatchObject({
         roomId,

@@ -1,0 +1,197 @@
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { type Database, openDatabase } from "../database/index.ts";
+import { parseSyncBatch } from "../matrix/index.ts";
+import type { Logger } from "../telemetry/index.ts";
+import type { InvitationPolicy } from "./invitation-policy.ts";
+import { InvitationTable } from "./invitation-table.ts";
+import { Invitations, RoomReader, RoomRecorder, roomsSchema } from "./index.ts";
+
+const bot = "@bot:home";
+const admin = "@admin:home";
+const stranger = "@stranger:far";
+const roomId = "!room:home";
+const next = "!next";
+
+const silent: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => silent };
+
+/** Takes down what the bot asks of the homeserver; fails while told to. */
+class HomeserverThatAnswers {
+    readonly calls: string[] = [];
+    failure: Error | undefined;
+    readonly join = (room: string, via: readonly string[]): Promise<void> => this.#answer(`join ${room} via ${via.join()}`);
+    readonly leave = (room: string, reason: string): Promise<void> => this.#answer(`leave ${room}: ${reason}`);
+
+    #answer(call: string): Promise<void> {
+        this.calls.push(call);
+        return this.failure === undefined ? Promise.resolve() : Promise.reject(this.failure);
+    }
+}
+
+let database: Database;
+let rooms: RoomReader;
+let server: HomeserverThatAnswers;
+let invitations: Invitations;
+beforeEach(() => {
+    vi.useFakeTimers({ now: 1_000_000 });
+    database = openDatabase({ path: ":memory:", schemas: [roomsSchema] });
+    rooms = new RoomReader(database);
+    server = new HomeserverThatAnswers();
+    start({ from: [admin], others: "reject" });
+});
+afterEach(async () => {
+    await invitations.stop();
+    vi.useRealTimers();
+    database.close();
+});
+
+function start(policy: InvitationPolicy): void {
+    invitations = new Invitations({ database, policy, join: server.join, leave: server.leave, logger: silent, now: Date.now });
+    invitations.start();
+}
+
+let events = 0;
+const state = (type: string, content: unknown, key: string, sender: string): object => ({
+    type: `m.room.${type}`,
+    state_key: key,
+    content,
+    sender,
+    event_id: `$${++events}`,
+    origin_server_ts: 1,
+});
+const invite = (by: string): object => ({ invite_state: { events: [state("member", { membership: "invite" }, bot, by)] } });
+const joined = (predecessor?: string, timeline: object[] = []): object => ({
+    state: { events: [state("create", { room_version: "12", predecessor: { room_id: predecessor } }, "", admin)] },
+    timeline: { events: timeline },
+});
+const tombstone = (by: string): object => state("tombstone", { replacement_room: next }, "", by);
+
+/** Records a batch and lets what follows from it happen. */
+async function record(batchRooms: object): Promise<void> {
+    const recorder = new RoomRecorder({ database, userId: bot, now: Date.now });
+    database.transaction(() => recorder.record(parseSyncBatch({ next_batch: "s2", rooms: batchRooms }, "s1")));
+    invitations.wake();
+    await vi.advanceTimersByTimeAsync(0);
+}
+
+test("an invite of an admin is accepted, once, by way of the admin's server", async () => {
+    await record({ invite: { [roomId]: invite(admin) } });
+    await record({});
+    await record({ join: { [roomId]: joined() } });
+    expect(server.calls).toEqual([`join ${roomId} via home`]);
+    expect(rooms.pendingInvites()).toEqual([]);
+});
+
+test("an invite of somebody else is rejected with a reason", async () => {
+    await record({ invite: { [roomId]: invite(stranger) } });
+    expect(server.calls).toEqual([`leave ${roomId}: This bot only joins rooms at the invitation of the people who run it.`]);
+});
+
+test("an invite that is left pending shows, and is judged again after a restart with another configuration", async () => {
+    await invitations.stop();
+    start({ from: [admin], others: "leave_pending" });
+    await record({ invite: { [roomId]: invite(stranger) } });
+    expect(server.calls).toEqual([]);
+    expect(rooms.pendingInvites()).toEqual([{ roomId, inviter: stranger, since: 1_000_000 }]);
+    await invitations.stop();
+    start({ from: [stranger], others: "leave_pending" });
+    await vi.advanceTimersByTimeAsync(0);
+    expect(server.calls).toEqual([`join ${roomId} via far`]);
+});
+
+test("a room that cannot be joined is tried again at growing intervals, then given up with the reason, until the next invite", async () => {
+    server.failure = new Error("no server knows this room");
+    await record({ invite: { [roomId]: invite(admin) } });
+    await vi.advanceTimersByTimeAsync(24 * 3600 * 1000);
+    expect(server.calls).toHaveLength(7);
+    expect(new InvitationTable(database).get(roomId)).toMatchObject({
+        state: "given_up",
+        attempts: 7,
+        reason: "no server knows this room",
+    });
+    server.failure = undefined;
+    await record({ invite: { [roomId]: invite(admin) } });
+    expect(server.calls).toHaveLength(8);
+});
+
+test("a failed answer heals by itself", async () => {
+    server.failure = new Error("not now");
+    await record({ invite: { [roomId]: invite(stranger) } });
+    server.failure = undefined;
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(server.calls).toHaveLength(2);
+    expect(rooms.pendingInvites()).toEqual([]);
+});
+
+test("an invite that is withdrawn while it is tried again is forgotten", async () => {
+    server.failure = new Error("not now");
+    await record({ invite: { [roomId]: invite(admin) } });
+    await record({ leave: { [roomId]: {} } });
+    await vi.advanceTimersByTimeAsync(24 * 3600 * 1000);
+    expect(server.calls).toHaveLength(1);
+});
+
+test("an answer whose echo never comes is given again", async () => {
+    await record({ invite: { [roomId]: invite(admin) } });
+    await vi.advanceTimersByTimeAsync(600_000);
+    expect(server.calls).toHaveLength(2);
+});
+
+test("what was not answered before a stop is answered after the next start", async () => {
+    await invitations.stop();
+    await record({ invite: { [roomId]: invite(admin) } });
+    expect(server.calls).toEqual([]);
+    start({ from: [admin], others: "reject" });
+    await vi.advanceTimersByTimeAsync(0);
+    expect(server.calls).toHaveLength(1);
+});
+
+test("a database that cannot be written makes neither a crash nor a storm of requests", async () => {
+    await record({ invite: { [roomId]: invite(admin) } });
+    database.sql.exec("UPDATE room_invitations SET state = 'open', next_attempt_at = 0; PRAGMA query_only = 1");
+    invitations.wake();
+    await vi.advanceTimersByTimeAsync(29_000);
+    expect(server.calls).toHaveLength(2);
+    database.sql.exec("PRAGMA query_only = 0");
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect(new InvitationTable(database).get(roomId)?.state).toBe("answered");
+});
+
+test("a tombstone is followed by way of its sender's server, and the old room stays as it is", async () => {
+    await record({ join: { [roomId]: joined(undefined, [tombstone(stranger)]) } });
+    await record({ join: { [next]: joined(roomId) } });
+    await vi.advanceTimersByTimeAsync(24 * 3600 * 1000);
+    expect(server.calls).toEqual([`join ${next} via far`]);
+    expect(rooms.room(roomId)?.successor).toBe(next);
+});
+
+test("a room that does not name its predecessor is left again if a stranger's tombstone led there", async () => {
+    await record({ join: { [roomId]: joined(undefined, [tombstone(stranger)]) } });
+    await record({ join: { [next]: joined("!another:home") } });
+    await record({ leave: { [next]: {} } });
+    expect(server.calls).toEqual([
+        `join ${next} via far`,
+        `leave ${next}: This room does not say that it replaces the one whose tombstone names it.`,
+    ]);
+    expect(new InvitationTable(database).all()).toEqual([]);
+});
+
+test("a room that does not name its predecessor is kept if an admin led there", async () => {
+    await record({ join: { [roomId]: joined(undefined, [tombstone(admin)]) } });
+    await record({ join: { [next]: joined() } });
+    expect(server.calls).toEqual([`join ${next} via home`]);
+});
+
+test("an invite into the successor by somebody else does not make the bot turn its back on it", async () => {
+    server.failure = new Error("invite only");
+    await record({ join: { [roomId]: joined(undefined, [tombstone(stranger)]) } });
+    server.failure = undefined;
+    await record({ invite: { [next]: invite("@helper:third") } });
+    expect(server.calls).toEqual([`join ${next} via far`, `join ${next} via far,third`]);
+});
+
+test("a successor that the bot was thrown out of is not followed into again", async () => {
+    await record({ join: { [next]: joined() } });
+    await record({ leave: { [next]: { timeline: { events: [state("member", { membership: "ban" }, bot, stranger)] } } } });
+    await record({ join: { [roomId]: joined(undefined, [tombstone(stranger)]) } });
+    expect(server.calls).toEqual([]);
+});
