@@ -24,26 +24,25 @@ const filter = JSON.stringify({
     room: { timeline: { types: ["m.room.member"] }, state: { types: [] }, ephemeral: { types: [] }, account_data: { types: [] } },
 });
 
-/** Calls `seen` with every invite that is made in the user's rooms from now on, until the signal aborts: one long poll after the other. */
-export async function watchInvites(
-    api: Api,
-    signal: AbortSignal,
-    seen: (invite: SeenInvite) => void | Promise<void>,
-): Promise<() => Promise<void>> {
-    let since = (await sync(api, undefined, signal)).next_batch;
-    const watch = async (): Promise<void> => {
-        while (!signal.aborted) {
-            const answer = await sync(api, since, signal);
-            since = answer.next_batch;
+/**
+ * Calls `seen` with every invite that is made in the user's rooms from now on: one long poll after the other, until the signal aborts.
+ * Answers once it watches.
+ */
+export async function watchInvites(api: Api, signal: AbortSignal, seen: (invite: SeenInvite) => void | Promise<void>): Promise<void> {
+    const { next_batch: since } = await sync(api, undefined, signal);
+    void poll(api, since, signal, seen);
+}
+
+async function poll(api: Api, since: string, signal: AbortSignal, seen: (invite: SeenInvite) => void | Promise<void>): Promise<void> {
+    try {
+        for (let token = since; ;) {
+            const answer = await sync(api, token, signal);
+            token = answer.next_batch;
             for (const invite of invitesIn(answer)) await seen(invite);
         }
-    };
-    const watching = watch();
-    return async () => {
-        await watching.catch((cause: unknown) => {
-            if (!signal.aborted) throw cause;
-        });
-    };
+    } catch (cause) {
+        if (!signal.aborted) throw cause;
+    }
 }
 
 async function sync(api: Api, since: string | undefined, signal: AbortSignal): Promise<Sync> {

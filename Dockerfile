@@ -1,0 +1,25 @@
+FROM node:24-bookworm-slim AS build
+WORKDIR /app
+COPY package.json package-lock.json ./
+COPY stubs ./stubs
+RUN --mount=type=cache,target=/root/.npm npm ci --omit=optional
+COPY tsconfig.json tsconfig.build.json ./
+COPY src ./src
+RUN npm run build && chmod 755 dist/main.js
+
+FROM node:24-bookworm-slim
+WORKDIR /app
+ENV NODE_ENV=production BACKSCROLL_DATA_DIR=/data
+COPY package.json package-lock.json ./
+COPY stubs ./stubs
+RUN --mount=type=cache,target=/root/.npm npm ci --omit=dev --omit=optional \
+    && ln -s /app/dist/main.js /usr/local/bin/backscroll \
+    && install --directory --owner=node --group=node --mode=0700 /data
+COPY LICENSE ./
+COPY config ./config
+COPY --from=build /app/dist ./dist
+USER node
+VOLUME /data
+HEALTHCHECK --interval=30s --timeout=5s --start-period=60s CMD ["backscroll", "health"]
+ENTRYPOINT ["backscroll"]
+CMD ["run"]
