@@ -1,5 +1,6 @@
 export { socketPath } from "./cross-checks.ts";
 export { parseDuration } from "./duration.ts";
+export { readSmallFile } from "./files.ts";
 export { loadDataDir, loadSettings, type LoadOptions } from "./load.ts";
 export { ConfigurationError, type Problem } from "./problems.ts";
 export { Secret } from "./secret.ts";

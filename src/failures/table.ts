@@ -20,6 +20,11 @@ export const failures = {
         message: "{path} exists already.",
         cure: "Name a file that does not exist: nothing is ever overwritten.",
     },
+    export_file_unwritable: {
+        exit: exitCodes.usage,
+        message: "{path} cannot be written ({detail}).",
+        cure: "Name a file in a folder that exists and that this user can write to.",
+    },
     key_export_unreadable: {
         exit: exitCodes.usage,
         message: "{path} cannot be imported: {detail}.",

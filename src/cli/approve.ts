@@ -1,0 +1,18 @@
+import { loadDataDir } from "../config/index.ts";
+import { argument } from "./arguments.ts";
+import { type Invocation, note } from "./context.ts";
+import { conclude, withBot } from "./with-bot.ts";
+
+export async function approve(invocation: Invocation): Promise<number> {
+    const jobId = argument(invocation, 0);
+    await showHeldJob(loadDataDir(invocation), jobId);
+    return conclude(await withBot(invocation, (bot) => bot.approve(jobId)));
+}
+
+/** Nobody releases what they have not read. */
+async function showHeldJob(dataDir: string, jobId: string): Promise<void> {
+    const { readStatus } = await import("../bot/index.ts");
+    const { jobs } = await readStatus(dataDir, { roomId: undefined, userId: undefined, state: "held", since: undefined, limit: Number.MAX_SAFE_INTEGER });
+    const job = jobs.find(({ id }) => id === jobId);
+    if (job !== undefined) note(`Held: the history of ${job.room_id} for ${job.user_id}, invited by ${job.inviter}. ${job.message}`);
+}

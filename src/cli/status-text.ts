@@ -1,0 +1,87 @@
+import type { JobStatus, RoomStatus, StatusReport } from "../control/status-report.ts";
+
+/** The status as people read it. @param now milliseconds since the epoch */
+export function statusText(report: StatusReport, now: number): string {
+    const sections = [head(report, now), rooms(report.rooms, now), invites(report.invites, now), jobs(report.jobs, now)];
+    return sections.filter((section) => section !== "").join("\n\n");
+}
+
+function head({ version, running, sync, account, paused }: StatusReport, now: number): string {
+    const device = account.device_id === null ? "" : `, device ${account.device_id}`;
+    const signed = account.cross_signed === null ? "" : account.cross_signed ? ", cross-signed" : ", not cross-signed";
+    const pause = paused.all ? "everywhere" : paused.rooms.join(", ");
+    return facts([
+        ["Backscroll", `${version}, ${running ? "running" : "not running"}`],
+        ["Last sync", ago(sync.last_success_at, now) ?? "never"],
+        ["Account", account.user_id === null ? "none yet: the first `backscroll run` logs in" : account.user_id + device + signed],
+        ["Fingerprint", account.fingerprint ?? ""],
+        ["Recovery key", account.recovery === "in_data_dir" ? "still in the data folder: move it to a safe place" : account.recovery],
+        ["Key backup", account.backup],
+        ["Paused", pause],
+    ]);
+}
+
+function facts(rows: readonly (readonly [string, string])[]): string {
+    const filled = rows.filter(([, value]) => value !== "");
+    return filled.map(([name, value]) => `${name.padEnd(14)}${value}`).join("\n");
+}
+
+function rooms(all: readonly RoomStatus[], now: number): string {
+    if (all.length === 0) return "Rooms: none. Invite the bot into one, as a user of invites.from.";
+    const rows = all.map(({ room_id, mode, visibility, can_invite, joined_at, covers_since, sessions }) => [
+        room_id,
+        mode,
+        visibility ?? "?",
+        can_invite === null ? "?" : can_invite ? "yes" : "no",
+        ago(joined_at, now) ?? "?",
+        ago(covers_since, now) ?? "?",
+        ...[sessions.shareable, sessions.not_shareable, sessions.unknown, sessions.missing].map((count) => (count === null ? "?" : String(count))),
+    ]);
+    const header = ["ROOM", "MODE", "VISIBILITY", "MAY INVITE", "JOINED", "COVERS SINCE", "SHAREABLE", "NOT SHAREABLE", "UNKNOWN", "MISSING"];
+    const problems = all.flatMap(({ room_id, problems }) => problems.map(({ message }) => `! ${room_id}: ${message}`));
+    return [`Rooms: ${all.length}`, table(header, rows), ...problems].join("\n");
+}
+
+function invites(all: StatusReport["invites"], now: number): string {
+    if (all.length === 0) return "";
+    const rows = all.map(({ room_id, inviter, since }) => [room_id, inviter, ago(since, now) ?? "?"]);
+    return [`Invites to the bot, left pending: ${all.length}`, table(["ROOM", "INVITER", "SINCE"], rows)].join("\n");
+}
+
+function jobs(all: readonly JobStatus[], now: number): string {
+    if (all.length === 0) return "Share jobs: none.";
+    const rows = all.map((job) => [job.id, job.state, job.user_id, job.room_id, devices(job), ago(job.updated_at, now) ?? "?", sentence(job, now)]);
+    return [`Share jobs: ${all.length}, newest first`, table(["JOB", "STATE", "USER", "ROOM", "SENT TO", "CHANGED", "WHY"], rows)].join("\n");
+}
+
+function devices({ devices }: JobStatus): string {
+    const sent = devices.filter(({ state }) => state === "sent").length;
+    return devices.length === 0 ? "-" : `${sent} of ${devices.length}`;
+}
+
+function sentence({ message, next_attempt_at }: JobStatus, now: number): string {
+    if (next_attempt_at === null) return message;
+    const wait = Date.parse(next_attempt_at) - now;
+    return wait > 0 ? `${message} Next try in ${span(wait)}.` : message;
+}
+
+function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
+    const lines = [header, ...rows];
+    const widths = header.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
+    return lines.map((line) => `  ${line.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ")}`.trimEnd()).join("\n");
+}
+
+function ago(time: string | null, now: number): string | undefined {
+    if (time === null) return undefined;
+    const passed = now - Date.parse(time);
+    return passed < 1_000 ? "just now" : `${span(passed)} ago`;
+}
+
+/** The largest unit that fits, rounded down. */
+function span(milliseconds: number): string {
+    const seconds = Math.floor(milliseconds / 1_000);
+    if (seconds < 120) return `${seconds} s`;
+    if (seconds < 7_200) return `${Math.floor(seconds / 60)} min`;
+    if (seconds < 172_800) return `${Math.floor(seconds / 3_600)} h`;
+    return `${Math.floor(seconds / 86_400)} days`;
+}

@@ -1,0 +1,14 @@
+#!/usr/bin/env node
+// Nothing is imported statically: an older Node has to come as far as the sentence that says what to do.
+const oldest = 24;
+
+if (Number.parseInt(process.versions.node, 10) < oldest) {
+    process.stderr.write(
+        `backscroll: this is Node ${process.versions.node}, and Backscroll needs Node ${oldest} or newer.\n` +
+            "Start it with `npm start` or `npx backscroll` in its folder (npm ci has put a Node 24 there), use the container image, or install Node 24.\n",
+    );
+    process.exitCode = 78;
+} else {
+    const { main } = await import("./cli/index.ts");
+    process.exitCode = await main(process.argv.slice(2), { environment: process.env, workingDirectory: process.cwd() });
+}
