@@ -24,7 +24,8 @@ const CLOSE_MS = 2_500;
 
 interface Pending {
     readonly method: Method;
-    readonly resolve: (value: unknown) => void;
+    /** Takes what the method answers: only the call itself knows what that is. */
+    readonly resolve: (value: never) => void;
     readonly reject: (reason: Error) => void;
 }
 
@@ -55,24 +56,22 @@ class WorkerHost {
         this.ready = this.#opened.promise;
         this.#log = log;
         this.#onFatal = onFatal;
-        const start: WorkerStart = { path, userId, deviceId, storeKey };
+        const start: WorkerStart = { path, userId, deviceId, storeKey: new Uint8Array(storeKey) };
         this.#worker = new Worker(new URL(`./worker${extname(import.meta.filename)}`, import.meta.url), { workerData: start });
-        this.#worker.on("message", (message: FromWorker) => this.#hear(message));
+        this.#worker.on("message", (message: FromWorker<never>) => this.#hear(message));
         this.#worker.on("error", (error: unknown) => this.#end(toFailure(error)));
         this.#worker.on("messageerror", (error: Error) => this.#end(toFailure(error)));
         this.#worker.on("exit", (code) => this.#end(new Failure("worker_died", { detail: `its thread ended with code ${code}` })));
         this.#watch = setInterval(() => this.#tick(), HUNG.tickMs).unref();
     }
 
-    call<M extends Method>(method: M, ...args: Parameters<CryptoPort[M]>): ReturnType<CryptoPort[M]> {
-        const answer = new Promise<unknown>((resolve, reject) => {
+    call<M extends Method>(method: M, ...args: Parameters<CryptoPort[M]>): Promise<Awaited<ReturnType<CryptoPort[M]>>> {
+        return new Promise((resolve, reject) => {
             if (this.#state === "ended") return reject(new Failure("worker_died", { detail: `it was asked to ${method} after its end` }));
             const call: Call = { id: ++this.#lastId, method, args };
             this.#pending.set(call.id, { method, resolve, reject });
-            this.#worker.postMessage(call);
+            this.#worker.postMessage(call, []);
         });
-        // The worker answers each method with what the same interface says there.
-        return answer as ReturnType<CryptoPort[M]>;
     }
 
     /** Ends the worker after what it is doing, or after the time limit without that. */
@@ -85,7 +84,7 @@ class WorkerHost {
         await Promise.race([this.#worker.terminate(), late]);
     }
 
-    #hear(message: FromWorker): void {
+    #hear(message: FromWorker<never>): void {
         this.#idleTicks = 0;
         switch (message.type) {
             case "ready":
@@ -114,7 +113,9 @@ class WorkerHost {
         if (this.#pending.size === 0) this.#idleTicks = 0;
         else if (++this.#idleTicks >= HUNG.ticks) {
             const [first] = this.#pending.values();
-            this.#end(new Failure("worker_died", { detail: `${first?.method} has not ended for ${(HUNG.ticks * HUNG.tickMs) / 1000} seconds` }));
+            this.#end(
+                new Failure("worker_died", { detail: `${first?.method} has not ended for ${(HUNG.ticks * HUNG.tickMs) / 1000} seconds` }),
+            );
         }
     }
 

@@ -131,7 +131,13 @@ export interface UserKeys {
 export interface EncryptedFile {
     readonly v: "v2";
     readonly url: string;
-    readonly key: { readonly alg: "A256CTR"; readonly ext: true; readonly k: string; readonly key_ops: readonly string[]; readonly kty: "oct" };
+    readonly key: {
+        readonly alg: "A256CTR";
+        readonly ext: true;
+        readonly k: string;
+        readonly key_ops: readonly string[];
+        readonly kty: "oct";
+    };
     readonly iv: string;
     readonly hashes: { readonly sha256: string };
 }

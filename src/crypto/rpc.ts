@@ -1,3 +1,4 @@
+import { z } from "zod";
 import { Failure, type FailureCode, type FailureFacts } from "../failures/index.ts";
 import type { CryptoPort } from "./port.ts";
 
@@ -12,12 +13,8 @@ export interface Call {
 }
 
 /** What the worker is started with. */
-export interface WorkerStart {
-    readonly path: string;
-    readonly userId: string;
-    readonly deviceId: string;
-    readonly storeKey: Uint8Array;
-}
+export const workerStart = z.object({ path: z.string(), userId: z.string(), deviceId: z.string(), storeKey: z.instanceof(Uint8Array) });
+export type WorkerStart = Readonly<z.infer<typeof workerStart>>;
 
 export type PlainError =
     | { readonly kind: "failure"; readonly code: FailureCode; readonly facts: FailureFacts }
@@ -25,10 +22,11 @@ export type PlainError =
 
 export type LogLevel = "debug" | "info" | "warn" | "error";
 
-export type FromWorker =
+/** `Answer` is what a value is for the side that reads it. */
+export type FromWorker<Answer = unknown> =
     | { readonly type: "ready" }
     | { readonly type: "refused"; readonly error: PlainError }
-    | { readonly type: "answer"; readonly id: number; readonly value: unknown }
+    | { readonly type: "answer"; readonly id: number; readonly value: Answer }
     | { readonly type: "rejection"; readonly id: number; readonly error: PlainError }
     | { readonly type: "fault"; readonly error: PlainError }
     | { readonly type: "log"; readonly level: LogLevel; readonly facts: object; readonly message: string };

@@ -20,7 +20,11 @@ const fileSchema = z.object({
         alg: z.literal("A256CTR"),
         ext: z.literal(true),
         k: base64Url32,
-        key_ops: z.array(z.string().max(32)).min(2).max(8).refine((ops) => ops.includes("encrypt") && ops.includes("decrypt")),
+        key_ops: z
+            .array(z.string().max(32))
+            .min(2)
+            .max(8)
+            .refine((ops) => ops.includes("encrypt") && ops.includes("decrypt")),
         kty: z.literal("oct"),
     }),
     iv: z.string().regex(/^[A-Za-z0-9+/]{22}$/),
@@ -99,7 +103,9 @@ async function devicesOf({ machine }: MachineContext, userId: string): Promise<r
 
 /** What was sealed: a body is only given out again for the very same user, room and file. */
 function fingerprint(userId: string, content: object): string {
-    return createHash("sha256").update(JSON.stringify([userId, content])).digest("base64");
+    return createHash("sha256")
+        .update(JSON.stringify([userId, content]))
+        .digest("base64");
 }
 
 function isMissingSession(error: unknown): boolean {

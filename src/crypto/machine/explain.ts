@@ -1,5 +1,5 @@
 import { Failure } from "../../failures/index.ts";
-import { StoreError } from "../../indexeddb/index.ts";
+import { StoreError, type StoreErrorReason } from "../../indexeddb/index.ts";
 import { SealBroken } from "../../sealing/index.ts";
 import { TornCommit } from "./context.ts";
 
@@ -7,22 +7,15 @@ import { TornCommit } from "./context.ts";
 export function explain(error: unknown, path: string): unknown {
     if (error instanceof TornCommit) return explain(error.cause, path);
     if (error instanceof SealBroken) return new Failure("store_corrupt", { path, detail: "a sealed row does not open" }, { cause: error });
-    if (error instanceof StoreError) return failureOf(error, path);
+    if (error instanceof StoreError) return failures[error.reason](path, error.message, { cause: error });
     return error;
 }
 
-function failureOf(error: StoreError, path: string): Failure {
-    const detail = error.message;
-    switch (error.reason) {
-        case "locked":
-            return new Failure("store_locked", { path }, { cause: error });
-        case "newer_version":
-            return new Failure("store_too_new", { path, feature: "indexeddb", found: "a newer one", known: "an older one" }, { cause: error });
-        case "corrupt":
-            return new Failure("store_corrupt", { path, detail }, { cause: error });
-        case "disk_full":
-            return new Failure("disk_full", { path }, { cause: error });
-        case "unavailable":
-            return new Failure("data_dir_unusable", { path, detail }, { cause: error });
-    }
-}
+const failures: Readonly<Record<StoreErrorReason, (path: string, detail: string, options: ErrorOptions) => Failure>> = {
+    locked: (path, _, options) => new Failure("store_locked", { path }, options),
+    newer_version: (path, _, options) =>
+        new Failure("store_too_new", { path, feature: "indexeddb", found: "a newer one", known: "an older one" }, options),
+    corrupt: (path, detail, options) => new Failure("store_corrupt", { path, detail }, options),
+    disk_full: (path, _, options) => new Failure("disk_full", { path }, options),
+    unavailable: (path, detail, options) => new Failure("data_dir_unusable", { path, detail }, options),
+};

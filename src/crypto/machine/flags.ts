@@ -70,16 +70,8 @@ export function mergeFlags(known: (FlagFacts & Sighting) | undefined, seen: Sigh
 /** May this session be shared? `own`: we made it ourselves, so the machine knows the room's visibility at that time. */
 export function verdict({ claim, machineFlag }: FlagFacts, own: boolean): Verdict {
     if (own) return machineFlag ? "shareable" : "withheld";
-    switch (claim) {
-        case "true":
-            return "shareable";
-        case "false":
-            return "withheld";
-        case "absent":
-            return machineFlag ? "shareable" : "withheld";
-        case "none":
-            return machineFlag ? "shareable" : "unknown";
-    }
+    if (claim === "true" || (machineFlag && claim !== "false")) return "shareable";
+    return claim === "none" ? "unknown" : "withheld";
 }
 
 function plainFlag(content: object): boolean | undefined {

@@ -55,7 +55,11 @@ export async function importRoomKeys(context: MachineContext, input: readonly un
     return { imported, total: input.length, refused: refused.toSorted((one, other) => one.index - other.index) };
 }
 
-async function importChunk(context: MachineContext, chunk: readonly Numbered[], refused: { index: number; reason: string }[]): Promise<number> {
+async function importChunk(
+    context: MachineContext,
+    chunk: readonly Numbered[],
+    refused: { index: number; reason: string }[],
+): Promise<number> {
     const json = JSON.stringify(chunk.map(({ entry }) => entry));
     const outcome = await commit(context, async (sql) => {
         const result = await attempt(() => context.machine.importExportedRoomKeys(json, () => undefined));

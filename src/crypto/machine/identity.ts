@@ -1,5 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
-import { DeviceId, OtherUserIdentity, OwnUserIdentity, UserId } from "@matrix-org/matrix-sdk-crypto-wasm";
+import { DeviceId, type OtherUserIdentity, type OwnUserIdentity, UserId } from "@matrix-org/matrix-sdk-crypto-wasm";
 import { z } from "zod";
 import type { AccountKeys, CrossSigningSecrets, IdentityUploads, OutgoingRequest } from "../port.ts";
 import { attempt, commit, commitCall, type MachineContext, unwrap } from "./context.ts";

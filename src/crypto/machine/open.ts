@@ -112,7 +112,12 @@ async function close(context: MachineContext, queue: OperationQueue): Promise<vo
 }
 
 /** What the machine says of itself is for developers; its warnings are about other people's malformed events. */
-function quiet(log: Logger): { debug: (line: unknown) => void; info: (line: unknown) => void; warn: (line: unknown) => void; error: (line: unknown) => void } {
+function quiet(log: Logger): {
+    debug: (line: unknown) => void;
+    info: (line: unknown) => void;
+    warn: (line: unknown) => void;
+    error: (line: unknown) => void;
+} {
     const say = (line: unknown) => log.debug({ operation: "olm_machine", line: String(line) }, "the machine's own log");
     return { debug: () => undefined, info: () => undefined, warn: say, error: say };
 }

@@ -18,7 +18,7 @@ export async function receive(context: MachineContext, changes: CryptoChanges): 
     const left = userIds(changes.deviceLists.left, log);
     const counts = keyCounts(changes);
     const fallback = changes.unusedFallbackKeyTypes && new Set(changes.unusedFallbackKeyTypes);
-    const news = JSON.stringify([[...counts].toSorted(), fallback && [...fallback].toSorted()]);
+    const news = JSON.stringify([[...counts], fallback && [...fallback]]);
     if (events.taken === 0 && changed.length === 0 && left.length === 0 && memory.keyCounts === news) return [];
 
     const outcome = await commit(context, async (sql): Promise<Attempt<readonly string[]>> => {

@@ -39,7 +39,7 @@ export function normaliseRoomKey(input: unknown): Normalised {
     const key = readSessionKey(parsed.data.session_key);
     if (key === undefined) return { refused: "session_key is not an exported Megolm session" };
     if (key.sessionId !== parsed.data.session_id) return { refused: "session_id is not the one of session_key" };
-    const flag = readExportFlag(Object(input));
+    const flag = typeof input === "object" && input !== null ? readExportFlag(input) : undefined;
     return { entry: flag === undefined ? parsed.data : { ...parsed.data, "org.matrix.msc3061.shared_history": flag } };
 }
 

@@ -2,15 +2,15 @@ import type { MessagePort } from "node:worker_threads";
 import type { Logger } from "../../telemetry/index.ts";
 import type { CryptoPort } from "../port.ts";
 import { type Call, type FromWorker, type LogLevel, toPlainError, type WorkerStart } from "../rpc.ts";
-import { type CryptoStore } from "./context.ts";
+import type { CryptoStore } from "./context.ts";
 import { openMachine } from "./open.ts";
 
 /** Serves the crypto port to the main thread. A fault is told, and then nothing is answered any more: the process is to end. */
-export async function serve(port: MessagePort, start: WorkerStart, openStore: () => CryptoStore): Promise<void> {
+export async function serve(port: MessagePort, start: WorkerStart, openStore: (path: string) => CryptoStore): Promise<void> {
     const tell = (message: FromWorker) => port.postMessage(message);
     try {
         const onFault = (reason: Error) => tell({ type: "fault", error: toPlainError(reason) });
-        const crypto = await openMachine({ ...start, openStore, log: logTo(tell, {}), onFault });
+        const crypto = await openMachine({ ...start, openStore: () => openStore(start.path), log: logTo(tell, {}), onFault });
         port.on("message", (call: Call) => void answer(port, crypto, call));
         tell({ type: "ready" });
     } catch (error) {
@@ -40,7 +40,8 @@ function ownedBuffers(value: unknown): ArrayBuffer[] {
 }
 
 function logTo(tell: (message: FromWorker) => void, bound: object): Logger {
-    const say = (level: LogLevel) => (facts: object, message: string) => tell({ type: "log", level, facts: { ...bound, ...facts }, message });
+    const say = (level: LogLevel) => (facts: object, message: string) =>
+        tell({ type: "log", level, facts: { ...bound, ...facts }, message });
     const child = (facts: object) => logTo(tell, { ...bound, ...facts });
     return { debug: say("debug"), info: say("info"), warn: say("warn"), error: say("error"), child };
 }

@@ -83,5 +83,11 @@ function checkOwner(sql: DatabaseSync, owner: Owner, seal: Seal): void {
     const [userId, deviceId] = [readMeta(sql, "user_id") ?? "", readMeta(sql, "device_id") ?? ""];
     if (userId === owner.userId && deviceId === owner.deviceId) return;
     const { path } = owner;
-    throw new Failure("store_of_another_device", { path, storeUser: userId, storeDevice: deviceId, user: owner.userId, device: owner.deviceId });
+    throw new Failure("store_of_another_device", {
+        path,
+        storeUser: userId,
+        storeDevice: deviceId,
+        user: owner.userId,
+        device: owner.deviceId,
+    });
 }

@@ -1,0 +1,162 @@
+import { afterEach, beforeEach, expect, test } from "vitest";
+import type { RoomHoldings } from "../port.ts";
+import { BOT, inThisThread, temporaryStore, TestBot } from "./testing/bot.ts";
+import { KeyServer } from "./testing/key-server.ts";
+import { MegolmSession } from "./testing/megolm.ts";
+import { Peer } from "./testing/peer.ts";
+
+const ROOM = "!room:home";
+
+let store: ReturnType<typeof temporaryStore>;
+let server: KeyServer;
+let bot: TestBot;
+let alice: Peer;
+
+beforeEach(async () => {
+    store = temporaryStore();
+    server = new KeyServer();
+    bot = new TestBot(await inThisThread(store.path), server);
+    await bot.publish();
+    alice = await acquaint("@alice:home", "ALICE");
+});
+
+afterEach(async () => {
+    await bot.crypto.close();
+    store[Symbol.dispose]();
+});
+
+async function acquaint(userId: string, deviceId: string): Promise<Peer> {
+    const peer = await Peer.join(server, userId, deviceId);
+    await peer.learn(BOT.userId);
+    return peer;
+}
+
+function roomKey(session: MegolmSession, index: number, flags: object, sessionId = session.sessionId): object {
+    return { algorithm: "m.megolm.v1.aes-sha2", room_id: ROOM, session_id: sessionId, session_key: session.sharedAt(index), ...flags };
+}
+
+async function give(sender: Peer, session: MegolmSession, flags: object, index = 0, sessionId?: string): Promise<void> {
+    await sender.tell(BOT.userId, BOT.deviceId, "m.room_key", roomKey(session, index, flags, sessionId));
+}
+
+const counts = (shareable: number, notShareable: number, unknown: number): RoomHoldings => ({ shareable, notShareable, unknown });
+
+test.each([
+    ["as the specification spells it", { shared_history: true }, counts(1, 0, 0)],
+    ["as the machine spells it", { "m.shared_history": true }, counts(1, 0, 0)],
+    ["as the machine used to spell it", { "org.matrix.msc3061.shared_history": true }, counts(1, 0, 0)],
+    ["in the specification's and the machine's spelling", { shared_history: true, "m.shared_history": true }, counts(1, 0, 0)],
+    ["with a plain no that vetoes the machine's yes", { shared_history: false, "m.shared_history": true }, counts(0, 1, 0)],
+    ["with a no", { "m.shared_history": false }, counts(0, 1, 0)],
+    ["without any flag", {}, counts(0, 1, 0)],
+    ["with a plain flag that is no boolean", { shared_history: "true" }, counts(0, 1, 0)],
+    [
+        "with both machine names, which the machine cannot read",
+        { "m.shared_history": true, "org.matrix.msc3061.shared_history": true },
+        counts(0, 0, 0),
+    ],
+    ["with a machine name that is no boolean, which it cannot read", { "m.shared_history": 1 }, counts(0, 0, 0)],
+])("a room key flagged %s", async (_, flags, expected) => {
+    await give(alice, new MegolmSession(), flags);
+    const rooms = await bot.receive();
+    expect(await bot.crypto.holdings(ROOM)).toEqual(expected);
+    expect(rooms).toEqual(expected.shareable + expected.notShareable > 0 ? [ROOM] : []);
+});
+
+test("a key that the machine cannot read does not take the others of its batch with it", async () => {
+    await give(alice, new MegolmSession(), { "m.shared_history": true, "org.matrix.msc3061.shared_history": true });
+    await give(alice, new MegolmSession(), { shared_history: true });
+    await give(alice, new MegolmSession(), { "m.shared_history": {} });
+    await give(alice, new MegolmSession(), { shared_history: true });
+    await bot.receive();
+    expect(await bot.crypto.holdings(ROOM)).toEqual(counts(2, 0, 0));
+});
+
+test("a stranger's claim about Alice's session ID changes nothing, before and after her key", async () => {
+    const mallory = await acquaint("@mallory:elsewhere", "MALLORY");
+    const session = new MegolmSession();
+    const forged = new MegolmSession();
+
+    await give(mallory, forged, { shared_history: true }, 0, session.sessionId);
+    await bot.receive();
+    await give(alice, session, { shared_history: false });
+    await bot.receive();
+    await give(mallory, forged, { shared_history: true }, 0, session.sessionId);
+    await bot.receive();
+
+    const bundle = await readBundle();
+    expect(bundle.withheld).toEqual([expect.objectContaining({ session_id: session.sessionId, sender_key: alice.curve25519 })]);
+    expect(bundle.room_keys.map((key) => key["session_id"])).not.toContain(session.sessionId);
+});
+
+test("a stranger's veto in Alice's own batch does not take her session from anybody", async () => {
+    const mallory = await acquaint("@mallory:elsewhere", "MALLORY");
+    const session = new MegolmSession();
+    await give(alice, session, { shared_history: true });
+    await give(mallory, new MegolmSession(), { shared_history: false }, 0, session.sessionId);
+    await bot.receive();
+    expect((await readBundle()).room_keys.map((key) => key["session_id"])).toContain(session.sessionId);
+});
+
+test.each([
+    ["index 3 says no, then index 0 says yes", [3, false], [0, true], counts(1, 0, 0)],
+    ["index 3 says yes, then index 0 says no", [3, true], [0, false], counts(0, 1, 0)],
+    ["the same index says yes after a no", [0, false], [0, true], counts(0, 1, 0)],
+    ["a later index says no after a yes", [0, true], [3, false], counts(1, 0, 0)],
+] as const)("two copies of a session: %s", async (_, first, second, expected) => {
+    const session = new MegolmSession();
+    for (const [index, flag] of [first, second]) {
+        await give(alice, session, { shared_history: flag }, index);
+        await bot.receive();
+    }
+    expect(await bot.crypto.holdings(ROOM)).toEqual(expected);
+});
+
+test("conflicting words in one batch: the no wins", async () => {
+    const session = new MegolmSession();
+    await give(alice, session, { shared_history: true }, 0);
+    await give(alice, session, { shared_history: false }, 0);
+    await bot.receive();
+    expect(await bot.crypto.holdings(ROOM)).toEqual(counts(0, 1, 0));
+});
+
+test("malformed to-device events of every kind leave the rest of the batch alone", async () => {
+    await give(alice, new MegolmSession(), { shared_history: true });
+    const deep: unknown = JSON.parse(`${"[".repeat(2000)}${"]".repeat(2000)}`);
+    await bot.receive(
+        null,
+        7,
+        "text",
+        [],
+        {},
+        { type: 5, sender: "@a:b", content: {} },
+        { type: "m.room_key", sender: "@a:b", content: [] },
+        { type: "m.room.encrypted", sender: "nobody", content: { algorithm: 1 } },
+        {
+            type: "m.room.encrypted",
+            sender: "@a:b",
+            content: { algorithm: "m.olm.v1.curve25519-aes-sha2", sender_key: "x", ciphertext: 5 },
+        },
+        { type: "m.room_key", sender: "@a:b", content: JSON.parse('{"__proto__": {"room_id": "!x"}, "constructor": 1}') as object },
+        { type: "m.text", sender: "@a:b", content: { body: "\ud800" } },
+        { type: "m.text", sender: "@a:b", content: { deep } },
+        { type: "m.text", sender: "@a:b", content: { body: "x".repeat(100_000) } },
+    );
+    expect(await bot.crypto.holdings(ROOM)).toEqual(counts(1, 0, 0));
+});
+
+test("reopening the store keeps entries and flags", async () => {
+    await give(alice, new MegolmSession(), { shared_history: true });
+    await give(alice, new MegolmSession(), { shared_history: false });
+    await bot.receive();
+    const before = await readBundle();
+    await bot.crypto.close();
+    bot = new TestBot(await inThisThread(store.path), server);
+    expect(await bot.crypto.holdings(ROOM)).toEqual(counts(1, 1, 0));
+    expect(await readBundle()).toEqual(before);
+});
+
+async function readBundle(): Promise<{ room_keys: Record<string, unknown>[]; withheld: Record<string, unknown>[] }> {
+    const { json } = await bot.crypto.buildBundle(ROOM);
+    return JSON.parse(Buffer.from(json).toString()) as { room_keys: Record<string, unknown>[]; withheld: Record<string, unknown>[] };
+}
