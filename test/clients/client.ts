@@ -92,3 +92,8 @@ export class Client {
         this.#pending.clear();
     }
 }
+
+/** What somebody said, as a timeline shows it; null where it could not be decrypted. */
+export function saidBy({ userId }: Client, timeline: readonly TimelineMessage[]): readonly (string | null)[] {
+    return timeline.filter(({ sender }) => sender === userId).map(({ text }) => text);
+}

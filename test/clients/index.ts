@@ -1,3 +1,3 @@
-export { Client, type ClientOptions } from "./client.ts";
+export { Client, type ClientOptions, saidBy } from "./client.ts";
 export { MegolmSender } from "./megolm-sender.ts";
 export type { DeviceOfUser, TimelineMessage } from "./operations.ts";
