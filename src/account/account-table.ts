@@ -15,6 +15,8 @@ export const accountSchema: Schema = {
                     device_id TEXT NOT NULL,
                     -- 0 until the server has answered a login: until then the device binds nobody
                     logged_in INTEGER NOT NULL,
+                    -- 1 from before a login until its token is stored: the server ends the old token in between
+                    login_begun INTEGER NOT NULL DEFAULT 0,
                     -- sealed; null: the configuration has it, or there was no login yet
                     access_token BLOB,
                     -- the identity as last seen published and our own, and whether our device was signed by it
@@ -31,6 +33,7 @@ export interface StoredAccount {
     readonly userId: string;
     readonly deviceId: string;
     readonly loggedIn: boolean;
+    readonly loginBegun: boolean;
     readonly masterKey: string | null;
     readonly crossSigned: boolean;
     readonly recoverySavedFor: string | null;
@@ -46,13 +49,14 @@ export class AccountTable {
 
     read(): StoredAccount | undefined {
         const row = this.#database.sql
-            .prepare("SELECT user_id, device_id, logged_in, master_key, cross_signed, recovery_saved_for FROM account")
+            .prepare("SELECT user_id, device_id, logged_in, login_begun, master_key, cross_signed, recovery_saved_for FROM account")
             .get();
         if (row === undefined) return undefined;
         return {
             userId: String(row["user_id"]),
             deviceId: String(row["device_id"]),
             loggedIn: row["logged_in"] === 1,
+            loginBegun: row["login_begun"] === 1,
             masterKey: textOrNull(row["master_key"]),
             crossSigned: row["cross_signed"] === 1,
             recoverySavedFor: textOrNull(row["recovery_saved_for"]),
@@ -81,6 +85,11 @@ export class AccountTable {
         });
     }
 
+    /** A login of the stored device is about to be asked for. */
+    loginBegins(): void {
+        this.#database.transaction(() => this.#database.sql.exec("UPDATE account SET login_begun = 1"));
+    }
+
     /** The server has logged this device in. `token`: undefined where the configuration has it. */
     loggedIn(userId: string, deviceId: string, token: Secret | undefined, seal: Seal): void {
         const sealed = token === undefined ? null : seal.seal(place(userId, deviceId), Buffer.from(token.reveal(), "utf8"));
@@ -88,7 +97,7 @@ export class AccountTable {
             this.#database.sql
                 .prepare(
                     `INSERT INTO account (id, user_id, device_id, logged_in, access_token) VALUES (1, :userId, :deviceId, 1, :sealed)
-                     ON CONFLICT (id) DO UPDATE SET user_id = :userId, device_id = :deviceId, logged_in = 1, access_token = :sealed`,
+                     ON CONFLICT (id) DO UPDATE SET user_id = :userId, device_id = :deviceId, logged_in = 1, login_begun = 0, access_token = :sealed`,
                 )
                 .run({ userId, deviceId, sealed }),
         );

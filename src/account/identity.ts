@@ -3,7 +3,7 @@ import type { CryptoPort, CrossSigningSecrets } from "../crypto/index.ts";
 import { problemOf } from "../homeserver/index.ts";
 import { AccountTable } from "./account-table.ts";
 import type { AccountOptions } from "./options.ts";
-import { type PublishedKeys, sendOwnRequest, sendOwnRequests } from "./own-keys.ts";
+import { masterKeyIn, type PublishedKeys, sendOwnRequest, sendOwnRequests } from "./own-keys.ts";
 import { findRecoveryKey, makeRecoveryKey, recoveryKeyPath } from "./recovery-key.ts";
 import { fits, SecretStorage, type StorageKey } from "./secret-storage.ts";
 
@@ -46,7 +46,7 @@ export class Identity {
     async #createFirst(): Promise<void> {
         const storageKey = await this.#openStorage();
         const uploads = await this.#crypto.createIdentity({ reset: false });
-        await this.#saveSecrets(storageKey);
+        await this.#saveSecrets(storageKey, masterKeyIn(uploads.signingKeys));
         await this.#publish(uploads);
     }
 
@@ -59,7 +59,7 @@ export class Identity {
         const storageKey = await this.#openStorage();
         const uploads = await this.#crypto.createIdentity({ reset: true });
         await this.#publish(uploads);
-        await this.#saveSecrets(storageKey);
+        await this.#saveSecrets(storageKey, masterKeyIn(uploads.signingKeys));
     }
 
     async #importFromSecretStorage(publishedMasterKey: string): Promise<void> {
@@ -73,7 +73,6 @@ export class Identity {
             throw new Failure("recovery_incomplete", { user, key: publishedMasterKey });
         }
         await sendOwnRequests(this.#options.homeserver, this.#crypto);
-        if (!(await this.#crypto.account()).crossSigned) await this.#signDevice();
         new AccountTable(this.#options.database).recoverySaved(publishedMasterKey);
     }
 
@@ -117,7 +116,7 @@ export class Identity {
         const stored = new AccountTable(this.#options.database).read();
         if (stored?.recoverySavedFor === masterKey) return;
         try {
-            await this.#saveSecrets(await this.#openStorage());
+            await this.#saveSecrets(await this.#openStorage(), masterKey);
         } catch (error) {
             // The identity works without: what is missing is the way back after a loss, and `status` says so.
             if (!(error instanceof Failure)) throw error;
@@ -125,10 +124,9 @@ export class Identity {
         }
     }
 
-    async #saveSecrets(storageKey: StorageKey): Promise<void> {
+    async #saveSecrets(storageKey: StorageKey, masterKey: string): Promise<void> {
         const secrets = await this.#crypto.exportIdentity();
-        const { masterKey } = await this.#crypto.account();
-        if (secrets === undefined || masterKey === null) throw new Error("the store has no private cross-signing keys to save");
+        if (secrets === undefined) throw new Error("the store has no private cross-signing keys to save");
         await this.#storage.write(storageKey, secretNames.master, secrets.master);
         await this.#storage.write(storageKey, secretNames.selfSigning, secrets.selfSigning);
         await this.#storage.write(storageKey, secretNames.userSigning, secrets.userSigning);

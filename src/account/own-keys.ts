@@ -32,6 +32,14 @@ export function publishedKeys(text: string, userId: string, deviceId: string): P
     return { device: ed25519(device, deviceId), masterKey: ed25519(own(master_keys, userId)) };
 }
 
+/** The master key that a body for `/keys/device_signing/upload` publishes. */
+export function masterKeyIn(signingKeys: string): string {
+    const { master_key } = z.object({ master_key: z.unknown() }).parse(JSON.parse(signingKeys));
+    const key = ed25519(master_key);
+    if (key === undefined) throw new Error("the machine's cross-signing upload has no master key");
+    return key;
+}
+
 /** Sends what the machine wants sent for our own account (`keys_upload`, `keys_query`, `signature_upload`), until nothing is left. */
 export async function sendOwnRequests(homeserver: Sending, crypto: CryptoPort): Promise<void> {
     // Each round's answers may bring new requests; what is still there after three rounds is the running bot's to send.

@@ -52,19 +52,21 @@ async function resumeOrLogIn(options: SessionOptions, password: Secret, stored: 
     const token = stored === undefined ? undefined : table.accessToken(options.seal);
     if (stored === undefined) table.choose(options.userId, deviceId);
     // Replacing the identity begins with the password: a wrong one must be found before anything is changed.
-    if (token !== undefined && options.resetIdentity !== true && (await resume(options, token, deviceId))) return deviceId;
+    if (token !== undefined && options.resetIdentity !== true && (await resume(options, token, deviceId, stored?.loginBegun === true)))
+        return deviceId;
     await logIn(options, password, deviceId);
     return deviceId;
 }
 
-/** False: a soft logout has ended the token, and the device is still there. */
-async function resume(options: SessionOptions, token: Secret, deviceId: string): Promise<boolean> {
+/** False: the token has ended and the device is still there, after a soft logout or a login whose answer we did not live to store. */
+async function resume(options: SessionOptions, token: Secret, deviceId: string, loginBegun: boolean): Promise<boolean> {
     options.homeserver.useAccessToken(token);
     try {
         const who = await whoami(options, deviceId, "device_logged_out");
         if (who.userId === options.userId && who.deviceId === deviceId) return true;
     } catch (error) {
         if (credentialsVerdict(error) === "login_again") return false;
+        if (loginBegun && error instanceof Failure && error.code === "device_logged_out") return false;
         throw error;
     }
     throw new Failure("access_token_of_another_device", { found: "another one", device: deviceId });
@@ -72,11 +74,13 @@ async function resume(options: SessionOptions, token: Secret, deviceId: string):
 
 async function logIn(options: Omit<SessionOptions, "log">, password: Secret, deviceId: string): Promise<Secret> {
     const { homeserver, userId } = options;
+    const table = new AccountTable(options.database);
+    table.loginBegins();
     try {
         const login = await homeserver.login(password, deviceId);
         if (login.userId !== userId) throw new Failure("access_token_of_another_user", { found: login.userId, user: userId });
         if (login.deviceId !== deviceId) throw new Failure("access_token_of_another_device", { found: login.deviceId, device: deviceId });
-        new AccountTable(options.database).loggedIn(userId, deviceId, login.accessToken, options.seal);
+        table.loggedIn(userId, deviceId, login.accessToken, options.seal);
         return login.accessToken;
     } catch (error) {
         const problem = problemOf(error);

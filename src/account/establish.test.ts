@@ -1,0 +1,438 @@
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { Secret } from "../config/index.ts";
+import { type Database, openDatabase } from "../database/index.ts";
+import { HomeserverError } from "../homeserver/index.ts";
+import { decodeRecoveryKey, encodeRecoveryKey } from "../matrix/index.ts";
+import { deriveSeal } from "../sealing/index.ts";
+import { type Account, type AccountOptions, accountSchema, accountStatus, establishAccount, renewAccessToken } from "./index.ts";
+import { fits, SecretStorage } from "./secret-storage.ts";
+import { FakeCryptoStore } from "./testing/fake-crypto.ts";
+import { FakeHomeserver } from "./testing/fake-homeserver.ts";
+
+const userId = "@bot:example.org";
+const password = new Secret("correct horse");
+const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {}, child: () => silent };
+
+/** A data folder with its stores; `start` is one start of the bot on it. */
+class Installation {
+    readonly dataDir = mkdtempSync(join(tmpdir(), "backscroll-account-"));
+    readonly homeserver: FakeHomeserver;
+    readonly crypto = new FakeCryptoStore();
+    readonly storeKey = Buffer.alloc(32, 7);
+    readonly database: Database;
+
+    constructor(homeserver = new FakeHomeserver(userId)) {
+        this.homeserver = homeserver;
+        this.database = openDatabase({ path: join(this.dataDir, "backscroll.sqlite"), schemas: [accountSchema] });
+        onTestFinished(() => {
+            this.database.close();
+            rmSync(this.dataDir, { recursive: true });
+        });
+    }
+
+    start(options: Partial<AccountOptions> = {}): Promise<Account> {
+        return establishAccount(this.options(options));
+    }
+
+    options(options: Partial<AccountOptions> = {}): AccountOptions {
+        return {
+            homeserver: this.homeserver,
+            database: this.database,
+            seal: deriveSeal(this.storeKey, "account"),
+            log: silent,
+            url: "https://example.org",
+            userId,
+            password: options.accessToken === undefined ? password : undefined,
+            accessToken: undefined,
+            recoveryKey: undefined,
+            dataDir: this.dataDir,
+            openCrypto: (user, device) => this.crypto.open(user, device),
+            ...options,
+        };
+    }
+
+    recoveryKey(): string {
+        return readFileSync(join(this.dataDir, "recovery-key"), "utf8");
+    }
+
+    status(): ReturnType<typeof accountStatus> {
+        return accountStatus(this.database, this.dataDir);
+    }
+}
+
+const failure = (code: string): object => ({ name: "Failure", code });
+const crash = new Error("killed here");
+
+/** The account is as it must be before anything encrypted is sent, and the recovery key leads back to its keys. */
+async function expectWhole({ homeserver, crypto }: Installation, account: Account, recoveryKey: string): Promise<void> {
+    expect(homeserver.deviceKeys.get(account.deviceId)).toMatchObject({
+        signed: true,
+        keys: { [`ed25519:${account.deviceId}`]: crypto.ed25519 },
+    });
+    expect(homeserver.signingKeys?.master).toBe(account.masterKey);
+    const storage = new SecretStorage(homeserver, userId);
+    const key = fits(decodeRecoveryKey(recoveryKey), await storage.defaultKey());
+    if (key === undefined) throw new Error("the recovery key does not open secret storage");
+    expect(await storage.read(key, "m.cross_signing.master")).toBe(`private ${account.masterKey}`);
+    expect(await storage.read(key, "m.cross_signing.self_signing")).toBe(`self ${account.masterKey}`);
+    expect(await storage.read(key, "m.cross_signing.user_signing")).toBe(`user ${account.masterKey}`);
+}
+
+test("the first start by password: recovery key on disk, secrets saved, and only then the identity published", async () => {
+    const bot = new Installation();
+    const account = await bot.start();
+    await expectWhole(bot, account, bot.recoveryKey());
+    expect(statSync(join(bot.dataDir, "recovery-key")).mode & 0o777).toBe(0o600);
+    expect(bot.homeserver.requests.filter((request) => !/^(account_data|versions|whoami|keys_query)$/.test(request)).slice(0, 8)).toEqual([
+        "login",
+        "keys_upload",
+        "put m.secret_storage.key.<id>",
+        "put m.secret_storage.default_key",
+        "put m.cross_signing.master",
+        "put m.cross_signing.self_signing",
+        "put m.cross_signing.user_signing",
+        "signing_keys_upload",
+    ]);
+    expect(bot.status()).toEqual({
+        user_id: userId,
+        device_id: account.deviceId,
+        fingerprint: account.masterKey,
+        cross_signed: true,
+        backup: "none",
+        recovery: "in_data_dir",
+    });
+});
+
+test("the second start logs in no more, uploads nothing, and keeps device and identity", async () => {
+    const bot = new Installation();
+    const first = await bot.start();
+    bot.homeserver.requests.length = 0;
+    expect(await bot.start()).toMatchObject({ deviceId: first.deviceId, masterKey: first.masterKey });
+    expect(new Set(bot.homeserver.requests)).toEqual(new Set(["versions", "whoami", "keys_query"]));
+});
+
+test("the access token does not stand in the database as it is", async () => {
+    const bot = new Installation();
+    const account = await bot.start();
+    const token = bot.homeserver.devices.get(account.deviceId)?.token ?? "";
+    bot.database.sql.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+    expect(token).not.toBe("");
+    expect(readFileSync(join(bot.dataDir, "backscroll.sqlite")).includes(token)).toBe(false);
+});
+
+test("a wrong store key is said as such, and changes nothing", async () => {
+    const bot = new Installation();
+    await bot.start();
+    await expect(bot.start({ seal: deriveSeal(Buffer.alloc(32, 8), "account") })).rejects.toMatchObject(failure("store_key_wrong"));
+    await bot.start();
+});
+
+test("a configured recovery key is used, and no file is made", async () => {
+    const bot = new Installation();
+    const recoveryKey = encodeRecoveryKey(Buffer.alloc(32, 3));
+    await expectWhole(bot, await bot.start({ recoveryKey: new Secret(recoveryKey) }), recoveryKey);
+    expect(bot.status()?.recovery).toBe("ready");
+});
+
+test("with a token alone the first identity works where the server asks for nothing", async () => {
+    const bot = new Installation();
+    const { accessToken } = await bot.homeserver.login(password, "FROMTOKEN");
+    const account = await bot.start({ accessToken });
+    expect(account.deviceId).toBe("FROMTOKEN");
+    await expectWhole(bot, account, bot.recoveryKey());
+});
+
+test("with a token alone the password is asked for where the server wants it, and the start with it goes on from there", async () => {
+    const bot = new Installation();
+    bot.homeserver.authentication = "password";
+    const { accessToken } = await bot.homeserver.login(password, "FROMTOKEN");
+    await expect(bot.start({ accessToken })).rejects.toMatchObject(failure("password_missing"));
+    const identity = bot.crypto.identity;
+    const account = await bot.start();
+    expect(account).toMatchObject({ deviceId: "FROMTOKEN", masterKey: identity });
+    await expectWhole(bot, account, bot.recoveryKey());
+});
+
+test.each<readonly [string, "before" | "after"]>(
+    [
+        "login",
+        "keys_upload",
+        "keys_query",
+        "put m.secret_storage.key.<id>",
+        "put m.secret_storage.default_key",
+        "put m.cross_signing.master",
+    ]
+        .concat(["put m.cross_signing.user_signing", "signing_keys_upload", "signatures_upload"])
+        .flatMap((operation) => [[operation, "before"] as const, [operation, "after"] as const]),
+)("killed at %s, %s it took effect, the next start heals it, with the same device and recovery key", async (operation, when) => {
+    const bot = new Installation();
+    bot.homeserver.failNext(operation, when, crash);
+    await expect(bot.start()).rejects.toBe(crash);
+    const account = await bot.start();
+    expect([...bot.homeserver.devices.keys()]).toEqual([account.deviceId]);
+    await expectWhole(bot, account, bot.recoveryKey());
+});
+
+test.each<readonly [string, "before" | "after"]>(
+    ["login", "signing_keys_upload", "signatures_upload", "put m.cross_signing.master"].flatMap((operation) => [
+        [operation, "before"] as const,
+        [operation, "after"] as const,
+    ]),
+)("a reset killed at %s, %s it took effect, leaves an account that starts, and works the second time", async (operation, when) => {
+    const bot = new Installation();
+    const first = await bot.start();
+    bot.homeserver.failNext(operation, when, crash);
+    await expect(bot.start({ resetIdentity: true })).rejects.toBe(crash);
+    await expectWhole(bot, await bot.start(), bot.recoveryKey());
+    const account = await bot.start({ resetIdentity: true });
+    expect(account).toMatchObject({ deviceId: first.deviceId });
+    expect(account.masterKey).not.toBe(first.masterKey);
+    await expectWhole(bot, account, bot.recoveryKey());
+});
+
+test("a reset with a wrong password changes nothing", async () => {
+    const bot = new Installation();
+    const first = await bot.start();
+    await expect(bot.start({ resetIdentity: true, password: new Secret("wrong") })).rejects.toMatchObject(failure("password_wrong"));
+    expect(await bot.start()).toMatchObject({ masterKey: first.masterKey });
+    await expectWhole(bot, await bot.start(), bot.recoveryKey());
+});
+
+/** An account that another client or an earlier installation has set up. */
+async function inherited(): Promise<{ readonly homeserver: FakeHomeserver; readonly masterKey: string; readonly recoveryKey: string }> {
+    const earlier = new Installation();
+    const { masterKey } = await earlier.start();
+    return { homeserver: earlier.homeserver, masterKey, recoveryKey: earlier.recoveryKey() };
+}
+
+test("a new installation takes the identity over by the recovery key, on a new device", async () => {
+    const { homeserver, masterKey, recoveryKey } = await inherited();
+    const bot = new Installation(homeserver);
+    const account = await bot.start({ recoveryKey: new Secret(recoveryKey) });
+    expect(account.masterKey).toBe(masterKey);
+    expect(homeserver.devices.size).toBe(2);
+    await expectWhole(bot, account, recoveryKey);
+});
+
+test("an identity that nobody here can sign with is never replaced unasked, only by login --reset-identity", async () => {
+    const { homeserver, masterKey } = await inherited();
+    const bot = new Installation(homeserver);
+    await expect(bot.start()).rejects.toMatchObject(failure("identity_locked"));
+    expect(homeserver.signingKeys?.master).toBe(masterKey);
+    const account = await bot.start({ resetIdentity: true });
+    expect(account.masterKey).not.toBe(masterKey);
+    await expectWhole(bot, account, bot.recoveryKey());
+});
+
+const other = new Secret(encodeRecoveryKey(Buffer.alloc(32, 9)));
+
+test.each<readonly [string, (bot: Installation) => Promise<Partial<AccountOptions>> | Partial<AccountOptions>, string]>([
+    [
+        "a URL without a homeserver",
+        ({ homeserver }) => {
+            homeserver.isHomeserver = false;
+            return {};
+        },
+        "homeserver_wrong",
+    ],
+    ["a wrong password", () => ({ password: new Secret("wrong") }), "password_wrong"],
+    [
+        "a homeserver that is away, for a command",
+        ({ homeserver }) => {
+            homeserver.failNext(
+                "versions",
+                "before",
+                new HomeserverError("versions", { kind: "unreachable", reason: "dns", detail: "ENOTFOUND" }),
+            );
+            return {};
+        },
+        "homeserver_unreachable",
+    ],
+    [
+        "a locked account, for a command",
+        ({ homeserver }) => {
+            homeserver.failNext("login", "before", new HomeserverError("login", { kind: "user_locked", error: "" }));
+            return {};
+        },
+        "account_locked",
+    ],
+    [
+        "a deactivated account",
+        ({ homeserver }) => {
+            homeserver.failNext("login", "before", new HomeserverError("login", { kind: "user_deactivated", error: "" }));
+            return {};
+        },
+        "account_deactivated",
+    ],
+    [
+        "no login by password",
+        ({ homeserver }) => {
+            homeserver.failNext(
+                "login",
+                "before",
+                new HomeserverError("login", { kind: "invalid", status: 400, errcode: "M_UNKNOWN", error: "Unknown login type" }),
+            );
+            return {};
+        },
+        "password_login_refused",
+    ],
+    ["a token that the server does not know", () => ({ accessToken: new Secret("nonsense"), password: undefined }), "access_token_refused"],
+    [
+        "another user's data folder",
+        async (bot) => {
+            await bot.start();
+            return { userId: "@other:example.org" };
+        },
+        "account_of_another_user",
+    ],
+    [
+        "another device's token",
+        async (bot) => {
+            await bot.start();
+            return { accessToken: (await bot.homeserver.login(password, "ANOTHER")).accessToken, password: undefined };
+        },
+        "access_token_of_another_device",
+    ],
+    [
+        "another device's crypto store",
+        (bot) => {
+            [bot.crypto.userId, bot.crypto.deviceId] = [userId, "ANOTHER"];
+            return {};
+        },
+        "store_of_another_device",
+    ],
+    [
+        "an empty store for a device with published keys",
+        async (bot) => {
+            await bot.start();
+            const empty = new FakeCryptoStore();
+            return { openCrypto: (user, device) => empty.open(user, device) };
+        },
+        "device_keys_lost",
+    ],
+    [
+        "a store whose device another store has taken over",
+        async (bot) => {
+            const { deviceId } = await bot.start();
+            bot.homeserver.deviceKeys.set(deviceId, { keys: { [`ed25519:${deviceId}`]: "foreign" }, signed: true });
+            return {};
+        },
+        "device_keys_of_another_store",
+    ],
+    [
+        "a device whose keys the server has lost",
+        async (bot) => {
+            bot.homeserver.deviceKeys.delete((await bot.start()).deviceId);
+            return {};
+        },
+        "device_keys_gone",
+    ],
+    [
+        "a device that was logged out",
+        async (bot) => {
+            const device = bot.homeserver.devices.get((await bot.start()).deviceId);
+            if (device !== undefined) device.state = "logged_out";
+            return {};
+        },
+        "device_logged_out",
+    ],
+    [
+        "a recovery key of another account",
+        async (bot) => {
+            await bot.start();
+            const fresh = new Installation(bot.homeserver);
+            return { ...fresh.options(), recoveryKey: other };
+        },
+        "recovery_key_wrong",
+    ],
+    ["a recovery key with a typing error", () => ({ recoveryKey: new Secret("EsTc") }), "recovery_key_malformed"],
+    [
+        "secret storage of another client, and no key for it",
+        async ({ homeserver }) => {
+            await homeserver.login(password, "ELEMENT");
+            await new SecretStorage(homeserver, userId).addDefaultKey(Buffer.alloc(32, 1));
+            return {};
+        },
+        "secret_storage_locked",
+    ],
+    [
+        "secret storage without the identity's keys",
+        async (bot) => {
+            await bot.start();
+            bot.homeserver.data.delete("m.cross_signing.self_signing");
+            return { ...new Installation(bot.homeserver).options(), recoveryKey: new Secret(bot.recoveryKey()) };
+        },
+        "recovery_incomplete",
+    ],
+    [
+        "secret storage with keys of an earlier identity",
+        async (bot) => {
+            await bot.start();
+            const recoveryKey = new Secret(bot.recoveryKey());
+            bot.homeserver.signingKeys = { master: "newer", raw: { keys: { "ed25519:newer": "newer" } } };
+            return { ...new Installation(bot.homeserver).options(), recoveryKey };
+        },
+        "recovery_incomplete",
+    ],
+    [
+        "a server that wants something other than the password",
+        ({ homeserver }) => {
+            homeserver.authentication = "sso";
+            return {};
+        },
+        "password_not_asked_for",
+    ],
+    [
+        "a reset without the password",
+        async (bot) => ({ accessToken: (await bot.homeserver.login(password, "D")).accessToken, resetIdentity: true }),
+        "password_missing",
+    ],
+])("refused, with its own sentence: %s", async (_, arrange, code) => {
+    const bot = new Installation();
+    const options = await arrange(bot);
+    const before = publication(bot.homeserver);
+    await expect(bot.start(options)).rejects.toMatchObject(failure(code));
+    expect(publication(bot.homeserver)).toMatchObject(before);
+});
+
+/** What other people see of the account: no refusal may change it, a new device's keys beside it apart. */
+function publication({ signingKeys, deviceKeys }: FakeHomeserver): object {
+    return structuredClone({ signingKeys, ...Object.fromEntries(deviceKeys) });
+}
+
+test("a signature that the server does not show is not believed", async () => {
+    const bot = new Installation();
+    bot.homeserver.signaturesUpload = () => Promise.resolve("{}");
+    await expect(bot.start()).rejects.toMatchObject(failure("device_not_cross_signed"));
+});
+
+test("a soft logout logs the same device in again, at a start and while running", async () => {
+    const bot = new Installation();
+    const { deviceId } = await bot.start();
+    const device = bot.homeserver.devices.get(deviceId);
+    if (device === undefined) throw new Error("no device");
+    device.state = "soft_logout";
+    expect(await bot.start()).toMatchObject({ deviceId });
+    const token = await renewAccessToken(bot.options());
+    expect(bot.homeserver.devices.get(deviceId)?.token).toBe(token.reveal());
+    await bot.start();
+    expect([...bot.homeserver.devices.keys()]).toEqual([deviceId]);
+});
+
+test("a data folder whose recovery key was moved away starts as before", async () => {
+    const bot = new Installation();
+    const { masterKey } = await bot.start();
+    rmSync(join(bot.dataDir, "recovery-key"));
+    expect(await bot.start()).toMatchObject({ masterKey });
+    expect(bot.status()?.recovery).toBe("ready");
+});
+
+test("a recovery key file that somebody damaged is not replaced", async () => {
+    const bot = new Installation();
+    writeFileSync(join(bot.dataDir, "recovery-key"), "not a key\n");
+    await expect(bot.start()).rejects.toMatchObject(failure("recovery_key_malformed"));
+    expect(bot.recoveryKey()).toBe("not a key\n");
+});
