@@ -110,6 +110,12 @@ test("a refusal is not asked again", async () => {
     expect(server.requests).toHaveLength(1);
 });
 
+test("a locked account is said at once where the attempts are counted", async () => {
+    const { client, server } = await start([json(401, { errcode: "M_USER_LOCKED", error: "locked", soft_logout: true })]);
+    await expect(client.call({ ...ask, attempts: 3 })).rejects.toMatchObject({ problem: { kind: "user_locked" } });
+    expect(server.requests).toHaveLength(1);
+});
+
 test("a redirect is reported and not followed: it could carry the token away", async () => {
     const { client } = await start([page(301, { location: "http://127.0.0.1:1/" })]);
     await expect(client.call({ ...ask, attempts: 1 })).rejects.toThrow("it redirects to http://127.0.0.1:1/");

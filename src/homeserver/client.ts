@@ -105,7 +105,7 @@ export class Client {
             } catch (error) {
                 if (!(error instanceof HomeserverError) || failures >= attempts) throw error;
                 const delay = retryDelay(error.problem, failures, random());
-                if (delay === undefined) throw error;
+                if (delay === undefined || (isLocked(error) && Number.isFinite(attempts))) throw error;
                 log.warn(retryFacts(error, failures, delay), "the homeserver did not answer as it should, trying again");
                 await pause(delay, this.#signals(call));
             }
@@ -142,6 +142,11 @@ export class Client {
     #signals(call: Call): readonly AbortSignal[] {
         return call.signal === undefined ? [this.#options.signal] : [this.#options.signal, call.signal];
     }
+}
+
+/** Only who waits without end waits for an admin; a command says it at once. */
+function isLocked({ problem: { kind } }: HomeserverError): boolean {
+    return kind === "user_locked" || kind === "user_suspended";
 }
 
 /** Tells the SDK to hand over refusals as they came. */

@@ -25,7 +25,8 @@ test.each<readonly [string, HomeserverProblem, number, number, number | undefine
     ["a malformed answer stays malformed", { kind: "malformed", detail: "" }, 1, 1, undefined],
     ["a refusal stays a refusal", { kind: "forbidden", errcode: "M_FORBIDDEN", error: "" }, 1, 1, undefined],
     ["an ended token does not come back", { kind: "unknown_token", softLogout: true }, 1, 1, undefined],
-    ["a locked account is the sync loop's to wait for", { kind: "user_locked", error: "" }, 1, 1, undefined],
+    ["a locked account may be unlocked within the minute", { kind: "user_locked", error: "" }, 9, 1, 60_000],
+    ["a suspended account is not asked about more than twice a minute", { kind: "user_suspended", error: "" }, 1, 0, 30_000],
 ])("%s", (_, problem, failures, random, delay) => expect(retryDelay(problem, failures, random)).toBe(delay));
 
 test("a pause ends with an AbortError when one of its signals aborts, before or during it", async () => {

@@ -3,6 +3,8 @@ import { abortError, type HomeserverError, type HomeserverProblem } from "./erro
 
 const firstStepMs = 500;
 const longestStepMs = 60_000;
+/** A locked or suspended account is an admin's decision: asked about every half to whole minute. */
+const lockedStepMs = 60_000;
 /** A misrouted proxy heals within minutes; a URL that is no homeserver never does. */
 const attemptsAtSomethingElse = 8;
 
@@ -17,11 +19,12 @@ export function retryDelay(problem: HomeserverProblem, failures: number, random:
     const { kind } = problem;
     if (kind === "unreachable") return random * ceiling;
     if (kind === "not_matrix") return failures < attemptsAtSomethingElse ? random * ceiling : undefined;
+    if (kind === "user_locked" || kind === "user_suspended") return (lockedStepMs * (1 + random)) / 2;
     if (kind !== "rate_limited" && kind !== "server_error") return undefined;
     return problem.retryAfterMs === undefined ? random * ceiling : notBefore(problem.retryAfterMs, ceiling, random);
 }
 
-/** Whether the same request may succeed later without anybody's help. */
+/** Whether the same request may succeed later without a change of ours. */
 export function isTransient(problem: HomeserverProblem): boolean {
     return retryDelay(problem, 1, 0) !== undefined;
 }
