@@ -48,31 +48,34 @@ export class OutgoingRequests {
         return run;
     }
 
-    /** Makes Olm sessions with the devices of these users that have none, as far as their servers answer. */
-    claim(userIds: readonly string[]): Promise<void> {
+    /**
+     * Makes Olm sessions with the devices of these users that have none, as far as their servers answer.
+     * @returns the body of the `/keys/claim` response, where failed servers stand; undefined if there was nothing to claim or it was refused
+     */
+    claim(userIds: readonly string[]): Promise<string | undefined> {
         const run = this.#claims.then(async () => {
             const request = await this.#options.crypto.keysClaim(userIds);
-            if (request !== undefined) await this.deliver(request);
+            return request === undefined ? undefined : await this.deliver(request);
         });
         this.#claims = run.catch(() => undefined);
         return run;
     }
 
     /**
-     * Sends one request and tells the machine of the answer. Answers false if the homeserver refused it.
+     * Sends one request and tells the machine of the answer. Answers the response's body; undefined if the homeserver refused the request.
      * @throws {Failure} one_time_keys_conflict
      */
-    async deliver(request: OutgoingRequest): Promise<boolean> {
+    async deliver(request: OutgoingRequest): Promise<string | undefined> {
         const { crypto, send, log, deviceId } = this.#options;
         const outcome = await send(request);
         if (outcome.ok) {
             await crypto.markSent(request, outcome.body);
-            return true;
+            return outcome.body;
         }
         if (isKeyConflict(request, outcome.status, outcome.message)) throw new Failure("one_time_keys_conflict", { device: deviceId });
         const { status, errcode } = outcome;
         log.warn({ operation: "outgoing", kind: request.kind, status, errcode }, "the homeserver refused a request of the crypto machine");
-        return false;
+        return undefined;
     }
 
     async #sendAll(): Promise<void> {
@@ -80,7 +83,7 @@ export class OutgoingRequests {
             const requests = await this.#options.crypto.outgoing();
             if (requests.length === 0) break;
             let refused = false;
-            for (const request of requests) refused = !(await this.deliver(request)) || refused;
+            for (const request of requests) refused = (await this.deliver(request)) === undefined || refused;
             // The machine asks for a refused request again at once: it has to wait for the next flush.
             if (refused) break;
         }

@@ -1,0 +1,160 @@
+import { createCipheriv, createHash, randomBytes } from "node:crypto";
+import { RoomId, UserId } from "@matrix-org/matrix-sdk-crypto-wasm";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import type { BundleDelivery, EncryptedFile, SealedDelivery } from "../port.ts";
+import { unpadded } from "./exported-session-key.ts";
+import { BOT, inThisThread, temporaryStore, TestBot } from "./testing/bot.ts";
+import { KeyServer } from "./testing/key-server.ts";
+import { MegolmSession } from "./testing/megolm.ts";
+import { Peer } from "./testing/peer.ts";
+
+const ROOM = "!room:home";
+const CHARLIE = "@charlie:home";
+
+let store: ReturnType<typeof temporaryStore>;
+let server: KeyServer;
+let bot: TestBot;
+let charlie: Peer;
+
+beforeEach(async () => {
+    store = temporaryStore();
+    server = new KeyServer();
+    bot = new TestBot(await inThisThread(store.path), server);
+    await bot.publish();
+    charlie = await Peer.join(server, CHARLIE, "PHONE");
+    await bot.query(CHARLIE);
+    await bot.outgoing.claim([CHARLIE]);
+});
+
+afterEach(async () => {
+    await bot.crypto.close();
+    store[Symbol.dispose]();
+});
+
+test("a real machine takes the bundle that we build, and has its sessions", async () => {
+    const alice = await Peer.join(server, "@alice:home", "ALICE");
+    await alice.learn(BOT.userId);
+    const [shared, closed] = [new MegolmSession(), new MegolmSession()];
+    await giveSession(alice, shared, { shared_history: true });
+    await giveSession(alice, closed, {});
+    await bot.receive();
+    const bundle = await bot.crypto.buildBundle(ROOM);
+    expect(bundle).toMatchObject({ shared: 1, withheld: 1 });
+
+    const { file, ciphertext } = encrypt(bundle.json);
+    const sealed = await bot.crypto.sealBundle(await delivery({ file }));
+    expect(states(sealed)).toEqual({ PHONE: "sealed" });
+    send(sealed);
+    await charlie.learn(BOT.userId);
+    await charlie.learn("@alice:home");
+    await charlie.sync();
+
+    const received = await charlie.machine.getReceivedRoomKeyBundleData(new RoomId(ROOM), new UserId(BOT.userId));
+    expect(received?.url).toBe(file.url);
+    if (received !== undefined) await charlie.machine.receiveRoomKeyBundle(received, ciphertext);
+    const held = JSON.parse(await charlie.machine.exportRoomKeys(() => true)) as { session_id: string }[];
+    expect(held.map((session) => session.session_id)).toEqual([shared.sessionId]);
+});
+
+test("each device gets one body, and asking again answers the same one without a new ratchet step", async () => {
+    const first = await bot.crypto.sealBundle(await delivery());
+    expect(await bot.crypto.sealBundle(await delivery())).toEqual(first);
+
+    await Peer.join(server, CHARLIE, "UNSIGNED", { crossSigned: false });
+    await bot.query(CHARLIE);
+    const second = await bot.crypto.sealBundle(await delivery());
+    expect(states(second)).toEqual({ PHONE: "sealed", UNSIGNED: "not_cross_signed" });
+    expect(contents(second)["PHONE"]).toEqual(contents(first)["PHONE"]);
+
+    await bot.crypto.deliverySent("delivery-1");
+    expect(contents(await bot.crypto.sealBundle(await delivery()))["PHONE"]).not.toEqual(contents(first)["PHONE"]);
+});
+
+test("the bodies survive a restart", async () => {
+    const before = await bot.crypto.sealBundle(await delivery());
+    await bot.crypto.close();
+    bot = new TestBot(await inThisThread(store.path), server);
+    expect(await bot.crypto.sealBundle(await delivery())).toEqual(before);
+});
+
+test("another file under the same delivery is encrypted anew: an old key never goes out with it", async () => {
+    const before = await bot.crypto.sealBundle(await delivery());
+    const after = await bot.crypto.sealBundle(await delivery({ file: encrypt(Buffer.from("other")).file }));
+    expect(contents(after)["PHONE"]).not.toEqual(contents(before)["PHONE"]);
+});
+
+test("an unsigned device gets nothing", async () => {
+    const dave = await Peer.join(server, "@dave:home", "DAVE", { crossSigned: false });
+    await bot.query(dave.userId);
+    await bot.outgoing.claim([dave.userId]);
+    expect(await bot.crypto.userKeys(dave.userId)).toEqual({ masterKey: null, devices: [{ deviceId: "DAVE", crossSigned: false }] });
+    expect(await bot.crypto.sealBundle(await delivery({ userId: dave.userId, pinnedMasterKey: "whatever" }))).toEqual({ identity: "none" });
+});
+
+test("a device without an Olm session is told from one that may not have the bundle", async () => {
+    const erin = await Peer.join(server, "@erin:home", "ERIN");
+    await bot.query(erin.userId);
+    const pinnedMasterKey = (await bot.crypto.userKeys(erin.userId)).masterKey ?? "";
+    expect(states(await bot.crypto.sealBundle(await delivery({ userId: erin.userId, pinnedMasterKey })))).toEqual({ ERIN: "no_session" });
+});
+
+test("a changed identity is answered as changed, and nothing is encrypted to it", async () => {
+    const pinned = await delivery();
+    await charlie.resetIdentity();
+    await bot.query(CHARLIE);
+    const now = (await bot.crypto.userKeys(CHARLIE)).masterKey;
+    expect(now).not.toBe(pinned.pinnedMasterKey);
+    expect(await bot.crypto.sealBundle(pinned)).toEqual({ identity: "changed", masterKey: now });
+});
+
+test("a body from before the change is not given out after it", async () => {
+    const pinned = await delivery();
+    await bot.crypto.sealBundle(pinned);
+    await charlie.resetIdentity();
+    await bot.query(CHARLIE);
+    expect(await bot.crypto.sealBundle(pinned)).toMatchObject({ identity: "changed" });
+});
+
+test.each(["v", "url", "key", "iv", "hashes"] as const)("a file without %s is refused before anything is encrypted", async (field) => {
+    const { [field]: _, ...file } = encrypt(Buffer.from("{}")).file;
+    await expect(bot.crypto.sealBundle(await delivery({ file: file as EncryptedFile }))).rejects.toThrow();
+    await expect(bot.crypto.ping()).resolves.toBeUndefined();
+});
+
+async function giveSession(sender: Peer, session: MegolmSession, flags: object): Promise<void> {
+    const content = { algorithm: "m.megolm.v1.aes-sha2", room_id: ROOM, session_id: session.sessionId, session_key: session.sharedAt(0) };
+    await sender.tell(BOT.userId, BOT.deviceId, "m.room_key", { ...content, ...flags });
+}
+
+const someFile = encrypt(Buffer.from("{}")).file;
+
+async function delivery(more: Partial<BundleDelivery> = {}): Promise<BundleDelivery> {
+    const pinnedMasterKey = more.pinnedMasterKey ?? (await bot.crypto.userKeys(CHARLIE)).masterKey ?? "";
+    return { deliveryId: "delivery-1", roomId: ROOM, userId: CHARLIE, file: someFile, ...more, pinnedMasterKey };
+}
+
+/** Source: Matrix v1.19, "Sending encrypted attachments". */
+function encrypt(plain: Uint8Array): { file: EncryptedFile; ciphertext: Uint8Array } {
+    const key = randomBytes(32);
+    const iv = Buffer.concat([randomBytes(8), Buffer.alloc(8)]);
+    const ciphertext = createCipheriv("aes-256-ctr", key, iv).update(plain);
+    const hash = createHash("sha256").update(ciphertext).digest();
+    const jwk = { alg: "A256CTR", ext: true, k: key.toString("base64url"), key_ops: ["encrypt", "decrypt"], kty: "oct" } as const;
+    const file = { v: "v2", url: "mxc://home/file", key: jwk, iv: unpadded(iv), hashes: { sha256: unpadded(hash) } } as const;
+    return { file, ciphertext };
+}
+
+function send(sealed: SealedDelivery): void {
+    for (const [deviceId, content] of Object.entries(contents(sealed))) {
+        server.send(BOT.userId, "m.room.encrypted", { [CHARLIE]: { [deviceId]: content } });
+    }
+}
+
+function states(sealed: SealedDelivery): Record<string, string> {
+    return sealed.identity === "pinned" ? Object.fromEntries(sealed.devices.map((device) => [device.deviceId, device.state])) : {};
+}
+
+function contents(sealed: SealedDelivery): Record<string, object> {
+    if (sealed.identity !== "pinned") return {};
+    return Object.fromEntries(sealed.devices.flatMap((device) => (device.state === "sealed" ? [[device.deviceId, device.content]] : [])));
+}
