@@ -75,6 +75,11 @@ export const failures = {
         message: "The running bot did not answer: {detail}.",
         cure: "Look at its log, or restart it; doing the command again harms nothing.",
     },
+    sync_died: {
+        exit: exitCodes.internal,
+        message: "Following the homeserver ended unexpectedly: {detail}.",
+        cure: "The store is safe: start the bot again, and report this with the log.",
+    },
     worker_died: {
         exit: exitCodes.internal,
         message: "The crypto worker ended unexpectedly: {detail}.",
@@ -113,7 +118,7 @@ export const failures = {
     access_token_refused: {
         exit: exitCodes.credentials,
         message: "The homeserver does not accept homeserver.access_token for {user}.",
-        cure: "Give a token that is valid now, or homeserver.password instead of it.",
+        cure: "Give a valid token, or homeserver.password. If the device was logged out, its keys are gone: use an empty data_dir and the same recovery_key.",
     },
     access_token_without_device: {
         exit: exitCodes.credentials,
@@ -147,8 +152,14 @@ export const failures = {
     },
     device_keys_of_another_store: {
         exit: exitCodes.credentials,
-        message: "The homeserver publishes other keys for the device {device} of {user} than this store has: another store used the same device.",
+        message:
+            "The homeserver publishes other keys for the device {device} of {user} than this store has: another store used the same device.",
         cure: "Use the store that belongs to the device, or an empty data_dir so that a new device is made; with an access token, one of a new login.",
+    },
+    account_not_ready: {
+        exit: exitCodes.credentials,
+        message: "The bot has not logged in yet, so there is no crypto store to work on.",
+        cure: "Start it once with `backscroll run` (or `backscroll login`), and try again when it is ready.",
     },
     device_logged_out: {
         exit: exitCodes.credentials,
@@ -157,7 +168,8 @@ export const failures = {
     },
     device_not_cross_signed: {
         exit: exitCodes.credentials,
-        message: "The homeserver does not publish the device {device} of {user} as signed by its identity, so others would ignore what it sends.",
+        message:
+            "The homeserver does not publish the device {device} of {user} as signed by its identity, so others would ignore what it sends.",
         cure: "Start again; if it stays so, run `backscroll login --reset-identity`.",
     },
     identity_locked: {

@@ -49,7 +49,7 @@ export interface Homeserver {
 export interface HomeserverAccess {
     /**
      * The versions of the specification that the server speaks: tells a homeserver from anything else.
-     * A few attempts at most where the answer is not Matrix; an absent server is waited for like everywhere.
+     * Three answers that are not Matrix are an error (`not_matrix`); an absent server is waited for like everywhere.
      */
     versions(): Promise<readonly string[]>;
     /** Logs in by password as this device and uses the new access token from then on. `forbidden`: the password is wrong. */

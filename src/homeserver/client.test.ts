@@ -104,6 +104,12 @@ test("when the attempts are used up, the last error is thrown", async () => {
     expect(server.requests).toHaveLength(3);
 });
 
+test("what is not Matrix eight times is not asked again, however many cut connections lie between", async () => {
+    const { client, server } = await start(Array.from({ length: 100 }, (_, index) => (index % 2 === 0 ? page(200) : cut)));
+    await expect(client.call(ask)).rejects.toMatchObject({ problem: { kind: "not_matrix" } });
+    expect(server.requests).toHaveLength(15);
+});
+
 test("a refusal is not asked again", async () => {
     const { client, server } = await start([json(403, { errcode: "M_FORBIDDEN", error: "You may not" })]);
     await expect(client.call(ask)).rejects.toThrow("ask: M_FORBIDDEN: You may not");

@@ -9,6 +9,8 @@ import { pause, retryDelay, retryFacts } from "./retry.ts";
 import { fetchRequest, HttpAnswer, Wire } from "./transport.ts";
 
 const usualTimeoutMs = 60_000;
+/** A misrouted proxy heals within minutes; a URL that is no homeserver never does. */
+const usualStrangers = 8;
 const usualMaxBytes = 64 * 1024 * 1024;
 
 export interface ClientOptions {
@@ -36,6 +38,8 @@ export interface Call {
     readonly signal?: AbortSignal | undefined;
     readonly timeoutMs?: number | undefined;
     readonly attempts?: number | undefined;
+    /** How many answers that are not Matrix are taken for a passing fault, the last one excluded. */
+    readonly strangers?: number;
     readonly maxBytes?: number;
     /** True: the request carries no access token. */
     readonly anonymous?: boolean;
@@ -98,12 +102,13 @@ export class Client {
 
     async #persist(call: Call): Promise<Answer> {
         const { log, attempts: usual = Number.POSITIVE_INFINITY, random = Math.random } = this.#options;
-        const attempts = call.attempts ?? usual;
-        for (let failures = 1; ; failures++) {
+        const { attempts = usual, strangers = usualStrangers } = call;
+        for (let failures = 1, strange = 0; ; failures++) {
             try {
                 return await this.#attempt(call);
             } catch (error) {
                 if (!(error instanceof HomeserverError) || failures >= attempts) throw error;
+                if (error.problem.kind === "not_matrix" && ++strange >= strangers) throw error;
                 const delay = retryDelay(error.problem, failures, random());
                 if (delay === undefined || (isLocked(error) && Number.isFinite(attempts))) throw error;
                 log.warn(retryFacts(error, failures, delay), "the homeserver did not answer as it should, trying again");

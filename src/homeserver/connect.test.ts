@@ -25,6 +25,12 @@ test("something that is no homeserver is told after three looks", async () => {
     expect(server.requests).toHaveLength(3);
 });
 
+test("a homeserver that is away, however long, is waited for before anything is said about it", async () => {
+    const away = Array.from({ length: 20 }, () => cut);
+    const { homeserver } = await start(page(200), ...away, page(502), page(200), json(200, { versions: ["v1.19"] }));
+    expect(await homeserver.versions()).toEqual(["v1.19"]);
+});
+
 test("JSON without versions is no homeserver's answer", async () => {
     const { homeserver } = await start(json(200, { hello: "world" }));
     await expect(homeserver.versions()).rejects.toMatchObject({ problem: { kind: "malformed" } });

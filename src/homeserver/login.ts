@@ -5,16 +5,11 @@ import { HomeserverError, problemOf } from "./errors.ts";
 
 const deviceName = "Backscroll";
 
-/** The versions of the specification that the server speaks. Not Matrix at all: said after three attempts. */
+/** The versions of the specification that the server speaks. An absent server is waited for; not Matrix at all is said at the third answer. */
 export async function versions(client: Client): Promise<readonly string[]> {
-    const call = { operation: "versions", method: "GET", path: "/_matrix/client/versions", anonymous: true } as const;
-    for (let attempt = 1; ; attempt++) {
-        try {
-            return answers.read(call.operation, answers.versions, await client.call({ ...call, attempts: 1 })).versions;
-        } catch (error) {
-            if (attempt >= 3 || problemOf(error)?.kind !== "not_matrix") throw error;
-        }
-    }
+    const operation = "versions";
+    const answer = await client.call({ operation, method: "GET", path: "/_matrix/client/versions", anonymous: true, strangers: 3 });
+    return answers.read(operation, answers.versions, answer).versions;
 }
 
 /** Source: Matrix v1.19, `POST /_matrix/client/v3/login`. */

@@ -21,7 +21,6 @@ test.each<readonly [string, HomeserverProblem, number, number, number | undefine
     ["a 503 with Retry-After is not asked earlier", { ...gateway, retryAfterMs: 7000 }, 1, 0, 7000],
     ["a zero Retry-After backs off all the same", limited(0), 5, 1, 1000],
     ["what is not Matrix may be a proxy that restarts", page, 7, 1, 32_000],
-    ["what is not Matrix eight times is the wrong URL", page, 8, 1, undefined],
     ["a malformed answer stays malformed", { kind: "malformed", detail: "" }, 1, 1, undefined],
     ["a refusal stays a refusal", { kind: "forbidden", errcode: "M_FORBIDDEN", error: "" }, 1, 1, undefined],
     ["an ended token does not come back", { kind: "unknown_token", softLogout: true }, 1, 1, undefined],

@@ -5,8 +5,6 @@ const firstStepMs = 500;
 const longestStepMs = 60_000;
 /** A locked or suspended account is an admin's decision: asked about every half to whole minute. */
 const lockedStepMs = 60_000;
-/** A misrouted proxy heals within minutes; a URL that is no homeserver never does. */
-const attemptsAtSomethingElse = 8;
 
 /**
  * How long to wait before the next attempt, in milliseconds; undefined: another attempt cannot help.
@@ -17,8 +15,7 @@ const attemptsAtSomethingElse = 8;
 export function retryDelay(problem: HomeserverProblem, failures: number, random: number): number | undefined {
     const ceiling = Math.min(longestStepMs, firstStepMs * 2 ** Math.min(failures - 1, 20));
     const { kind } = problem;
-    if (kind === "unreachable") return random * ceiling;
-    if (kind === "not_matrix") return failures < attemptsAtSomethingElse ? random * ceiling : undefined;
+    if (kind === "unreachable" || kind === "not_matrix") return random * ceiling;
     if (kind === "user_locked" || kind === "user_suspended") return (lockedStepMs * (1 + random)) / 2;
     if (kind !== "rate_limited" && kind !== "server_error") return undefined;
     return problem.retryAfterMs === undefined ? random * ceiling : notBefore(problem.retryAfterMs, ceiling, random);
