@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Secret } from "../config/index.ts";
+import { type Secret, socketPath } from "../config/index.ts";
 import { Failure } from "../failures/index.ts";
 
 /** Where each thing lies in the data folder. */
@@ -10,9 +10,7 @@ export interface DataFolder {
     readonly database: string;
     readonly cryptoStore: string;
     readonly storeKey: string;
-    readonly recoveryKey: string;
     readonly socket: string;
-    readonly lock: string;
 }
 
 export function dataFolder(path: string): DataFolder {
@@ -21,9 +19,7 @@ export function dataFolder(path: string): DataFolder {
         database: join(path, "backscroll.sqlite"),
         cryptoStore: join(path, "crypto.sqlite"),
         storeKey: join(path, "store-key"),
-        recoveryKey: join(path, "recovery-key"),
-        socket: join(path, "backscroll.sock"),
-        lock: join(path, "lock"),
+        socket: socketPath(path),
     };
 }
 

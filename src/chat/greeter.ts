@@ -1,5 +1,5 @@
-import type { RoomHoldings } from "../crypto/index.ts";
-import type { Rooms } from "../rooms/index.ts";
+import type { EncryptionRoom, RoomHoldings } from "../crypto/index.ts";
+import type { Room, Rooms } from "../rooms/index.ts";
 import type { Logger } from "../telemetry/index.ts";
 import type { Greetings } from "./greetings.ts";
 import { greeting } from "./texts.ts";
@@ -7,10 +7,10 @@ import { greeting } from "./texts.ts";
 export interface GreeterParts {
     readonly botUserId: string;
     readonly greetings: Greetings;
-    readonly rooms: Pick<Rooms, "room" | "canInvite">;
+    readonly rooms: Pick<Rooms, "room" | "canInvite" | "membersWith">;
     readonly holdings: (roomId: string) => Promise<RoomHoldings>;
     /** Encrypts and sends a message; the same transaction ID makes repeating harmless. */
-    readonly sendEncrypted: (roomId: string, txnId: string, type: string, content: object) => Promise<void>;
+    readonly sendEncrypted: (room: EncryptionRoom, txnId: string, type: string, content: object) => Promise<void>;
     readonly now: () => number;
     readonly log: Logger;
 }
@@ -59,10 +59,17 @@ export class Greeter {
     async #greet(roomId: string, txnId: string): Promise<void> {
         const { rooms, botUserId, holdings, sendEncrypted, greetings, now } = this.#parts;
         const room = rooms.room(roomId);
-        if (room?.membership !== "join" || room.encryption !== "encrypted") return;
+        if (room?.membership !== "join" || room.encryption !== "encrypted" || room.visibility === "unknown") return;
         const { shareable } = await holdings(roomId);
         const body = greeting({ visibility: room.visibility, canInvite: rooms.canInvite(roomId, botUserId), shareable });
-        await sendEncrypted(roomId, txnId, "m.room.message", { msgtype: "m.notice", body });
+        await sendEncrypted({ roomId, visibility: room.visibility, members: this.#readers(room) }, txnId, "m.room.message", { msgtype: "m.notice", body });
         greetings.sent(roomId, now());
+    }
+
+    /** Who may read what is said now: members, and whoever is invited unless history begins with the join. Source: `m.room.history_visibility`. */
+    #readers({ roomId, visibility }: Room): readonly string[] {
+        const { rooms } = this.#parts;
+        const readers = [...rooms.membersWith(roomId, "join"), ...(visibility === "joined" ? [] : rooms.membersWith(roomId, "invite"))];
+        return readers.map(({ userId }) => userId);
     }
 }

@@ -135,6 +135,11 @@ export const failures = {
         message: "The account {user} is {state} by an admin of its homeserver.",
         cure: "Ask the admin to lift that; a running bot waits for it.",
     },
+    account_not_ready: {
+        exit: exitCodes.credentials,
+        message: "The bot has not logged in yet, so there is no crypto store to work on.",
+        cure: "Start it once with `backscroll run` (or `backscroll login`), and try again when it is ready.",
+    },
     account_of_another_user: {
         exit: exitCodes.credentials,
         message: "This data folder belongs to {stored}, and homeserver.user_id is {user}.",
@@ -155,11 +160,6 @@ export const failures = {
         message:
             "The homeserver publishes other keys for the device {device} of {user} than this store has: another store used the same device.",
         cure: "Use the store that belongs to the device, or an empty data_dir so that a new device is made; with an access token, one of a new login.",
-    },
-    account_not_ready: {
-        exit: exitCodes.credentials,
-        message: "The bot has not logged in yet, so there is no crypto store to work on.",
-        cure: "Start it once with `backscroll run` (or `backscroll login`), and try again when it is ready.",
     },
     device_logged_out: {
         exit: exitCodes.credentials,

@@ -47,7 +47,7 @@ export async function deliver(parts: DeliveryParts, job: Job, signal: AbortSigna
     // 4. The bundle lies in the media repository before anybody is told of it; meanwhile sessions with the devices are opened.
     const [upload, reachable] = await Promise.all([
         parts.uploads.of(job.id) ?? uploadBundle(parts, job),
-        parts.deviceKeys.openSessions(job.userId, signal),
+        parts.deviceKeys.openSessions(job.userId),
     ]);
 
     // 5. The pin is checked again in the same step as the encryption: nothing can change between the two.

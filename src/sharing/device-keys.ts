@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { CryptoPort, UserKeys } from "../crypto/index.ts";
+import type { CryptoPort, OutgoingRequests, UserKeys } from "../crypto/index.ts";
 import type { Homeserver } from "../homeserver/index.ts";
 import { serverOf } from "../matrix/index.ts";
 
@@ -8,20 +8,20 @@ const timeoutMs = 10_000;
 
 const KeysAnswer = z.object({ failures: z.record(z.string(), z.unknown()).optional() });
 
-/** Asks homeservers for other users' keys, for the machine and for us. `claims` runs one claim at a time: two would hand out the same Olm session twice. */
+/** Asks homeservers for other users' keys, for the machine and for us. */
 export class DeviceKeys {
-    readonly #crypto: Pick<CryptoPort, "keysQuery" | "keysClaim" | "markSent" | "userKeys">;
-    readonly #homeserver: Pick<Homeserver, "keysQuery" | "keysClaim">;
-    readonly #oneClaim: <T>(work: () => Promise<T>) => Promise<T>;
+    readonly #crypto: Pick<CryptoPort, "keysQuery" | "markSent" | "userKeys">;
+    readonly #homeserver: Pick<Homeserver, "keysQuery">;
+    readonly #outgoing: Pick<OutgoingRequests, "claim">;
 
     constructor(
-        crypto: Pick<CryptoPort, "keysQuery" | "keysClaim" | "markSent" | "userKeys">,
-        homeserver: Pick<Homeserver, "keysQuery" | "keysClaim">,
-        oneClaim: <T>(work: () => Promise<T>) => Promise<T>,
+        crypto: Pick<CryptoPort, "keysQuery" | "markSent" | "userKeys">,
+        homeserver: Pick<Homeserver, "keysQuery">,
+        outgoing: Pick<OutgoingRequests, "claim">,
     ) {
         this.#crypto = crypto;
         this.#homeserver = homeserver;
-        this.#oneClaim = oneClaim;
+        this.#outgoing = outgoing;
     }
 
     /** The user's identity and devices as their homeserver says now; undefined: it cannot be reached, which is not the same as "has no devices". */
@@ -33,14 +33,9 @@ export class DeviceKeys {
     }
 
     /** Opens Olm sessions with the user's devices that have none. Answers whether the user's homeserver could be reached. */
-    async openSessions(userId: string, signal: AbortSignal): Promise<boolean> {
-        return await this.#oneClaim(async () => {
-            const request = await this.#crypto.keysClaim([userId]);
-            if (request === undefined) return true;
-            const answer = await this.#homeserver.keysClaim(request.body, { signal, timeoutMs });
-            await this.#crypto.markSent(request, answer);
-            return !failedServers(answer).has(serverOf(userId));
-        });
+    async openSessions(userId: string): Promise<boolean> {
+        const answer = await this.#outgoing.claim([userId]);
+        return answer === undefined || !failedServers(answer).has(serverOf(userId));
     }
 }
 

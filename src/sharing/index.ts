@@ -3,6 +3,7 @@ export { DeviceKeys } from "./device-keys.ts";
 export type { FactSources, SharingPolicy } from "./facts.ts";
 export { Holdings } from "./holdings.ts";
 export { ShareJobs } from "./jobs.ts";
+export { Modes } from "./modes.ts";
 export { Pauses } from "./pauses.ts";
 export { IdentityPins } from "./pins.ts";
 export { recordMemberships, recordOwnLeave, releaseEmpowered } from "./record.ts";

@@ -68,6 +68,11 @@ export const sharingSchema: Schema = {
                     paused_at INTEGER NOT NULL
                 ) STRICT, WITHOUT ROWID;
 
+                CREATE TABLE share_modes (
+                    room_id TEXT PRIMARY KEY,
+                    mode TEXT NOT NULL
+                ) STRICT, WITHOUT ROWID;
+
                 CREATE TABLE room_holdings (
                     room_id TEXT PRIMARY KEY,
                     shareable INTEGER NOT NULL,

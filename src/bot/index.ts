@@ -1,0 +1,32 @@
+import type { Settings } from "../config/index.ts";
+import type { ControlOperations, StatusFilters, StatusReport } from "../control/index.ts";
+
+// Each entry is loaded when it is called: `status` has to answer without the weight of the bot.
+
+/** Runs the bot until it is stopped. Answers the exit code. @throws Failure for every end that an operator can put right */
+export async function runBot(start: { readonly settings: Settings; readonly warnings: readonly string[] }): Promise<number> {
+    return await (await import("./run.ts")).runBot(start);
+}
+
+export interface LoginResult {
+    readonly userId: string;
+    readonly deviceId: string;
+    readonly fingerprint: string;
+    /** Set if a recovery key lies in the data folder. */
+    readonly recoveryKeyFile?: string;
+}
+
+/** Logs in and makes the device ready, without running the bot. @throws Failure */
+export async function loginAccount(start: { readonly settings: Settings; readonly resetIdentity: boolean }): Promise<LoginResult> {
+    return await (await import("./login.ts")).loginAccount(start);
+}
+
+/** What `status` shows, from the database alone. @throws Failure if it does not open */
+export async function readStatus(dataDir: string, filters: StatusFilters): Promise<StatusReport> {
+    return await (await import("./status.ts")).readStatus(dataDir, filters);
+}
+
+/** Gives the control operations to a command that found no running bot, under the data folder's lock. @throws Failure */
+export async function withOfflineBot<T>(settings: Settings, use: (operations: ControlOperations) => Promise<T>): Promise<T> {
+    return await (await import("./offline.ts")).withOfflineBot(settings, use);
+}

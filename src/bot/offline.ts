@@ -1,0 +1,50 @@
+import { accountStatus } from "../account/index.ts";
+import type { Settings } from "../config/index.ts";
+import type { ControlOperations } from "../control/index.ts";
+import { type CryptoPort, startCrypto } from "../crypto/index.ts";
+import { Failure } from "../failures/index.ts";
+import { createLogger } from "../telemetry/index.ts";
+import { copyHoldings } from "./holdings.ts";
+import { controlOperations } from "./operations.ts";
+import { sharingLedger } from "./sharing-ledger.ts";
+import { openStore } from "./store.ts";
+
+/**
+ * Gives the control operations to a command that found no running bot: on the same parts, under the data folder's lock.
+ * The crypto store is opened only by a command that needs it.
+ * @throws Failure `store_locked` if a bot started meanwhile; `account_not_ready` if the store has no account yet
+ */
+export async function withOfflineBot<T>(settings: Settings, use: (operations: ControlOperations) => Promise<T>): Promise<T> {
+    const log = await createLogger({ level: "warn", format: settings.log.format, output: "stderr" });
+    const store = openStore(settings);
+    const ledger = sharingLedger(store.database, settings);
+    let opening: Promise<CryptoPort> | undefined;
+    const open = async (): Promise<CryptoPort> => {
+        const account = accountStatus(store.database, store.folder.path);
+        if (account === null) throw new Failure("account_not_ready");
+        const { promise: fatal, reject } = Promise.withResolvers<never>();
+        const crypto = startCrypto({
+            path: store.folder.cryptoStore,
+            userId: account.user_id,
+            deviceId: account.device_id,
+            storeKey: store.storeKey,
+            log,
+            onFatal: reject,
+        });
+        return await Promise.race([crypto, fatal]);
+    };
+    const crypto = (): Promise<CryptoPort> => (opening ??= open());
+    const operations = controlOperations({
+        commands: ledger.commands,
+        crypto,
+        health: () => Promise.resolve({ healthy: false, problems: ["the bot is not running"] }),
+        wake: () => {},
+        holdingsChanged: async (roomIds) => await copyHoldings(store.database, ledger.holdings, await crypto(), roomIds),
+    });
+    try {
+        return await use(operations);
+    } finally {
+        await (await opening?.catch(() => undefined))?.close();
+        store.close();
+    }
+}

@@ -1,0 +1,106 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Settings } from "../config/index.ts";
+import { ControlServer } from "../control/index.ts";
+import type { CryptoPort } from "../crypto/index.ts";
+import { exitCodes, Failure } from "../failures/index.ts";
+import { createLogger, type Logger, programVersion } from "../telemetry/index.ts";
+import { bringUp, type BringUpOptions, type Online } from "./bring-up.ts";
+import { checkHealth } from "./health.ts";
+import { copyHoldings } from "./holdings.ts";
+import { controlOperations } from "./operations.ts";
+import { type Services, startServices } from "./services.ts";
+import { sharingLedger, type SharingLedger } from "./sharing-ledger.ts";
+import { Releases, stopOnSignals } from "./shutdown.ts";
+import { openStore, type Store } from "./store.ts";
+
+/** Milliseconds between looks at an account that its server's admin has locked. */
+const lockedPauseMs = 60_000;
+
+/** What grows while the bot starts: the control socket answers from the first moment on. */
+interface Running {
+    readonly settings: Settings;
+    readonly store: Store;
+    readonly ledger: SharingLedger;
+    readonly log: Logger;
+    readonly releases: Releases;
+    readonly stopping: AbortController;
+    /** Ends the run: with a failure, or without one at a stop that somebody asked for. */
+    readonly end: (failure: Failure | undefined) => void;
+    crypto: CryptoPort | undefined;
+    services: Services | undefined;
+}
+
+/** @see {@link import("./index.ts").runBot} */
+export async function runBot({ settings, warnings }: { readonly settings: Settings; readonly warnings: readonly string[] }): Promise<number> {
+    const log = await createLogger(settings.log);
+    for (const warning of warnings) log.warn({}, warning);
+    const { promise: ended, resolve: end } = Promise.withResolvers<Failure | undefined>();
+    const unhook = stopOnSignals(() => end(undefined), log);
+    const releases = new Releases();
+    const stopping = new AbortController();
+    let serving: Promise<unknown> = Promise.resolve();
+    try {
+        const store = openStore(settings);
+        releases.add("the store", () => store.close());
+        const ledger = sharingLedger(store.database, settings);
+        const bot: Running = { settings, store, ledger, log, releases, stopping, end, crypto: undefined, services: undefined };
+        serving = serve(bot);
+        const failure = await Promise.race([ended, serving.then(() => ended)]);
+        if (failure !== undefined) throw failure;
+        return exitCodes.done;
+    } finally {
+        stopping.abort();
+        await serving.catch(() => undefined);
+        await releases.run(log);
+        unhook();
+        log.info({}, "stopped");
+    }
+}
+
+/** Builds every part and starts them in order; returns when the bot is ready. */
+async function serve(bot: Running): Promise<void> {
+    const { settings, log, releases } = bot;
+    log.info({ version: programVersion(), user: settings.homeserver.user_id }, "starting");
+
+    // 1. Commands and health checks are answered before the homeserver is: it may be away for hours.
+    const control = new ControlServer({ socketPath: bot.store.folder.socket, operations: operationsOf(bot), logger: log });
+    await control.start();
+    releases.add("the control socket", () => control.stop());
+
+    // 2. Our device, cross-signed: before that nothing encrypted may be sent.
+    const online = await bringUpWhenUnlocked(bot);
+    bot.crypto = online.crypto;
+
+    // 3. Everything that works on rooms, fed by the sync.
+    bot.services = startServices({ ...bot, online });
+    await bot.services.ready;
+    log.info({ user: online.account.userId, device: online.account.deviceId }, "ready");
+}
+
+async function bringUpWhenUnlocked(bot: Running): Promise<Online> {
+    const options: BringUpOptions = { ...bot, signal: bot.stopping.signal, onFatal: bot.end, resetIdentity: false };
+    for (;;) {
+        try {
+            return await bringUp(options);
+        } catch (error) {
+            if (!(error instanceof Failure) || error.code !== "account_locked") throw error;
+            bot.log.error({}, `${error.message} Looking again in a minute.`);
+            await sleep(lockedPauseMs, undefined, { signal: bot.stopping.signal });
+        }
+    }
+}
+
+function operationsOf(bot: Running): ReturnType<typeof controlOperations> {
+    const crypto = async (): Promise<CryptoPort> => {
+        await Promise.resolve();
+        if (bot.crypto === undefined) throw new Failure("account_not_ready");
+        return bot.crypto;
+    };
+    return controlOperations({
+        commands: bot.ledger.commands,
+        crypto,
+        health: () => checkHealth({ folder: bot.store.folder, crypto: () => bot.crypto, syncProblems: () => bot.services?.problems() ?? [] }),
+        wake: () => bot.services?.wake(),
+        holdingsChanged: async (roomIds) => await copyHoldings(bot.store.database, bot.ledger.holdings, await crypto(), roomIds),
+    });
+}

@@ -1,0 +1,166 @@
+import { Greeter, Greetings } from "../chat/index.ts";
+import type { Settings } from "../config/index.ts";
+import { OutgoingRequests, RoomEncryption } from "../crypto/index.ts";
+import { Failure } from "../failures/index.ts";
+import { Invitations, RoomRecorder } from "../rooms/index.ts";
+import { deriveSeal } from "../sealing/index.ts";
+import { DeviceKeys, Modes, ShareRunner, Uploads } from "../sharing/index.ts";
+import { SyncLoop } from "../sync/index.ts";
+import type { Logger } from "../telemetry/index.ts";
+import type { Online } from "./bring-up.ts";
+import { copyHoldings } from "./holdings.ts";
+import { recordBatch } from "./recording.ts";
+import { sendRequest } from "./send-request.ts";
+import type { SharingLedger } from "./sharing-ledger.ts";
+import type { Releases } from "./shutdown.ts";
+import type { Store } from "./store.ts";
+
+export interface ServicesOptions {
+    readonly settings: Settings;
+    readonly store: Store;
+    readonly ledger: SharingLedger;
+    readonly online: Online;
+    readonly log: Logger;
+    readonly releases: Releases;
+    readonly end: (failure: Failure | undefined) => void;
+}
+
+/** Everything that works on rooms once the account is ready. */
+export interface Services {
+    /** Resolves after the first recorded batch. */
+    readonly ready: Promise<void>;
+    /** Has every part look for what has fallen due. */
+    wake(): void;
+    /** What keeps the sync from recording, in sentences. */
+    problems(): readonly string[];
+}
+
+/** Starts the parts that only react before the sync that feeds them; `releases` stops them in reverse. */
+export function startServices(options: ServicesOptions): Services {
+    const { settings, store, online, log, releases } = options;
+    const { homeserver, crypto, account } = online;
+    const outgoing = new OutgoingRequests({ crypto, send: sendRequest(homeserver), deviceId: account.deviceId, log });
+
+    store.database.transaction(() => {
+        const ofRooms = Object.entries(settings.rooms).flatMap(([roomId, { mode }]) => (mode === undefined ? [] : [[roomId, mode] as const]));
+        new Modes(store.database.sql).replace(settings.sharing.mode, new Map(ofRooms));
+    });
+    const runner = shareRunner(options, outgoing);
+    releases.add("sharing", () => runner.stop());
+    const greeter = roomGreeter(options, outgoing);
+    releases.add("greetings", () => greeter.stop());
+    const invitations = new Invitations({
+        database: store.database,
+        policy: settings.invites,
+        join: (roomId, via) => homeserver.join(roomId, via),
+        leave: (roomId, reason) => homeserver.leave(roomId, reason),
+        logger: log,
+        now: Date.now,
+    });
+    releases.add("invitations", () => invitations.stop());
+    const wake = (): void => {
+        runner.wake();
+        greeter.wake();
+        invitations.wake();
+    };
+    const sync = startSync(options, outgoing, wake);
+    invitations.start();
+    return { ready: sync.ready(), wake, problems: () => (sync.problem?.code === "disk" ? [sync.problem.message] : []) };
+}
+
+/** Starts to follow the homeserver. The sync's own end, which only a fault or lost credentials bring, ends the run. */
+function startSync({ settings, store, ledger, online, log, releases, end }: ServicesOptions, outgoing: OutgoingRequests, wake: () => void): SyncLoop {
+    const { homeserver, crypto, account } = online;
+    const recording = {
+        botUserId: account.userId,
+        recorder: new RoomRecorder({ database: store.database, userId: account.userId, now: Date.now }),
+        ledger,
+        greetings: settings.chat.greeting ? new Greetings(store.database) : undefined,
+    };
+    // A quiet batch has nothing for the machine, and the machine nothing for the homeserver.
+    let flushDue = true;
+    const sync = new SyncLoop({
+        homeserver,
+        database: store.database,
+        userId: account.userId,
+        deviceId: account.deviceId,
+        receive: (changes) => {
+            flushDue = true;
+            return crypto.receive(changes);
+        },
+        record: (batch) => recordBatch(recording, batch),
+        afterBatch: (roomIds) => {
+            wake();
+            if (flushDue) flush();
+            copyHoldings(store.database, ledger.holdings, crypto, roomIds).catch(endOnFailure);
+        },
+        logger: log,
+        now: Date.now,
+    });
+    const stopping = new AbortController();
+    const running = sync.run(stopping.signal).catch((error: unknown) => end(failureOf(error, log)));
+    releases.add("the sync", async () => {
+        stopping.abort();
+        await running;
+    });
+    return sync;
+
+    function flush(): void {
+        flushDue = false;
+        outgoing.flush().catch((error: unknown) => {
+            flushDue = true;
+            endOnFailure(error);
+        });
+    }
+
+    /** The homeserver's own faults heal with the next batch; what is a failure by itself ends the run. */
+    function endOnFailure(error: unknown): void {
+        if (error instanceof Failure) end(error);
+        else log.debug({ err: error }, "a request after the batch failed; the next batch repeats it");
+    }
+}
+
+function failureOf(error: unknown, log: Logger): Failure {
+    if (error instanceof Failure) return error;
+    log.error({ err: error }, "the sync ended unexpectedly");
+    return new Failure("sync_died", { detail: error instanceof Error ? error.message : String(error) }, { cause: error });
+}
+
+function shareRunner({ settings, store, ledger, online, log }: ServicesOptions, outgoing: OutgoingRequests): ShareRunner {
+    const { homeserver, crypto } = online;
+    return new ShareRunner({
+        botUserId: settings.homeserver.user_id,
+        database: store.database,
+        ...ledger,
+        uploads: new Uploads(store.database.sql, deriveSeal(store.storeKey, "sharing")),
+        deviceKeys: new DeviceKeys(crypto, homeserver, outgoing),
+        crypto,
+        homeserver,
+        now: Date.now,
+        random: Math.random,
+        log,
+    });
+}
+
+function roomGreeter({ settings, store, ledger, online, log }: ServicesOptions, outgoing: OutgoingRequests): Greeter {
+    const { homeserver, crypto } = online;
+    const { rooms } = ledger;
+    const encryption = new RoomEncryption({
+        crypto,
+        outgoing,
+        rotationMark: (roomId) => rooms.rotationMark(roomId),
+        clearRotation: (roomId, mark) => store.database.transaction(() => rooms.clearRotation(roomId, Number(mark))),
+    });
+    return new Greeter({
+        botUserId: settings.homeserver.user_id,
+        greetings: new Greetings(store.database),
+        rooms,
+        holdings: (roomId) => crypto.holdings(roomId),
+        sendEncrypted: async (room, txnId, type, content) => {
+            const encrypted = await encryption.encrypt(room, type, content);
+            await homeserver.sendEvent(room.roomId, encrypted.type, txnId, encrypted.content);
+        },
+        now: Date.now,
+        log,
+    });
+}

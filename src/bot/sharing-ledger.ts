@@ -1,0 +1,41 @@
+import type { Settings } from "../config/index.ts";
+import { sharingPolicy } from "../config/index.ts";
+import type { Database } from "../database/index.ts";
+import { RoomReader } from "../rooms/index.ts";
+import { type FactSources, Holdings, IdentityPins, Pauses, ReinviteChecks, ShareCommands, ShareJobs } from "../sharing/index.ts";
+
+/** What sharing keeps in the database and the commands on it: the same with a running bot and without one. */
+export interface SharingLedger {
+    readonly rooms: RoomReader;
+    readonly jobs: ShareJobs;
+    readonly pins: IdentityPins;
+    readonly pauses: Pauses;
+    readonly checks: ReinviteChecks;
+    readonly holdings: Holdings;
+    readonly facts: FactSources;
+    readonly commands: ShareCommands;
+}
+
+export function sharingLedger(database: Database, settings: Settings): SharingLedger {
+    const now = Date.now;
+    const rooms = new RoomReader(database);
+    const jobs = new ShareJobs(database.sql, now);
+    const pins = new IdentityPins(database.sql);
+    const pauses = new Pauses(database.sql);
+    const facts: FactSources = {
+        botUserId: settings.homeserver.user_id,
+        rooms,
+        pauses,
+        policy: (roomId) => sharingPolicy(settings, roomId),
+    };
+    return {
+        rooms,
+        jobs,
+        pins,
+        pauses,
+        checks: new ReinviteChecks(database.sql),
+        holdings: new Holdings(database.sql),
+        facts,
+        commands: new ShareCommands({ database, jobs, pins, pauses, facts, rooms, now }),
+    };
+}

@@ -1,0 +1,73 @@
+import { accountStatus } from "../account/index.ts";
+import { callBot, emptyStatus, type RoomStatus, type StatusFilters, type StatusReport } from "../control/index.ts";
+import { type Database, openDatabase } from "../database/index.ts";
+import { RoomReader, type Room } from "../rooms/index.ts";
+import { Holdings, jobStatuses, Modes, Pauses, roomProblems } from "../sharing/index.ts";
+import { lastSuccessAt } from "../sync/index.ts";
+import { programVersion } from "../telemetry/index.ts";
+import { dataFolder } from "./data-folder.ts";
+import { schemas } from "./schemas.ts";
+
+/** Milliseconds in which a running bot has to answer. */
+const patience = 1_000;
+
+/** @see {@link import("./index.ts").readStatus} */
+export async function readStatus(dataDir: string, filters: StatusFilters): Promise<StatusReport> {
+    const folder = dataFolder(dataDir);
+    const running = callBot(folder.socket, "health", {}, { timeout: patience }).then(
+        (answer) => answer !== undefined,
+        () => true,
+    );
+    const database = openDatabase({ path: folder.database, schemas, readOnly: true });
+    try {
+        return { ...report(database, folder.path, filters), running: await running };
+    } finally {
+        database.close();
+    }
+}
+
+function report(database: Database, dataDir: string, filters: StatusFilters): StatusReport {
+    const empty = emptyStatus(programVersion());
+    const rooms = new RoomReader(database);
+    const account = accountStatus(database, dataDir) ?? empty.account;
+    const inRoom = (roomId: string): boolean => filters.roomId === undefined || filters.roomId === roomId;
+    return {
+        ...empty,
+        paused: new Pauses(database.sql).list(),
+        sync: { last_success_at: isoTime(lastSuccessAt(database)) },
+        account,
+        rooms: rooms
+            .joined()
+            .filter(({ roomId }) => inRoom(roomId))
+            .map((room) => roomStatus(database, rooms, room, account.user_id)),
+        invites: rooms
+            .pendingInvites()
+            .filter(({ roomId }) => inRoom(roomId))
+            .map(({ roomId, inviter, since }) => ({ room_id: roomId, inviter, since: new Date(since).toISOString() })),
+        jobs: jobStatuses(database.sql, filters),
+    };
+}
+
+function roomStatus(database: Database, rooms: RoomReader, room: Room, botUserId: string | null): RoomStatus {
+    const canInvite = botUserId !== null && rooms.canInvite(room.roomId, botUserId);
+    const holdings = new Holdings(database.sql).get(room.roomId);
+    return {
+        room_id: room.roomId,
+        mode: new Modes(database.sql).of(room.roomId),
+        visibility: room.visibility === "unknown" ? null : room.visibility,
+        can_invite: canInvite,
+        joined_at: isoTime(room.joinedAt),
+        covers_since: null,
+        sessions: {
+            shareable: holdings?.shareable ?? null,
+            not_shareable: holdings?.notShareable ?? null,
+            unknown: holdings?.unknown ?? null,
+            missing: null,
+        },
+        problems: roomProblems(room, canInvite),
+    };
+}
+
+function isoTime(milliseconds: number | undefined): string | null {
+    return milliseconds === undefined ? null : new Date(milliseconds).toISOString();
+}

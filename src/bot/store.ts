@@ -1,0 +1,37 @@
+import { existsSync } from "node:fs";
+import type { Settings } from "../config/index.ts";
+import { type Database, lockFolder, openDatabase } from "../database/index.ts";
+import { createDataFolder, type DataFolder, dataFolder, loadStoreKey } from "./data-folder.ts";
+import { schemas } from "./schemas.ts";
+
+/** The data folder, taken for this process alone, with the bot's database open. */
+export interface Store {
+    readonly folder: DataFolder;
+    readonly database: Database;
+    /** 32 bytes. */
+    readonly storeKey: Uint8Array;
+    close(): void;
+}
+
+/** @throws Failure if the folder cannot be used, is used by another process, or its database does not open; nothing is changed then */
+export function openStore(settings: Pick<Settings, "data_dir" | "store_key">): Store {
+    const folder = dataFolder(settings.data_dir);
+    createDataFolder(folder);
+    const lock = lockFolder(folder.path);
+    try {
+        const storeKey = loadStoreKey(folder, settings.store_key, existsSync(folder.database));
+        const database = openDatabase({ path: folder.database, schemas });
+        return {
+            folder,
+            database,
+            storeKey,
+            close() {
+                database.close();
+                lock.release();
+            },
+        };
+    } catch (error) {
+        lock.release();
+        throw error;
+    }
+}
