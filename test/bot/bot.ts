@@ -7,6 +7,9 @@ const sources = join(import.meta.dirname, "../../src/main.ts");
 
 export interface CommandResult {
     readonly code: number | null;
+    /** Standard output. */
+    readonly answer: string;
+    /** Standard output and error. */
     readonly output: string;
 }
 
@@ -47,17 +50,14 @@ export class Bot {
         return this.#process;
     }
 
-    /** Starts the process and waits until it is healthy. */
+    /** Starts the process and waits until it follows its homeserver. */
     async run(): Promise<void> {
         this.launch();
-        await this.healthy();
+        await this.ready();
     }
 
-    async healthy(): Promise<void> {
-        await until("the bot to be healthy", async () => {
-            if (!this.process.running) throw new Error(`the bot ended:\n${this.process.output}`);
-            return (await this.command("health")).code === 0;
-        });
+    async ready(limitMs?: number): Promise<void> {
+        await this.process.line((line) => line.includes('"msg":"ready"'), limitMs);
     }
 
     /** Starts the process and waits for nothing. */
@@ -70,13 +70,13 @@ export class Bot {
     async command(...args: readonly string[]): Promise<CommandResult> {
         const program = this.#start(`backscroll ${args[0] ?? ""}`, args);
         const { code } = await program.exited;
-        return { code, output: program.output };
+        return { code, answer: program.answer, output: program.output };
     }
 
     async status(...args: readonly string[]): Promise<StatusShown> {
-        const { code, output } = await this.command("status", "--json", ...args);
+        const { code, answer, output } = await this.command("status", "--json", ...args);
         if (code !== 0) throw new Error(`status ended with ${code ?? "a signal"}:\n${output}`);
-        return JSON.parse(output) as StatusShown;
+        return JSON.parse(answer) as StatusShown;
     }
 
     /** Waits until the newest job of this invitee in this room is in one of `states`, and answers it. */

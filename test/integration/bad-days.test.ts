@@ -102,5 +102,5 @@ test("a homeserver that is not there at the start is waited for", async () => {
     const process = bot.launch();
     await process.line((line) => line.includes("homeserver"));
     await scene.synapse.resume();
-    await bot.healthy();
+    await bot.ready(60_000);
 });

@@ -28,6 +28,7 @@ export class Program {
     readonly #child: ChildProcessWithoutNullStreams;
     readonly #name: string;
     readonly #lines: string[] = [];
+    readonly #answer: string[] = [];
     readonly #waiters = new Set<Waiter>();
     readonly #listeners: ((line: string) => void)[] = [];
     readonly #killWithUs = (): void => void this.#child.kill("SIGKILL");
@@ -39,6 +40,7 @@ export class Program {
         this.#name = name;
         this.#child = spawn(command, args, { ...(cwd === undefined ? {} : { cwd }), env: env ?? process.env, stdio: "pipe" });
         process.on("exit", this.#killWithUs);
+        createInterface({ input: this.#child.stdout }).on("line", (line) => this.#answer.push(line));
         for (const stream of [this.#child.stdout, this.#child.stderr])
             createInterface({ input: stream }).on("line", (line) => this.#take(line));
         this.#child.stdin.on("error", () => {});
@@ -48,6 +50,11 @@ export class Program {
     /** Everything it has written, standard output and error alike. */
     get output(): string {
         return this.#lines.join("\n");
+    }
+
+    /** What it has written to standard output alone. */
+    get answer(): string {
+        return this.#answer.join("\n");
     }
 
     get lines(): readonly string[] {
