@@ -7,7 +7,10 @@ import { withBot } from "./with-bot.ts";
 export async function exportKeys(invocation: Invocation): Promise<number> {
     const room = roomId(option(invocation, "room") ?? "", { name: "--room", command: "export-keys" });
     if (invocation.options["plain"] !== true || invocation.options["passphraseFile"] !== undefined)
-        throw new Failure("not_built_yet", { what: "A passphrase-protected export", instead: "Use --plain, and keep the file safe: whoever has it can read the room." });
+        throw new Failure("not_built_yet", {
+            what: "A passphrase-protected export",
+            instead: "Use --plain, and keep the file safe: whoever has it can read the room.",
+        });
     using file = PrivateFile.create(pathArgument(invocation, argument(invocation, 0)));
     const count = await withBot(invocation, async (bot) => {
         let written = 0;

@@ -46,6 +46,7 @@ function passphraseOf(invocation: Invocation): string | undefined {
     const file = option(invocation, "passphraseFile");
     if (file === undefined) return undefined;
     const read = readSmallFile(pathArgument(invocation, file));
-    if ("fault" in read) throw refused(file, `a readable file with the passphrase (this one ${read.fault})`, { name: "--passphrase-file", command });
+    if ("fault" in read)
+        throw refused(file, `a readable file with the passphrase (this one ${read.fault})`, { name: "--passphrase-file", command });
     return read.text.replace(/\r?\n$/, "");
 }

@@ -23,7 +23,8 @@ export async function readKeyExport(path: string, passphrase: string | undefined
     const text = (await readText(path, refuse)).trim();
     const json = text.startsWith(armourBegin) ? await decrypt(text, passphrase, refuse) : text;
     const entries = entriesSchema.safeParse(parse(json));
-    if (!entries.success) throw refuse(json === text ? "it is neither a key export nor a JSON list" : "what it holds is no list of room keys");
+    if (!entries.success)
+        throw refuse(json === text ? "it is neither a key export nor a JSON list" : "what it holds is no list of room keys");
     return entries.data;
 }
 

@@ -9,6 +9,8 @@ export async function login(invocation: Invocation): Promise<number> {
     const account = await loginAccount({ settings, resetIdentity: invocation.options["resetIdentity"] === true });
     print(`Logged in as ${account.userId}, device ${account.deviceId}.\nFingerprint: ${account.fingerprint}`);
     if (account.recoveryKeyFile !== undefined)
-        note(`A recovery key was made: ${account.recoveryKeyFile}. Move it to a safe place; with it the bot survives the loss of its data folder.`);
+        note(
+            `A recovery key was made: ${account.recoveryKeyFile}. Move it to a safe place; with it the bot survives the loss of its data folder.`,
+        );
     return exitCodes.done;
 }

@@ -33,7 +33,7 @@ export class PrivateFile implements Disposable {
     write(text: string): void {
         explained(this.path, () => {
             const bytes = Buffer.from(text);
-            for (let written = 0; written < bytes.length; ) written += writeSync(this.#descriptor, bytes, written);
+            for (let written = 0; written < bytes.length;) written += writeSync(this.#descriptor, bytes, written);
         });
     }
 

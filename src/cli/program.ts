@@ -15,38 +15,45 @@ export function buildProgram(surroundings: Surroundings, finish: (exitCode: numb
         .helpCommand(false)
         .addOption(configOption())
         .usage("COMMAND [OPTIONS]")
-        .configureHelp({ subcommandTerm: (command) => `${command.name()} ${command.usage().replace("[options] ", "")}`.replace("[options]", "").trim() })
+        .configureHelp({
+            subcommandTerm: (command) => `${command.name()} ${command.usage().replace("[options] ", "")}`.replace("[options]", "").trim(),
+        })
         .showHelpAfterError("See 'backscroll --help'.")
         .addHelpText("after", firstSteps)
         .exitOverride();
-    for (const command of [...commands(surroundings, finish), ...notBuiltYet.map(missingCommand)]) {
-        program.addCommand(command.copyInheritedSettings(program), { hidden: notBuiltYet.includes(command.name()) });
-    }
+    for (const command of commands(surroundings, finish)) program.addCommand(command.copyInheritedSettings(program));
+    for (const name of notBuiltYet)
+        program.addCommand(missingCommand(name).copyInheritedSettings(program).helpOption(false), { hidden: true });
     return program;
 }
 
 function commands(surroundings: Surroundings, finish: (exitCode: number) => void): readonly Command[] {
-    const define = (usage: string, summary: string, action: Action) => command(usage, summary, async (given) => finish(await action({ ...surroundings, ...given })));
+    const define = (usage: string, summary: string, action: Action) =>
+        command(usage, summary, async (given) => finish(await action({ ...surroundings, ...given })));
     return [
         define("run", "run the bot", async (given) => (await import("./run.ts")).run(given)),
         define("login", "log in by hand, or replace a lost identity", async (given) => (await import("./login.ts")).login(given)).option(
             "--reset-identity",
             "replace the account's cross-signing identity",
         ),
-        withFilters(define("status", "show the account, the rooms and the share jobs", async (given) => (await import("./status.ts")).status(given))),
+        withFilters(
+            define("status", "show the account, the rooms and the share jobs", async (given) =>
+                (await import("./status.ts")).status(given),
+            ),
+        ),
         define("health", "tell whether the bot is well", async (given) => (await import("./health.ts")).health(given)),
-        define("share <ROOM> <USER>", "deliver the history to an invited user (again)", async (given) => (await import("./share.ts")).share(given)),
+        define("share <ROOM> <USER>", "deliver the history to an invited user (again)", async (given) =>
+            (await import("./share.ts")).share(given),
+        ),
         define("approve <JOB>", "release a held share job", async (given) => (await import("./approve.ts")).approve(given)),
         define("pause [ROOM]", "stop sharing, in one room or everywhere", async (given) => (await import("./pause.ts")).pause(given)),
         define("resume [ROOM]", "go on sharing", async (given) => (await import("./pause.ts")).resume(given)),
-        define("trust <USER>", "accept a user's changed identity", async (given) => (await import("./trust.ts")).trust(given)).requiredOption(
-            "--key <FINGERPRINT>",
-            "the user's new master key, as their own client shows it",
-        ),
-        define("import-keys <FILE>", "take in room keys that a client exported", async (given) => (await import("./import-keys.ts")).importKeys(given)).option(
-            "--passphrase-file <FILE>",
-            "a file with the export's passphrase",
-        ),
+        define("trust <USER>", "accept a user's changed identity", async (given) =>
+            (await import("./trust.ts")).trust(given),
+        ).requiredOption("--key <FINGERPRINT>", "the user's new master key, as their own client shows it"),
+        define("import-keys <FILE>", "take in room keys that a client exported", async (given) =>
+            (await import("./import-keys.ts")).importKeys(given),
+        ).option("--passphrase-file <FILE>", "a file with the export's passphrase"),
         define("export-keys <FILE>", "write a room's keys to a file", async (given) => (await import("./export-keys.ts")).exportKeys(given))
             .requiredOption("--room <ROOM>", "the room's ID")
             .option("--plain", "write them unencrypted")
@@ -56,7 +63,11 @@ function commands(surroundings: Surroundings, finish: (exitCode: number) => void
 
 function command(usage: string, summary: string, action: (given: Omit<Invocation, keyof Surroundings>) => Promise<void>): Command {
     const [name = "", ...args] = usage.split(" ");
-    const made = new Command(name).summary(summary).description(sentence(summary)).helpOption("--help", "print this help").addOption(configOption());
+    const made = new Command(name)
+        .summary(summary)
+        .description(sentence(summary))
+        .helpOption("--help", "print this help")
+        .addOption(configOption());
     for (const argument of args) made.argument(argument);
     made.addHelpText("after", commandHelp[name] ?? "");
     return made.action(async () => {
@@ -85,7 +96,6 @@ const notBuiltYet = ["logout", "doctor", "cancel", "leave", "audit", "recovery-k
 
 function missingCommand(name: string): Command {
     return new Command(name)
-        .helpOption(false)
         .allowUnknownOption()
         .argument("[ANYTHING...]")
         .action(() => {

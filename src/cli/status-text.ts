@@ -35,9 +35,22 @@ function rooms(all: readonly RoomStatus[], now: number): string {
         can_invite === null ? "?" : can_invite ? "yes" : "no",
         ago(joined_at, now) ?? "?",
         ago(covers_since, now) ?? "?",
-        ...[sessions.shareable, sessions.not_shareable, sessions.unknown, sessions.missing].map((count) => (count === null ? "?" : String(count))),
+        ...[sessions.shareable, sessions.not_shareable, sessions.unknown, sessions.missing].map((count) =>
+            count === null ? "?" : String(count),
+        ),
     ]);
-    const header = ["ROOM", "MODE", "VISIBILITY", "MAY INVITE", "JOINED", "COVERS SINCE", "SHAREABLE", "NOT SHAREABLE", "UNKNOWN", "MISSING"];
+    const header = [
+        "ROOM",
+        "MODE",
+        "VISIBILITY",
+        "MAY INVITE",
+        "JOINED",
+        "COVERS SINCE",
+        "SHAREABLE",
+        "NOT SHAREABLE",
+        "UNKNOWN",
+        "MISSING",
+    ];
     const problems = all.flatMap(({ room_id, problems }) => problems.map(({ message }) => `! ${room_id}: ${message}`));
     return [`Rooms: ${all.length}`, table(header, rows), ...problems].join("\n");
 }
@@ -50,8 +63,18 @@ function invites(all: StatusReport["invites"], now: number): string {
 
 function jobs(all: readonly JobStatus[], now: number): string {
     if (all.length === 0) return "Share jobs: none.";
-    const rows = all.map((job) => [job.id, job.state, job.user_id, job.room_id, devices(job), ago(job.updated_at, now) ?? "?", sentence(job, now)]);
-    return [`Share jobs: ${all.length}, newest first`, table(["JOB", "STATE", "USER", "ROOM", "SENT TO", "CHANGED", "WHY"], rows)].join("\n");
+    const rows = all.map((job) => [
+        job.id,
+        job.state,
+        job.user_id,
+        job.room_id,
+        devices(job),
+        ago(job.updated_at, now) ?? "?",
+        sentence(job, now),
+    ]);
+    return [`Share jobs: ${all.length}, newest first`, table(["JOB", "STATE", "USER", "ROOM", "SENT TO", "CHANGED", "WHY"], rows)].join(
+        "\n",
+    );
 }
 
 function devices({ devices }: JobStatus): string {

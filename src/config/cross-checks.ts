@@ -44,7 +44,14 @@ function bothCredentials(strongest: (path: readonly string[]) => Source | undefi
     const [first, second] = [strongest(password), strongest(accessToken)];
     if (first === undefined || second === undefined) return [];
     const other = first.place(password, "name");
-    return [{ place: second.place(accessToken, "name"), path: "homeserver.access_token", found: `homeserver.password as well (${other})`, expected: "one of the two" }];
+    return [
+        {
+            place: second.place(accessToken, "name"),
+            path: "homeserver.access_token",
+            found: `homeserver.password as well (${other})`,
+            expected: "one of the two",
+        },
+    ];
 }
 
 function longSocketPath(source: Source | undefined, workingDirectory: string): readonly Problem[] {

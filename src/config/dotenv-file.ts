@@ -13,7 +13,8 @@ export interface DotenvFile {
 export function readDotenv(path: string, name: string): DotenvFile {
     const read = readSmallFile(path);
     if ("fault" in read) {
-        const problems = read.code === "ENOENT" ? [] : [{ place: name, found: `a file that ${read.fault}`, expected: "a readable file, or none" }];
+        const problems =
+            read.code === "ENOENT" ? [] : [{ place: name, found: `a file that ${read.fault}`, expected: "a readable file, or none" }];
         return { variables: {}, placeOf: () => name, problems };
     }
     const ours = Object.entries(parse(read.text)).filter(([name]) => name.startsWith(variablePrefix));
@@ -21,7 +22,9 @@ export function readDotenv(path: string, name: string): DotenvFile {
     return {
         variables: Object.fromEntries(ours),
         placeOf: (variable) => {
-            const line = lines.findLastIndex((text) => text.replace(/^\s*(export\s+)?/, "").startsWith(variable) && namesExactly(text, variable));
+            const line = lines.findLastIndex(
+                (text) => text.replace(/^\s*(export\s+)?/, "").startsWith(variable) && namesExactly(text, variable),
+            );
             return line < 0 ? `${name}: ${variable}` : `${name}:${line + 1}: ${variable}`;
         },
         problems: [],

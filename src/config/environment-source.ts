@@ -84,7 +84,11 @@ function fromText(text: string, { form, nullable }: SettingPath): unknown {
 }
 
 /** A warning for each of our variables that no setting has. */
-export function unknownVariables(variables: Variables, settings: readonly SettingPath[], placeOf: (variable: string) => string): readonly string[] {
+export function unknownVariables(
+    variables: Variables,
+    settings: readonly SettingPath[],
+    placeOf: (variable: string) => string,
+): readonly string[] {
     const known = [configVariable, ...settings.map(({ path }) => variableOf(path))];
     const names = new Set(known.flatMap((variable) => (variable === configVariable ? [variable] : [variable, `${variable}_FILE`])));
     return Object.keys(variables)

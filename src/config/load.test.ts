@@ -40,7 +40,11 @@ function mistakes(given: Given): readonly string[] {
     return [];
 }
 
-const account = { BACKSCROLL_HOMESERVER_URL: "https://hs.test", BACKSCROLL_HOMESERVER_USER_ID: "@bot:hs.test", BACKSCROLL_HOMESERVER_PASSWORD: "opensesame" };
+const account = {
+    BACKSCROLL_HOMESERVER_URL: "https://hs.test",
+    BACKSCROLL_HOMESERVER_USER_ID: "@bot:hs.test",
+    BACKSCROLL_HOMESERVER_PASSWORD: "opensesame",
+};
 const { BACKSCROLL_HOMESERVER_PASSWORD: _, ...noCredentials } = account;
 
 test("the environment alone is enough, and everything else has its default", () => {
@@ -93,7 +97,12 @@ test("values from variables: lists, numbers, flags, durations; an empty variable
             BACKSCROLL_INVITES_FROM: "@*:hs.test",
         },
     });
-    expect(settings).toMatchObject({ admins: ["@a:hs.test", "@b:hs.test"], http: { port: 9000 }, chat: { greeting: false }, log: { level: "info" } });
+    expect(settings).toMatchObject({
+        admins: ["@a:hs.test", "@b:hs.test"],
+        http: { port: 9000 },
+        chat: { greeting: false },
+        log: { level: "info" },
+    });
     expect(settings.sharing.max_age).toBe(43_200_000);
     expect(settings.rooms_left.keys).toBe(2_592_000_000);
     expect(settings.invites.from).toEqual(["@*:hs.test"]);
@@ -115,7 +124,9 @@ test("the file is found where the contract says, in that order", () => {
     const environment = { ...account, BACKSCROLL_DATA_DIR: "d" };
     expect(load({ environment, files: inDataDir }).settings.log.level).toBe("debug");
     expect(load({ environment, files: { "config/backscroll.yaml": level("warn") } }).settings.log.level).toBe("warn");
-    expect(load({ environment: { ...environment, BACKSCROLL_CONFIG: "e.yaml" }, files: { "e.yaml": level("error") } }).settings.log.level).toBe("error");
+    expect(
+        load({ environment: { ...environment, BACKSCROLL_CONFIG: "e.yaml" }, files: { "e.yaml": level("error") } }).settings.log.level,
+    ).toBe("error");
     expect(load({ environment: { ...environment, BACKSCROLL_CONFIG: "e.yaml" }, yaml: level("info") }).settings.log.level).toBe("info");
 });
 
@@ -168,13 +179,29 @@ test("every mistake is told at once, each with its place, what was found, what w
 });
 
 test.each<[string, string, string]>([
-    ["a second setting of the same name", "log: {}\nlog: {}", "c.yaml:2:1: found the same setting a second time, expected each setting once"],
-    ["an ID without quotes", "admins: [@a:b]", 'c.yaml:1:10: found a value that begins with @ or a backquote, expected such a value in quotes, like "@alice:home.server"'],
+    [
+        "a second setting of the same name",
+        "log: {}\nlog: {}",
+        "c.yaml:2:1: found the same setting a second time, expected each setting once",
+    ],
+    [
+        "an ID without quotes",
+        "admins: [@a:b]",
+        'c.yaml:1:10: found a value that begins with @ or a backquote, expected such a value in quotes, like "@alice:home.server"',
+    ],
     ["a tab", "log:\n\tlevel: info", "c.yaml:2:1: found a tab, expected spaces in front of a setting"],
     ["a list", "- a", "c.yaml:1:1: found a list, expected groups of settings, like `homeserver:`"],
     ["a forgotten colon", "password hunter2", "c.yaml:1:1: found a single value, expected groups of settings, like `homeserver:`"],
-    ["an anchor that nobody set", "log: *hunter2", "c.yaml:1:1: found aliases (*name) that multiply or lead nowhere, expected groups of settings, like `homeserver:`"],
-    ["a name that JavaScript knows", "rooms: { __proto__: {} }", "c.yaml:1:10: __proto__: found an unknown setting, expected a setting of the example"],
+    [
+        "an anchor that nobody set",
+        "log: *hunter2",
+        "c.yaml:1:1: found aliases (*name) that multiply or lead nowhere, expected groups of settings, like `homeserver:`",
+    ],
+    [
+        "a name that JavaScript knows",
+        "rooms: { __proto__: {} }",
+        "c.yaml:1:10: __proto__: found an unknown setting, expected a setting of the example",
+    ],
     ["another", "constructor: {}", "c.yaml:1:1: constructor: found an unknown setting, expected one that the example lists"],
     ["two documents", "log: {}\n---\nlog: {}", "c.yaml:2:1: found a second document (---), expected one document"],
 ])("YAML: %s", (_, yaml, message) => {
@@ -214,7 +241,9 @@ test("exactly one of password and access token, from whatever source", () => {
     expect(mistakes({ environment: account, yaml: "homeserver:\n  access_token: syt_1" })).toEqual([
         "c.yaml:2:3: homeserver.access_token: found homeserver.password as well (BACKSCROLL_HOMESERVER_PASSWORD), expected one of the two",
     ]);
-    expect(mistakes({ environment: noCredentials })[0]).toMatch("homeserver.password: found nothing, expected a password or homeserver.access_token");
+    expect(mistakes({ environment: noCredentials })[0]).toMatch(
+        "homeserver.password: found nothing, expected a password or homeserver.access_token",
+    );
 });
 
 test("a data folder in which no socket can be is a mistake that names it", () => {

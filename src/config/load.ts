@@ -25,7 +25,10 @@ export interface LoadOptions {
 export function loadSettings(options: LoadOptions): { readonly settings: Settings; readonly warnings: readonly string[] } {
     const { sources, warnings, file } = readSources(options);
     const { workingDirectory } = options;
-    const problems = [...sources.flatMap((source) => [...source.problems, ...validate(source)]), ...crossCheck(sources, { workingDirectory, file })];
+    const problems = [
+        ...sources.flatMap((source) => [...source.problems, ...validate(source)]),
+        ...crossCheck(sources, { workingDirectory, file }),
+    ];
     if (problems.length > 0) throw new ConfigurationError(problems);
     const settings = completeSettings(settingsSchema.parse(merge(sources)), workingDirectory);
     return { settings, warnings: [...warnings, ...doubts(settings)] };
@@ -84,7 +87,9 @@ interface FoundFile {
     readonly named?: string;
 }
 
-function findFile(options: Pick<LoadOptions, "configFile" | "workingDirectory"> & { variable(name: string): string | undefined }): FoundFile {
+function findFile(
+    options: Pick<LoadOptions, "configFile" | "workingDirectory"> & { variable(name: string): string | undefined },
+): FoundFile {
     const { configFile, variable, workingDirectory } = options;
     if (configFile !== undefined) return { path: resolve(workingDirectory, configFile), named: "--config" };
     const configured = variable(configVariable);
@@ -98,7 +103,11 @@ function readYaml(path: string, named: string | undefined, workingDirectory: str
     const name = shown(path, workingDirectory);
     const read = readSmallFile(path);
     if ("text" in read) return yamlSource(read.text, name);
-    const problem: Problem = { place: named ?? name, found: `a configuration file that ${read.fault} (${name})`, expected: "a readable YAML file" };
+    const problem: Problem = {
+        place: named ?? name,
+        found: `a configuration file that ${read.fault} (${name})`,
+        expected: "a readable YAML file",
+    };
     return { ...nothing, problems: [problem], incomplete: true };
 }
 

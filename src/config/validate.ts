@@ -9,7 +9,9 @@ type Issue = z.core.$ZodIssue;
 /** Checks what one source says; each mistake gets the place where the source has it. */
 export function validate(source: Source): readonly Problem[] {
     const issues = settingsSchema.safeParse(source.values).error?.issues ?? [];
-    const problems = issues.flatMap((issue) => (issue.code === "unrecognized_keys" ? unknownNames(issue, source) : [wrongValue(issue, source)]));
+    const problems = issues.flatMap((issue) =>
+        issue.code === "unrecognized_keys" ? unknownNames(issue, source) : [wrongValue(issue, source)],
+    );
     return [...new Map(problems.map((problem) => [`${problem.place} ${problem.path}`, problem])).values()];
 }
 
@@ -60,7 +62,8 @@ const expectsGroup = (issue: Issue) => issue.code === "invalid_type" && ["object
 
 function meantValue(issue: Issue, found: string): string | undefined {
     if (issue.code === "invalid_value") return closest(found, issue.values.map(String));
-    if (pathText(issue.path) === "homeserver.url" && /^[A-Za-z0-9.-]+\.[A-Za-z]{2,}(:\d+)?\/?$/.test(found)) return JSON.stringify(`https://${found}`);
+    if (pathText(issue.path) === "homeserver.url" && /^[A-Za-z0-9.-]+\.[A-Za-z]{2,}(:\d+)?\/?$/.test(found))
+        return JSON.stringify(`https://${found}`);
     return undefined;
 }
 

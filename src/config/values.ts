@@ -22,8 +22,7 @@ export const count = (least: number, most: number) => {
     const expected = `a whole number from ${least} to ${most}`;
     return z.int({ error: expected }).min(least, { error: expected }).max(most, { error: expected });
 };
-export const listOf = <Item extends z.ZodType>(item: Item) =>
-    z.array(item, { error: "a list (in a variable: separated by commas)" });
+export const listOf = <Item extends z.ZodType>(item: Item) => z.array(item, { error: "a list (in a variable: separated by commas)" });
 
 const aDuration = "a duration like 90s, 12h or 30d";
 export const duration = z
@@ -36,8 +35,8 @@ export const keepOrForgetAfter = z
     .refine((value) => value === "keep" || parseDuration(value) !== undefined, { error: keepOrDuration })
     .transform((value) => (value === "keep" ? value : (parseDuration(value) ?? 0)));
 
-export const homeserverUrl = checked("the homeserver's http or https URL, without user, query or fragment", isHomeserverUrl).transform((url) =>
-    url.replace(/\/+$/, ""),
+export const homeserverUrl = checked("the homeserver's http or https URL, without user, query or fragment", isHomeserverUrl).transform(
+    (url) => url.replace(/\/+$/, ""),
 );
 export const server = checked("a server name, like matrix.org", (value) => serverName.test(value));
 export const userId = checked("a full user ID, like @alice:home.server", isUserId);
@@ -48,7 +47,8 @@ export const userIdOrGlob = checked(
 export const roomId = checked("a room ID, like !abcdef:home.server (not an alias)", (value) => /^![^\s\p{Cc}]{1,254}$/u.test(value));
 export const address = checked("an IP address to listen on", (value) => isIP(value) !== 0);
 
-const secret = (expected: string, isRight: (value: string) => boolean) => checked(expected, isRight).transform((value) => new Secret(value));
+const secret = (expected: string, isRight: (value: string) => boolean) =>
+    checked(expected, isRight).transform((value) => new Secret(value));
 export const password = secret("a password (in YAML in quotes if it is a number)", (value) => value !== "");
 export const accessToken = secret("an access token: one word", (value) => /^[\x21-\x7e]+$/.test(value));
 export const storeKey = secret("32 bytes in base64 (`openssl rand -base64 32` makes one)", is32Bytes);

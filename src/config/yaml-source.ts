@@ -1,4 +1,16 @@
-import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, visit, type Document, type Node, type Pair, type YAMLError } from "yaml";
+import {
+    isAlias,
+    isMap,
+    isScalar,
+    isSeq,
+    LineCounter,
+    parseDocument,
+    visit,
+    type Document,
+    type Node,
+    type Pair,
+    type YAMLError,
+} from "yaml";
 import type { Problem } from "./problems.ts";
 import { isTree, type Source } from "./source.ts";
 
@@ -25,7 +37,10 @@ export function yamlSource(text: string, file: string): Source {
 }
 
 function plainValues(document: Document, place: Place): Pick<Source, "values" | "problems"> {
-    const refuse = (found: string) => ({ values: {}, problems: [{ place: place(0), found, expected: "groups of settings, like `homeserver:`" }] });
+    const refuse = (found: string) => ({
+        values: {},
+        problems: [{ place: place(0), found, expected: "groups of settings, like `homeserver:`" }],
+    });
     try {
         const values: unknown = document.toJS({ maxAliasCount: 100 });
         if (values === null || values === undefined) return { values: {}, problems: [] };
@@ -48,7 +63,10 @@ const faultTexts: Readonly<Record<string, Pick<Problem, "found" | "expected">>> 
     MULTIPLE_DOCS: { found: "a second document (---)", expected: "one document" },
     MISSING_CHAR: { found: "an opening quote, bracket or a name without its end", expected: "its end: a quote, a bracket or a colon" },
     MULTILINE_IMPLICIT_KEY: { found: "a name that runs over several lines", expected: "a colon after the setting's name" },
-    BLOCK_AS_IMPLICIT_KEY: { found: "a group where a value stands already", expected: "a value or a group, and a value with a colon in quotes" },
+    BLOCK_AS_IMPLICIT_KEY: {
+        found: "a group where a value stands already",
+        expected: "a value or a group, and a value with a colon in quotes",
+    },
 };
 
 function syntaxProblem(fault: YAMLError, place: Place): Problem {
@@ -62,7 +80,12 @@ function forbiddenNames(document: Document, place: Place): readonly Problem[] {
     visit(document, {
         Pair: (_, { key }) => {
             if (isScalar(key) && key.value === "__proto__")
-                problems.push({ place: place(start(key)), path: "__proto__", found: "an unknown setting", expected: "a setting of the example" });
+                problems.push({
+                    place: place(start(key)),
+                    path: "__proto__",
+                    found: "an unknown setting",
+                    expected: "a setting of the example",
+                });
         },
     });
     return problems;

@@ -29,7 +29,8 @@ const logger: Logger = {
     error: (facts, message) => void logged.push({ facts, message }),
     child: () => logger,
 };
-const serverOf = (changes: Partial<ControlOperations> = {}) => new ControlServer({ socketPath, operations: { ...operations, ...changes }, logger });
+const serverOf = (changes: Partial<ControlOperations> = {}) =>
+    new ControlServer({ socketPath, operations: { ...operations, ...changes }, logger });
 
 beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), "bs-"));
@@ -94,7 +95,9 @@ test("an unexpected failure tells an id that stands in the log, and nothing else
     const failed = await callBot(socketPath, "approve", { job_id: "j" }).catch((error: unknown) => error);
     expect(failed).toMatchObject({ code: "internal", exitCode: 70 });
     expect(String(failed)).not.toContain("inner secret");
-    expect(logged).toEqual([{ facts: expect.objectContaining({ operation: "approve", error: expect.any(Error) }), message: expect.any(String) }]);
+    expect(logged).toEqual([
+        { facts: expect.objectContaining({ operation: "approve", error: expect.any(Error) }), message: expect.any(String) },
+    ]);
     expect(String(failed)).toContain((logged[0]?.facts as { error_id: string }).error_id);
 });
 

@@ -49,5 +49,9 @@ export interface WireError {
 
 export const responseSchema = z.union([
     z.object({ id: z.int().nullable(), ok: z.literal(true), result: z.unknown() }),
-    z.object({ id: z.int().nullable(), ok: z.literal(false), error: z.object({ code: z.string(), message: z.string(), exit_code: z.int() }) }),
+    z.object({
+        id: z.int().nullable(),
+        ok: z.literal(false),
+        error: z.object({ code: z.string(), message: z.string(), exit_code: z.int() }),
+    }),
 ]);

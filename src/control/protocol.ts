@@ -10,7 +10,9 @@ export interface ControlOperations {
     resume(roomId: string | undefined): Promise<CommandOutcome>;
     trust(userId: string, fingerprint: string): Promise<CommandOutcome>;
     /** A chunk of about 100 entries in key export format. */
-    importRoomKeys(entries: readonly unknown[]): Promise<{ readonly imported: number; readonly refused: readonly { readonly index: number; readonly reason: string }[] }>;
+    importRoomKeys(
+        entries: readonly unknown[],
+    ): Promise<{ readonly imported: number; readonly refused: readonly { readonly index: number; readonly reason: string }[] }>;
     /** A page of a room's sessions in key export format; undefined after the last. */
     exportRoomKeys(roomId: string, page: number): Promise<readonly object[] | undefined>;
 }

@@ -40,7 +40,8 @@ export class ControlServer {
             listenPrivately(this.#server, socketPath);
             await listening;
         } catch (error) {
-            const detail = error instanceof Error && "code" in error ? `its control socket cannot be made (${String(error.code)})` : String(error);
+            const detail =
+                error instanceof Error && "code" in error ? `its control socket cannot be made (${String(error.code)})` : String(error);
             throw new Failure("data_dir_unusable", { path: socketPath, detail }, { cause: error });
         }
     }
@@ -90,7 +91,11 @@ export class ControlServer {
         if (error instanceof Failure) return { code: error.code, message: error.message, exit_code: error.exitCode };
         const id = randomBytes(4).toString("hex");
         this.#options.logger.error({ error_id: id, operation, error }, "a command failed unexpectedly");
-        return { code: "internal", message: `The bot failed unexpectedly: its log has the details under error_id ${id}.`, exit_code: exitCodes.internal };
+        return {
+            code: "internal",
+            message: `The bot failed unexpectedly: its log has the details under error_id ${id}.`,
+            exit_code: exitCodes.internal,
+        };
     }
 }
 
@@ -134,4 +139,8 @@ function parse(line: string): unknown {
 }
 
 const refusal = (id: number | null, message: string) =>
-    JSON.stringify({ id, ok: false, error: { code: "bad_request", message: `The bot refused the command: ${message}.`, exit_code: exitCodes.internal } });
+    JSON.stringify({
+        id,
+        ok: false,
+        error: { code: "bad_request", message: `The bot refused the command: ${message}.`, exit_code: exitCodes.internal },
+    });

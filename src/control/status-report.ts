@@ -70,7 +70,19 @@ export interface StatusFilters {
     readonly limit: number;
 }
 
-export const jobStates = ["held", "queued", "delivering", "delivered", "reinvited", "joined", "done", "refused", "cancelled", "expired", "failed"] as const;
+export const jobStates = [
+    "held",
+    "queued",
+    "delivering",
+    "delivered",
+    "reinvited",
+    "joined",
+    "done",
+    "refused",
+    "cancelled",
+    "expired",
+    "failed",
+] as const;
 
 /** The report before the first start. */
 export function emptyStatus(version: string): StatusReport {

@@ -17,7 +17,14 @@ function linesOf(format: string): string {
 test("a JSON line has time, level, facts and message, and is out before the process ends", () => {
     const [line, ...rest] = linesOf("json").trim().split("\n");
     const entry: unknown = JSON.parse(line ?? "");
-    expect(entry).toEqual({ level: "info", time: expect.stringMatching(/^\d{4}-.*Z$/), job: "j1", room: "!a:b", password: "[not logged]", msg: "delivered" });
+    expect(entry).toEqual({
+        level: "info",
+        time: expect.stringMatching(/^\d{4}-.*Z$/),
+        job: "j1",
+        room: "!a:b",
+        password: "[not logged]",
+        msg: "delivered",
+    });
     expect(rest).toEqual([]);
 });
 

@@ -15,7 +15,12 @@ export async function createLogger({ level, format, output = "stdout" }: LogOpti
     const { pino } = await import("pino");
     const stream = process[output];
     const pretty = (format ?? (stream.isTTY ? "pretty" : "json")) === "pretty";
-    const options = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (label: string) => ({ level: label }) } };
+    const options = {
+        level,
+        base: null,
+        timestamp: pino.stdTimeFunctions.isoTime,
+        formatters: { level: (label: string) => ({ level: label }) },
+    };
     return wrap(pino(options, pretty ? await prettyStream(stream.fd, stream.isTTY) : pino.destination({ fd: stream.fd, sync: true })));
 }
 

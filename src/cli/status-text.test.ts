@@ -1,0 +1,91 @@
+import { expect, test } from "vitest";
+import { emptyStatus, type StatusReport } from "../control/index.ts";
+import { statusText } from "./status-text.ts";
+
+const now = Date.parse("2026-02-01T12:00:00Z");
+
+const report: StatusReport = {
+    ...emptyStatus("1.2.3"),
+    running: true,
+    paused: { all: false, rooms: ["!quiet:hs"] },
+    sync: { last_success_at: "2026-02-01T11:59:48Z" },
+    account: {
+        user_id: "@bot:hs",
+        device_id: "ABCDEF",
+        fingerprint: "f".repeat(43),
+        cross_signed: true,
+        backup: "none",
+        recovery: "in_data_dir",
+    },
+    rooms: [
+        {
+            room_id: "!a:hs",
+            mode: "automatic",
+            visibility: "shared",
+            can_invite: false,
+            joined_at: "2026-01-30T12:00:00Z",
+            covers_since: null,
+            sessions: { shareable: 12, not_shareable: 3, unknown: 0, missing: null },
+            problems: [{ code: "no_power_to_invite", message: "Give the bot the power to invite." }],
+        },
+    ],
+    invites: [{ room_id: "!b:hs", inviter: "@eve:elsewhere", since: "2026-02-01T10:00:00Z" }],
+    jobs: [
+        {
+            id: "j2",
+            room_id: "!a:hs",
+            user_id: "@charlie:hs",
+            inviter: "@alice:hs",
+            state: "queued",
+            reason: "homeserver_unavailable",
+            message: "The homeserver did not answer as it should; this is tried again.",
+            attempts: 2,
+            next_attempt_at: "2026-02-01T12:00:30Z",
+            devices: [
+                { device_id: "X", state: "sent" },
+                { device_id: "Y", state: "no_session" },
+            ],
+            created_at: "2026-02-01T11:50:00Z",
+            updated_at: "2026-02-01T11:59:59.500Z",
+        },
+    ],
+};
+
+test("the status reads like this", () => {
+    expect(statusText(report, now)).toMatchInlineSnapshot(`
+      "Backscroll    1.2.3, running
+      Last sync     12 s ago
+      Account       @bot:hs, device ABCDEF, cross-signed
+      Fingerprint   fffffffffffffffffffffffffffffffffffffffffff
+      Recovery key  still in the data folder: move it to a safe place
+      Key backup    none
+      Paused        !quiet:hs
+
+      Rooms: 1
+        ROOM   MODE       VISIBILITY  MAY INVITE  JOINED      COVERS SINCE  SHAREABLE  NOT SHAREABLE  UNKNOWN  MISSING
+        !a:hs  automatic  shared      no          2 days ago  ?             12         3              0        ?
+      ! !a:hs: Give the bot the power to invite.
+
+      Invites to the bot, left pending: 1
+        ROOM   INVITER         SINCE
+        !b:hs  @eve:elsewhere  2 h ago
+
+      Share jobs: 1, newest first
+        JOB  STATE   USER         ROOM   SENT TO  CHANGED   WHY
+        j2   queued  @charlie:hs  !a:hs  1 of 2   just now  The homeserver did not answer as it should; this is tried again. Next try in 30 s."
+    `);
+});
+
+test("and before the first start like this", () => {
+    expect(statusText(emptyStatus("1.2.3"), now)).toMatchInlineSnapshot(`
+      "Backscroll    1.2.3, not running
+      Last sync     never
+      Account       none yet: the first \`backscroll run\` logs in
+      Recovery key  none
+      Key backup    none
+
+      Rooms: none. Invite the bot into one, as a user of invites.from.
+
+      Share jobs: none."
+    `);
+});

@@ -1,0 +1,120 @@
+import { existsSync, mkdtempSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { type ControlOperations, ControlServer } from "../control/index.ts";
+import { Failure } from "../failures/index.ts";
+import type { Logger } from "../telemetry/index.ts";
+import { backscroll, type Ended } from "./testing/command-line.ts";
+
+let folder: string;
+beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), "bs-"));
+    mkdirSync(join(folder, "data"));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+const silent: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {}, child: () => silent };
+const unexpected = () => Promise.reject(new Error("not asked for in this test"));
+
+/** A bot that answers these operations only; what it was asked is in `asked`. */
+async function beside(operations: Partial<ControlOperations>, ...args: string[]): Promise<Ended & { readonly files: readonly string[] }> {
+    const all: ControlOperations = {
+        health: unexpected,
+        share: unexpected,
+        approve: unexpected,
+        pause: unexpected,
+        resume: unexpected,
+        trust: unexpected,
+        importRoomKeys: unexpected,
+        exportRoomKeys: unexpected,
+        ...operations,
+    };
+    await using server = new ControlServer({ socketPath: join(folder, "data", "backscroll.sock"), operations: all, logger: silent });
+    await server.start();
+    const ended = await backscroll(args, folder);
+    return { ...ended, files: readdirSync(folder) };
+}
+
+test("a command speaks to the running bot without a complete configuration", async () => {
+    const asked: unknown[] = [];
+    const pause = async (room: string | undefined) => {
+        asked.push(room);
+        return { ok: true, message: "Sharing is paused." };
+    };
+    expect(await beside({ pause }, "pause", "!a:b")).toMatchObject({ code: 0, out: "Sharing is paused.\n", err: "" });
+    expect(await beside({ pause }, "pause")).toMatchObject({ code: 0 });
+    expect(asked).toEqual(["!a:b", undefined]);
+});
+
+test("share prints the job's ID for scripts, and a held job is a no", async () => {
+    const share = (ok: boolean) => async () => ({ ok, message: "Somebody has to look.", jobId: "j1" });
+    expect(await beside({ share: share(true) }, "share", "!a:b", "@c:d")).toMatchObject({
+        code: 0,
+        out: "j1\n",
+        err: "Somebody has to look.\n",
+    });
+    expect(await beside({ share: share(false) }, "share", "!a:b", "@c:d")).toMatchObject({ code: 1, out: "j1\n" });
+});
+
+test("a failure of the bot is the command's failure", async () => {
+    const trust = () => Promise.reject(new Failure("disk_full", { path: "/d" }));
+    const key = "a".repeat(43);
+    expect(await beside({ trust }, "trust", "@c:d", "--key", key)).toMatchObject({
+        code: 73,
+        err: expect.stringMatching("The disk that holds /d is full."),
+    });
+    expect(await beside({}, "trust", "@c:d", "--key", key)).toMatchObject({
+        code: 70,
+        err: expect.stringMatching(/its log has the details under error_id/),
+    });
+});
+
+test("health is what the bot says", async () => {
+    expect(await beside({ health: async () => ({ healthy: true, problems: [] }) }, "health")).toMatchObject({ code: 0, out: "healthy\n" });
+    const ill = async () => ({ healthy: false, problems: ["the disk is full"] });
+    expect(await beside({ health: ill }, "health")).toMatchObject({ code: 1, out: "", err: "not healthy: the disk is full\n" });
+});
+
+test("names from other servers cannot write to the terminal", async () => {
+    const { out } = await beside({ resume: async () => ({ ok: true, message: "@a\u001b[2J\u202e:b" }) }, "resume");
+    expect(out).toBe("@a\u{fffd}[2J\u{fffd}:b\n");
+});
+
+test("import-keys sends a file in pieces and counts what was refused", async () => {
+    const sizes: number[] = [];
+    const importRoomKeys = async (entries: readonly unknown[]) => {
+        sizes.push(entries.length);
+        return { imported: entries.length - 1, refused: [{ index: 0, reason: "its session ID is not its key's" }] };
+    };
+    const entries = Array.from({ length: 250 }, (_, index) => ({ session_id: `s${index}` }));
+    writeFileSync(join(folder, "keys.json"), JSON.stringify(entries));
+    const { code, out, err } = await beside({ importRoomKeys }, "import-keys", "keys.json");
+    expect(sizes).toEqual([100, 100, 50]);
+    expect({ code, out, err }).toEqual({
+        code: 0,
+        out: "247 of 250 room keys were imported; the rest was known already or refused.\n",
+        err: "refused: 3 (its session ID is not its key's)\n",
+    });
+});
+
+test("export-keys writes a file for its owner alone, whole or not at all, and overwrites nothing", async () => {
+    const pages = [[{ session_id: "s1" }, { session_id: "s2" }], [{ session_id: "s3" }]];
+    const exportRoomKeys = async (_: string, page: number) => pages[page];
+    const file = join(folder, "keys.json");
+    const args = ["export-keys", "--room", "!a:b", "--plain", "keys.json"];
+
+    expect(await beside({ exportRoomKeys }, ...args)).toMatchObject({ code: 0, files: ["data", "keys.json"] });
+    expect(JSON.parse(readFileSync(file, "utf8"))).toEqual(pages.flat());
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+
+    writeFileSync(file, "precious");
+    expect(await beside({ exportRoomKeys }, ...args)).toMatchObject({ code: 64, files: ["data", "keys.json"] });
+    expect(readFileSync(file, "utf8")).toBe("precious");
+
+    rmSync(file);
+    const breaking = (_: string, page: number) => (page === 0 ? exportRoomKeys(_, 0) : Promise.reject(new Error("crash")));
+    expect(await beside({ exportRoomKeys: breaking }, ...args)).toMatchObject({ code: 70, files: ["data"] });
+    expect(await beside({ exportRoomKeys: async () => undefined }, ...args)).toMatchObject({ code: 1, files: ["data"] });
+    expect(existsSync(file)).toBe(false);
+});
