@@ -279,6 +279,27 @@ test.each<readonly [string, (bot: Installation) => Promise<Partial<AccountOption
         },
         "password_login_refused",
     ],
+    [
+        "a server that logs in by other means only",
+        ({ homeserver }) => {
+            homeserver.failNext("login", "before", new HomeserverError("login", { kind: "unrecognized", status: 404 }));
+            return {};
+        },
+        "password_login_refused",
+    ],
+    [
+        "a store that was put back from an old copy",
+        ({ homeserver }) => {
+            const error = "One time key signed_curve25519:AAAAAAAAAA0 already exists. Old key: ...";
+            homeserver.failNext(
+                "keys_upload",
+                "before",
+                new HomeserverError("keys_upload", { kind: "invalid", status: 400, errcode: "M_UNKNOWN", error }),
+            );
+            return {};
+        },
+        "one_time_keys_conflict",
+    ],
     ["a token that the server does not know", () => ({ accessToken: new Secret("nonsense"), password: undefined }), "access_token_refused"],
     [
         "another user's data folder",

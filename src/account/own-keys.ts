@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { CryptoPort, OutgoingRequest } from "../crypto/index.ts";
-import type { Homeserver } from "../homeserver/index.ts";
+import { Failure } from "../failures/index.ts";
+import { type Homeserver, problemOf } from "../homeserver/index.ts";
 
 const keys = z.object({ keys: z.record(z.string(), z.string()) });
 const answer = z.object({
@@ -51,9 +52,23 @@ export async function sendOwnRequests(homeserver: Sending, crypto: CryptoPort): 
 }
 
 export async function sendOwnRequest(homeserver: Sending, crypto: CryptoPort, request: OutgoingRequest): Promise<void> {
-    if (request.kind === "keys_upload") await crypto.markSent(request, await homeserver.keysUpload(request.body));
+    if (request.kind === "keys_upload") await crypto.markSent(request, await uploadKeys(homeserver, request.body));
     if (request.kind === "keys_query") await crypto.markSent(request, await homeserver.keysQuery(request.body));
     if (request.kind === "signature_upload") await crypto.markSent(request, await homeserver.signaturesUpload(request.body));
+}
+
+/** A store that was put back from an old copy makes one-time keys under names that the server already has. */
+async function uploadKeys(homeserver: Sending, body: string): Promise<string> {
+    try {
+        return await homeserver.keysUpload(body);
+    } catch (error) {
+        const problem = problemOf(error);
+        const conflict = problem?.kind === "invalid" && /one time key .*already exists/i.test(problem.error);
+        if (!conflict) throw error;
+        const device = z.object({ device_keys: z.object({ device_id: z.string() }) }).safeParse(JSON.parse(body)).data
+            ?.device_keys.device_id;
+        throw new Failure("one_time_keys_conflict", { device: device ?? "in use" }, { cause: error });
+    }
 }
 
 function isOwn({ kind }: OutgoingRequest): boolean {

@@ -200,7 +200,7 @@ export const failures = {
     password_wrong: {
         exit: exitCodes.credentials,
         message: "The homeserver does not accept the password of {user}.",
-        cure: "Correct homeserver.password; nothing was changed.",
+        cure: "Correct homeserver.password (or homeserver.user_id); nothing was changed.",
     },
     recovery_incomplete: {
         exit: exitCodes.credentials,
