@@ -70,7 +70,7 @@ export class Invitations {
         const due = waiting.filter(({ nextAttemptAt }) => (nextAttemptAt ?? 0) <= now).slice(0, Math.max(0, atOnce - this.#underWay.size));
         for (const row of due) this.#underWay.set(row.roomId, this.#answerAndGoOn(row));
         const later = waiting.map(({ nextAttemptAt }) => nextAttemptAt ?? 0).filter((at) => at > now);
-        this.#wakeAt(Math.min(...later), now);
+        this.#wakeAt(later.toSorted((a, b) => a - b)[0], now);
     }
 
     /** Starts nothing more and resolves when no request is under way; abort the requests themselves through the functions given. */
@@ -80,9 +80,9 @@ export class Invitations {
         await Promise.all(this.#underWay.values());
     }
 
-    #wakeAt(at: number, now: number): void {
+    #wakeAt(at: number | undefined, now: number): void {
         clearTimeout(this.#timer);
-        if (Number.isFinite(at)) this.#timer = setTimeout(() => this.wake(), at - now);
+        if (at !== undefined) this.#timer = setTimeout(() => this.wake(), at - now);
     }
 
     async #answerAndGoOn(row: Invitation): Promise<void> {

@@ -77,7 +77,7 @@ export class RoomRecorder {
         const memberships: MembershipChange[] = [];
         const { limited } = room;
         this.#apply(room, { roomId, limited, previously, memberships, foundAtJoin: !wasJoined, successors: changes.successors });
-        changes.memberships.push(...(restart ? standing(memberships, previously) : memberships));
+        for (const change of restart ? standing(memberships, previously) : memberships) changes.memberships.push(change);
 
         if (restart) this.#rooms.markRotation(roomId);
         this.#invitations.joined(roomId, whole ? this.#state.get(roomId, "m.room.create") : undefined);
