@@ -85,8 +85,10 @@ async function logIn(options: Omit<SessionOptions, "log">, password: Secret, dev
     } catch (error) {
         const problem = problemOf(error);
         if (problem?.kind === "forbidden") throw new Failure("password_wrong", { user: userId }, { cause: error });
-        if (problem?.kind === "invalid")
-            throw new Failure("password_login_refused", { user: userId, detail: problem.error }, { cause: error });
+        if (problem?.kind === "invalid" || problem?.kind === "unrecognized") {
+            const detail = problem.kind === "invalid" ? problem.error : "it does not know this way to log in";
+            throw new Failure("password_login_refused", { user: userId, detail }, { cause: error });
+        }
         throw error;
     }
 }
