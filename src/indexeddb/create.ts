@@ -1,4 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
+import { fullCheck } from "./check.ts";
 import { IDBCursor, IDBCursorWithValue } from "./cursor.ts";
 import { IDBDatabase } from "./database.ts";
 import { Engine } from "./engine.ts";
@@ -36,6 +37,8 @@ export type IndexedDB = typeof classes & {
      * `fn` must not end the transaction, and nothing that is not part of it may use `indexedDB` until the promise settles.
      */
     atomically<T>(fn: (sql: DatabaseSync) => T | Promise<T>): Promise<T>;
+    /** Reads the whole file and names what is damaged; nothing if all is well. Blocks: about 0.1 s for 10 MB. */
+    check(): string[];
     /** Aborts what is unfinished and frees the file and its lock. */
     close(): void;
 };
@@ -56,6 +59,7 @@ export function createIndexedDB({ path }: { path: string }): IndexedDB {
         indexedDB,
         install: (target) => void Object.assign(target, classes, { indexedDB }),
         atomically: (fn) => engine.scheduler.atomically(fn, undone),
+        check: () => fullCheck(engine.sql, engine.catalog, engine.records),
         close: () => {
             for (const connection of connections.all()) connection.forceClose();
             if (engine.sql.isOpen) engine.sql.close();

@@ -58,18 +58,21 @@ export function indexKeys(value: unknown, path: KeyPath, multiEntry: boolean): U
     return [...keys.values()];
 }
 
-/** Whether a generated key could be put at the path (section 7.2). */
+/** Whether a generated key could be put at the path (section 7.2): only plain objects and arrays keep it. */
 export function canInject(value: unknown, path: string): boolean {
-    if (typeof value !== "object" || value === null) return false;
     const names = path.split(".");
     names.pop();
-    let at: unknown = value;
+    let at = value;
     for (const name of names) {
-        if (!Object.hasOwn(at as object, name)) return true;
-        at = Reflect.get(at as object, name);
-        if (typeof at !== "object" || at === null) return false;
+        if (!isContainer(at)) return false;
+        if (!Object.hasOwn(at, name)) return true;
+        at = Reflect.get(at, name);
     }
-    return true;
+    return isContainer(at);
+}
+
+function isContainer(value: unknown): value is object {
+    return Array.isArray(value) || (typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype);
 }
 
 /** Puts the key at the path, making objects on the way. */

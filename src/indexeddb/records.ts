@@ -90,15 +90,29 @@ export class Records {
 
     /** Files all records of the store under a new index; throws `ConstraintError`. */
     populate(store: StoreMeta, index: IndexMeta): void {
-        const source: Source = { kind: "store", id: store.id };
-        const { high } = everything();
-        for (let low = everything().low; ; ) {
-            const rows = this.rows(source, { low, high }, 500);
-            for (const row of rows) this.#populateOne(index, row);
+        for (const row of this.iterate(store)) {
+            for (const [, entry] of entriesOf([index], row.key, valueOf(row))) {
+                if (index.unique) this.#checkUnique(index, entry, row.key);
+                this.#insertEntry(index, entry, row.record);
+            }
+        }
+    }
+
+    /** All records of the store, read in pieces, so that memory stays flat. */
+    *iterate(store: StoreMeta): Generator<Row> {
+        const { low, high } = everything();
+        for (let from = low; ; ) {
+            const rows = this.rows({ kind: "store", id: store.id }, { low: from, high }, 200);
+            yield* rows;
             const last = rows.at(-1);
             if (last === undefined) return;
-            low = after(last.key);
+            from = after(last.key);
         }
+    }
+
+    hasEntry(index: IndexMeta, entry: Uint8Array, record: number): boolean {
+        const row = this.#prepare("SELECT record FROM idb_entry WHERE idx = ? AND key = ?").get(index.id, entry);
+        return row?.["record"] === record;
     }
 
     setNextKey(store: StoreMeta): void {
@@ -114,13 +128,6 @@ export class Records {
         const remove = stale.filter((entry) => !fresh.some((other) => same(entry, other)));
         for (const [index, entry] of insert) if (index.unique) this.#checkUnique(index, entry, key);
         return { insert, remove };
-    }
-
-    #populateOne(index: IndexMeta, row: Row): void {
-        for (const [, entry] of entriesOf([index], row.key, valueOf(row))) {
-            if (index.unique) this.#checkUnique(index, entry, row.key);
-            this.#insertEntry(index, entry, row.record);
-        }
     }
 
     #checkUnique(index: IndexMeta, entry: Uint8Array, primaryKey: Uint8Array): void {
@@ -161,7 +168,8 @@ export function valueOf(row: Row): unknown {
     return deserialize(row.bytes);
 }
 
-function entriesOf(indexes: readonly IndexMeta[], key: Uint8Array, value: unknown): Entry[] {
+/** The entries under which the indexes file a record. */
+export function entriesOf(indexes: readonly IndexMeta[], key: Uint8Array, value: unknown): Entry[] {
     return indexes.flatMap((index) =>
         indexKeys(value, index.keyPath, index.multiEntry).map((part): Entry => [index, Buffer.concat([part, key])]),
     );

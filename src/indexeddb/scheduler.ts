@@ -124,7 +124,6 @@ export class Scheduler {
     }
 
     async #innerFinished(outer: Outer): Promise<void> {
-        if (![...this.#live].some((transaction) => transaction.inner)) return;
-        await new Promise<void>((resolve) => (outer.idle = resolve));
+        while ([...this.#live].some((transaction) => transaction.inner)) await new Promise<void>((resolve) => (outer.idle = resolve));
     }
 }

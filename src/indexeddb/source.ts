@@ -62,6 +62,7 @@ export class Reader {
     }
 
     getAll(query: unknown, count: unknown): IDBRequest {
+        refuseOptions(query);
         this.requireReadable();
         const span = IDBKeyRange.span(query, false);
         const limit = toLimit(count);
@@ -69,6 +70,7 @@ export class Reader {
     }
 
     getAllKeys(query: unknown, count: unknown): IDBRequest {
+        refuseOptions(query);
         this.requireReadable();
         const span = IDBKeyRange.span(query, false);
         const limit = toLimit(count);
@@ -104,4 +106,10 @@ function toLimit(value: unknown): number {
     const number = Math.trunc(Number(value));
     if (!(number >= 0 && number <= 0xffff_ffff)) throw new TypeError("The count is not a number from 0 to 4294967295.");
     return number;
+}
+
+// The options bag of newer drafts, with its directions.
+function refuseOptions(query: unknown): void {
+    if (typeof query !== "object" || query === null || query instanceof IDBKeyRange) return;
+    if (Object.getPrototypeOf(query) === Object.prototype) throw fault("NotSupportedError", "getAll() with options is not covered by this IndexedDB.");
 }
