@@ -3,7 +3,7 @@ import { BackupDecryptionKey, type OlmMachine, RequestType } from "@matrix-org/m
 import { z } from "zod";
 import type { MachineContext } from "./context.ts";
 import { readSessionKey, unpadded } from "./exported-session-key.ts";
-import type { SenderWord } from "./flags.ts";
+import type { SpokenClaim } from "./flags.ts";
 import { ReadyEntries, type SeenSession, type SessionKey } from "./ready-entries.ts";
 
 /** Never changes: another version or key would bring every session again. It names no backup on any server. */
@@ -31,7 +31,7 @@ const sessionSchema = z.object({
 });
 
 /** What senders said in this batch, by session. */
-export type Words = ReadonlyMap<string, { readonly key: SessionKey; readonly word: SenderWord }>;
+export type Claims = ReadonlyMap<string, { readonly key: SessionKey; readonly claim: SpokenClaim }>;
 
 export function sessionName(key: SessionKey): string {
     return JSON.stringify([key.roomId, key.sessionId, key.senderKey]);
@@ -48,10 +48,10 @@ export async function openFeed(machine: OlmMachine, privateKey: Uint8Array): Pro
 }
 
 /**
- * Takes every session that the machine has not told of yet into the ready entries, with the senders' words, in the caller's transaction.
+ * Takes every session that the machine has not told of yet into the ready entries, with the senders' claims, in the caller's transaction.
  * Answers the rooms of whose sessions we now hold or know more.
  */
-export async function drainFeed(context: MachineContext, sql: DatabaseSync, words: Words = new Map()): Promise<ReadonlySet<string>> {
+export async function drainFeed(context: MachineContext, sql: DatabaseSync, claims: Claims = new Map()): Promise<ReadonlySet<string>> {
     const entries = new ReadyEntries(sql, context.seal, context.ownKey);
     const fed = new Set<string>();
     const rooms = new Set<string>();
@@ -61,14 +61,14 @@ export async function drainFeed(context: MachineContext, sql: DatabaseSync, word
         for (const session of readFeed(context, request.body)) {
             const { room_id: roomId, session_id: sessionId, sender_key: senderKey } = session.entry;
             const name = sessionName({ roomId, sessionId, senderKey });
-            entries.store(session, words.get(name)?.word);
+            entries.store(session, claims.get(name)?.claim);
             fed.add(name);
             rooms.add(roomId);
         }
         await context.machine.markRequestAsSent(request.id, RequestType.KeysBackup, ACKNOWLEDGEMENT);
     }
-    for (const [name, { key, word }] of words) {
-        if (!fed.has(name) && entries.hear(key, word)) rooms.add(key.roomId);
+    for (const [name, { key, claim }] of claims) {
+        if (!fed.has(name) && entries.hear(key, claim)) rooms.add(key.roomId);
     }
     return rooms;
 }

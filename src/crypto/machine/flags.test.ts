@@ -1,25 +1,22 @@
 import { expect, test } from "vitest";
-import { combineWords, mergeFlags, readExportFlag, readRoomKey, verdict } from "./flags.ts";
+import { type Claim, combineClaims, mergeFlags, readExportFlag, readClaim, verdict } from "./flags.ts";
 
 const plain = "shared_history";
 const stable = "m.shared_history";
 const unstable = "org.matrix.msc3061.shared_history";
 
 test.each([
-    ["the specification's name", { [plain]: true }, "true", false],
-    ["the specification's no", { [plain]: false }, "false", false],
-    ["the machine's name", { [stable]: true }, "absent", true],
-    ["the machine's older name", { [unstable]: true }, "absent", true],
-    ["the machine's no", { [stable]: false }, "absent", false],
-    ["both, the plain one a no", { [plain]: false, [stable]: true }, "false", true],
-    ["nothing", {}, "absent", false],
-    ["a string", { [plain]: "true" }, "absent", false],
-    ["a number", { [plain]: 1, [stable]: 1 }, "absent", false],
-    ["null", { [plain]: null }, "absent", false],
-    ["an inherited flag", JSON.parse(`{"__proto__": {"${plain}": true}}`) as object, "absent", false],
-    ["a flag of the prototype", Object.create({ [plain]: true }) as object, "absent", false],
-])("an m.room_key with %s", (_, content, claim, machineFlag) => {
-    expect(readRoomKey(content)).toEqual({ claim, machineFlag });
+    ["a yes", { [plain]: true }, "true"],
+    ["a no", { [plain]: false }, "false"],
+    ["nothing", {}, "absent"],
+    ["the machine's name, which is the machine's to judge", { [stable]: true }, "absent"],
+    ["a string", { [plain]: "true" }, "absent"],
+    ["a number", { [plain]: 1 }, "absent"],
+    ["null", { [plain]: null }, "absent"],
+    ["an inherited flag", JSON.parse(`{"__proto__": {"${plain}": true}}`) as object, "absent"],
+    ["a flag of the prototype", Object.create({ [plain]: true }) as object, "absent"],
+])("an m.room_key with %s", (_, content, claim) => {
+    expect(readClaim(content)).toBe(claim);
 });
 
 test.each([
@@ -57,60 +54,50 @@ test.each([
     ["a yes after silence", "absent", "true", "true"],
     ["silence after a yes", "true", "absent", "true"],
     ["silence twice", "absent", "absent", "absent"],
-] as const)("two words in one batch: %s", (_, one, other, expected) => {
-    const word = (claim: "true" | "false" | "absent") => ({ claim, machineFlag: false });
-    expect(combineWords(one === undefined ? undefined : word(one), word(other)).claim).toBe(expected);
+] as const)("two claims in one batch: %s", (_, one, other, expected) => {
+    expect(combineClaims(one, other)).toBe(expected);
 });
 
-const yes = { claim: "true", machineFlag: false } as const;
-const no = { claim: "false", machineFlag: false } as const;
+const at = (firstIndex: number, claim: Claim, machineFlag = false) => ({ firstIndex, claim, machineFlag });
 
 test.each([
-    ["a first copy takes the word that came with it", undefined, { firstIndex: 0, machineFlag: false }, yes, "true", false],
-    ["a first copy without a word", undefined, { firstIndex: 0, machineFlag: true }, undefined, "none", true],
-    ["a copy that reaches further back brings its yes", { ...no, firstIndex: 3 }, { firstIndex: 0, machineFlag: true }, yes, "true", true],
-    [
-        "a copy that reaches further back brings its no",
-        { ...yes, firstIndex: 3 },
-        { firstIndex: 0, machineFlag: false },
-        no,
-        "false",
-        false,
-    ],
-    ["the same index again changes nothing", { ...no, firstIndex: 0 }, { firstIndex: 0, machineFlag: true }, yes, "false", false],
-    ["a later index changes nothing", { ...no, firstIndex: 0 }, { firstIndex: 5, machineFlag: true }, yes, "false", false],
+    ["a first copy takes the claim that came with it", undefined, { firstIndex: 0, machineFlag: false }, "true", ["true", false]],
+    ["a first copy without a claim", undefined, { firstIndex: 0, machineFlag: true }, undefined, ["none", true]],
+    ["a copy that reaches further back brings its yes", at(3, "false"), { firstIndex: 0, machineFlag: true }, "true", ["true", true]],
+    ["a copy that reaches further back brings its no", at(3, "true"), { firstIndex: 0, machineFlag: false }, "false", ["false", false]],
+    ["the same index again changes nothing", at(0, "false"), { firstIndex: 0, machineFlag: true }, "true", ["false", false]],
+    ["a later index changes nothing", at(0, "false"), { firstIndex: 5, machineFlag: true }, "true", ["false", false]],
     [
         "an import that reaches further back leaves the sender's word",
-        { ...no, firstIndex: 3 },
+        at(3, "false"),
         { firstIndex: 0, machineFlag: true },
         undefined,
-        "false",
-        false,
+        ["false", false],
     ],
     [
-        "silence is filled by the sender",
-        { claim: "none", machineFlag: false, firstIndex: 0 },
+        "an import that reaches further back than another brings its flag",
+        at(3, "none", true),
         { firstIndex: 0, machineFlag: false },
-        yes,
-        "true",
-        false,
+        undefined,
+        ["none", false],
     ],
+    ["the feed's repetition changes nothing", at(0, "none", true), { firstIndex: 0, machineFlag: false }, undefined, ["none", true]],
+    ["what an import left open, the sender's yes decides", at(0, "none"), { firstIndex: 0, machineFlag: false }, "true", ["true", false]],
     [
-        "an import's yes is not undone by the sender's silence",
-        { claim: "none", machineFlag: true, firstIndex: 0 },
+        "what an import left open, the sender's no decides",
+        at(0, "none", true),
         { firstIndex: 0, machineFlag: true },
-        { claim: "absent", machineFlag: false },
-        "absent",
-        true,
+        "false",
+        ["false", true],
     ],
     [
-        "an import's silence is filled under the machine's name",
-        { claim: "none", machineFlag: false, firstIndex: 0 },
-        { firstIndex: 0, machineFlag: false },
-        { claim: "absent", machineFlag: true },
+        "what an import left open, the machine's flag of the sender's copy decides",
+        at(0, "none"),
+        { firstIndex: 0, machineFlag: true },
         "absent",
-        true,
+        ["absent", true],
     ],
-] as const)("%s", (_, known, seen, word, claim, machineFlag) => {
-    expect(mergeFlags(known, seen, word)).toEqual({ claim, machineFlag });
+    ["silence over an import's silence is no no", at(0, "none"), { firstIndex: 0, machineFlag: false }, "absent", ["none", false]],
+] as const)("%s", (_, known, seen, claim, [expectedClaim, expectedFlag]) => {
+    expect(mergeFlags(known, seen, claim)).toEqual({ claim: expectedClaim, machineFlag: expectedFlag });
 });

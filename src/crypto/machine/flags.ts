@@ -24,18 +24,13 @@ export interface Sighting {
     readonly machineFlag: boolean;
 }
 
-/** What one `m.room_key` of a sender says about its session. */
-export interface SenderWord {
-    readonly claim: Exclude<Claim, "none">;
-    /** True if one of the machine's names says so: counts where the machine itself did not file this copy. */
-    readonly machineFlag: boolean;
-}
+/** What one `m.room_key` says. */
+export type SpokenClaim = Exclude<Claim, "none">;
 
-/** The content of a decrypted `m.room_key`; what is not a boolean says nothing. */
-export function readRoomKey(content: object): SenderWord {
+/** The content of a decrypted `m.room_key`, where the machine leaves only the specification's name; what is not a boolean says nothing. */
+export function readClaim(content: object): SpokenClaim {
     const flag = plainFlag(content);
-    const claim = flag === undefined ? "absent" : flag ? "true" : "false";
-    return { claim, machineFlag: machineFlags(content).includes(true) };
+    return flag === undefined ? "absent" : flag ? "true" : "false";
 }
 
 /** The flag of a key export entry: the specification's name decides; between two machine names a `false` does. */
@@ -47,24 +42,23 @@ export function readExportFlag(entry: object): boolean | undefined {
     return flags.includes(true) ? true : undefined;
 }
 
-/** Two words about one session in one batch: a no is a no, and a yes beats silence. */
-export function combineWords(one: SenderWord | undefined, other: SenderWord): SenderWord {
-    if (one === undefined) return other;
-    const claim = (["false", "true"] as const).find((said) => one.claim === said || other.claim === said) ?? "absent";
-    return { claim, machineFlag: one.machineFlag || other.machineFlag };
+/** Two claims about one session in one batch: a no is a no, and a yes beats silence. */
+export function combineClaims(one: SpokenClaim | undefined, other: SpokenClaim): SpokenClaim {
+    return (["false", "true"] as const).find((said) => one === said || other === said) ?? "absent";
 }
 
 /**
- * The flags of a session after the machine reported it, again or for the first time.
- * A copy that reaches further back wins and brings its flags; otherwise the first word stands, and only silence is filled.
+ * The flags of a session after the machine reported it, again or for the first time, or its sender spoke of it.
+ * A copy that reaches further back wins and brings its flags; otherwise the first word stands, and only what nobody had decided is filled.
  */
-export function mergeFlags(known: (FlagFacts & Sighting) | undefined, seen: Sighting, word: SenderWord | undefined): FlagFacts {
-    const claim = word?.claim ?? "none";
-    if (known === undefined) return { claim, machineFlag: seen.machineFlag };
-    const reachesFurther = seen.firstIndex < known.firstIndex;
-    if (reachesFurther && (word !== undefined || known.claim === "none")) return { claim, machineFlag: seen.machineFlag };
-    if (known.claim === "none") return { claim, machineFlag: known.machineFlag || word?.machineFlag === true };
-    return { claim: known.claim, machineFlag: known.machineFlag };
+export function mergeFlags(known: (FlagFacts & Sighting) | undefined, seen: Sighting, claim: SpokenClaim | undefined): FlagFacts {
+    const { machineFlag } = seen;
+    if (known === undefined) return { claim: claim ?? "none", machineFlag };
+    const undecided = known.claim === "none";
+    if (seen.firstIndex < known.firstIndex && (undecided || claim !== undefined)) return { claim: claim ?? "none", machineFlag };
+    if (!undecided || claim === undefined) return { claim: known.claim, machineFlag: known.machineFlag };
+    // The machine may have kept the flag of the import and not this copy's, so that silence and its false together are no word at all.
+    return { claim: claim === "absent" && !machineFlag ? "none" : claim, machineFlag };
 }
 
 /** May this session be shared? `own`: we made it ourselves, so the machine knows the room's visibility at that time. */

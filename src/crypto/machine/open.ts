@@ -62,6 +62,7 @@ async function openContext(store: CryptoStore, options: OpenMachine): Promise<Ma
 
 function portOf(context: MachineContext, options: OpenMachine): CryptoPort {
     const queue = new OperationQueue();
+    let closing: Promise<void> | undefined;
     const run = <T>(operation: () => Promise<T>): Promise<T> => queue.run(() => guard(operation, options, queue));
     return {
         account: () => run(() => account(context)),
@@ -86,7 +87,7 @@ function portOf(context: MachineContext, options: OpenMachine): CryptoPort {
         importRoomKeys: (entries) => run(() => importRoomKeys(context, entries)),
         exportRoomKeys: (roomId, page) => run(() => exportRoomKeys(context, roomId, page)),
         ping: () => run(() => Promise.resolve()),
-        close: () => run(() => close(context, queue)),
+        close: () => (closing ??= run(() => close(context, queue))),
     };
 }
 

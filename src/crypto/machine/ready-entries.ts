@@ -3,7 +3,7 @@ import type { Seal } from "../../sealing/index.ts";
 import type { RoomHoldings } from "../port.ts";
 import type { BundleEntry, BundleRow } from "./bundle.ts";
 import { bundleEntry } from "./bundle.ts";
-import { type Claim, type FlagFacts, mergeFlags, type SenderWord, type Sighting, type Verdict, verdict } from "./flags.ts";
+import { type Claim, type FlagFacts, mergeFlags, type SpokenClaim, type Sighting, type Verdict, verdict } from "./flags.ts";
 
 /**
  * Which session a row is about. The sender's key is the Curve25519 key that the machine authenticated:
@@ -41,12 +41,12 @@ export class ReadyEntries {
         this.#ownKey = ownKey;
     }
 
-    /** Takes a session that the machine holds. `word` is what the sender said with this copy; undefined if it came without `m.room_key`. */
-    store(seen: SeenSession, word: SenderWord | undefined): void {
+    /** Takes a session that the machine holds. `claim` is what the sender said with this copy; undefined if it came without `m.room_key`. */
+    store(seen: SeenSession, claim: SpokenClaim | undefined): void {
         const { room_id: roomId, session_id: sessionId, sender_key: senderKey } = seen.entry;
         const key = { roomId, sessionId, senderKey };
         const known = this.#find(key);
-        const flags = mergeFlags(known, seen, word);
+        const flags = mergeFlags(known, seen, claim);
         const firstIndex = Math.min(seen.firstIndex, known?.firstIndex ?? seen.firstIndex);
         if (known !== undefined && known.firstIndex < seen.firstIndex) return this.#setFlags(key, flags);
         const entry = this.#seal.seal(place(key), Buffer.from(JSON.stringify(bundleEntry(seen.entry))));
@@ -56,10 +56,12 @@ export class ReadyEntries {
     }
 
     /** A sender's word about a session that the machine did not report anew: it fills silence and nothing else. Answers whether it did. */
-    hear(key: SessionKey, word: SenderWord): boolean {
+    hear(key: SessionKey, claim: SpokenClaim): boolean {
         const known = this.#find(key);
-        if (known?.claim !== "none") return false;
-        this.#setFlags(key, mergeFlags(known, known, word));
+        if (known === undefined) return false;
+        const flags = mergeFlags(known, known, claim);
+        if (flags.claim === known.claim) return false;
+        this.#setFlags(key, flags);
         return true;
     }
 

@@ -3,7 +3,7 @@ import type { CryptoChanges } from "../../matrix/index.ts";
 import type { Logger } from "../../telemetry/index.ts";
 import { type Attempt, attempt, commit, type MachineContext, unwrap } from "./context.ts";
 import { drainFeed } from "./feed.ts";
-import { readWords, siftToDevice } from "./to-device.ts";
+import { readClaims, siftToDevice } from "./to-device.ts";
 
 /**
  * The crypto part of a sync batch, as one commit: ratchets, what the decrypted events say of their sessions, and the sessions themselves.
@@ -27,7 +27,7 @@ export async function receive(context: MachineContext, changes: CryptoChanges): 
         const processed = await attempt(() => machine.receiveSyncChanges(events.json, lists, counts, fallback, settings));
         if (!processed.ok) return processed;
         if (!processed.value.some((event) => event instanceof DecryptedToDeviceEvent)) return { ok: true, value: [] };
-        return { ok: true, value: [...(await drainFeed(context, sql, readWords(processed.value)))] };
+        return { ok: true, value: [...(await drainFeed(context, sql, readClaims(processed.value)))] };
     });
     const rooms = unwrap(outcome);
     memory.keyCounts = news;

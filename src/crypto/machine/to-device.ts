@@ -1,7 +1,7 @@
 import { DecryptedToDeviceEvent } from "@matrix-org/matrix-sdk-crypto-wasm";
 import { z } from "zod";
-import { sessionName, type Words } from "./feed.ts";
-import { combineWords, readRoomKey, type SenderWord } from "./flags.ts";
+import { sessionName, type Claims } from "./feed.ts";
+import { combineClaims, readClaim, type SpokenClaim } from "./flags.ts";
 import type { SessionKey } from "./ready-entries.ts";
 
 /** The largest event that federation carries; nothing honest is larger. Source: Matrix v1.19, "Size limits". */
@@ -34,8 +34,8 @@ export function siftToDevice(events: readonly unknown[]): SiftedEvents {
  * What the decrypted `m.room_key` events say about their sessions. The session is named by the Olm sender's key, which the machine checked,
  * and not by anything in the content: the session ID there is anybody's word.
  */
-export function readWords(processed: readonly object[]): Words {
-    const words = new Map<string, { key: SessionKey; word: SenderWord }>();
+export function readClaims(processed: readonly object[]): Claims {
+    const claims = new Map<string, { key: SessionKey; claim: SpokenClaim }>();
     for (const event of processed) {
         if (!(event instanceof DecryptedToDeviceEvent)) continue;
         const parsed = roomKeyEvent.safeParse(JSON.parse(event.rawEvent));
@@ -43,7 +43,7 @@ export function readWords(processed: readonly object[]): Words {
         const { content } = parsed.data;
         const key = { roomId: content.room_id, sessionId: content.session_id, senderKey: event.encryptionInfo.senderCurve25519Key };
         const name = sessionName(key);
-        words.set(name, { key, word: combineWords(words.get(name)?.word, readRoomKey(content)) });
+        claims.set(name, { key, claim: combineClaims(claims.get(name)?.claim, readClaim(content)) });
     }
-    return words;
+    return claims;
 }
