@@ -1,3 +1,5 @@
+import { once } from "node:events";
+import { createServer } from "node:http";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { Secret } from "../config/index.ts";
 import { Client, type ClientOptions, prepareSdk } from "./client.ts";
@@ -47,6 +49,32 @@ test("bytes go out as bytes with their length, also from the middle of a buffer"
         body: "bytes",
         headers: { "content-type": "application/octet-stream", "content-length": "5" },
     });
+});
+
+test("a large body goes out whole, with its length, and again at the second attempt", async () => {
+    const { client, server } = await start([json(500, { errcode: "M_UNKNOWN" }), done]);
+    const body = Buffer.alloc(1_000_001, "x");
+    await client.call({ ...ask, body });
+    for (const request of server.requests) {
+        expect(request.headers).toMatchObject({ "content-length": "1000001" });
+        expect(request.headers).not.toHaveProperty("transfer-encoding");
+        expect(request.body).toBe(body.toString());
+    }
+    expect(server.requests).toHaveLength(2);
+});
+
+test("a large body that is refused before it was read is a refusal", async () => {
+    const server = createServer((_, response) => {
+        response.writeHead(413, { "content-type": "text/html", connection: "close" });
+        response.end("too large");
+    }).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    onTestFinished(() => void server.close());
+    const address = server.address();
+    const port = typeof address === "object" ? address?.port : undefined;
+    const { client } = await start([done], { url: `http://127.0.0.1:${port}` });
+    const upload = client.call({ ...ask, body: Buffer.alloc(20_000_000), attempts: 5 });
+    await expect(upload).rejects.toMatchObject({ problem: { kind: expect.stringMatching(/^(too_large|unreachable)$/) as unknown } });
 });
 
 test("an anonymous call carries no token", async () => {

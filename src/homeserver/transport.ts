@@ -1,6 +1,8 @@
 import { callbackify } from "node:util";
 import { withDeadline } from "./deadline.ts";
 
+const pieceBytes = 256 * 1024;
+
 /** What travels through the SDK in the place of its query string: it hands that on untouched. */
 export class Wire {
     readonly query: URLSearchParams;
@@ -61,14 +63,24 @@ async function exchange(options: RequestOptions): Promise<HttpAnswer> {
     return withDeadline(options.timeout, wire.signals, async (signal) => {
         const answer = await fetch(`${options.uri}${query}`, {
             method: options.method,
-            headers: options.headers,
-            body: options.body ?? null,
+            ...outgoing(options),
             // A redirect would turn a POST into a GET and could carry the token elsewhere: it is reported, not followed.
             redirect: "manual",
             signal,
         });
         return new HttpAnswer(answer.status, answer.headers, await readBody(answer, wire.maxBytes));
     });
+}
+
+/** `fetch` copies a buffer before it sends it; a large body goes out in pieces of itself instead, still with its length. */
+function outgoing({ headers, body }: RequestOptions): Pick<RequestInit, "headers" | "body" | "duplex"> {
+    if (body === undefined) return { headers, body: null };
+    if (body.length <= pieceBytes) return { headers, body };
+    return { headers: { ...headers, "Content-Length": String(body.length) }, body: ReadableStream.from(pieces(body)), duplex: "half" };
+}
+
+function* pieces(body: Buffer): Generator<Uint8Array> {
+    for (let offset = 0; offset < body.length; offset += pieceBytes) yield body.subarray(offset, offset + pieceBytes);
 }
 
 async function readBody(answer: Response, maxBytes: number): Promise<Buffer> {
