@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { Failure } from "../../failures/index.ts";
+import type { Failure } from "../../failures/index.ts";
 import type { CryptoStore } from "./context.ts";
 import { BOT, inThisThread, storeKey, temporaryStore, TestBot } from "./testing/bot.ts";
 import { KeyServer } from "./testing/key-server.ts";

@@ -37,8 +37,8 @@ export interface OpenMore {
 export const inThisThread: Open = (path, { wrap = (store: CryptoStore) => store, onFault = () => undefined, ...more } = {}) =>
     openMachine({ ...BOT, storeKey, ...more, path, log: silent, onFault, openStore: () => wrap(createIndexedDB({ path })) });
 
-export const inTheWorker: Open = (path, { onFault: onFatal = () => undefined, wrap: _, ...more } = {}) =>
-    startCrypto({ ...BOT, storeKey, ...more, path, log: silent, onFatal });
+export const inTheWorker: Open = (path, more = {}) =>
+    startCrypto({ ...BOT, storeKey, ...more, path, log: silent, onFatal: more.onFault ?? (() => undefined) });
 
 /** A folder of its own for a test, gone when the test ends. */
 export function temporaryStore(): Disposable & { readonly path: string; readonly folder: string } {

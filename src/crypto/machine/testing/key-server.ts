@@ -1,8 +1,20 @@
+import { z } from "zod";
 import type { OutgoingRequest } from "../../port.ts";
 
+const signed = z.looseObject({ signatures: z.record(z.string(), z.record(z.string(), z.unknown())).optional() });
+const byUser = <T extends z.ZodType>(value: T) => z.record(z.string(), z.record(z.string(), value));
+
+const bodies = {
+    upload: z.object({ device_keys: signed.optional(), one_time_keys: z.record(z.string(), z.unknown()).default({}) }),
+    query: z.object({ device_keys: z.record(z.string(), z.unknown()) }),
+    claim: z.object({ one_time_keys: byUser(z.string()) }),
+    toDevice: z.object({ messages: byUser(z.looseObject({})) }),
+    signing: z.object({ master_key: signed.optional(), self_signing_key: signed.optional(), user_signing_key: signed.optional() }),
+    signatures: byUser(signed),
+};
+
 type Json = Record<string, unknown>;
-type Signed = Json & { signatures?: Record<string, Json> };
-type Messages = Record<string, Record<string, object>>;
+type Signed = z.infer<typeof signed>;
 
 interface Device {
     keys: Signed | undefined;
@@ -12,7 +24,7 @@ interface Device {
 
 interface User {
     readonly devices: Map<string, Device>;
-    signing: { master_key?: Signed; self_signing_key?: Signed; user_signing_key?: Signed };
+    signing: z.infer<typeof bodies.signing>;
 }
 
 /** The key and to-device half of a homeserver, in memory: stores what clients publish and believes everybody. */
@@ -21,15 +33,15 @@ export class KeyServer {
 
     /** Answers a request of a machine as the homeserver would. */
     answer(userId: string, deviceId: string, request: OutgoingRequest): string {
-        return JSON.stringify(this.#answer(userId, deviceId, request, JSON.parse(request.body) as Json));
+        return JSON.stringify(this.#answer(userId, deviceId, request, JSON.parse(request.body)));
     }
 
     uploadSigningKeys(userId: string, body: string): void {
-        this.#user(userId).signing = JSON.parse(body) as User["signing"];
+        this.#user(userId).signing = bodies.signing.parse(JSON.parse(body));
     }
 
     uploadSignatures(body: string): void {
-        for (const [userId, keys] of Object.entries(JSON.parse(body) as Record<string, Record<string, Signed>>)) {
+        for (const [userId, keys] of Object.entries(bodies.signatures.parse(JSON.parse(body)))) {
             const user = this.#user(userId);
             for (const [name, signed] of Object.entries(keys)) {
                 const target = user.devices.get(name)?.keys ?? user.signing.master_key;
@@ -42,7 +54,7 @@ export class KeyServer {
         }
     }
 
-    send(sender: string, type: string, messages: Messages): void {
+    send(sender: string, type: string, messages: Record<string, Record<string, object>>): void {
         for (const [userId, devices] of Object.entries(messages)) {
             for (const [deviceId, content] of Object.entries(devices)) this.#device(userId, deviceId).inbox.push({ type, sender, content });
         }
@@ -53,28 +65,28 @@ export class KeyServer {
         return this.#device(userId, deviceId).inbox.splice(0);
     }
 
-    #answer(userId: string, deviceId: string, { kind, toDevice }: OutgoingRequest, body: Json): Json {
+    #answer(userId: string, deviceId: string, { kind, toDevice }: OutgoingRequest, body: unknown): Json {
         switch (kind) {
             case "keys_upload":
-                return this.#upload(this.#device(userId, deviceId), body);
+                return this.#upload(this.#device(userId, deviceId), bodies.upload.parse(body));
             case "keys_query":
-                return this.#query(Object.keys(body["device_keys"] as Json));
+                return this.#query(Object.keys(bodies.query.parse(body).device_keys));
             case "keys_claim":
-                return { one_time_keys: this.#claim(body["one_time_keys"] as Record<string, Json>), failures: {} };
+                return { one_time_keys: this.#claim(bodies.claim.parse(body).one_time_keys), failures: {} };
             case "to_device":
-                this.send(userId, toDevice?.eventType ?? "", body["messages"] as Messages);
+                this.send(userId, toDevice?.eventType ?? "", bodies.toDevice.parse(body).messages);
                 return {};
             case "signature_upload":
                 this.uploadSignatures(JSON.stringify(body));
                 return { failures: {} };
-            case "room_message":
-                return { event_id: "$event" };
+            default:
+                return {};
         }
     }
 
-    #upload(device: Device, body: Json): Json {
-        device.keys = (body["device_keys"] as Signed | undefined) ?? device.keys;
-        device.oneTimeKeys.push(...Object.entries((body["one_time_keys"] as Json | undefined) ?? {}));
+    #upload(device: Device, body: z.infer<typeof bodies.upload>): Json {
+        device.keys = body.device_keys ?? device.keys;
+        device.oneTimeKeys.push(...Object.entries(body.one_time_keys));
         return { one_time_key_counts: { signed_curve25519: device.oneTimeKeys.length } };
     }
 

@@ -12,6 +12,7 @@ import {
     UserId,
 } from "@matrix-org/matrix-sdk-crypto-wasm";
 import type { OutgoingKind } from "../../port.ts";
+import { parseContent } from "../room-keys.ts";
 import type { KeyServer } from "./key-server.ts";
 
 /** Another person's client: a real OlmMachine in memory, on a fake key server. */
@@ -66,8 +67,9 @@ export class Peer {
     /** Encrypts a to-device event for one device and leaves it on the server. */
     async tell(userId: string, deviceId: string, type: string, content: object): Promise<void> {
         const device = await this.machine.getDevice(new UserId(userId), new DeviceId(deviceId));
-        const encrypted: unknown = JSON.parse((await device?.encryptToDeviceEvent(type, content, CollectStrategy.allDevices())) ?? "null");
-        this.#server.send(this.userId, "m.room.encrypted", { [userId]: { [deviceId]: encrypted as object } });
+        if (device === undefined) throw new Error(`${this.userId} does not know ${userId}`);
+        const encrypted = parseContent(await device.encryptToDeviceEvent(type, content, CollectStrategy.allDevices()));
+        this.#server.send(this.userId, "m.room.encrypted", { [userId]: { [deviceId]: encrypted } });
     }
 
     /** Takes what waits on the server; answers the decrypted events' JSON. */
