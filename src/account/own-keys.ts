@@ -27,7 +27,7 @@ export async function queryOwnKeys(homeserver: Sending, crypto: CryptoPort, user
     return publishedKeys(text, userId, deviceId);
 }
 
-export function publishedKeys(text: string, userId: string, deviceId: string): PublishedKeys {
+function publishedKeys(text: string, userId: string, deviceId: string): PublishedKeys {
     const { device_keys, master_keys } = answer.parse(JSON.parse(text));
     const device = own(own(device_keys, userId), deviceId);
     return { device: ed25519(device, deviceId), masterKey: ed25519(own(master_keys, userId)) };

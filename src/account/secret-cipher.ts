@@ -3,7 +3,7 @@ import { z } from "zod";
 
 // Source: Matrix v1.19, "m.secret_storage.v1.aes-hmac-sha2". Base64 there is unpadded; some clients pad, and both are read.
 
-export const algorithm = "m.secret_storage.v1.aes-hmac-sha2";
+const algorithm = "m.secret_storage.v1.aes-hmac-sha2";
 
 const base64 = z.string().max(100_000);
 export const encryptedSecret = z.object({ iv: base64, ciphertext: base64, mac: base64 });
