@@ -38,7 +38,7 @@ test("every setting stands in the example, and nothing else does", () => {
         expect([path.join("."), valueAt(tree as object as Record<string, unknown>, path)]).not.toContain(undefined);
     const room = Object.values((tree as { rooms: Record<string, object> }).rooms)[0] ?? {};
     const sharing = settingPaths().filter(({ path }) => path[0] === "sharing");
-    expect(Object.keys(room).toSorted()).toEqual(sharing.map(({ path }) => path[1]).toSorted());
+    expect(new Set(Object.keys(room))).toEqual(new Set(sharing.map(({ path }) => path[1])));
 });
 
 test("with every comment mark taken off and the placeholders filled in, it is a right configuration", () => {

@@ -30,14 +30,14 @@ function load({ yaml, environment = {}, dotenv, files = {} }: Given): { settings
 function mistakes(given: Given): readonly string[] {
     try {
         load(given);
+        return [];
     } catch (error) {
         if (!(error instanceof ConfigurationError)) throw error;
-        expect(error.exitCode).toBe(78);
-        const [title, ...lines] = error.message.split("\n").map((line) => line.trim());
-        expect(title).toMatch(lines.length === 1 ? "has a mistake" : `has ${lines.length} mistakes`);
-        return lines;
+        return error.message
+            .split("\n")
+            .slice(1)
+            .map((line) => line.trim());
     }
-    return [];
 }
 
 const account = {
@@ -128,6 +128,14 @@ test("the file is found where the contract says, in that order", () => {
         load({ environment: { ...environment, BACKSCROLL_CONFIG: "e.yaml" }, files: { "e.yaml": level("error") } }).settings.log.level,
     ).toBe("error");
     expect(load({ environment: { ...environment, BACKSCROLL_CONFIG: "e.yaml" }, yaml: level("info") }).settings.log.level).toBe("info");
+});
+
+test("the error counts its mistakes and has the exit code of the contract", () => {
+    const given = { environment: { ...account, BACKSCROLL_LOG_LEVEL: "loud" } };
+    expect(() => load(given)).toThrow(
+        expect.objectContaining({ exitCode: 78, message: expect.stringMatching(/^The configuration has a mistake:\n/) }),
+    );
+    expect(() => load({ environment: {} })).toThrow("The configuration has 3 mistakes:");
 });
 
 test("a named file that is missing is a mistake, and does not pile up others", () => {

@@ -88,7 +88,7 @@ interface FoundFile {
 }
 
 function findFile(
-    options: Pick<LoadOptions, "configFile" | "workingDirectory"> & { variable(name: string): string | undefined },
+    options: Pick<LoadOptions, "configFile" | "workingDirectory"> & { readonly variable: (name: string) => string | undefined },
 ): FoundFile {
     const { configFile, variable, workingDirectory } = options;
     if (configFile !== undefined) return { path: resolve(workingDirectory, configFile), named: "--config" };

@@ -73,11 +73,11 @@ export function settingPaths(): readonly SettingPath[] {
     return pathsIn(settingsSchema, []);
 }
 
-function pathsIn(schema: z.ZodObject, prefix: readonly string[]): readonly SettingPath[] {
-    return Object.entries(schema.shape).flatMap(([key, field]) => {
+function pathsIn(schema: z.core.$ZodObject, prefix: readonly string[]): readonly SettingPath[] {
+    return Object.entries(schema._zod.def.shape).flatMap(([key, field]) => {
         const path = [...prefix, key];
         const bare = unwrap(field);
-        if (bare instanceof z.ZodObject) return pathsIn(bare, path);
+        if (bare instanceof z.core.$ZodObject) return pathsIn(bare, path);
         return bare instanceof z.ZodRecord ? [] : [{ path, form: formOf(bare), nullable: field instanceof z.ZodOptional }];
     });
 }

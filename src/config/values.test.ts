@@ -90,7 +90,7 @@ const sharing: SharingSettings = {
     max_age: 1_000,
 };
 
-test.each<[string, object, string, Partial<SharingSettings>]>([
+test.each<[string, Parameters<typeof sharingPolicy>[0]["rooms"], string, Partial<SharingSettings>]>([
     ["a room without a word of its own", {}, "!a:hs", {}],
     ["what a room says counts, the rest stays", { "!a:hs": { mode: "off", max_sessions: 1 } }, "!a:hs", { mode: "off", max_sessions: 1 }],
     ["another room is not touched", { "!b:hs": { mode: "off" } }, "!a:hs", {}],

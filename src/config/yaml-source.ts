@@ -1,16 +1,4 @@
-import {
-    isAlias,
-    isMap,
-    isScalar,
-    isSeq,
-    LineCounter,
-    parseDocument,
-    visit,
-    type Document,
-    type Node,
-    type Pair,
-    type YAMLError,
-} from "yaml";
+import { type Document, isAlias, isMap, isNode, isScalar, isSeq, LineCounter, type Pair, parseDocument, visit, type YAMLError } from "yaml";
 import type { Problem } from "./problems.ts";
 import { isTree, type Source } from "./source.ts";
 
@@ -112,4 +100,4 @@ function offsetOf(document: Document, path: readonly PropertyKey[], part: "name"
 }
 
 const isPresent = (node: unknown) => !isScalar(node) || (node.range?.[1] ?? 0) > (node.range?.[0] ?? 0);
-const start = (node: unknown) => (node as Node | null | undefined)?.range?.[0] ?? 0;
+const start = (node: unknown) => (isNode(node) ? (node.range?.[0] ?? 0) : 0);

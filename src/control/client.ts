@@ -65,6 +65,8 @@ export class BotConnection implements ControlOperations {
         this.#socket = socket;
         this.#timeout = timeout;
         this.#lines = readLines(socket, longestLine);
+        // Whoever waits for a line is told; between two requests nobody does.
+        socket.on("error", () => {});
     }
 
     health = () => this.call("health", {});
@@ -91,7 +93,7 @@ export class BotConnection implements ControlOperations {
         }
         const result = resultSchemas[operation].safeParse(response.data.result);
         if (response.data.id !== id || !result.success) throw notAnswering("its answer does not fit this version");
-        return result.data as ResultOf<Name>;
+        return result.data;
     }
 
     async #nextLine(): Promise<string> {

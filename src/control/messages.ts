@@ -26,8 +26,7 @@ export type ParamsOf<Name extends Operation> = Extract<Request, { operation: Nam
 
 const outcome = z.object({ ok: z.boolean(), message: z.string() });
 
-/** What each operation answers. */
-export const resultSchemas = {
+const results = {
     health: z.object({ healthy: z.boolean(), problems: z.array(z.string()) }),
     share: outcome.extend({ jobId: z.string().optional() }),
     approve: outcome,
@@ -38,7 +37,10 @@ export const resultSchemas = {
     export_room_keys: z.array(z.record(z.string(), z.unknown())).nullable(),
 } as const satisfies Record<Operation, z.ZodType>;
 
-export type ResultOf<Name extends Operation> = z.output<(typeof resultSchemas)[Name]>;
+export type ResultOf<Name extends Operation> = z.output<(typeof results)[Name]>;
+
+/** What each operation answers. */
+export const resultSchemas: { readonly [Name in Operation]: z.ZodType<ResultOf<Name>> } = results;
 
 /** A failure on its way to the command: what it prints and exits with. */
 export interface WireError {

@@ -4,6 +4,6 @@ import { join } from "node:path";
 /** The program's version as its package.json has it. */
 export function programVersion(): string {
     const text = readFileSync(join(import.meta.dirname, "..", "..", "package.json"), "utf8");
-    const version: unknown = Object.entries(JSON.parse(text) as object).find(([key]) => key === "version")?.[1];
-    return String(version);
+    const description: unknown = JSON.parse(text);
+    return typeof description === "object" && description !== null && "version" in description ? String(description.version) : "unknown";
 }
