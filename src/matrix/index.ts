@@ -12,4 +12,4 @@ export {
     type PowerLevels,
     type RoomCreation,
 } from "./room-contents.ts";
-export type { CryptoChanges, JoinedRoomChanges, SyncBatch } from "./sync-batch.ts";
+export { type CryptoChanges, hasWholeState, type JoinedRoomChanges, stateInOrder, type SyncBatch } from "./sync-batch.ts";

@@ -30,3 +30,13 @@ export interface JoinedRoomChanges {
     /** State after the timeline's last event, from servers that say it in this way (MSC4222); it has the last word. */
     readonly stateAfter?: readonly RoomEvent[];
 }
+
+/** State events in the order in which they came into force. */
+export function stateInOrder({ state, timeline, stateAfter = [] }: JoinedRoomChanges): readonly RoomEvent[] {
+    return [...state, ...timeline.filter(({ stateKey }) => stateKey !== undefined), ...stateAfter];
+}
+
+/** Whether a room's part of a batch has its state from the creation on: a server sends that exactly when we (re)joined or have no token. */
+export function hasWholeState(room: JoinedRoomChanges): boolean {
+    return stateInOrder(room).some(({ type, stateKey }) => type === "m.room.create" && stateKey === "");
+}

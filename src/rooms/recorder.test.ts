@@ -249,6 +249,15 @@ test("a state seen whole again without a join between is taken for a fresh start
     expect(changes.selfJoined).toEqual([]);
 });
 
+test("kicked and back within one batch: nothing is told of those who stand where they stood", () => {
+    const standing = [member(charlie, "invite", alice), member("@dora:home", "join")];
+    join({ state: whole(...standing) });
+    const before = member(charlie, "leave");
+    const left = member("@dora:home", "leave");
+    const changes = join({ state: whole(before, standing[1] ?? {}), timeline: [standing[0] ?? {}, left], limited: true });
+    expect(changes.memberships.map(({ eventId, previous }) => [eventId, previous?.membership])).toEqual([[left["event_id"], "join"]]);
+});
+
 test.each([
     ["kicked", member(bot, "leave", alice), "leave", alice],
     ["banned", member(bot, "ban", alice), "ban", alice],

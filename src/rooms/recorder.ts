@@ -1,9 +1,12 @@
 import type { Database } from "../database/index.ts";
 import {
+    hasWholeState,
     type JoinedRoomChanges,
+    type Membership,
     parseMember,
     parseTombstone,
     type RoomEvent,
+    stateInOrder,
     type StrippedEvent,
     type SyncBatch,
 } from "../matrix/index.ts";
@@ -31,6 +34,8 @@ interface Reading {
     readonly limited: boolean;
     readonly previously: ReadonlyMap<string, Member>;
     readonly memberships: MembershipChange[];
+    /** The state is seen whole, or for the first time. */
+    readonly restart: boolean;
     readonly foundAtJoin: boolean;
     readonly successors: GrowingChanges["successors"];
 }
@@ -67,8 +72,8 @@ export class RoomRecorder {
 
     #recordJoined(roomId: string, room: JoinedRoomChanges, firstSync: boolean, changes: GrowingChanges): void {
         const wasJoined = this.#rooms.get(roomId)?.membership === "join";
-        // A server sends the state from the creation on exactly when we (re)joined: what we knew before is void then.
-        const whole = stateOf(room).some(({ type, stateKey }) => type === "m.room.create" && stateKey === "");
+        // We (re)joined: what we knew before is void.
+        const whole = hasWholeState(room);
         const restart = whole || !wasJoined;
         this.#rooms.setMembership(roomId, "join");
         const previously = restart ? this.#forgetState(roomId) : new Map<string, Member>();
@@ -76,7 +81,7 @@ export class RoomRecorder {
 
         const memberships: MembershipChange[] = [];
         const { limited } = room;
-        this.#apply(room, { roomId, limited, previously, memberships, foundAtJoin: !wasJoined, successors: changes.successors });
+        this.#apply(room, { roomId, limited, previously, memberships, restart, foundAtJoin: !wasJoined, successors: changes.successors });
         for (const change of restart ? standing(memberships, previously) : memberships) changes.memberships.push(change);
 
         if (restart) this.#rooms.markRotation(roomId);
@@ -90,9 +95,16 @@ export class RoomRecorder {
         const wasJoined = this.#rooms.get(roomId)?.membership === "join";
         this.#rooms.setMembership(roomId, "leave");
         // A tombstone that came with our own leaving is not followed: nothing there is ours to follow any more.
-        const reading = { roomId, limited: room.limited, previously: new Map<string, Member>(), foundAtJoin: false, successors: [] };
+        const reading = {
+            roomId,
+            limited: room.limited,
+            previously: new Map<string, Member>(),
+            restart: false,
+            foundAtJoin: false,
+            successors: [],
+        };
         this.#apply(room, { ...reading, memberships: changes.memberships });
-        const own = stateOf(room).findLast(({ type, stateKey }) => type === "m.room.member" && stateKey === this.#parts.userId);
+        const own = stateInOrder(room).findLast(({ type, stateKey }) => type === "m.room.member" && stateKey === this.#parts.userId);
         const membership = own !== undefined && parseMember(own.content)?.membership === "ban" ? "ban" : "leave";
         this.#rooms.setMembership(roomId, membership);
         this.#rooms.markRotation(roomId);
@@ -120,7 +132,7 @@ export class RoomRecorder {
     }
 
     #apply(room: JoinedRoomChanges, reading: Reading): void {
-        for (const event of stateOf(room)) {
+        for (const event of stateInOrder(room)) {
             if (event.type === "m.room.member") this.#applyMember(event, reading);
             else if (event.stateKey === "") this.#applyState(event, reading);
         }
@@ -135,10 +147,10 @@ export class RoomRecorder {
         const { eventId, sender, originServerTs: at } = event;
         const member: Member = { userId, eventId, sender, ...parsed };
         this.#members.put(roomId, member);
-        // An invite that stands when we join is told even if we knew it from an earlier stay.
-        if (previous?.eventId === eventId && !(reading.foundAtJoin && parsed.membership === "invite")) return;
+        // In a whole state the last word counts (`standing`), not the way to it.
+        if (previous?.eventId === eventId && !reading.restart) return;
         if (rotatesOnMembership(parsed.membership, reading.limited)) this.#rooms.markRotation(roomId);
-        if (userId === this.#parts.userId || (parsed.membership === "join" && previous?.membership === "join")) return;
+        if (userId === this.#parts.userId || (isRenaming(parsed.membership, previous) && !reading.restart)) return;
         reading.memberships.push({ roomId, ...member, at, previous, foundAtJoin: reading.foundAtJoin, event });
     }
 
@@ -157,15 +169,23 @@ export class RoomRecorder {
     }
 }
 
-/** State events in the order in which they came into force. */
-function stateOf({ state, timeline, stateAfter = [] }: JoinedRoomChanges): readonly RoomEvent[] {
-    return [...state, ...timeline.filter(({ stateKey }) => stateKey !== undefined), ...stateAfter];
+/** A new display name or picture. */
+function isRenaming(membership: Membership, previous: Member | undefined): boolean {
+    return membership === "join" && previous?.membership === "join";
 }
 
-/** Of memberships found at a join: the last of each user, if it is an invite or new for somebody whom we knew there; oldest first. */
+/**
+ * Of what the whole state says of others: where each of them stands now, as far as we did not know it. What is pending when we join is told even
+ * if we knew it from an earlier stay. Oldest first.
+ */
 function standing(found: readonly MembershipChange[], known: ReadonlyMap<string, Member>): readonly MembershipChange[] {
     const last = new Map(found.map((change) => [change.userId, change]));
-    return [...last.values()]
-        .filter(({ membership, userId }) => membership === "invite" || known.has(userId))
+    const changes = [...last.values()].map((change) => ({ ...change, previous: known.get(change.userId) }));
+    return changes
+        .filter(({ membership, eventId, foundAtJoin, previous }) => {
+            if (membership === "invite" && foundAtJoin) return true;
+            if (previous === undefined) return membership === "invite";
+            return previous.eventId !== eventId && !isRenaming(membership, previous);
+        })
         .toSorted((a, b) => a.at - b.at);
 }

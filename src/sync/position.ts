@@ -1,6 +1,6 @@
 import type { StatementSync } from "node:sqlite";
 import type { Database } from "../database/index.ts";
-import type { SyncBatch } from "../matrix/index.ts";
+import { hasWholeState, type SyncBatch } from "../matrix/index.ts";
 
 /** How far the sync has been recorded. */
 export class SyncPosition {
@@ -26,8 +26,10 @@ export class SyncPosition {
 
     /** Moves on past this batch, and notes where its timelines have gaps. Belongs inside the transaction that records the batch. */
     advance(batch: SyncBatch, now: number): void {
-        for (const [roomId, { limited, prevBatch }] of batch.joined) {
-            if (limited && prevBatch !== undefined) this.#insertGap.run(roomId, prevBatch, batch.since ?? null, now);
+        for (const [roomId, room] of batch.joined) {
+            if (!room.limited || room.prevBatch === undefined) continue;
+            const until = hasWholeState(room) ? undefined : batch.since;
+            this.#insertGap.run(roomId, room.prevBatch, until ?? null, now);
         }
         this.#upsert.run(batch.nextBatch, now);
     }

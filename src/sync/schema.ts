@@ -11,7 +11,7 @@ export const syncSchema: Schema = {
                     token TEXT NOT NULL,
                     recorded_at INTEGER NOT NULL
                 ) STRICT;
-                -- Where the server left out events of a room: between to_token (NULL: the beginning) and from_token, which /messages takes.
+                -- Where the server left out events of a room: between to_token (NULL: the room's beginning) and from_token, which /messages takes.
                 CREATE TABLE sync_gaps (
                     room_id TEXT NOT NULL,
                     from_token TEXT NOT NULL,
