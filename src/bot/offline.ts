@@ -4,7 +4,7 @@ import type { ControlOperations } from "../control/index.ts";
 import { type CryptoPort, startCrypto } from "../crypto/index.ts";
 import { Failure } from "../failures/index.ts";
 import { createLogger } from "../telemetry/index.ts";
-import { copyHoldings } from "./holdings.ts";
+import { takeStock } from "./stock.ts";
 import { controlOperations } from "./operations.ts";
 import { sharingLedger } from "./sharing-ledger.ts";
 import { openStore } from "./store.ts";
@@ -39,7 +39,7 @@ export async function withOfflineBot<T>(settings: Settings, use: (operations: Co
         crypto,
         health: () => Promise.resolve({ healthy: false, problems: ["the bot is not running"] }),
         wake: () => {},
-        holdingsChanged: async (roomIds) => await copyHoldings(store.database, ledger.holdings, await crypto(), roomIds),
+        holdingsChanged: async (roomIds) => await takeStock(store.database, ledger, await crypto(), roomIds),
     });
     try {
         return await use(operations);

@@ -6,11 +6,11 @@ import { exitCodes, Failure } from "../failures/index.ts";
 import { createLogger, type Logger, programVersion } from "../telemetry/index.ts";
 import { bringUp, type BringUpOptions, type Online } from "./bring-up.ts";
 import { checkHealth } from "./health.ts";
-import { copyHoldings } from "./holdings.ts";
+import { takeStock } from "./stock.ts";
 import { controlOperations } from "./operations.ts";
 import { type Services, startServices } from "./services.ts";
 import { sharingLedger, type SharingLedger } from "./sharing-ledger.ts";
-import { Releases, stopOnSignals } from "./shutdown.ts";
+import { endOnFaults, Releases, stopOnSignals } from "./shutdown.ts";
 import { openStore, type Store } from "./store.ts";
 
 /** Milliseconds between looks at an account that its server's admin has locked. */
@@ -35,7 +35,8 @@ export async function runBot({ settings, warnings }: { readonly settings: Settin
     const log = await createLogger(settings.log);
     for (const warning of warnings) log.warn({}, warning);
     const { promise: ended, resolve: end } = Promise.withResolvers<Failure | undefined>();
-    const unhook = stopOnSignals(() => end(undefined), log);
+    const unhookSignals = stopOnSignals(() => end(undefined), log);
+    const unhookFaults = endOnFaults(end, log);
     const releases = new Releases();
     const stopping = new AbortController();
     let serving: Promise<unknown> = Promise.resolve();
@@ -52,7 +53,8 @@ export async function runBot({ settings, warnings }: { readonly settings: Settin
         stopping.abort();
         await serving.catch(() => undefined);
         await releases.run(log);
-        unhook();
+        unhookSignals();
+        unhookFaults();
         log.info({}, "stopped");
     }
 }
@@ -101,6 +103,6 @@ function operationsOf(bot: Running): ReturnType<typeof controlOperations> {
         crypto,
         health: () => checkHealth({ folder: bot.store.folder, crypto: () => bot.crypto, syncProblems: () => bot.services?.problems() ?? [] }),
         wake: () => bot.services?.wake(),
-        holdingsChanged: async (roomIds) => await copyHoldings(bot.store.database, bot.ledger.holdings, await crypto(), roomIds),
+        holdingsChanged: async (roomIds) => await takeStock(bot.store.database, bot.ledger, await crypto(), roomIds),
     });
 }

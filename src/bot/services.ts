@@ -4,11 +4,11 @@ import { OutgoingRequests, RoomEncryption } from "../crypto/index.ts";
 import { Failure } from "../failures/index.ts";
 import { Invitations, RoomRecorder } from "../rooms/index.ts";
 import { deriveSeal } from "../sealing/index.ts";
-import { DeviceKeys, Modes, ShareRunner, Uploads } from "../sharing/index.ts";
+import { DeviceKeys, Modes, releaseEmptyHanded, ShareRunner, Uploads } from "../sharing/index.ts";
 import { SyncLoop } from "../sync/index.ts";
 import type { Logger } from "../telemetry/index.ts";
 import type { Online } from "./bring-up.ts";
-import { copyHoldings } from "./holdings.ts";
+import { takeStock } from "./stock.ts";
 import { recordBatch } from "./recording.ts";
 import { sendRequest } from "./send-request.ts";
 import type { SharingLedger } from "./sharing-ledger.ts";
@@ -37,12 +37,14 @@ export interface Services {
 
 /** Starts the parts that only react before the sync that feeds them; `releases` stops them in reverse. */
 export function startServices(options: ServicesOptions): Services {
-    const { settings, store, online, log, releases } = options;
+    const { settings, store, ledger, online, log, releases } = options;
     const { homeserver, crypto, account } = online;
     const outgoing = new OutgoingRequests({ crypto, send: sendRequest(homeserver), deviceId: account.deviceId, log });
 
     store.database.transaction(() => {
         const ofRooms = Object.entries(settings.rooms).flatMap(([roomId, { mode }]) => (mode === undefined ? [] : [[roomId, mode] as const]));
+        // A crash may have come between the keys and whoever waited for them.
+        releaseEmptyHanded(ledger);
         new Modes(store.database.sql).replace(settings.sharing.mode, new Map(ofRooms));
     });
     const runner = shareRunner(options, outgoing);
@@ -92,7 +94,7 @@ function startSync({ settings, store, ledger, online, log, releases, end }: Serv
         afterBatch: (roomIds) => {
             wake();
             if (flushDue) flush();
-            copyHoldings(store.database, ledger.holdings, crypto, roomIds).catch(endOnFailure);
+            takeStock(store.database, ledger, crypto, roomIds).then(wake).catch(endIfFatal);
         },
         logger: log,
         now: Date.now,
@@ -109,14 +111,14 @@ function startSync({ settings, store, ledger, online, log, releases, end }: Serv
         flushDue = false;
         outgoing.flush().catch((error: unknown) => {
             flushDue = true;
-            endOnFailure(error);
+            endIfFatal(error);
         });
     }
 
-    /** The homeserver's own faults heal with the next batch; what is a failure by itself ends the run. */
-    function endOnFailure(error: unknown): void {
-        if (error instanceof Failure) end(error);
-        else log.debug({ err: error }, "a request after the batch failed; the next batch repeats it");
+    /** What waiting heals, a full disk or an absent homeserver, is done again after a later batch. */
+    function endIfFatal(error: unknown): void {
+        if (error instanceof Failure && error.code === "one_time_keys_conflict") end(error);
+        else log.warn({ err: error }, "what follows a batch failed; a later batch repeats it");
     }
 }
 

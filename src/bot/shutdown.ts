@@ -1,3 +1,4 @@
+import { Failure } from "../failures/index.ts";
 import type { Logger } from "../telemetry/index.ts";
 
 /** Milliseconds from the first signal: container engines kill after 10 s, and the contract says 5. */
@@ -51,4 +52,14 @@ export function stopOnSignals(stop: () => void, log: Logger): () => void {
     };
     process.on("SIGTERM", onSignal).on("SIGINT", onSignal);
     return () => process.off("SIGTERM", onSignal).off("SIGINT", onSignal);
+}
+
+/** A fault of ours that nobody caught must not leave the bot half alive: it ends the run, cleanly, with its reason. */
+export function endOnFaults(end: (failure: Failure) => void, log: Logger): () => void {
+    const onFault = (fault: unknown): void => {
+        log.error({ err: fault }, "a fault that nothing caught");
+        end(new Failure("internal_fault", { detail: fault instanceof Error ? fault.message : String(fault) }, { cause: fault }));
+    };
+    process.on("uncaughtException", onFault);
+    return () => process.off("uncaughtException", onFault);
 }

@@ -75,6 +75,11 @@ export const failures = {
         message: "The running bot did not answer: {detail}.",
         cure: "Look at its log, or restart it; doing the command again harms nothing.",
     },
+    internal_fault: {
+        exit: exitCodes.internal,
+        message: "A fault of Backscroll's own ended the run: {detail}.",
+        cure: "The store is safe: start the bot again, and report this with the log.",
+    },
     sync_died: {
         exit: exitCodes.internal,
         message: "Following the homeserver ended unexpectedly: {detail}.",

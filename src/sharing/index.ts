@@ -6,7 +6,7 @@ export { ShareJobs } from "./jobs.ts";
 export { Modes } from "./modes.ts";
 export { Pauses } from "./pauses.ts";
 export { IdentityPins } from "./pins.ts";
-export { recordMemberships, recordOwnLeave, releaseEmpowered } from "./record.ts";
+export { recordMemberships, recordOwnLeave, releaseEmptyHanded, releaseEmpowered } from "./record.ts";
 export { ReinviteChecks } from "./reinvite-check.ts";
 export { type RoomProblem, roomProblems } from "./room-problems.ts";
 export { ShareRunner } from "./runner.ts";

@@ -80,6 +80,19 @@ export class ShareJobs {
         return this.#sql.prepare("SELECT * FROM share_jobs WHERE state = 'held' AND reason = ? ORDER BY id").all(reason).map(jobFrom);
     }
 
+    /** Jobs that found nothing to share, in these rooms or in all, and whose invitee has had no newer job. */
+    emptyHanded(roomIds?: readonly string[]): readonly Job[] {
+        return this.#sql
+            .prepare(
+                `SELECT * FROM share_jobs AS job WHERE state = 'refused' AND reason = 'nothing_to_share'
+                 AND (?1 IS NULL OR room_id IN (SELECT value FROM json_each(?1)))
+                 AND NOT EXISTS (SELECT 1 FROM share_jobs AS newer WHERE newer.room_id = job.room_id AND newer.user_id = job.user_id AND newer.id > job.id)
+                 ORDER BY id`,
+            )
+            .all(roomIds === undefined ? null : JSON.stringify(roomIds))
+            .map(jobFrom);
+    }
+
     /** Jobs whose next step is due, oldest first: what a crash interrupted is due at once. */
     due(limit: number): readonly Job[] {
         return this.#sql
@@ -116,7 +129,7 @@ export class ShareJobs {
         return this.move(job, job.state === "delivered" ? "delivered" : "queued", reason, nextAttemptAt);
     }
 
-    /** Releases a held job to the runner. */
+    /** Gives a job that rested to the runner. */
     release(job: Job, reason: Reason, options: { readonly approved: boolean }): boolean {
         if (options.approved) this.#sql.prepare("UPDATE share_jobs SET approved = 1 WHERE id = ?").run(job.id);
         return this.move(job, "queued", reason, this.#now());

@@ -9,6 +9,7 @@ export const reasons = {
     approved: "The delivery was approved by a command.",
     trusted: "The invitee's changed identity was accepted by a command.",
     resumed: "Sharing was resumed.",
+    keys_arrived: "Keys that may be shared have come.",
     power_granted: "The bot may invite now.",
     delivering: "The keys are being delivered.",
     room_state_unknown: "The room's state has not been seen whole yet; this is tried again.",
@@ -39,7 +40,7 @@ export const reasons = {
     visibility_not_shared: "The room's history visibility keeps history from newcomers (it has to be shared or world_readable).",
     no_identity: "The invitee has no cross-signing identity: they have to set one up in their client and be invited again.",
     no_cross_signed_device: "None of the invitee's devices is signed by their identity: they have to verify one and be invited again.",
-    nothing_to_share: "The bot holds no session of this room that its sender marked as shareable.",
+    nothing_to_share: "The bot holds no session of this room that its sender marked as shareable; it looks again when keys come while the invite stands.",
     reinvited_by_another_bot: "Another bot made this invite to share history itself.",
 
     // Cancelled

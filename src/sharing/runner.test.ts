@@ -9,7 +9,7 @@ import type { FactSources } from "./facts.ts";
 import { ShareJobs } from "./jobs.ts";
 import { Pauses } from "./pauses.ts";
 import { IdentityPins } from "./pins.ts";
-import { recordMemberships } from "./record.ts";
+import { recordMemberships, releaseEmptyHanded } from "./record.ts";
 import { ReinviteChecks } from "./reinvite-check.ts";
 import { ShareRunner } from "./runner.ts";
 import { sharingSchema } from "./schema.ts";
@@ -25,6 +25,7 @@ const masterKey = "A".repeat(43);
 /** One bot on one database, a homeserver that keeps Charlie's member event, and a list of what was asked of it, in order. */
 class World {
     readonly calls: string[] = [];
+    readonly faults: string[] = [];
     readonly database: Database;
     readonly jobs: ShareJobs;
     readonly pauses: Pauses;
@@ -75,12 +76,16 @@ class World {
 
     /** Starts a runner as after a start of the process, lets it work until it rests, and stops it. */
     async run(): Promise<void> {
-        const runner = new ShareRunner(this.#parts());
-        runner.wake();
-        await vi.waitFor(() => {
+        await this.runUntil(() => {
             expect(this.jobs.due(10)).toEqual([]);
             expect(this.checks.next()).toBeUndefined();
         });
+    }
+
+    async runUntil(condition: () => void): Promise<void> {
+        const runner = new ShareRunner(this.#parts());
+        runner.wake();
+        await vi.waitFor(condition);
         await runner.stop();
     }
 
@@ -126,7 +131,7 @@ class World {
             rooms: { canKick: () => this.canKick },
             now: () => this.now,
             random: () => 0,
-            log: silent,
+            log: { ...silent, child: () => silent, error: (_facts, message) => this.faults.push(message) },
             deviceKeys: {
                 refresh: () => step("refresh", () => ({ masterKey: this.masterKey, devices: [{ deviceId: "PHONE", crossSigned: true }] })),
                 openSessions: () => step("openSessions", () => true),
@@ -323,4 +328,42 @@ test("what the homeserver refuses for good ends the job with its reason", async 
     world.sync(change("invite", "$invite", alice));
     await world.run();
     expect(world.status()).toMatchObject({ state: "failed", reason: "upload_refused" });
+});
+
+test("keys that come while the invite stands wake a job that had nothing to share; a withdrawn invite stays at rest", async () => {
+    const world = new World();
+    world.shared = 0;
+    world.sync(change("invite", "$invite", alice));
+    await world.run();
+    world.shared = 1;
+    const member = { userId: charlie, eventId: "$invite", sender: alice, isDirect: false };
+    const keysCome = (membership: "invite" | "leave", roomIds: readonly string[]) =>
+        world.database.transaction(() => releaseEmptyHanded({ jobs: world.jobs, rooms: { member: () => ({ ...member, membership }) } }, roomIds));
+
+    keysCome("leave", [roomId]);
+    keysCome("invite", ["!other:home"]);
+    expect(world.status()).toMatchObject({ state: "refused", reason: "nothing_to_share" });
+    keysCome("invite", [roomId]);
+    await world.run();
+    expect(world.status()).toMatchObject({ state: "reinvited" });
+});
+
+test("a ledger that cannot be written, as on a full disk, rests the runner and loses nothing", async () => {
+    const world = new World();
+    world.sync(change("invite", "$invite", alice));
+    const { transaction } = world.database;
+    let full = true;
+    Object.assign(world.database, {
+        transaction: (work: () => unknown) => {
+            if (full) throw new Error("database or disk is full");
+            return transaction(work as never);
+        },
+    });
+    await world.runUntil(() => {
+        expect(world.faults).toHaveLength(1);
+    });
+    full = false;
+    world.now += 60_000;
+    await world.run();
+    expect(world.status()).toMatchObject({ state: "reinvited" });
 });

@@ -21,8 +21,8 @@ export type RunnerParts = DeliveryParts &
 /** Deliveries under way at once; the oldest job goes first. */
 const atOnce = 4;
 
-/** Milliseconds until a re-invite whose check failed is looked at again. */
-const checkAgainAfter = 30_000;
+/** Milliseconds of rest when a re-invite could not be checked, or the ledger could not be written. */
+const rest = 30_000;
 
 /** Takes jobs from the ledger as they fall due and carries each as far as it goes. */
 export class ShareRunner {
@@ -31,6 +31,7 @@ export class ShareRunner {
     readonly #running = new Map<number, Promise<void>>();
     #checking: Promise<void> | undefined;
     #timer: NodeJS.Timeout | undefined;
+    #notBefore = 0;
 
     constructor(parts: RunnerParts) {
         this.#parts = parts;
@@ -40,6 +41,11 @@ export class ShareRunner {
     wake(): void {
         if (this.#stopping.signal.aborted) return;
         clearTimeout(this.#timer);
+        const resting = this.#notBefore - this.#parts.now();
+        if (resting > 0) {
+            this.#timer = setTimeout(() => this.wake(), resting);
+            return;
+        }
         for (const job of this.#parts.jobs.due(atOnce + this.#running.size)) {
             if (this.#running.size >= atOnce) break;
             if (!this.#running.has(job.id)) this.#start(job);
@@ -57,10 +63,16 @@ export class ShareRunner {
     }
 
     #start(job: Job): void {
-        const run = this.#run(job).finally(() => {
-            this.#running.delete(job.id);
-            this.wake();
-        });
+        const run = this.#run(job)
+            .catch((error: unknown) => {
+                // Where a job went could not be written down: it stands where it stood, and is taken up again.
+                this.#notBefore = this.#parts.now() + rest;
+                this.#parts.log.error({ job: job.id, err: error }, "the ledger of share jobs cannot be written; resting");
+            })
+            .finally(() => {
+                this.#running.delete(job.id);
+                this.wake();
+            });
         this.#running.set(job.id, run);
     }
 
@@ -112,7 +124,7 @@ export class ShareRunner {
             }
         } catch (error) {
             log.warn({ err: error }, "a re-invite could not be checked; trying again");
-            setTimeout(() => this.wake(), checkAgainAfter).unref();
+            setTimeout(() => this.wake(), rest).unref();
         } finally {
             this.#checking = undefined;
         }

@@ -12,14 +12,15 @@ export const moves: Readonly<Record<JobState, readonly JobState[]>> = {
     reinvited: ["joined", "done", "cancelled", "expired"],
     joined: ["done"],
     done: [],
-    refused: [],
+    // Only "nothing to share" while the invite stands: keys may still come.
+    refused: ["queued"],
     cancelled: [],
     expired: [],
     failed: [],
 };
 
 /** States in which somebody is still waiting for something. */
-export const openStates = states.filter((state) => moves[state].length > 0);
+export const openStates = ["held", "queued", "delivering", "delivered", "reinvited", "joined"] as const satisfies readonly JobState[];
 
 /** Only what we know: a server that accepted a message says nothing of whether a device received it. */
 export type DeviceState = "sent" | "no_session" | "not_cross_signed" | "server_unreachable" | "error";
