@@ -22,6 +22,6 @@ export function note(text: string): void {
 }
 
 /** Names come from other people's servers: control characters in them must not reach the terminal. */
-export function printable(text: string): string {
+function printable(text: string): string {
     return text.replaceAll(/[^\P{Cc}\n]|\p{Bidi_Control}/gu, "\u{fffd}");
 }

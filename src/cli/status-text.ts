@@ -1,4 +1,4 @@
-import type { JobStatus, RoomStatus, StatusReport } from "../control/status-report.ts";
+import type { JobStatus, RoomStatus, StatusReport } from "../control/index.ts";
 
 /** The status as people read it. @param now milliseconds since the epoch */
 export function statusText(report: StatusReport, now: number): string {

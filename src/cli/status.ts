@@ -1,5 +1,5 @@
 import { loadDataDir, parseDuration } from "../config/index.ts";
-import { jobStates, type StatusFilters } from "../control/status-report.ts";
+import { jobStates, type StatusFilters } from "../control/index.ts";
 import { exitCodes } from "../failures/index.ts";
 import { oneOf, option, refused, roomId, userId, wholeNumber } from "./arguments.ts";
 import { type Invocation, print } from "./context.ts";

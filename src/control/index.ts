@@ -1,4 +1,4 @@
-export { BotConnection, callBot, connectToBot, RemoteFailure } from "./client.ts";
+export { callBot, connectToBot, RemoteFailure } from "./client.ts";
 export type { CommandOutcome, ControlOperations } from "./protocol.ts";
 export { ControlServer } from "./server.ts";
 export {

@@ -3,9 +3,10 @@ import { exitCodes, Failure, type FailureCode, failures } from "./index.ts";
 
 const rows = Object.entries(failures);
 
-test("the table is sorted by exit code, and holds only codes of the contract", () => {
+test("the table is sorted by exit code and code, and holds only exit codes of the contract", () => {
     const exits = rows.map(([, { exit }]) => exit);
-    expect(exits).toEqual(exits.toSorted((a, b) => a - b));
+    const order = rows.map(([code, { exit }]) => `${exit} ${code}`);
+    expect(order).toEqual(order.toSorted());
     expect(Object.values(exitCodes)).toEqual(expect.arrayContaining([...new Set(exits)]));
 });
 

@@ -40,11 +40,6 @@ export const failures = {
         message: "The store {path} is damaged: {detail}.",
         cure: "Stop here, keep the folder as it is, and restore the newest snapshot into an empty data folder.",
     },
-    store_key_wrong: {
-        exit: exitCodes.corrupt,
-        message: "The store key does not open {path}.",
-        cure: "Give the store_key that this data folder was made with; nothing was changed.",
-    },
     store_key_malformed: {
         exit: exitCodes.corrupt,
         message: "The store key in {path} is not 32 bytes in base64.",
@@ -54,6 +49,11 @@ export const failures = {
         exit: exitCodes.corrupt,
         message: "There is a store, but its key {path} is missing and store_key is not set.",
         cure: "Put the file back or set store_key; nothing was changed.",
+    },
+    store_key_wrong: {
+        exit: exitCodes.corrupt,
+        message: "The store key does not open {path}.",
+        cure: "Give the store_key that this data folder was made with; nothing was changed.",
     },
     store_too_new: {
         exit: exitCodes.corrupt,
