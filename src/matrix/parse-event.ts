@@ -1,11 +1,11 @@
 import { z } from "zod";
 import type { RoomEvent, StrippedEvent } from "./events.ts";
-import { identifier, isIdentifier, jsonObject } from "./json.ts";
+import { identifier, isIdentifier, jsonObject, withoutDepths } from "./json.ts";
 
 const stateKey = z.string().refine((key) => key === "" || isIdentifier(key));
 
 /** A content that is no object counts as empty: readers then find every key missing, which is what a redaction leaves, too. */
-const content = jsonObject.catch(() => ({}));
+const content = jsonObject.catch(() => ({})).transform(withoutDepths);
 
 const roomEvent = z.object({
     type: identifier,
@@ -24,7 +24,7 @@ const strippedEvent = z.object({ type: identifier, sender: identifier, state_key
 
 /**
  * A room event as `/sync`, `/event` and `/state` give it; undefined if its envelope is malformed (a missing or oversized identifier).
- * Of the content nothing is checked but that it is an object. Source: Matrix v1.19, "Room event format"; "Size limits" (255 bytes).
+ * Of the content nothing is checked but that it is an object; values nested without end are left out of it. Source: Matrix v1.19, "Room event format"; "Size limits" (255 bytes).
  */
 export function parseRoomEvent(raw: unknown): RoomEvent | undefined {
     const { success, data } = roomEvent.safeParse(raw);

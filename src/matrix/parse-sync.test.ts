@@ -114,6 +114,17 @@ test.each([[true], ["yes"], [1], [null]])("limited: %o is taken for a gap", (lim
     expect(parseSyncBatch(inRoom({ timeline: { limited } }), "s1").joined.get("!room:home")?.limited).toBe(true);
 });
 
+test("a to-device message nested without end is dropped: it could be copied to no worker", () => {
+    const deep: unknown = JSON.parse(`${"[".repeat(25_000)}${"]".repeat(25_000)}`);
+    const drops: DroppedPart[] = [];
+    const raw = {
+        next_batch: "s2",
+        to_device: { events: [{ content: { deep } }, { type: "m.room.encrypted", content: { a: { b: {} } } }] },
+    };
+    const { toDevice } = parseSyncBatch(raw, "s1", (drop) => drops.push(drop)).crypto;
+    expect([structuredClone(toDevice), drops]).toEqual([[raw.to_device.events[1]], [{ place: "to_device", roomId: undefined }]]);
+});
+
 test("an unreadable timeline is taken for a gap", () => {
     expect(parseSyncBatch(inRoom({ timeline: "lost" }), "s1").joined.get("!room:home")?.limited).toBe(true);
 });

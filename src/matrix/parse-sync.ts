@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { RoomEvent, StrippedEvent } from "./events.ts";
-import { entriesOf, isIdentifier, isObject, jsonObject } from "./json.ts";
+import { deepest, entriesOf, isIdentifier, isObject, isShallow, jsonObject } from "./json.ts";
 import { parseRoomEvent, parseStrippedEvent } from "./parse-event.ts";
 import type { CryptoChanges, JoinedRoomChanges, SyncBatch } from "./sync-batch.ts";
 
@@ -50,11 +50,16 @@ function parseCrypto(raw: Record<string, unknown>, onDrop: OnDrop): CryptoChange
     const lists = section(raw["device_lists"], "device_lists", onDrop);
     const fallback = raw["device_unused_fallback_key_types"];
     return {
-        toDevice: events(raw["to_device"], "to_device", undefined, onDrop, (event) => (isObject(event) ? event : undefined)),
+        toDevice: events(raw["to_device"], "to_device", undefined, onDrop, parseToDevice),
         deviceLists: { changed: identifiers(lists["changed"]), left: identifiers(lists["left"]) },
         oneTimeKeyCounts: keyCounts(raw["device_one_time_keys_count"]),
         unusedFallbackKeyTypes: Array.isArray(fallback) ? identifiers(fallback) : undefined,
     };
+}
+
+/** As it came: the OlmMachine reads it. */
+function parseToDevice(event: unknown): unknown {
+    return isObject(event) && isShallow(event, deepest) ? event : undefined;
 }
 
 /** Made of entries: a key such as `__proto__` becomes a key of its own. */

@@ -35,6 +35,7 @@ export interface MembershipChange {
     readonly event: RoomEvent;
 }
 
+/** We are in a room, and mean to stay: one that a tombstone wrongly calls a successor is left again without this. */
 export interface SelfJoined {
     readonly roomId: string;
     /** True in an answer to a sync without a token: we may have been here for long. */

@@ -56,18 +56,21 @@ export class InvitationKeeper {
     /**
      * We are in: nothing is left to answer, unless the room does not say that it replaces the one whose tombstone led us here.
      * @param create the room's creation; undefined if this batch does not show it
+     * @returns whether we stay
      */
-    joined(roomId: string, create: StateEvent | undefined): void {
+    joined(roomId: string, create: StateEvent | undefined): boolean {
         const row = this.#table.get(roomId);
-        if (row === undefined || row.kind === "false_successor") return;
+        if (row === undefined) return true;
+        if (row.kind === "false_successor") return false;
         if (row.kind === "successor" && create !== undefined) {
             const predecessor = create.content === undefined ? undefined : parseCreate(create.content, create.sender).predecessor;
             if (predecessor !== row.predecessor) {
                 this.#table.put({ ...row, kind: "false_successor", state: "open", attempts: 0, nextAttemptAt: this.#now() });
-                return;
+                return false;
             }
         }
         this.#table.delete(roomId);
+        return true;
     }
 
     /** We are out, or the invite is gone. A successor can still be joined without it. */

@@ -85,10 +85,10 @@ export class RoomRecorder {
         for (const change of restart ? standing(memberships, previously) : memberships) changes.memberships.push(change);
 
         if (restart) this.#rooms.markRotation(roomId);
-        this.#invitations.joined(roomId, whole ? this.#state.get(roomId, "m.room.create") : undefined);
+        const stays = this.#invitations.joined(roomId, whole ? this.#state.get(roomId, "m.room.create") : undefined);
         if (wasJoined) return;
         this.#rooms.setJoinedAt(roomId, this.#parts.now());
-        changes.selfJoined.push({ roomId, firstSync });
+        if (stays) changes.selfJoined.push({ roomId, firstSync });
     }
 
     #recordLeft(roomId: string, room: JoinedRoomChanges, changes: GrowingChanges): void {

@@ -57,12 +57,7 @@ function isObject(value: unknown): value is Record<string, unknown> {
     return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-function contentText(event: RoomEvent): string | undefined {
-    try {
-        const text = JSON.stringify(event.content);
-        return text.length > longestContent ? undefined : text;
-    } catch {
-        // Nested deeper than the stack is high.
-        return undefined;
-    }
+function contentText({ content }: RoomEvent): string | undefined {
+    const text = JSON.stringify(content);
+    return text.length > longestContent ? undefined : text;
 }
