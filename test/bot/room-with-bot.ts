@@ -1,4 +1,4 @@
-import type { Client } from "../clients/index.ts";
+import { type Client, saidBy } from "../clients/index.ts";
 import { until } from "../process/index.ts";
 import type { Bot } from "./bot.ts";
 
@@ -6,13 +6,17 @@ interface RoomWithBot {
     readonly encrypted?: boolean;
     readonly visibility?: string;
     readonly powerLevels?: object;
+    /** Whether to wait for the bot's greeting; default: in encrypted rooms. */
+    readonly greeted?: boolean;
 }
 
-/** A room of `admin` in which the bot is a member, as the admin's client sees it. */
-export async function roomWithBot(admin: Client, bot: Bot, options: RoomWithBot = {}): Promise<string> {
+/** A room of `admin` in which the bot is a member and has said what it has to say, as the admin's client sees it. */
+export async function roomWithBot(admin: Client, bot: Bot, { greeted, ...options }: RoomWithBot = {}): Promise<string> {
     const roomId = await admin.do("createRoom", { name: "a room", ...options });
     await admin.do("inviteWithoutSharing", roomId, bot.userId);
     await until("the bot to join", async () => (await admin.do("membership", roomId, bot.userId))?.membership === "join");
+    if (greeted ?? options.encrypted !== false)
+        await until("the greeting", async () => saidBy(bot, await admin.do("timeline", roomId)).length > 0);
     return roomId;
 }
 

@@ -94,6 +94,6 @@ export class Client {
 }
 
 /** What somebody said, as a timeline shows it; null where it could not be decrypted. */
-export function saidBy({ userId }: Client, timeline: readonly TimelineMessage[]): readonly (string | null)[] {
+export function saidBy({ userId }: { readonly userId: string }, timeline: readonly TimelineMessage[]): readonly (string | null)[] {
     return timeline.filter(({ sender }) => sender === userId).map(({ text }) => text);
 }
