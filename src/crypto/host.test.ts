@@ -37,3 +37,42 @@ test("a call that cannot be cloned is rejected, and the port works on", async ()
     await expect(crypto.ping()).resolves.toBeUndefined();
     await crypto.close();
 });
+
+/** A worker's body that opens at once and answers the first call as a fault would. */
+const broken = (onCall: string, tickMs: number) => ({
+    url: new URL(
+        `data:text/javascript,import { parentPort } from "node:worker_threads";
+        parentPort.on("message", (call) => { ${onCall} });
+        parentPort.postMessage({ type: "ready" });`,
+    ),
+    tickMs,
+    ticks: 3,
+});
+
+test.each([
+    [
+        "an exception that nobody catches, as a panic is",
+        'throw new WebAssembly.RuntimeError("unreachable")',
+        "RuntimeError: unreachable",
+        5_000,
+    ],
+    ["a rejection that nobody handles", 'Promise.reject(new Error("lost"))', "Error: lost", 5_000],
+    ["the end of its thread", "process.exit(3)", "code 3", 5_000],
+    ["a call that never ends", "", "ping has not ended", 20],
+    ["a thread that spins", "for (;;);", "ping has not ended", 20],
+    [
+        "a fault that it names itself",
+        'parentPort.postMessage({ type: "fault", error: { kind: "error", name: "Error", message: "torn", stack: undefined } })',
+        "torn",
+        5_000,
+    ],
+])("%s of the worker is fatal once, and rejects what waits and what comes", async (_, onCall, detail, tickMs) => {
+    const fatal: Failure[] = [];
+    const options = { ...BOT, storeKey, path: "", log: silent, onFatal: (reason: Failure) => fatal.push(reason) };
+    const crypto = await startCrypto(options, broken(onCall, tickMs));
+    const answers = await Promise.allSettled([crypto.ping(), crypto.outgoing()]);
+    expect(answers.map((answer) => answer.status)).toEqual(["rejected", "rejected"]);
+    await expect(crypto.ping()).rejects.toMatchObject({ code: "worker_died" });
+    expect(fatal).toEqual([expect.objectContaining({ code: "worker_died", message: expect.stringContaining(detail) })]);
+    await crypto.close();
+});

@@ -17,8 +17,14 @@ export interface CryptoOptions {
     readonly onFatal: (reason: Failure) => void;
 }
 
-/** A call that makes no progress for so long will never end. Ticks are counted, so that a suspended machine is no reason. */
-const HUNG = { tickMs: 5_000, ticks: 24 } as const;
+/** The worker's thread. `ticks` periods of `tickMs` without a word of it mean that a call hangs; they are counted, so that a suspended computer is no reason. */
+export interface WorkerBody {
+    readonly url: URL;
+    readonly tickMs: number;
+    readonly ticks: number;
+}
+
+const ourWorker: WorkerBody = { url: new URL(`./worker${extname(import.meta.filename)}`, import.meta.url), tickMs: 5_000, ticks: 24 };
 /** How long `close` waits for the operation that runs, in milliseconds. */
 const CLOSE_MS = 2_500;
 
@@ -33,8 +39,8 @@ interface Pending {
  * Starts the crypto worker on its store and answers when the store is open.
  * @throws {Failure} store_key_wrong, store_of_another_device, store_too_new, store_corrupt, store_locked, disk_full, data_dir_unusable, worker_died
  */
-export async function startCrypto(options: CryptoOptions): Promise<CryptoPort> {
-    const host = new WorkerHost(options);
+export async function startCrypto(options: CryptoOptions, body: WorkerBody = ourWorker): Promise<CryptoPort> {
+    const host = new WorkerHost(options, body);
     await host.ready;
     return portOf(host);
 }
@@ -52,17 +58,17 @@ class WorkerHost {
     #lastId = 0;
     #idleTicks = 0;
 
-    constructor({ log, onFatal, path, userId, deviceId, storeKey }: CryptoOptions) {
+    constructor({ log, onFatal, path, userId, deviceId, storeKey }: CryptoOptions, body: WorkerBody) {
         this.ready = this.#opened.promise;
         this.#log = log;
         this.#onFatal = onFatal;
         const start: WorkerStart = { path, userId, deviceId, storeKey: new Uint8Array(storeKey) };
-        this.#worker = new Worker(new URL(`./worker${extname(import.meta.filename)}`, import.meta.url), { workerData: start });
+        this.#worker = new Worker(body.url, { workerData: start });
         this.#worker.on("message", (message: FromWorker<never>) => this.#hear(message));
         this.#worker.on("error", (error: unknown) => this.#end(toFailure(error)));
         this.#worker.on("messageerror", (error: Error) => this.#end(toFailure(error)));
         this.#worker.on("exit", (code) => this.#end(new Failure("worker_died", { detail: `its thread ended with code ${code}` })));
-        this.#watch = setInterval(() => this.#tick(), HUNG.tickMs).unref();
+        this.#watch = setInterval(() => this.#tick(body), body.tickMs).unref();
     }
 
     call<M extends Method>(method: M, ...args: Parameters<CryptoPort[M]>): Promise<Awaited<ReturnType<CryptoPort[M]>>> {
@@ -109,13 +115,11 @@ class WorkerHost {
         return pending;
     }
 
-    #tick(): void {
+    #tick({ ticks, tickMs }: WorkerBody): void {
         if (this.#pending.size === 0) this.#idleTicks = 0;
-        else if (++this.#idleTicks >= HUNG.ticks) {
+        else if (++this.#idleTicks >= ticks) {
             const [first] = this.#pending.values();
-            this.#end(
-                new Failure("worker_died", { detail: `${first?.method} has not ended for ${(HUNG.ticks * HUNG.tickMs) / 1000} seconds` }),
-            );
+            this.#end(new Failure("worker_died", { detail: `${first?.method} has not ended for ${(ticks * tickMs) / 1000} seconds` }));
         }
     }
 

@@ -1,5 +1,4 @@
 import type { RoomKeyBundle } from "../port.ts";
-import type { Verdict } from "./flags.ts";
 
 /** A session as a room key bundle lists it. Source: MSC4268, "Key bundle format". */
 export interface BundleEntry {
@@ -11,12 +10,16 @@ export interface BundleEntry {
     readonly session_key: string;
 }
 
-/** A row of the ready entries. `entry` gives the UTF-8 JSON of its `BundleEntry`; it is asked only if the session is shared. */
-export interface BundleRow {
+/** A session that its sender closed. */
+export interface WithheldSession {
     readonly roomId: string;
     readonly sessionId: string;
     readonly senderKey: string;
-    readonly verdict: Verdict;
+}
+
+/** A session that may be shared. `entry` gives the UTF-8 JSON of its `BundleEntry`; it is asked only if the session is listed. */
+export interface ShareableSession {
+    readonly sessionId: string;
     readonly entry: () => Uint8Array;
 }
 
@@ -29,33 +32,33 @@ export function bundleEntry(entry: BundleEntry): BundleEntry {
 }
 
 /**
- * The room key bundle (UTF-8 JSON): shareable sessions with their keys, a sender's no as `withheld`, unknown ones in neither list.
+ * The room key bundle (UTF-8 JSON): shareable sessions with their keys, a sender's no as `withheld`.
  * A session ID stands once: should two senders claim one, a no wins. The result owns its buffer, so that it can be transferred.
  * Source: MSC4268, "Key bundle format"; Matrix v1.19, `m.room_key.withheld`.
  */
-export function buildBundle(rows: readonly BundleRow[]): RoomKeyBundle {
-    const withheld = new Map(rows.filter((row) => row.verdict === "withheld").map((row) => [row.sessionId, row]));
-    const listed = new Set(withheld.keys());
+export function buildBundle(withheld: Iterable<WithheldSession>, shareable: Iterable<ShareableSession>): RoomKeyBundle {
+    const closed = new Map([...withheld].map((session) => [session.sessionId, session]));
+    const listed = new Set(closed.keys());
     const parts: Uint8Array[] = [Buffer.from('{"room_keys":[')];
     let shared = 0;
-    for (const row of rows) {
-        if (row.verdict !== "shareable" || listed.has(row.sessionId)) continue;
-        listed.add(row.sessionId);
+    for (const { sessionId, entry } of shareable) {
+        if (listed.has(sessionId)) continue;
+        listed.add(sessionId);
         if (shared++ > 0) parts.push(COMMA);
-        parts.push(row.entry());
+        parts.push(entry());
     }
-    parts.push(Buffer.from(`],"withheld":${JSON.stringify([...withheld.values()].map(withheldRecord))}}`));
-    return { json: join(parts), shared, withheld: withheld.size };
+    parts.push(Buffer.from(`],"withheld":${JSON.stringify([...closed.values()].map(withheldRecord))}}`));
+    return { json: join(parts), shared, withheld: closed.size };
 }
 
-function withheldRecord(row: BundleRow): object {
+function withheldRecord(session: WithheldSession): object {
     return {
         algorithm: "m.megolm.v1.aes-sha2",
         code: "m.history_not_shared",
         reason: "The sender disabled sharing encrypted history.",
-        room_id: row.roomId,
-        sender_key: row.senderKey,
-        session_id: row.sessionId,
+        room_id: session.roomId,
+        sender_key: session.senderKey,
+        session_id: session.sessionId,
     };
 }
 

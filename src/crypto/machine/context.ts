@@ -17,7 +17,6 @@ export interface MachineContext {
     readonly store: CryptoStore;
     readonly seal: Seal;
     readonly log: Logger;
-    readonly path: string;
     readonly userId: string;
     readonly deviceId: string;
     /** Our own Curve25519 key: what this sender made, we made. */
@@ -31,6 +30,8 @@ export interface MachineContext {
 export interface MachineMemory {
     /** The key counts of the last batch that reached the machine. */
     keyCounts: string | undefined;
+    /** The machine has said since its opening whom it wants to ask for. */
+    outgoingSeen: boolean;
     /** Users whose `/keys/query` is outstanding: asking the machine about their sessions would make it wait for that. */
     readonly awaitingQuery: Set<string>;
     /** Rooms whose session was prepared and not used since: encrypting in any other would make the machine panic. */

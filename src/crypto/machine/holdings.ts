@@ -21,16 +21,16 @@ export function holdings(context: MachineContext, roomId: string): Promise<RoomH
     return read(context, (entries) => entries.holdings(roomId));
 }
 
-export async function bundleOf(context: MachineContext, roomId: string): Promise<RoomKeyBundle> {
-    return buildBundle(await read(context, (entries) => entries.list(roomId)));
+export function bundleOf(context: MachineContext, roomId: string): Promise<RoomKeyBundle> {
+    return read(context, (entries) => buildBundle(entries.withheld(roomId), entries.shareable(roomId)));
 }
 
 /** The specification's flag name; a session of which nobody said anything has none. */
 export async function exportRoomKeys(context: MachineContext, roomId: string, page: number): Promise<readonly object[] | undefined> {
-    const rows = await read(context, (entries) => entries.list(roomId, { offset: page * EXPORT_PAGE, limit: EXPORT_PAGE }));
+    const rows = await read(context, (entries) => entries.page(roomId, page * EXPORT_PAGE, EXPORT_PAGE));
     if (rows.length === 0) return undefined;
     return rows.map((row) => ({
-        ...stored.parse(JSON.parse(Buffer.from(row.entry()).toString("utf8"))),
+        ...stored.parse(JSON.parse(Buffer.from(row.json).toString("utf8"))),
         forwarding_curve25519_key_chain: [],
         ...(row.verdict === "unknown" ? {} : { shared_history: row.verdict === "shareable" }),
     }));

@@ -1,8 +1,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import type { Seal } from "../../sealing/index.ts";
 import type { RoomHoldings } from "../port.ts";
-import type { BundleEntry, BundleRow } from "./bundle.ts";
-import { bundleEntry } from "./bundle.ts";
+import { type BundleEntry, bundleEntry, type ShareableSession, type WithheldSession } from "./bundle.ts";
 import { type Claim, type FlagFacts, mergeFlags, type SpokenClaim, type Sighting, type Verdict, verdict } from "./flags.ts";
 
 /**
@@ -19,10 +18,10 @@ export interface SeenSession extends Sighting {
     readonly entry: BundleEntry;
 }
 
-export interface EntryRow extends SessionKey {
+export interface EntryRow {
     readonly verdict: Verdict;
     /** UTF-8 JSON of a `BundleEntry`. */
-    readonly entry: () => Uint8Array;
+    readonly json: Uint8Array;
 }
 
 interface KnownRow extends FlagFacts, Sighting {}
@@ -71,17 +70,36 @@ export class ReadyEntries {
         return { shareable: count("shareable"), notShareable: count("withheld"), unknown: count("unknown") };
     }
 
-    /** The rows of a room that may stand in a bundle, or a page of all its rows. Their entries can be opened after the transaction, too. */
-    list(roomId: string, page?: { readonly offset: number; readonly limit: number }): readonly (EntryRow & BundleRow)[] {
+    withheld(roomId: string): readonly WithheldSession[] {
         const rows = this.#sql
-            .prepare("SELECT * FROM ready_entries WHERE room_id = ? ORDER BY session_id, sender_key LIMIT ? OFFSET ?")
-            .all(roomId, page?.limit ?? -1, page?.offset ?? 0);
-        return rows.map((row) => {
-            const key = { roomId, sessionId: String(row["session_id"]), senderKey: String(row["sender_key"]) };
-            const sealed = row["entry"];
-            const entry = () => this.#seal.open(place(key), sealed instanceof Uint8Array ? sealed : new Uint8Array());
-            return { ...key, verdict: readVerdict(row["verdict"]), entry };
-        });
+            .prepare("SELECT session_id, sender_key FROM ready_entries WHERE room_id = ? AND verdict = 'withheld'")
+            .all(roomId);
+        return rows.map((row) => keyOf(roomId, row));
+    }
+
+    /** To be read to its end within the transaction: a large room is never in memory at once. */
+    *shareable(roomId: string): Generator<ShareableSession> {
+        const rows = this.#sql
+            .prepare("SELECT session_id, sender_key, entry FROM ready_entries WHERE room_id = ? AND verdict = 'shareable'")
+            .iterate(roomId);
+        for (const row of rows) {
+            const key = keyOf(roomId, row);
+            yield { sessionId: key.sessionId, entry: () => this.#open(key, row["entry"]) };
+        }
+    }
+
+    /** A page of all sessions of a room, whatever the verdict. */
+    page(roomId: string, offset: number, limit: number): readonly EntryRow[] {
+        const rows = this.#sql
+            .prepare(
+                "SELECT session_id, sender_key, verdict, entry FROM ready_entries WHERE room_id = ? ORDER BY session_id, sender_key LIMIT ? OFFSET ?",
+            )
+            .all(roomId, limit, offset);
+        return rows.map((row) => ({ verdict: readVerdict(row["verdict"]), json: this.#open(keyOf(roomId, row), row["entry"]) }));
+    }
+
+    #open(key: SessionKey, sealed: unknown): Uint8Array {
+        return this.#seal.open(place(key), sealed instanceof Uint8Array ? sealed : new Uint8Array());
     }
 
     #find(key: SessionKey): KnownRow | undefined {
@@ -101,6 +119,10 @@ export class ReadyEntries {
     #verdict(key: SessionKey, flags: FlagFacts): Verdict {
         return verdict(flags, key.senderKey === this.#ownKey);
     }
+}
+
+function keyOf(roomId: string, row: Readonly<Record<string, unknown>>): SessionKey {
+    return { roomId, sessionId: String(row["session_id"]), senderKey: String(row["sender_key"]) };
 }
 
 function place(key: SessionKey): string {

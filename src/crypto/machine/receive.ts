@@ -31,6 +31,7 @@ export async function receive(context: MachineContext, changes: CryptoChanges): 
     });
     const rooms = unwrap(outcome);
     memory.keyCounts = news;
+    for (const userId of changes.deviceLists.changed) memory.awaitingQuery.add(userId);
     return rooms;
 }
 

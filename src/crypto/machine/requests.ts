@@ -30,6 +30,7 @@ export async function outgoing(context: MachineContext): Promise<readonly Outgoi
     const requests = await commitCall(context, () => context.machine.outgoingRequests());
     const own = await ownSignatureRequest(context);
     const plain = requests.map(plainRequest).filter((request) => request !== undefined);
+    context.memory.outgoingSeen = true;
     context.memory.awaitingQuery.clear();
     for (const userId of plain.flatMap(queriedUsers)) context.memory.awaitingQuery.add(userId);
     return own === undefined ? plain : [...plain, own];
@@ -53,12 +54,16 @@ export async function markSent(context: MachineContext, request: Pick<OutgoingRe
 
 /** A query of the machine's own that covers these users is taken, because only its answer ends the machine's waiting for them. */
 export async function keysQuery(context: MachineContext, users: readonly string[]): Promise<OutgoingRequest> {
-    const due = await outgoing(context);
-    const covering = due.find((request) => {
-        const queried = queriedUsers(request);
-        return users.every((userId) => queried.includes(userId));
-    });
-    return covering ?? queryRequest(context.machine.queryKeysForUsers(userIds(users, context.log)));
+    const { memory, machine, log } = context;
+    if (!memory.outgoingSeen || users.some((userId) => memory.awaitingQuery.has(userId))) {
+        const queries = (await outgoing(context)).filter(({ kind }) => kind === "keys_query");
+        const covering = queries.find((request) => {
+            const queried = new Set(queriedUsers(request));
+            return users.every((userId) => queried.has(userId));
+        });
+        if (covering !== undefined) return covering;
+    }
+    return queryRequest(machine.queryKeysForUsers(userIds(users, log)));
 }
 
 /** Users whose `/keys/query` is outstanding are left out: the machine would wait for it, and it waits in the queue behind us. */

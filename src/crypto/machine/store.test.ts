@@ -90,6 +90,34 @@ test("what the machine decrypted and our rows are one commit: when our part fail
     await bot.crypto.close();
 });
 
+test("on a full disk nothing is acknowledged, and the machine goes on by itself when there is room", async () => {
+    const faults: Failure[] = [];
+    const bot = new TestBot(await inThisThread(store.path, { wrap: remembered, onFault: (reason) => faults.push(reason) }), server);
+    await bot.publish();
+    const alice = await Peer.join(server, "@alice:home", "ALICE");
+    await alice.learn(BOT.userId);
+    for (let count = 0; count < 20; count++) {
+        const session = new MegolmSession();
+        const content = {
+            algorithm: "m.megolm.v1.aes-sha2",
+            room_id: ROOM,
+            session_id: session.sessionId,
+            session_key: session.sharedAt(0),
+        };
+        await alice.tell(BOT.userId, BOT.deviceId, "m.room_key", { ...content, shared_history: true });
+    }
+    const events = server.take(BOT.userId, BOT.deviceId);
+
+    await lastStore?.atomically((sql) => sql.exec("PRAGMA max_page_count = 1"));
+    await expect(bot.receiveEvents(events)).rejects.toMatchObject({ code: "disk_full" });
+    await expect(bot.receiveEvents(events)).rejects.toMatchObject({ code: "disk_full" });
+    await lastStore?.atomically((sql) => sql.exec("PRAGMA max_page_count = 1000000"));
+    await bot.receiveEvents(events);
+    expect(await bot.crypto.holdings(ROOM)).toEqual({ shareable: 20, notShareable: 0, unknown: 0 });
+    expect(faults).toEqual([]);
+    await bot.crypto.close();
+});
+
 test("neither session keys nor file keys lie in the files as they are", async () => {
     const bot = new TestBot(await inThisThread(store.path), server);
     await bot.publish();
@@ -126,6 +154,11 @@ test("neither session keys nor file keys lie in the files as they are", async ()
 });
 
 let lastStore: CryptoStore | undefined;
+
+function remembered(opened: CryptoStore): CryptoStore {
+    lastStore = opened;
+    return opened;
+}
 
 /** Lets the machine and our rows do everything, and then fails as a full disk or a fault of ours would. */
 function failingAfterwards(failing: { readonly now: boolean }): (store: CryptoStore) => CryptoStore {
