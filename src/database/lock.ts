@@ -19,8 +19,8 @@ export interface FolderLock {
 export function lockFolder(path: string): FolderLock {
     const sql = connect(path);
     try {
-        // No journal: nothing is ever written, so that the folder's disk may be full.
-        sql.exec("PRAGMA journal_mode = OFF; PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE;");
+        // No journal on disk: nothing is ever written, so that the disk may be full.
+        sql.exec("PRAGMA journal_mode = MEMORY; PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE;");
     } catch (error) {
         sql.close();
         throw isBusy(error) ? new Failure("store_locked", { path }, { cause: error }) : explain(error, path);
