@@ -81,6 +81,13 @@ test("a wrong configuration ends with 78, says everything at once, and keeps sec
     expect((await backscroll(["--config", "gone.yaml", "run"], folder)).code).toBe(78);
 });
 
+test("an older Node is told what it needs, and nothing is loaded that it cannot read", async () => {
+    const older = "data:text/javascript,Object.defineProperty(process,'versions',{value:{...process.versions,node:'20.20.2'}})";
+    const { code, out, err } = await backscroll(["status"], folder, { nodeOptions: ["--import", older] });
+    expect({ code, out }).toEqual({ code: 78, out: "" });
+    expect(err).toMatch(/this is Node 20\.20\.2, and Backscroll needs Node 24 or newer\.\nStart it with `npm start`/);
+});
+
 test("health without a bot is 1, and says so", async () => {
     expect(await backscroll(["health"], folder)).toEqual({
         code: 1,

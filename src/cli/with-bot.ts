@@ -7,8 +7,7 @@ import { type Invocation, note, print } from "./context.ts";
 export async function withBot<Result>(invocation: Invocation, work: (bot: ControlOperations) => Promise<Result>): Promise<Result> {
     await using running = await connectToBot(socketPath(loadDataDir(invocation)));
     if (running !== undefined) return await work(running);
-    const { settings, warnings } = loadSettings(invocation);
-    for (const warning of warnings) note(`warning: ${warning}`);
+    const { settings } = loadSettings(invocation);
     const { withOfflineBot } = await import("../bot/index.ts");
     return await withOfflineBot(settings, work);
 }

@@ -19,6 +19,15 @@ const unexpected = () => Promise.reject(new Error("not asked for in this test"))
 
 /** A bot that answers these operations only; what it was asked is in `asked`. */
 async function beside(operations: Partial<ControlOperations>, ...args: string[]): Promise<Ended & { readonly files: readonly string[] }> {
+    return await stopped(new Promise(() => {}), operations, ...args);
+}
+
+/** The same, with a signal for the command. */
+async function stopped(
+    stop: Promise<NodeJS.Signals>,
+    operations: Partial<ControlOperations>,
+    ...args: string[]
+): Promise<Ended & { readonly files: readonly string[] }> {
     const all: ControlOperations = {
         health: unexpected,
         share: unexpected,
@@ -32,7 +41,7 @@ async function beside(operations: Partial<ControlOperations>, ...args: string[])
     };
     await using server = new ControlServer({ socketPath: join(folder, "data", "backscroll.sock"), operations: all, logger: silent });
     await server.start();
-    const ended = await backscroll(args, folder);
+    const ended = await backscroll(args, folder, { stop });
     return { ...ended, files: readdirSync(folder) };
 }
 
@@ -117,4 +126,15 @@ test("export-keys writes a file for its owner alone, whole or not at all, and ov
     expect(await beside({ exportRoomKeys: breaking }, ...args)).toMatchObject({ code: 70, files: ["data"] });
     expect(await beside({ exportRoomKeys: async () => undefined }, ...args)).toMatchObject({ code: 1, files: ["data"] });
     expect(existsSync(file)).toBe(false);
+});
+
+test("an export that is stopped half-way leaves nothing behind", async () => {
+    const { promise: stop, resolve } = Promise.withResolvers<NodeJS.Signals>();
+    const exportRoomKeys = async (_: string, page: number) => {
+        if (page === 1) resolve("SIGTERM");
+        return page === 0 ? [{ session_id: "s1" }] : await new Promise<undefined>(() => {});
+    };
+    const { code, files } = await stopped(stop, { exportRoomKeys }, "export-keys", "--room", "!a:b", "--plain", "keys.json");
+    expect(code).not.toBe(0);
+    expect(files).toEqual(["data"]);
 });

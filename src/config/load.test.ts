@@ -167,21 +167,21 @@ test("every mistake is told at once, each with its place, what was found, what w
     const environment = { BACKSCROLL_HTTP_PORT: "99999", BACKSCROLL_STORE_KEY: "c2hvcnQ=" };
     expect(mistakes({ yaml, environment, dotenv: "# ours\nexport BACKSCROLL_LOG_FORMAT=prety\n" })).toMatchInlineSnapshot(`
       [
-        "BACKSCROLL_STORE_KEY: store_key: found a text (not shown), expected 32 bytes in base64 (\`openssl rand -base64 32\` makes one)",
         "BACKSCROLL_HTTP_PORT: http.port: found 99999, expected a whole number from 1 to 65535",
+        "BACKSCROLL_STORE_KEY: store_key: found a text (not shown), expected 32 bytes in base64 (\`openssl rand -base64 32\` makes one)",
         ".env:2: BACKSCROLL_LOG_FORMAT: log.format: found "prety", expected one of json, pretty (did you mean pretty?)",
         "c.yaml:2:8: homeserver.url: found "matrix.org", expected the homeserver's http or https URL, without user, query or fragment (did you mean "https://matrix.org"?)",
+        "c.yaml:3:3: homeserver.user_idd: found an unknown setting, expected one that the example lists (did you mean homeserver.user_id?)",
         "c.yaml:4:12: homeserver.user_id: found "bot", expected a full user ID, like @alice:home.server",
         "c.yaml:5:13: homeserver.password: found a list, expected a password (in YAML in quotes if it is a number)",
-        "c.yaml:3:3: homeserver.user_idd: found an unknown setting, expected one that the example lists (did you mean homeserver.user_id?)",
         "c.yaml:6:9: admins: found a text (not shown), expected a list (in a variable: separated by commas)",
         "c.yaml:9:11: rooms."!a:b".mode: found "automtic", expected one of automatic, approval, command, off (did you mean automatic?)",
         "c.yaml:10:3: rooms."#a:b": found "#a:b", expected a room ID, like !abcdef:home.server (not an alias)",
+        "c.yaml:11:1: max_sessions: found an unknown setting, expected one that the example lists (did you mean sharing.max_sessions?)",
+        "c.yaml:12:15: log.level: found "inf", expected one of debug, info, warn, error (did you mean info?)",
+        "c.yaml:13:7: http: found a text (not shown), expected a group of settings",
         "c.yaml:14:19: chat.greeting: found "yes", expected true or false",
         "c.yaml:15:21: rooms_left.keys: found 30, expected keep, or a duration like 90s, 12h or 30d",
-        "c.yaml:13:7: http: found a text (not shown), expected a group of settings",
-        "c.yaml:12:15: log.level: found "inf", expected one of debug, info, warn, error (did you mean info?)",
-        "c.yaml:11:1: max_sessions: found an unknown setting, expected one that the example lists (did you mean sharing.max_sessions?)",
       ]
     `);
 });

@@ -6,13 +6,14 @@ import { closest } from "./suggest.ts";
 
 type Issue = z.core.$ZodIssue;
 
-/** Checks what one source says; each mistake gets the place where the source has it. */
+/** Checks what one source says; each mistake gets the place where the source has it, and they come in the order of the places. */
 export function validate(source: Source): readonly Problem[] {
     const issues = settingsSchema.safeParse(source.values).error?.issues ?? [];
     const problems = issues.flatMap((issue) =>
         issue.code === "unrecognized_keys" ? unknownNames(issue, source) : [wrongValue(issue, source)],
     );
-    return [...new Map(problems.map((problem) => [`${problem.place} ${problem.path}`, problem])).values()];
+    const first = new Map(problems.toReversed().map((problem) => [`${problem.place} ${problem.path}`, problem]));
+    return [...first.values()].toSorted((a, b) => a.place.localeCompare(b.place, "en", { numeric: true }));
 }
 
 function unknownNames(issue: z.core.$ZodIssueUnrecognizedKeys, source: Source): readonly Problem[] {
