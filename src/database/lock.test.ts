@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -36,6 +36,12 @@ test("a second lock in the same process is refused until the first is released",
     first.release();
     first.release();
     lockFolder(folder).release();
+});
+
+test("the lock writes nothing, so that a full disk cannot keep it from being taken", () => {
+    const lock = lockFolder(folder);
+    expect([readdirSync(folder), statSync(join(folder, "lock")).size]).toEqual([["lock"], 0]);
+    lock.release();
 });
 
 test("a second process is refused, and SIGKILL of the first frees the folder", async () => {
