@@ -5,7 +5,7 @@ COPY stubs ./stubs
 RUN --mount=type=cache,target=/root/.npm npm ci --omit=optional
 COPY tsconfig.json tsconfig.build.json ./
 COPY src ./src
-RUN npm run build && chmod 755 dist/main.js
+RUN npm run build
 
 FROM node:24-bookworm-slim
 WORKDIR /app

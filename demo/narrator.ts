@@ -20,7 +20,7 @@ export class Narrator {
     }
 
     says(name: string, text: string): void {
-        this.#line(`    ${styleText("cyan", name)}: ${text}`);
+        this.#line(`    ${styleText("cyan", name)}: ${text.replaceAll("\n", "\n      ")}`);
     }
 
     wrong(text: string): void {

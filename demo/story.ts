@@ -25,7 +25,7 @@ export async function play(narrator: Narrator, stage: AsyncDisposableStack): Pro
 
     narrator.chapter("Alice talks in an encrypted room");
     const roomId = await roomWithBot(alice, bot);
-    narrator.done("Alice made an encrypted room and invited the bot; it joined");
+    narrator.done("Alice made an encrypted room and invited the bot; it joined and said what it does");
     for (const text of said) {
         await alice.do("send", roomId, text);
         narrator.says("Alice", text);
@@ -65,7 +65,7 @@ async function startBot(narrator: Narrator, stage: AsyncDisposableStack, synapse
     narrator.passing("starting the bot");
     await bot.run();
     narrator.done(
-        `the bot, started as an operator would (backscroll run), healthy after ${((performance.now() - started) / 1000).toFixed(1)} s`,
+        `the bot, started as an operator would (backscroll run), ready after ${((performance.now() - started) / 1000).toFixed(1)} s`,
     );
     return bot;
 }
