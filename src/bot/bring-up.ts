@@ -49,7 +49,14 @@ export async function bringUp(options: BringUpOptions): Promise<Online> {
         recoveryKey: settings.recovery_key,
         dataDir: store.folder.path,
         openCrypto: async (user, deviceId) => {
-            const crypto = await startCrypto({ path: store.folder.cryptoStore, userId: user, deviceId, storeKey: store.storeKey, log, onFatal });
+            const crypto = await startCrypto({
+                path: store.folder.cryptoStore,
+                userId: user,
+                deviceId,
+                storeKey: store.storeKey,
+                log,
+                onFatal,
+            });
             releases.add("the crypto worker", () => crypto.close());
             return crypto;
         },

@@ -68,5 +68,9 @@ function unusable(folder: DataFolder, cause: unknown): Failure {
     const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
     const full = code === "ENOSPC" || code === "EDQUOT";
     if (full) return new Failure("disk_full", { path: folder.path }, { cause });
-    return new Failure("data_dir_unusable", { path: folder.path, detail: cause instanceof Error ? cause.message : String(cause) }, { cause });
+    return new Failure(
+        "data_dir_unusable",
+        { path: folder.path, detail: cause instanceof Error ? cause.message : String(cause) },
+        { cause },
+    );
 }

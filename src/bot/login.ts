@@ -10,7 +10,13 @@ import { openStore } from "./store.ts";
 const attempts = 3;
 
 /** @see {@link import("./index.ts").loginAccount} */
-export async function loginAccount({ settings, resetIdentity }: { readonly settings: Settings; readonly resetIdentity: boolean }): Promise<LoginResult> {
+export async function loginAccount({
+    settings,
+    resetIdentity,
+}: {
+    readonly settings: Settings;
+    readonly resetIdentity: boolean;
+}): Promise<LoginResult> {
     const log = await createLogger({ level: "warn", format: settings.log.format, output: "stderr" });
     const releases = new Releases();
     const stopping = new AbortController();

@@ -20,5 +20,6 @@ export function recordBatch({ botUserId, recorder, ledger, greetings }: Recordin
     for (const { roomId } of changes.selfLeft) recordOwnLeave(parts, roomId);
     releaseEmpowered(parts);
     // A room found in the very first sync is not new to the people there.
-    for (const { roomId, firstSync } of changes.selfJoined) if (!firstSync) greetings?.owe(roomId, `backscroll-greeting-${batch.nextBatch}-${roomId}`);
+    for (const { roomId, firstSync } of changes.selfJoined)
+        if (!firstSync) greetings?.owe(roomId, `backscroll-greeting-${batch.nextBatch}-${roomId}`);
 }

@@ -31,7 +31,13 @@ interface Running {
 }
 
 /** @see {@link import("./index.ts").runBot} */
-export async function runBot({ settings, warnings }: { readonly settings: Settings; readonly warnings: readonly string[] }): Promise<number> {
+export async function runBot({
+    settings,
+    warnings,
+}: {
+    readonly settings: Settings;
+    readonly warnings: readonly string[];
+}): Promise<number> {
     const log = await createLogger(settings.log);
     for (const warning of warnings) log.warn({}, warning);
     const { promise: ended, resolve: end } = Promise.withResolvers<Failure | undefined>();
@@ -101,7 +107,8 @@ function operationsOf(bot: Running): ReturnType<typeof controlOperations> {
     return controlOperations({
         commands: bot.ledger.commands,
         crypto,
-        health: () => checkHealth({ folder: bot.store.folder, crypto: () => bot.crypto, syncProblems: () => bot.services?.problems() ?? [] }),
+        health: () =>
+            checkHealth({ folder: bot.store.folder, crypto: () => bot.crypto, syncProblems: () => bot.services?.problems() ?? [] }),
         wake: () => bot.services?.wake(),
         holdingsChanged: async (roomIds) => await takeStock(bot.store.database, bot.ledger, await crypto(), roomIds),
     });

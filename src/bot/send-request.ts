@@ -1,4 +1,5 @@
-import { type OutgoingRequest, type SendOutcome, type SendRequest } from "../crypto/index.ts";
+import { z } from "zod";
+import type { OutgoingRequest, SendOutcome, SendRequest } from "../crypto/index.ts";
 import { type Homeserver, HomeserverError, isTransient } from "../homeserver/index.ts";
 
 /** Gives the crypto machine's requests to the homeserver; a refusal that cannot heal is an answer, everything else throws. */
@@ -30,7 +31,12 @@ async function send(homeserver: Homeserver, { kind, body, toDevice, roomMessage 
         case "room_message":
             if (roomMessage === undefined) throw new Error("a room message without its room");
             return JSON.stringify({
-                event_id: await homeserver.sendEvent(roomMessage.roomId, roomMessage.eventType, roomMessage.txnId, JSON.parse(body) as object),
+                event_id: await homeserver.sendEvent(
+                    roomMessage.roomId,
+                    roomMessage.eventType,
+                    roomMessage.txnId,
+                    z.looseObject({}).parse(JSON.parse(body)),
+                ),
             });
     }
 }

@@ -42,7 +42,9 @@ export function startServices(options: ServicesOptions): Services {
     const outgoing = new OutgoingRequests({ crypto, send: sendRequest(homeserver), deviceId: account.deviceId, log });
 
     store.database.transaction(() => {
-        const ofRooms = Object.entries(settings.rooms).flatMap(([roomId, { mode }]) => (mode === undefined ? [] : [[roomId, mode] as const]));
+        const ofRooms = Object.entries(settings.rooms).flatMap(([roomId, { mode }]) =>
+            mode === undefined ? [] : [[roomId, mode] as const],
+        );
         // A crash may have come between the keys and whoever waited for them.
         releaseEmptyHanded(ledger);
         new Modes(store.database.sql).replace(settings.sharing.mode, new Map(ofRooms));
@@ -71,7 +73,11 @@ export function startServices(options: ServicesOptions): Services {
 }
 
 /** Starts to follow the homeserver. The sync's own end, which only a fault or lost credentials bring, ends the run. */
-function startSync({ settings, store, ledger, online, log, releases, end }: ServicesOptions, outgoing: OutgoingRequests, wake: () => void): SyncLoop {
+function startSync(
+    { settings, store, ledger, online, log, releases, end }: ServicesOptions,
+    outgoing: OutgoingRequests,
+    wake: () => void,
+): SyncLoop {
     const { homeserver, crypto, account } = online;
     const recording = {
         botUserId: account.userId,

@@ -62,7 +62,10 @@ export class Greeter {
         if (room?.membership !== "join" || room.encryption !== "encrypted" || room.visibility === "unknown") return;
         const { shareable } = await holdings(roomId);
         const body = greeting({ visibility: room.visibility, canInvite: rooms.canInvite(roomId, botUserId), shareable });
-        await sendEncrypted({ roomId, visibility: room.visibility, members: this.#readers(room) }, txnId, "m.room.message", { msgtype: "m.notice", body });
+        await sendEncrypted({ roomId, visibility: room.visibility, members: this.#readers(room) }, txnId, "m.room.message", {
+            msgtype: "m.notice",
+            body,
+        });
         greetings.sent(roomId, now());
     }
 

@@ -15,7 +15,9 @@ export function greeting(facts: GreetingFacts): string {
         facts.shareable === 0
             ? "I can hand on what is written from now on; earlier messages only if their keys are imported."
             : `I can hand on what is written from now on, and earlier messages of ${facts.shareable} sessions.`,
-        ...(missing.length === 0 ? ["Everything is set: just invite people as always."] : ["What is missing:", ...missing.map((line) => `- ${line}`)]),
+        ...(missing.length === 0
+            ? ["Everything is set: just invite people as always."]
+            : ["What is missing:", ...missing.map((line) => `- ${line}`)]),
     ].join("\n");
 }
 
@@ -26,12 +28,18 @@ function visibilityProblem(visibility: GreetingFacts["visibility"]): readonly st
             return [];
         case "invited":
         case "joined":
-            return [`The room's history is hidden from newcomers ("${visibility}"), so I share nothing. Set it to "members only (since the point in time of selecting this option)" if that is not meant.`];
+            return [
+                `The room's history is hidden from newcomers ("${visibility}"), so I share nothing. Set it to "members only (since the point in time of selecting this option)" if that is not meant.`,
+            ];
         case "unknown":
             return ["I do not understand the room's history setting, so I share nothing. Please set it anew."];
     }
 }
 
 function powerProblem(canInvite: boolean): readonly string[] {
-    return canInvite ? [] : ["I may not invite here. Newcomers' clients open keys only from whoever invited them last, so I have to repeat your invites: please give me the power to invite."];
+    return canInvite
+        ? []
+        : [
+              "I may not invite here. Newcomers' clients open keys only from whoever invited them last, so I have to repeat your invites: please give me the power to invite.",
+          ];
 }

@@ -35,7 +35,9 @@ export function deriveSeal(storeKey: Uint8Array, purpose: string): Seal {
         },
         open(place, sealed) {
             try {
-                const decipher = createDecipheriv("aes-256-gcm", key, sealed.subarray(0, ivBytes), { authTagLength: tagBytes }).setAAD(Buffer.from(place));
+                const decipher = createDecipheriv("aes-256-gcm", key, sealed.subarray(0, ivBytes), { authTagLength: tagBytes }).setAAD(
+                    Buffer.from(place),
+                );
                 decipher.setAuthTag(sealed.subarray(-tagBytes));
                 return Buffer.concat([decipher.update(sealed.subarray(ivBytes, -tagBytes)), decipher.final()]);
             } catch {

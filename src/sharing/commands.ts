@@ -36,7 +36,8 @@ export class ShareCommands {
         const { database, jobs, rooms } = this.#parts;
         return database.transaction(() => {
             const member = rooms.member(roomId, userId);
-            const problem = rooms.room(roomId)?.membership !== "join" ? "not_in_room" : member?.membership !== "invite" ? "not_invited" : undefined;
+            const problem =
+                rooms.room(roomId)?.membership !== "join" ? "not_in_room" : member?.membership !== "invite" ? "not_invited" : undefined;
             if (problem !== undefined || member === undefined) return no(problem ?? "not_invited");
             for (const older of jobs.open(roomId, userId)) jobs.move(older, "cancelled", "superseded");
             const { sender: inviter, eventId: inviteEventId } = member;
@@ -52,10 +53,14 @@ export class ShareCommands {
         return database.transaction(() => {
             const job = /^\d{1,15}$/.test(jobId) ? jobs.get(Number(jobId)) : undefined;
             if (job === undefined) return { ok: false, message: `There is no job ${jobId}: \`backscroll status\` lists them.` };
-            if (job.state !== "held") return { ok: false, message: `Job ${jobId} is ${job.state}, so there is nothing to approve. ${reasons[job.reason]}` };
+            if (job.state !== "held")
+                return { ok: false, message: `Job ${jobId} is ${job.state}, so there is nothing to approve. ${reasons[job.reason]}` };
             if (job.reason === "identity_changed" || job.reason === "paused" || job.reason === "no_power_to_invite") return no(job.reason);
             jobs.release(job, "approved", { approved: true });
-            return { ok: true, message: `Job ${jobId} was held: ${reasons[job.reason]} Released: ${job.userId} is given the keys of ${job.roomId} now.` };
+            return {
+                ok: true,
+                message: `Job ${jobId} was held: ${reasons[job.reason]} Released: ${job.userId} is given the keys of ${job.roomId} now.`,
+            };
         });
     }
 
@@ -73,8 +78,12 @@ export class ShareCommands {
             pauses.resume(roomId);
             const released = jobs.held("paused").filter((job) => !pauses.covers(job.roomId));
             for (const job of released) jobs.release(job, "resumed", { approved: false });
-            if (pauses.list().all) return { ok: false, message: "Sharing is still paused in all rooms: use `backscroll resume` without a room." };
-            return { ok: true, message: `Sharing goes on in ${roomId ?? "all rooms"}; ${released.length} waiting deliveries were released.` };
+            if (pauses.list().all)
+                return { ok: false, message: "Sharing is still paused in all rooms: use `backscroll resume` without a room." };
+            return {
+                ok: true,
+                message: `Sharing goes on in ${roomId ?? "all rooms"}; ${released.length} waiting deliveries were released.`,
+            };
         });
     }
 
@@ -89,7 +98,10 @@ export class ShareCommands {
             pins.replace(userId, masterKey, now());
             const waiting = jobs.held("identity_changed").filter((job) => job.userId === userId);
             for (const job of waiting) jobs.release(job, "trusted", { approved: false });
-            return { ok: true, message: `${userId} is known by ${masterKey} from now on; ${waiting.length} held deliveries were released.` };
+            return {
+                ok: true,
+                message: `${userId} is known by ${masterKey} from now on; ${waiting.length} held deliveries were released.`,
+            };
         });
     }
 

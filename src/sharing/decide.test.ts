@@ -50,7 +50,11 @@ test.each<[string, ShareFacts, ReturnType<typeof decide>]>([
     ["mode command does nothing by itself", { ...open, mode: "command" }, refuse("only_by_command")],
     ["mode command, asked", commanded({ ...open, mode: "command" }), go],
     ["mode off, whoever asks", commanded({ ...open, mode: "off" }), refuse("sharing_off")],
-    ["what is refused is not held: closed history in a paused room", { ...room({ visibility: "joined" }), paused: true }, refuse("visibility_not_shared")],
+    [
+        "what is refused is not held: closed history in a paused room",
+        { ...room({ visibility: "joined" }), paused: true },
+        refuse("visibility_not_shared"),
+    ],
 ])("%s", (_, facts, decision) => {
     expect(decide(facts)).toEqual(decision);
 });

@@ -108,8 +108,13 @@ function sealedDevices(sealed: SealedDelivery): Devices {
 }
 
 async function send(parts: DeliveryParts, job: Job, devices: Devices, signal: AbortSignal): Promise<void> {
-    const messages = Object.fromEntries(devices.flatMap((device) => (device.state === "sealed" ? [[device.deviceId, device.content]] : [])));
-    const recipients = createHash("sha256").update(JSON.stringify(Object.keys(messages).sort())).digest("hex").slice(0, 16);
+    const messages = Object.fromEntries(
+        devices.flatMap((device) => (device.state === "sealed" ? [[device.deviceId, device.content]] : [])),
+    );
+    const recipients = createHash("sha256")
+        .update(JSON.stringify(Object.keys(messages).sort()))
+        .digest("hex")
+        .slice(0, 16);
     const body = JSON.stringify({ messages: { [job.userId]: messages } });
     await parts.homeserver.sendToDevice("m.room.encrypted", `backscroll-share-${job.id}-${recipients}`, body, { signal });
 }

@@ -98,5 +98,10 @@ test("status filters by room, user, state and time, newest first, bounded", () =
     expect(ids({ since: 1_500 })).toEqual([String(second.id)]);
     expect(ids({ roomId: "!other:home" })).toEqual([]);
     expect(ids({ limit: 1 })).toEqual([String(second.id)]);
-    expect(jobStatuses(sql, { limit: 1 })[0]).toMatchObject({ state: "refused", reason: "no_identity", created_at: "1970-01-01T00:00:02.000Z", next_attempt_at: null });
+    expect(jobStatuses(sql, { limit: 1 })[0]).toMatchObject({
+        state: "refused",
+        reason: "no_identity",
+        created_at: "1970-01-01T00:00:02.000Z",
+        next_attempt_at: null,
+    });
 });

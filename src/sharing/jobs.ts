@@ -1,6 +1,6 @@
 import type { DatabaseSync, SQLOutputValue } from "node:sqlite";
-import type { Reason } from "./reasons.ts";
-import { type DeviceState, type JobState, moves, openStates } from "./states.ts";
+import { type Reason, reasonFrom } from "./reasons.ts";
+import { type DeviceState, type JobState, moves, openStates, stateFrom } from "./states.ts";
 
 /** One delivery of a room's shareable keys to one invitee. Times are milliseconds since the epoch. */
 export interface Job {
@@ -103,7 +103,9 @@ export class ShareJobs {
 
     /** When the next job falls due; undefined if none waits. */
     nextDueAt(): number | undefined {
-        const row = this.#sql.prepare(`SELECT min(next_attempt_at) AS at FROM share_jobs WHERE state IN (${openList}) AND next_attempt_at > ?`).get(this.#now());
+        const row = this.#sql
+            .prepare(`SELECT min(next_attempt_at) AS at FROM share_jobs WHERE state IN (${openList}) AND next_attempt_at > ?`)
+            .get(this.#now());
         return row?.["at"] === null ? undefined : Number(row?.["at"]);
     }
 
@@ -169,9 +171,8 @@ function jobFrom(row: Record<string, SQLOutputValue>): Job {
         origin: row["origin"] === "command" ? "command" : "invite",
         inviteEventId: String(row["invite_event_id"]),
         byAnotherBot: row["by_another_bot"] === 1,
-        // Only `ShareJobs` writes these columns, from the same types.
-        state: row["state"] as JobState,
-        reason: row["reason"] as Reason,
+        state: stateFrom(row["state"]),
+        reason: reasonFrom(row["reason"]),
         approved: row["approved"] === 1,
         attempts: Number(row["attempts"]),
         nextAttemptAt: row["next_attempt_at"] === null ? undefined : Number(row["next_attempt_at"]),

@@ -20,7 +20,9 @@ export class Modes {
 
     /** The mode that the last start of the bot had for this room. */
     of(roomId: string): string {
-        const row = this.#sql.prepare("SELECT mode FROM share_modes WHERE room_id IN (?, ?) ORDER BY room_id DESC LIMIT 1").get(roomId, everywhere);
+        const row = this.#sql
+            .prepare("SELECT mode FROM share_modes WHERE room_id IN (?, ?) ORDER BY room_id DESC LIMIT 1")
+            .get(roomId, everywhere);
         return row === undefined ? "automatic" : String(row["mode"]);
     }
 }

@@ -17,7 +17,9 @@ export class Pauses {
 
     /** @param roomId undefined pauses every room. */
     pause(roomId: string | undefined, now: number): void {
-        this.#sql.prepare("INSERT INTO share_pauses (room_id, paused_at) VALUES (?, ?) ON CONFLICT DO NOTHING").run(roomId ?? everywhere, now);
+        this.#sql
+            .prepare("INSERT INTO share_pauses (room_id, paused_at) VALUES (?, ?) ON CONFLICT DO NOTHING")
+            .run(roomId ?? everywhere, now);
     }
 
     /** @param roomId undefined ends the pause of all rooms, and those of single rooms with it. */

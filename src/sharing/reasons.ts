@@ -9,6 +9,7 @@ export const reasons = {
     approved: "The delivery was approved by a command.",
     trusted: "The invitee's changed identity was accepted by a command.",
     resumed: "Sharing was resumed.",
+    bot_returned: "The bot is back in the room, and the invite still stands.",
     keys_arrived: "Keys that may be shared have come.",
     power_granted: "The bot may invite now.",
     delivering: "The keys are being delivered.",
@@ -20,13 +21,15 @@ export const reasons = {
     // Held: a human decides
     paused: "Sharing is paused: use `backscroll resume`.",
     waits_for_approval: "This room shares only with approval: use `backscroll approve`.",
-    inviter_server_not_trusted: "The inviter's homeserver is not in sharing.trusted_servers: use `backscroll approve` if you know about this invite.",
+    inviter_server_not_trusted:
+        "The inviter's homeserver is not in sharing.trusted_servers: use `backscroll approve` if you know about this invite.",
     identity_changed: "The invitee's identity is not the one first seen: ask them, then use `backscroll trust`.",
     no_power_to_invite: "The bot may not invite here, so the invitee's client would never open its keys: give the bot the power to invite.",
 
     // Going well
     sent: "The keys were sent to the invitee's devices.",
-    sent_without_reinvite: "The keys were sent; the setting sharing.reinvite leaves the invite to others, and clients open only the inviter's keys.",
+    sent_without_reinvite:
+        "The keys were sent; the setting sharing.reinvite leaves the invite to others, and clients open only the inviter's keys.",
     already_inviter: "The keys were sent, and the bot already is the inviter of record.",
     reinvited: "The keys were sent and the bot invited again, so the invitee's client will open them when they join.",
     joined: "The invitee joined after the keys were sent.",
@@ -40,7 +43,8 @@ export const reasons = {
     visibility_not_shared: "The room's history visibility keeps history from newcomers (it has to be shared or world_readable).",
     no_identity: "The invitee has no cross-signing identity: they have to set one up in their client and be invited again.",
     no_cross_signed_device: "None of the invitee's devices is signed by their identity: they have to verify one and be invited again.",
-    nothing_to_share: "The bot holds no session of this room that its sender marked as shareable; it looks again when keys come while the invite stands.",
+    nothing_to_share:
+        "The bot holds no session of this room that its sender marked as shareable; it looks again when keys come while the invite stands.",
     reinvited_by_another_bot: "Another bot made this invite to share history itself.",
 
     // Cancelled
@@ -51,7 +55,8 @@ export const reasons = {
     bot_left: "The bot is no longer in the room.",
     joined_before_delivery: "The invitee joined before the keys were sent; clients open only what the inviter sent before.",
     reinvite_taken_back: "The invite ended in the very moment of the bot's own; the bot's was taken back.",
-    reinvite_left_standing: "The invite ended in the very moment of the bot's own, and the bot may not take its invite back: somebody with the power to kick has to.",
+    reinvite_left_standing:
+        "The invite ended in the very moment of the bot's own, and the bot may not take its invite back: somebody with the power to kick has to.",
 
     // Failed
     upload_refused: "The homeserver refused the upload of the keys.",
@@ -61,3 +66,13 @@ export const reasons = {
 } as const;
 
 export type Reason = keyof typeof reasons;
+
+/** @throws Error for a word that is no reason: somebody else wrote into the ledger */
+export function reasonFrom(word: unknown): Reason {
+    if (!isReason(word)) throw new Error(`the ledger of share jobs has an unknown reason ${String(word)}`);
+    return word;
+}
+
+function isReason(word: unknown): word is Reason {
+    return typeof word === "string" && Object.hasOwn(reasons, word);
+}

@@ -50,7 +50,10 @@ export function releaseEmpowered(parts: RecordParts): void {
  * Jobs that found nothing to share go on when keys of their room come, as long as their invite stands.
  * @param roomIds where keys came; undefined: anywhere, since nobody looked
  */
-export function releaseEmptyHanded({ jobs, rooms }: { readonly jobs: ShareJobs; readonly rooms: Pick<Rooms, "member"> }, roomIds?: readonly string[]): void {
+export function releaseEmptyHanded(
+    { jobs, rooms }: { readonly jobs: ShareJobs; readonly rooms: Pick<Rooms, "member"> },
+    roomIds?: readonly string[],
+): void {
     for (const job of jobs.emptyHanded(roomIds)) {
         const member = rooms.member(job.roomId, job.userId);
         if (member?.membership === "invite" && member.eventId === job.inviteEventId) jobs.release(job, "keys_arrived", { approved: false });
@@ -58,6 +61,10 @@ export function releaseEmptyHanded({ jobs, rooms }: { readonly jobs: ShareJobs; 
 }
 
 function recordInvite({ jobs }: RecordParts, { roomId, userId, sender, eventId, event }: MembershipChange): void {
+    // An invite that stood when the bot came back is told again.
+    const known = jobs.ofInvite(roomId, userId, eventId);
+    if (known?.state === "cancelled" && known.reason === "bot_left") jobs.release(known, "bot_returned", { approved: false });
+    if (known !== undefined) return;
     for (const older of jobs.open(roomId, userId)) jobs.move(older, "cancelled", "superseded");
     jobs.create({
         roomId,

@@ -68,7 +68,8 @@ export async function checkReinvite(parts: CheckParts, check: ReinviteCheck): Pr
 
 async function takeBack(parts: CheckParts, job: Job, check: ReinviteCheck): Promise<Reason | undefined> {
     // 1. Another human's invite in between is not an ending: a job of its own serves it.
-    const replaced = check.replacedEventId === undefined ? undefined : parseRoomEvent(await readEvent(parts, job.roomId, check.replacedEventId));
+    const replaced =
+        check.replacedEventId === undefined ? undefined : parseRoomEvent(await readEvent(parts, job.roomId, check.replacedEventId));
     if (replaced?.content["membership"] === "invite") return undefined;
 
     // 2. Ours is taken back only while it stands: a human may have invited again since, or the invitee joined.

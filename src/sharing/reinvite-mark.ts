@@ -13,7 +13,10 @@ export function repeatedInvite(content: Readonly<Record<string, unknown>>): stri
  * The content of the bot's own invite in place of a human's: everything theirs (`is_direct` and custom fields included),
  * a reason that names them, and the mark. What only their own event may carry (signatures of third parties) is left out.
  */
-export function reinviteContent(original: Readonly<Record<string, unknown>>, invite: { readonly eventId: string; readonly inviter: string }): object {
+export function reinviteContent(
+    original: Readonly<Record<string, unknown>>,
+    invite: { readonly eventId: string; readonly inviter: string },
+): object {
     const { third_party_invite: _signed, join_authorised_via_users_server: _authorised, ...kept } = original;
     return {
         ...kept,

@@ -35,9 +35,14 @@ export async function reinvite(parts: ReinviteParts, job: Job): Promise<Reason> 
 
     // 3. Nothing between the read and the write.
     try {
-        await parts.homeserver.putMember(job.roomId, job.userId, reinviteContent(current.content, { eventId: job.inviteEventId, inviter: job.inviter }));
+        await parts.homeserver.putMember(
+            job.roomId,
+            job.userId,
+            reinviteContent(current.content, { eventId: job.inviteEventId, inviter: job.inviter }),
+        );
     } catch (error) {
-        if (error instanceof HomeserverError && error.problem.kind === "forbidden") throw new Halt("retry", "homeserver_unavailable", { cause: error });
+        if (error instanceof HomeserverError && error.problem.kind === "forbidden")
+            throw new Halt("retry", "homeserver_unavailable", { cause: error });
         throw error;
     }
     return "reinvited";

@@ -2,7 +2,14 @@ import { expect, test } from "vitest";
 import type { Room } from "../rooms/index.ts";
 import { roomProblems } from "./room-problems.ts";
 
-const open: Room = { roomId: "!room:home", membership: "join", encryption: "encrypted", visibility: "shared", joinedAt: 0, successor: undefined };
+const open: Room = {
+    roomId: "!room:home",
+    membership: "join",
+    encryption: "encrypted",
+    visibility: "shared",
+    joinedAt: 0,
+    successor: undefined,
+};
 
 test.each<[string, Partial<Room>, boolean, string[]]>([
     ["nothing is missing", {}, true, []],

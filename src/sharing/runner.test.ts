@@ -9,7 +9,7 @@ import type { FactSources } from "./facts.ts";
 import { ShareJobs } from "./jobs.ts";
 import { Pauses } from "./pauses.ts";
 import { IdentityPins } from "./pins.ts";
-import { recordMemberships, releaseEmptyHanded } from "./record.ts";
+import { recordMemberships, recordOwnLeave, releaseEmptyHanded } from "./record.ts";
 import { ReinviteChecks } from "./reinvite-check.ts";
 import { ShareRunner } from "./runner.ts";
 import { sharingSchema } from "./schema.ts";
@@ -55,7 +55,7 @@ class World {
                 try {
                     const result = work();
                     sql.exec("COMMIT");
-                    return result as never;
+                    return result;
                 } catch (error) {
                     sql.exec("ROLLBACK");
                     throw error;
@@ -70,15 +70,17 @@ class World {
 
     sync(...changes: MembershipChange[]): void {
         this.database.transaction(() => {
-            recordMemberships({ botUserId: bot, jobs: this.jobs, checks: this.checks, rooms: { canInvite: () => this.canInvite } }, changes);
+            recordMemberships(
+                { botUserId: bot, jobs: this.jobs, checks: this.checks, rooms: { canInvite: () => this.canInvite } },
+                changes,
+            );
         });
     }
 
     /** Starts a runner as after a start of the process, lets it work until it rests, and stops it. */
     async run(): Promise<void> {
         await this.runUntil(() => {
-            expect(this.jobs.due(10)).toEqual([]);
-            expect(this.checks.next()).toBeUndefined();
+            if (this.jobs.due(10).length > 0 || this.checks.next() !== undefined) throw new Error("still at work");
         });
     }
 
@@ -107,7 +109,14 @@ class World {
             pauses: this.pauses,
             policy: () => ({ mode: "automatic", reinvite: "always", trusted_servers: ["home"] }),
             rooms: {
-                room: () => ({ roomId, membership: "join", encryption: "encrypted", visibility: "shared", joinedAt: 0, successor: undefined }),
+                room: () => ({
+                    roomId,
+                    membership: "join",
+                    encryption: "encrypted",
+                    visibility: "shared",
+                    joinedAt: 0,
+                    successor: undefined,
+                }),
                 member,
                 canInvite: () => this.canInvite,
             },
@@ -138,7 +147,11 @@ class World {
             },
             crypto: {
                 buildBundle: () => step("buildBundle", () => ({ json: Buffer.from("{}"), shared: this.shared, withheld: 0 })),
-                sealBundle: () => step("sealBundle", () => ({ identity: "pinned" as const, devices: [{ deviceId: "PHONE", state: "sealed" as const, content: {} }] })),
+                sealBundle: () =>
+                    step("sealBundle", () => ({
+                        identity: "pinned" as const,
+                        devices: [{ deviceId: "PHONE", state: "sealed" as const, content: {} }],
+                    })),
                 deliverySent: () => step("deliverySent", () => undefined),
             },
             homeserver: {
@@ -169,10 +182,22 @@ class World {
 const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {}, child: () => silent };
 
 function invite(eventId: string, sender: string) {
-    return { type: "m.room.member", event_id: eventId, sender, state_key: charlie, origin_server_ts: 1, content: { membership: "invite" as "invite" | "leave" | "join" } };
+    return {
+        type: "m.room.member",
+        event_id: eventId,
+        sender,
+        state_key: charlie,
+        origin_server_ts: 1,
+        content: { membership: "invite" as "invite" | "leave" | "join" },
+    };
 }
 
-function change(membership: "invite" | "leave" | "join", eventId: string, sender: string, more: { replacesState?: string; content?: object } = {}): MembershipChange {
+function change(
+    membership: "invite" | "leave" | "join",
+    eventId: string,
+    sender: string,
+    more: { replacesState?: string; content?: object } = {},
+): MembershipChange {
     const { replacesState } = more;
     return {
         roomId,
@@ -238,15 +263,18 @@ test.each(["refresh", "buildBundle", "createMedia", "putMedia", "sealBundle", "s
         for (const after of [false, true]) {
             const world = new World();
             world.sync(change("invite", "$invite", alice));
-            world.fault = { call, after, error: new HomeserverError(call, { kind: "unreachable", reason: "connection", detail: "killed" }) };
+            world.fault = {
+                call,
+                after,
+                error: new HomeserverError(call, { kind: "unreachable", reason: "connection", detail: "killed" }),
+            };
             await world.run();
             world.now += 3_600_000;
             await world.run();
             expect(world.status()).toMatchObject({ state: "reinvited", devices: [{ device_id: "PHONE", state: "sent" }] });
             expect(world.calls.filter((name) => name === "putMember")).toHaveLength(1);
-            if (["sealBundle", "sendToDevice", "deliverySent", "memberEvent", "putMember"].includes(call)) {
-                expect(world.calls.filter((name) => name === "putMedia")).toHaveLength(1);
-            }
+            const uploadsAtMost = ["sealBundle", "sendToDevice", "deliverySent", "memberEvent", "putMember"].includes(call) ? 1 : 2;
+            expect(world.calls.filter((name) => name === "putMedia").length).toBeLessThanOrEqual(uploadsAtMost);
         }
     },
 );
@@ -319,12 +347,18 @@ test("a paused room asks nobody for keys", async () => {
 test("a newer invite of the same user takes the older one's place", () => {
     const world = new World();
     world.sync(change("invite", "$invite", alice), change("invite", "$second", "@dora:home"));
-    expect(jobStatuses(world.database.sql, { limit: 10 }).map(({ state, reason }) => `${state} ${reason}`)).toEqual(["queued invited", "cancelled superseded"]);
+    expect(jobStatuses(world.database.sql, { limit: 10 }).map(({ state, reason }) => `${state} ${reason}`)).toEqual([
+        "queued invited",
+        "cancelled superseded",
+    ]);
 });
 
 test("what the homeserver refuses for good ends the job with its reason", async () => {
     const world = new World();
-    world.fault = { call: "putMedia", error: new HomeserverError("put_media", { kind: "forbidden", errcode: "M_FORBIDDEN", error: "no uploads" }) };
+    world.fault = {
+        call: "putMedia",
+        error: new HomeserverError("put_media", { kind: "forbidden", errcode: "M_FORBIDDEN", error: "no uploads" }),
+    };
     world.sync(change("invite", "$invite", alice));
     await world.run();
     expect(world.status()).toMatchObject({ state: "failed", reason: "upload_refused" });
@@ -338,7 +372,9 @@ test("keys that come while the invite stands wake a job that had nothing to shar
     world.shared = 1;
     const member = { userId: charlie, eventId: "$invite", sender: alice, isDirect: false };
     const keysCome = (membership: "invite" | "leave", roomIds: readonly string[]) =>
-        world.database.transaction(() => releaseEmptyHanded({ jobs: world.jobs, rooms: { member: () => ({ ...member, membership }) } }, roomIds));
+        world.database.transaction(() =>
+            releaseEmptyHanded({ jobs: world.jobs, rooms: { member: () => ({ ...member, membership }) } }, roomIds),
+        );
 
     keysCome("leave", [roomId]);
     keysCome("invite", ["!other:home"]);
@@ -351,7 +387,7 @@ test("keys that come while the invite stands wake a job that had nothing to shar
 test("a ledger that cannot be written, as on a full disk, rests the runner and loses nothing", async () => {
     const world = new World();
     world.sync(change("invite", "$invite", alice));
-    const { transaction } = world.database;
+    const transaction = world.database.transaction.bind(world.database);
     let full = true;
     Object.assign(world.database, {
         transaction: (work: () => unknown) => {
@@ -366,4 +402,19 @@ test("a ledger that cannot be written, as on a full disk, rests the runner and l
     world.now += 60_000;
     await world.run();
     expect(world.status()).toMatchObject({ state: "reinvited" });
+});
+
+test("an invite that stood while the bot was away is taken up again when it is back; one told twice is one job", async () => {
+    const world = new World();
+    world.sync(change("invite", "$invite", alice));
+    world.sync(change("invite", "$invite", alice));
+    expect(world.status()).toMatchObject({ state: "queued" });
+    world.database.transaction(() => {
+        recordOwnLeave({ jobs: world.jobs }, roomId);
+    });
+    expect(world.status()).toMatchObject({ state: "cancelled", reason: "bot_left" });
+    world.sync(change("invite", "$invite", alice));
+    await world.run();
+    expect(world.status()).toMatchObject({ state: "reinvited" });
+    expect(jobStatuses(world.database.sql, { limit: 10 })).toHaveLength(1);
 });

@@ -1,7 +1,7 @@
 import type { Database } from "../database/index.ts";
 import type { Logger } from "../telemetry/index.ts";
 import { deliver, type DeliveryParts } from "./deliver.ts";
-import { Halt } from "./halt.ts";
+import type { Halt } from "./halt.ts";
 import { haltFor } from "./homeserver-faults.ts";
 import type { Job, ShareJobs } from "./jobs.ts";
 import { checkReinvite, type CheckParts } from "./reinvite-check.ts";

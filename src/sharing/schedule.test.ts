@@ -14,10 +14,15 @@ test.each([
 
 test("a delay is always at least a second and never before the server's own time", () => {
     fc.assert(
-        fc.property(fc.nat(), fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }), fc.nat(10_000_000), (attempts, random, notBefore) => {
-            const delay = retryDelay(attempts, random, notBefore);
-            expect(delay).toBeGreaterThanOrEqual(Math.max(1_000, notBefore));
-            expect(delay).toBeLessThanOrEqual(Math.max(900_000, notBefore));
-        }),
+        fc.property(
+            fc.nat(),
+            fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
+            fc.nat(10_000_000),
+            (attempts, random, notBefore) => {
+                const delay = retryDelay(attempts, random, notBefore);
+                expect(delay).toBeGreaterThanOrEqual(Math.max(1_000, notBefore));
+                expect(delay).toBeLessThanOrEqual(Math.max(900_000, notBefore));
+            },
+        ),
     );
 });

@@ -1,5 +1,17 @@
 /** The life of a share job. */
-export const states = ["held", "queued", "delivering", "delivered", "reinvited", "joined", "done", "refused", "cancelled", "expired", "failed"] as const;
+const states = [
+    "held",
+    "queued",
+    "delivering",
+    "delivered",
+    "reinvited",
+    "joined",
+    "done",
+    "refused",
+    "cancelled",
+    "expired",
+    "failed",
+] as const;
 
 export type JobState = (typeof states)[number];
 
@@ -14,10 +26,18 @@ export const moves: Readonly<Record<JobState, readonly JobState[]>> = {
     done: [],
     // Only "nothing to share" while the invite stands: keys may still come.
     refused: ["queued"],
-    cancelled: [],
+    // Only "the bot left", if it comes back while the invite stands.
+    cancelled: ["queued"],
     expired: [],
     failed: [],
 };
+
+/** @throws Error for a word that is no state: somebody else wrote into the ledger */
+export function stateFrom(word: unknown): JobState {
+    const state = states.find((known) => known === word);
+    if (state === undefined) throw new Error(`the ledger of share jobs has an unknown state ${String(word)}`);
+    return state;
+}
 
 /** States in which somebody is still waiting for something. */
 export const openStates = ["held", "queued", "delivering", "delivered", "reinvited", "joined"] as const satisfies readonly JobState[];

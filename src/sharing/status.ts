@@ -1,5 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
-import { type Reason, reasons } from "./reasons.ts";
+import { reasonFrom, reasons } from "./reasons.ts";
 
 /** A share job as `status --json` shows it; part of the contract with operators (schema 1). Times are ISO 8601 UTC. */
 export interface JobStatus {
@@ -43,11 +43,12 @@ export function jobStatuses(sql: DatabaseSync, filter: JobFilter): readonly JobS
             inviter: String(row["inviter"]),
             state: String(row["state"]),
             reason: String(row["reason"]),
-            // Only `ShareJobs` writes this column.
-            message: reasons[row["reason"] as Reason],
+            message: reasons[reasonFrom(row["reason"])],
             attempts: Number(row["attempts"]),
             next_attempt_at: row["next_attempt_at"] === null ? null : isoTime(Number(row["next_attempt_at"])),
-            devices: devicesOf.all(Number(row["id"])).map((device) => ({ device_id: String(device["device_id"]), state: String(device["state"]) })),
+            devices: devicesOf
+                .all(Number(row["id"]))
+                .map((device) => ({ device_id: String(device["device_id"]), state: String(device["state"]) })),
             created_at: isoTime(Number(row["created_at"])),
             updated_at: isoTime(Number(row["updated_at"])),
         }));

@@ -1,4 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
+import { z } from "zod";
 import type { EncryptedFile } from "../crypto/index.ts";
 import type { Seal } from "../sealing/index.ts";
 
@@ -8,6 +9,14 @@ export interface Upload {
     readonly shared: number;
     readonly withheld: number;
 }
+
+const encryptedFile: z.ZodType<EncryptedFile> = z.object({
+    v: z.literal("v2"),
+    url: z.string(),
+    key: z.object({ alg: z.literal("A256CTR"), ext: z.literal(true), k: z.string(), key_ops: z.array(z.string()), kty: z.literal("oct") }),
+    iv: z.string(),
+    hashes: z.object({ sha256: z.string() }),
+});
 
 export class Uploads {
     readonly #sql: DatabaseSync;
@@ -21,8 +30,7 @@ export class Uploads {
     of(jobId: number): Upload | undefined {
         const row = this.#sql.prepare("SELECT file, shared, withheld FROM share_uploads WHERE job_id = ?").get(jobId);
         if (row === undefined || !(row["file"] instanceof Uint8Array)) return undefined;
-        // Only `remember` writes this column, and the seal proves it.
-        const file = JSON.parse(Buffer.from(this.#seal.open(place(jobId), row["file"])).toString()) as EncryptedFile;
+        const file = encryptedFile.parse(JSON.parse(Buffer.from(this.#seal.open(place(jobId), row["file"])).toString()));
         return { file, shared: Number(row["shared"]), withheld: Number(row["withheld"]) };
     }
 
