@@ -3,7 +3,7 @@ import type { DatabaseSync } from "node:sqlite";
 import { CollectStrategy, type Device, UserId } from "@matrix-org/matrix-sdk-crypto-wasm";
 import { z } from "zod";
 import type { BundleDelivery, SealedDelivery, UserKeys } from "../port.ts";
-import { type Attempt, attempt, commit, type MachineContext, unwrap } from "./context.ts";
+import { attempt, commit, type MachineContext } from "./context.ts";
 import { masterKeyOf } from "./identity.ts";
 import { Outbox, type OutboxKey } from "./outbox.ts";
 import { parseContent } from "./room-keys.ts";
@@ -53,16 +53,12 @@ export async function sealBundle(context: MachineContext, delivery: BundleDelive
     if (masterKey !== delivery.pinnedMasterKey) return { identity: "changed", masterKey };
     // 2. One commit: each device's ratchet and the body that it made.
     const devices = await devicesOf(context, delivery.userId);
-    const sealed = await commit(context, async (sql): Promise<Attempt<SealedDevice[]>> => {
+    const sealed = await commit(context, async (sql) => {
         const answers: SealedDevice[] = [];
-        for (const device of devices) {
-            const answer = await sealFor(context, sql, device, delivery, content);
-            if (!answer.ok) return answer;
-            answers.push(answer.value);
-        }
-        return { ok: true, value: answers };
+        for (const device of devices) answers.push(await sealFor(context, sql, device, delivery, content));
+        return answers;
     });
-    return { identity: "pinned", devices: unwrap(sealed) };
+    return { identity: "pinned", devices: sealed };
 }
 
 export async function deliverySent(context: MachineContext, deliveryId: string): Promise<void> {
@@ -75,9 +71,9 @@ async function sealFor(
     device: Device,
     delivery: BundleDelivery,
     content: object,
-): Promise<Attempt<SealedDevice>> {
+): Promise<SealedDevice> {
     const deviceId = device.deviceId.toString();
-    if (!device.isCrossSignedByOwner()) return { ok: true, value: { deviceId, state: "not_cross_signed" } };
+    if (!device.isCrossSignedByOwner()) return { deviceId, state: "not_cross_signed" };
     const outbox = new Outbox(sql, context.seal);
     const key: OutboxKey = {
         deliveryId: delivery.deliveryId,
@@ -86,14 +82,12 @@ async function sealFor(
         fingerprint: fingerprint(delivery.userId, content),
     };
     const kept = outbox.find(key);
-    if (kept !== undefined) return { ok: true, value: { deviceId, state: "sealed", content: parseContent(kept) } };
+    if (kept !== undefined) return { deviceId, state: "sealed", content: parseContent(kept) };
     const strategy = CollectStrategy.identityBasedStrategy();
     const encrypted = await attempt(() => device.encryptToDeviceEvent("m.room_key_bundle", content, strategy));
-    if (!encrypted.ok) {
-        return isMissingSession(encrypted.error) ? { ok: true, value: { deviceId, state: "no_session" } } : encrypted;
-    }
+    if (!encrypted.ok) return { deviceId, state: refusalState(context, encrypted.error) };
     outbox.keep(key, encrypted.value);
-    return { ok: true, value: { deviceId, state: "sealed", content: parseContent(encrypted.value) } };
+    return { deviceId, state: "sealed", content: parseContent(encrypted.value) };
 }
 
 async function devicesOf({ machine }: MachineContext, userId: string): Promise<readonly Device[]> {
@@ -108,6 +102,10 @@ function fingerprint(userId: string, content: object): string {
         .digest("base64");
 }
 
-function isMissingSession(error: unknown): boolean {
-    return /session/i.test(String(error));
+/** The machine has no codes for these. "withheld" is its own check of the signatures, which says no where ours did not. */
+function refusalState({ log }: MachineContext, error: unknown): "no_session" | "not_cross_signed" {
+    const message = String(error);
+    if (/withheld/i.test(message)) return "not_cross_signed";
+    if (!/olm session/i.test(message)) log.warn({ operation: "seal_bundle", error: message }, "a device could not be encrypted to");
+    return "no_session";
 }
