@@ -1,0 +1,78 @@
+import { OlmMachine } from "@matrix-org/matrix-sdk-crypto-wasm";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { BOT, inThisThread, temporaryStore, TestBot } from "./testing/bot.ts";
+import { KeyServer } from "./testing/key-server.ts";
+import { Peer } from "./testing/peer.ts";
+
+let store: ReturnType<typeof temporaryStore>;
+let server: KeyServer;
+let bot: TestBot;
+
+beforeEach(async () => {
+    store = temporaryStore();
+    server = new KeyServer();
+    bot = new TestBot(await inThisThread(store.path), server);
+    await bot.publish();
+});
+
+afterEach(async () => {
+    vi.restoreAllMocks();
+    await bot.crypto.close();
+    store[Symbol.dispose]();
+});
+
+test("a batch without news does not reach the machine", async () => {
+    await bot.receive();
+    const machine = vi.spyOn(OlmMachine.prototype, "receiveSyncChanges");
+    await bot.receive();
+    expect(machine).not.toHaveBeenCalled();
+    await bot.receive({ type: "m.dummy", sender: "@alice:home", content: {} });
+    expect(machine).toHaveBeenCalledOnce();
+});
+
+test("key counts that went down reach the machine, and it makes new keys", async () => {
+    await bot.receive();
+    await bot.crypto.receive({
+        toDevice: [],
+        deviceLists: { changed: [], left: [] },
+        oneTimeKeyCounts: { signed_curve25519: 3 },
+        unusedFallbackKeyTypes: [],
+    });
+    expect((await bot.crypto.outgoing()).map(({ kind }) => kind)).toContain("keys_upload");
+});
+
+test("a claim does not wait for users whose keys query is outstanding, and takes the others", async () => {
+    const alice = await Peer.join(server, "@alice:home", "ALICE");
+    await bot.query(alice.userId);
+    await bot.crypto.trackUsers(["@slow:elsewhere"]);
+    const asked = performance.now();
+    const claim = await bot.crypto.keysClaim(["@slow:elsewhere", alice.userId]);
+    expect(performance.now() - asked).toBeLessThan(2_000);
+    expect(JSON.parse(claim?.body ?? "{}")).toMatchObject({ one_time_keys: { [alice.userId]: { ALICE: "signed_curve25519" } } });
+});
+
+test("a query for users that the machine waits for is the machine's own, so that it waits no longer", async () => {
+    await Peer.join(server, "@alice:home", "ALICE");
+    await bot.crypto.trackUsers(["@alice:home"]);
+    await bot.query("@alice:home");
+    expect((await bot.crypto.outgoing()).filter(({ kind }) => kind === "keys_query")).toEqual([]);
+    expect(await bot.crypto.keysClaim(["@alice:home"])).toMatchObject({ kind: "keys_claim" });
+});
+
+test("a malformed user ID is left out of whatever is asked", async () => {
+    const query = await bot.crypto.keysQuery(["nobody", "@alice:home"]);
+    expect(JSON.parse(query.body)).toMatchObject({ device_keys: { "@alice:home": [] } });
+    await expect(bot.crypto.trackUsers(["", "x".repeat(10_000)])).resolves.toBeUndefined();
+    await expect(bot.crypto.keysClaim(["__proto__"])).resolves.toBeUndefined();
+});
+
+test("operations are answered in the order in which they were asked for", async () => {
+    const order: string[] = [];
+    await Promise.all([
+        bot.crypto.createIdentity({ reset: false }).then(() => order.push("identity")),
+        bot.crypto.ping().then(() => order.push("ping")),
+        bot.crypto.account().then(() => order.push("account")),
+    ]);
+    expect(order).toEqual(["identity", "ping", "account"]);
+    expect((await bot.crypto.account()).userId).toBe(BOT.userId);
+});
