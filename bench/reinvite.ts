@@ -8,7 +8,7 @@ import { startFloor } from "./floor.ts";
 import { type SeenInvite, watchInvites } from "./invites.ts";
 
 export interface ReinviteTimes {
-    /** Milliseconds from the human's request to the re-invite in her own sync, one a round. */
+    /** Milliseconds from the human's request to the re-invite in her own sync: the first one, cold, then one a round. */
     readonly bot: readonly number[];
     readonly peer: readonly number[];
     readonly floor: readonly number[];
@@ -57,7 +57,7 @@ export async function measureReinvites(
                 () => seen.find((invite) => invite.userId === invitee && invite.sender === userId),
                 { everyMs: 5 },
             );
-            if (round > 0) times.push(reinvite.at - start);
+            times.push(reinvite.at - start);
         }
     }
     const timesOf = (name: Contender["name"]): readonly number[] => contenders.find((contender) => contender.name === name)?.times ?? [];
