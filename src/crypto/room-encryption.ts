@@ -54,7 +54,7 @@ export class RoomEncryption {
         await outgoing.claim(members);
         // 4. The room's session to every cross-signed device, before the first event that needs it.
         for (const request of await crypto.shareRoomKey(roomId, members, visibility)) {
-            if (!(await outgoing.deliver(request))) throw new Error("The homeserver did not take a room key.");
+            if ((await outgoing.deliver(request)) === undefined) throw new Error("The homeserver did not take a room key.");
         }
         // 5. A mark that came meanwhile: once more from the start.
         if (this.#options.rotationMark(roomId) !== undefined) return this.#encrypt({ roomId, members, visibility }, type, content);
