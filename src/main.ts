@@ -9,6 +9,9 @@ if (Number.parseInt(process.versions.node, 10) < oldest) {
     );
     process.exitCode = 78;
 } else {
+    // Compiled code is kept beside the program, never in a folder that others can write to; where ours cannot be written, nothing is kept.
+    const { enableCompileCache } = await import("node:module");
+    enableCompileCache(`${import.meta.dirname}/../.cache/compiled`);
     const { main } = await import("./cli/index.ts");
     process.exitCode = await main(process.argv.slice(2), { environment: process.env, workingDirectory: process.cwd() });
 }
