@@ -37,7 +37,8 @@ function checkStore(store: StoreMeta, records: Records): string[] {
     }
     for (const index of store.live) {
         const found = records.count({ kind: "index", id: index.id }, everything());
-        if (found !== expected.get(index.id)) problems.push(`${store.name}: index ${index.name} has ${found} entries, not ${expected.get(index.id)}`);
+        if (found !== expected.get(index.id))
+            problems.push(`${store.name}: index ${index.name} has ${found} entries, not ${expected.get(index.id)}`);
         for (const key of records.keys({ kind: "index", id: index.id }, everything(), 0)) decodePair(key);
     }
     return problems;
@@ -48,6 +49,8 @@ function strayRows(sql: DatabaseSync, stores: StoreMeta[]): string[] {
     return Object.entries(known).flatMap(([table, ids]) => {
         const column = table === "idb_record" ? "store" : "idx";
         const rows = sql.prepare(`SELECT DISTINCT ${column} AS id FROM ${table}`).all();
-        return rows.filter((row) => !ids.includes(Number(row["id"]))).map((row) => `${table} has rows of ${column} ${String(row["id"])}, which does not exist`);
+        return rows
+            .filter((row) => !ids.includes(Number(row["id"])))
+            .map((row) => `${table} has rows of ${column} ${String(row["id"])}, which does not exist`);
     });
 }

@@ -21,8 +21,12 @@ export function fault(name: string, message: string, cause?: unknown): DOMExcept
 const reasons: ReadonlyMap<number, StoreErrorReason> = new Map([
     [5, "locked"],
     [6, "locked"],
+    [8, "unavailable"],
+    [10, "unavailable"],
     [11, "corrupt"],
     [13, "disk_full"],
+    [14, "unavailable"],
+    [15, "locked"],
     [26, "corrupt"],
 ]);
 
@@ -34,12 +38,11 @@ const sentences: Record<StoreErrorReason, string> = {
     unavailable: "the store cannot be read or written",
 };
 
-/** What SQLite threw, as a `StoreError`; anything else that is not of SQLite is returned as `undefined`. */
+/** What SQLite threw because of the file, as a `StoreError`; `undefined` for any other error. */
 export function storeErrorOf(error: unknown): StoreError | undefined {
     if (error instanceof StoreError) return error;
-    const code = sqliteCode(error);
-    if (code === undefined || code === 1) return undefined;
-    const reason = reasons.get(code & 0xff) ?? "unavailable";
+    const reason = reasons.get((sqliteCode(error) ?? 0) & 0xff);
+    if (reason === undefined) return undefined;
     const detail = error instanceof Error ? error.message : String(error);
     return new StoreError(reason, `${sentences[reason]} (SQLite: ${detail})`, { cause: error });
 }

@@ -22,7 +22,10 @@ export class Connections {
     /** Runs the request after those for the same name that came before it. */
     enqueue(name: string, request: OpenRequest, run: () => Promise<void>): void {
         const before = this.#queues.get(name) ?? Promise.resolve();
-        const turn = before.then(nextTask).then(run).catch((thrown: unknown) => fail(request, requestFault(thrown)));
+        const turn = before
+            .then(nextTask)
+            .then(run)
+            .catch((thrown: unknown) => fail(request, requestFault(thrown)));
         this.#queues.set(name, turn);
     }
 
@@ -34,7 +37,8 @@ export class Connections {
     async open(name: string, version: number | undefined, request: OpenRequest): Promise<void> {
         const known = this.#engine.catalog.get(name);
         const wanted = version ?? known?.version ?? 1;
-        if (known && known.version > wanted) throw fault("VersionError", `The database has version ${known.version}, which is higher than ${wanted}.`);
+        if (known && known.version > wanted)
+            throw fault("VersionError", `The database has version ${known.version}, which is higher than ${wanted}.`);
         if (known?.version !== wanted) await this.#othersClosed(name, request, known?.version ?? 0, wanted);
         const current = this.#engine.catalog.get(name);
         const meta: DatabaseMeta = current ?? { name, version: 0, stores: new Map() };
@@ -138,15 +142,21 @@ export class IDBFactory {
 
     open(name: unknown, version?: unknown): IDBRequest {
         const wanted = version === undefined ? undefined : toVersion(version);
+        this.#requireOpen();
         const request = new OpenRequest();
         this.#connections.enqueue(String(name), request, () => this.#connections.open(String(name), wanted, request));
         return request.facade;
     }
 
     deleteDatabase(name: unknown): IDBRequest {
+        this.#requireOpen();
         const request = new OpenRequest();
         this.#connections.enqueue(String(name), request, () => this.#connections.delete(String(name), request));
         return request.facade;
+    }
+
+    #requireOpen(): void {
+        if (!this.#engine.sql.isOpen) throw fault("InvalidStateError", "The store was closed.");
     }
 
     async databases(): Promise<{ name: string; version: number }[]> {

@@ -34,7 +34,7 @@ const schema = `
 export function openFile(path: string): DatabaseSync {
     let sql: DatabaseSync | undefined;
     try {
-        refuseOrphanedLog(path);
+        refuseRemains(path);
         sql = new DatabaseSync(path, { timeout: 0, enableForeignKeyConstraints: false });
         prepareFile(sql, path);
         return sql;
@@ -63,20 +63,26 @@ function prepareFile(sql: DatabaseSync, path: string): void {
     checkLength(sql, path);
 }
 
-// A file of zero bytes beside a log: SQLite would throw the log away and start anew.
-function refuseOrphanedLog(path: string): void {
-    const log = statSync(`${path}-wal`, { throwIfNoEntry: false });
-    const file = statSync(path, { throwIfNoEntry: false });
-    if ((log?.size ?? 0) > 0 && (file?.size ?? 0) === 0) {
+// What SQLite would take for a new file: without its contents but with its log, or with less than the smallest page.
+function refuseRemains(path: string): void {
+    const size = sizeOf(path);
+    if (sizeOf(`${path}-wal`) > 0 && size === 0) {
         throw new StoreError("corrupt", `${path} is empty or missing, but its write-ahead log is there`);
+    }
+    if (size > 0 && size < 512 && sizeOf(`${path}-journal`) === 0) {
+        throw new StoreError("corrupt", `${path} has ${size} bytes only: it was cut off`);
     }
 }
 
+// By its name alone: opening and closing the file would free the locks that this process may hold on it.
+function sizeOf(path: string): number {
+    return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+}
+
 function checkLength(sql: DatabaseSync, path: string): void {
-    const log = statSync(`${path}-wal`, { throwIfNoEntry: false });
-    const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+    const size = sizeOf(path);
     const expected = pragma(sql, "page_count") * pragma(sql, "page_size");
-    if ((log?.size ?? 0) === 0 && size < expected) {
+    if (sizeOf(`${path}-wal`) === 0 && size < expected) {
         throw new StoreError("corrupt", `${path} has ${size} bytes where ${expected} are expected: it was cut off`);
     }
 }

@@ -2,9 +2,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { IDBFactory as FakeFactory, IDBKeyRange as FakeKeyRange } from "fake-indexeddb";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { type CursorPlan, type Op, type Program, program, type Query, type TransactionPlan, type UpgradeOp } from "./fuzz-programs.ts";
+import { type CursorPlan, type Op, type Program, program, type Query, type TransactionPlan, type UpgradeOp } from "./testing/programs.ts";
 import { createIndexedDB, type IndexedDB } from "./index.ts";
 
 type Api = Pick<IndexedDB, "indexedDB" | "IDBKeyRange">;
@@ -15,32 +15,36 @@ type Transaction = InstanceType<IndexedDB["IDBTransaction"]>;
 type Request = InstanceType<IndexedDB["IDBRequest"]>;
 type Cursor = InstanceType<IndexedDB["IDBCursorWithValue"]>;
 
-// BACKSCROLL_FUZZ_RUNS and _SEED: for a long search, and to see a failure again.
-const runs = Number(process.env["BACKSCROLL_FUZZ_RUNS"] ?? 150);
-const seed = Number(process.env["BACKSCROLL_FUZZ_SEED"] ?? Date.now() % 2 ** 31);
+// FUZZ_RUNS and _SEED: for a long search, and to see a failure again.
+const runs = Number(process.env["FUZZ_RUNS"] ?? 150);
+const seed = Number(process.env["FUZZ_SEED"] ?? Date.now() % 2 ** 31);
 
-test(`random programs do the same here as on fake-indexeddb (${runs} programs, seed ${seed})`, { timeout: 60_000 + runs * 100 }, async () => {
-    const folder = mkdtempSync(join(tmpdir(), "indexeddb-fuzz-"));
-    let number = 0;
-    const property = fc.asyncProperty(program, async (plan) => {
-        const path = join(folder, `${number++}.sqlite`);
-        const ours = createIndexedDB({ path });
-        const fake = { indexedDB: new FakeFactory(), IDBKeyRange: FakeKeyRange } as unknown as Api;
+test(
+    `random programs do the same here as on fake-indexeddb (${runs} programs, seed ${seed})`,
+    { timeout: 60_000 + runs * 100 },
+    async () => {
+        const folder = mkdtempSync(join(tmpdir(), "indexeddb-fuzz-"));
+        let number = 0;
+        const property = fc.asyncProperty(program, async (plan) => {
+            const path = join(folder, `${number++}.sqlite`);
+            const ours = createIndexedDB({ path });
+            const fake = { indexedDB: new FakeFactory(), IDBKeyRange: FakeKeyRange } as unknown as Api;
+            try {
+                const expected = await run(fake, plan);
+                expect(await run(ours, plan)).toEqual(expected);
+                expect(ours.check()).toEqual([]);
+            } finally {
+                ours.close();
+                rmSync(path);
+            }
+        });
         try {
-            const expected = await run(fake, plan);
-            expect(await run(ours, plan)).toEqual(expected);
-            expect(ours.check()).toEqual([]);
+            await fc.assert(property, { numRuns: runs, seed, endOnFailure: process.env["FUZZ_RAW"] !== undefined });
         } finally {
-            ours.close();
-            rmSync(path);
+            rmSync(folder, { recursive: true });
         }
-    });
-    try {
-        await fc.assert(property, { numRuns: runs, seed, endOnFailure: process.env["BACKSCROLL_FUZZ_RAW"] !== undefined });
-    } finally {
-        rmSync(folder, { recursive: true });
-    }
-});
+    },
+);
 
 /** Everything that a script could see, as plain data. */
 async function run(api: Api, plan: Program): Promise<unknown[]> {

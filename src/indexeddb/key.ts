@@ -104,13 +104,18 @@ class KeyWriter {
 
     #array(value: readonly unknown[], outer: readonly unknown[]): boolean {
         if (outer.includes(value)) return false;
-        this.#buffer[this.#grow(1)] = tag.array;
+        this.#byte(tag.array);
         const seen = [...outer, value];
         for (let i = 0; i < value.length; i++) {
             if (!Object.hasOwn(value, i) || !this.write(value[i], seen)) return false;
         }
-        this.#buffer[this.#grow(1)] = tag.end;
+        this.#byte(tag.end);
         return true;
+    }
+
+    #byte(value: number): void {
+        const at = this.#grow(1);
+        this.#buffer[at] = value;
     }
 
     /** Makes room for so many bytes and returns where they start. */

@@ -36,13 +36,17 @@ export class Records {
     }
 
     rows(source: Source, span: Span, limit: number): Row[] {
-        return this.#prepare(rowsSql(source, "ASC")).all(source.id, span.low, span.high, limit || all).map(rowOf);
+        return this.#prepare(rowsSql(source, "ASC"))
+            .all(source.id, span.low, span.high, limit || all)
+            .map(rowOf);
     }
 
     keys(source: Source, span: Span, limit: number): Uint8Array[] {
         const table = source.kind === "store" ? "idb_record WHERE store" : "idb_entry WHERE idx";
         const sql = `SELECT key FROM ${table} = ? AND key >= ? AND key < ? ORDER BY key LIMIT ?`;
-        return this.#prepare(sql).all(source.id, span.low, span.high, limit || all).map((row) => blob(row["key"]));
+        return this.#prepare(sql)
+            .all(source.id, span.low, span.high, limit || all)
+            .map((row) => blob(row["key"]));
     }
 
     count(source: Source, span: Span): number {
@@ -53,7 +57,10 @@ export class Records {
 
     /** Stores the value; throws `ConstraintError`, having changed nothing. */
     put(store: StoreMeta, key: Uint8Array, bytes: Uint8Array, overwrite: boolean): void {
-        const old = this.#prepare("SELECT id, key, sum, value, id AS record FROM idb_record WHERE store = ? AND key = ?").get(store.id, key);
+        const old = this.#prepare("SELECT id, key, sum, value, id AS record FROM idb_record WHERE store = ? AND key = ?").get(
+            store.id,
+            key,
+        );
         if (old && !overwrite) throw fault("ConstraintError", "A record with this key exists already.");
         const plan = this.#plan(store, key, bytes, old && rowOf(old));
         const sum = checksum(bytes);
@@ -101,7 +108,7 @@ export class Records {
     /** All records of the store, read in pieces, so that memory stays flat. */
     *iterate(store: StoreMeta): Generator<Row> {
         const { low, high } = everything();
-        for (let from = low; ; ) {
+        for (let from = low; ;) {
             const rows = this.rows({ kind: "store", id: store.id }, { low: from, high }, 200);
             yield* rows;
             const last = rows.at(-1);

@@ -1,13 +1,18 @@
 import type { DatabaseSync } from "node:sqlite";
-import { StoreError, fault, storeErrorOf } from "./errors.ts";
+import { fault, storeErrorOf } from "./errors.ts";
 import type { Transaction } from "./transaction.ts";
+
+const endedEarly = "The function given to atomically() ended the transaction itself, or went on after SQLite had to.";
 
 /** The outer transaction of `atomically`. */
 interface Outer {
     running: boolean;
     begin: () => void;
     idle: (() => void) | undefined;
-    failure: StoreError | undefined;
+    /** Why it can no longer be committed. */
+    failure: Error | undefined;
+    /** SQLite has undone it already; what runs now runs in an empty transaction that will be undone as well. */
+    undone: boolean;
 }
 
 /**
@@ -50,23 +55,42 @@ export class Scheduler {
     }
 
     begin(): void {
+        this.#requireOuterIntact();
         this.#sql.exec(this.#outer?.running ? "SAVEPOINT idb" : "BEGIN IMMEDIATE");
     }
 
     commit(): void {
+        this.#requireOuterIntact();
         this.#sql.exec(this.#outer?.running ? "RELEASE idb" : "COMMIT");
     }
 
     /** Undoes the writer's changes; after some faults SQLite has done so itself. */
     rollback(): void {
-        if (!this.#sql.isOpen || !this.#sql.isTransaction) return;
+        if (!this.#sql.isOpen || !this.#sql.isTransaction || this.#outer?.undone) return;
         this.#sql.exec(this.#outer?.running ? "ROLLBACK TO idb; RELEASE idb" : "ROLLBACK");
     }
 
     /** A fault of the disk: an outer transaction must not be committed after it. */
     noteFailure(error: unknown): void {
         const failure = storeErrorOf(error);
-        if (failure && this.#outer?.running) this.#outer.failure ??= failure;
+        if (!failure || !this.#outer?.running) return;
+        this.#outer.failure ??= failure;
+        this.#shield(this.#outer);
+    }
+
+    #requireOuterIntact(): void {
+        const outer = this.#outer;
+        if (!outer?.running) return;
+        if (!this.#sql.isTransaction) outer.failure ??= new Error(endedEarly);
+        this.#shield(outer);
+        if (outer.failure) throw outer.failure;
+    }
+
+    // SQLite ends a transaction by itself when the disk is full: what still comes must not be committed on its own.
+    #shield(outer: Outer): void {
+        if (this.#sql.isTransaction) return;
+        outer.undone = true;
+        this.#sql.exec("BEGIN");
     }
 
     remove(transaction: Transaction): void {
@@ -90,7 +114,7 @@ export class Scheduler {
     /** See `createIndexedDB`. */
     async atomically<T>(fn: (sql: DatabaseSync) => T | Promise<T>, undone: () => void): Promise<T> {
         if (this.#outer) throw fault("InvalidStateError", "atomically() does not nest: another call of it has not ended.");
-        const outer: Outer = { running: false, begin: () => undefined, idle: undefined, failure: undefined };
+        const outer: Outer = { running: false, begin: () => undefined, idle: undefined, failure: undefined, undone: false };
         this.#outer = outer;
         try {
             if (this.#startedWriters()) await new Promise<void>((resolve) => (outer.begin = resolve));
@@ -110,7 +134,7 @@ export class Scheduler {
             const result = await fn(this.#sql);
             await this.#innerFinished(outer);
             if (outer.failure) throw outer.failure;
-            if (!this.#sql.isTransaction) throw new Error("The function given to atomically() ended the transaction itself.");
+            if (!this.#sql.isTransaction) throw new Error(endedEarly);
             this.#sql.exec("COMMIT");
             return result;
         } catch (error) {

@@ -111,5 +111,6 @@ function toLimit(value: unknown): number {
 // The options bag of newer drafts, with its directions.
 function refuseOptions(query: unknown): void {
     if (typeof query !== "object" || query === null || query instanceof IDBKeyRange) return;
-    if (Object.getPrototypeOf(query) === Object.prototype) throw fault("NotSupportedError", "getAll() with options is not covered by this IndexedDB.");
+    if (Object.getPrototypeOf(query) === Object.prototype)
+        throw fault("NotSupportedError", "getAll() with options is not covered by this IndexedDB.");
 }

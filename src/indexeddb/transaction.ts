@@ -144,8 +144,7 @@ export class Transaction extends EventNode {
         const pending = this.#tasks.flatMap(({ request }) => (request ? [request] : []));
         this.#tasks = [];
         this.engine.scheduler.remove(this);
-        if (pending.length === 0 && !this.isHeard("abort") && !this.onfinish) this.connection.released(this);
-        else setImmediate(() => this.#announceAbort(pending));
+        setImmediate(() => this.#announceAbort(pending));
     }
 
     #announceAbort(pending: Request[]): void {
@@ -153,7 +152,7 @@ export class Transaction extends EventNode {
             request.fail(fault("AbortError", "The transaction was aborted."));
             request.fire(new IDBEvent("error", { bubbles: true, cancelable: true }));
         }
-        this.fire(new IDBEvent("abort", { bubbles: true }));
+        if (this.isHeard("abort")) this.fire(new IDBEvent("abort", { bubbles: true }));
         this.#end(false);
     }
 
@@ -214,12 +213,12 @@ export class Transaction extends EventNode {
             return;
         }
         this.#state = "finished";
-        this.engine.scheduler.remove(this);
-        this.fire(new IDBEvent("complete"));
+        if (this.isHeard("complete")) this.fire(new IDBEvent("complete"));
         this.#end(true);
     }
 
     #end(committed: boolean): void {
+        this.engine.scheduler.remove(this);
         this.connection.released(this);
         this.onfinish?.(committed);
     }

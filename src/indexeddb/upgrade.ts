@@ -41,7 +41,9 @@ export function renameStore(transaction: Transaction, store: StoreMeta, name: st
     stores.delete(store.name);
     stores.set(name, store);
     store.name = name;
-    step(transaction, () => transaction.engine.sql.prepare("UPDATE idb_store SET name = ? WHERE id = ?").run(JSON.stringify(name), store.id));
+    step(transaction, () =>
+        transaction.engine.sql.prepare("UPDATE idb_store SET name = ? WHERE id = ?").run(JSON.stringify(name), store.id),
+    );
 }
 
 type IndexOptions = Pick<IndexMeta, "name" | "keyPath" | "unique" | "multiEntry">;
@@ -76,7 +78,9 @@ export function renameIndex(transaction: Transaction, store: StoreMeta, index: I
     store.indexes.delete(index.name);
     store.indexes.set(name, index);
     index.name = name;
-    step(transaction, () => transaction.engine.sql.prepare("UPDATE idb_index SET name = ? WHERE id = ?").run(JSON.stringify(name), index.id));
+    step(transaction, () =>
+        transaction.engine.sql.prepare("UPDATE idb_index SET name = ? WHERE id = ?").run(JSON.stringify(name), index.id),
+    );
 }
 
 export function setVersion(transaction: Transaction, meta: DatabaseMeta): void {

@@ -1,5 +1,6 @@
-import fc, { type Arbitrary } from "fast-check";
-import type { Direction } from "./cursor.ts";
+import * as fc from "fast-check";
+import type { Arbitrary } from "fast-check";
+import type { Direction } from "../cursor.ts";
 
 /** Random programs against an IndexedDB: schema upgrades, each followed by transactions. */
 export type Program = { upgrade: UpgradeOp[]; ending: string; transactions: TransactionPlan[] }[];
@@ -63,7 +64,10 @@ const indexName = fc.constantFrom("i", "j");
 const simpleKey = fc.oneof(
     { weight: 6, arbitrary: fc.integer({ min: 0, max: 4 }) },
     fc.constantFrom(-1, -0, 0.5, -1.5, Infinity, -Infinity, 2 ** 53),
-    { weight: 3, arbitrary: fc.constantFrom("", "a", "ab", "b", "\0", "\u0001", "\u007f", "\u0080", "é", "\u4100", "\uffff", "\ud800", "😀") },
+    {
+        weight: 3,
+        arbitrary: fc.constantFrom("", "a", "ab", "b", "\0", "\u0001", "\u007f", "\u0080", "é", "\u4100", "\uffff", "\ud800", "😀"),
+    },
     fc.constantFrom(-1, 0, 1e12).map((time) => new Date(time)),
     fc.uint8Array({ maxLength: 3 }).map((bytes) => Uint8Array.from(bytes).buffer),
 );
@@ -75,7 +79,13 @@ const value: Arbitrary<unknown> = fc.oneof(
     {
         weight: 9,
         arbitrary: fc.record(
-            { id: anyKey, n: anyKey, x: fc.record({ y: anyKey }, { requiredKeys: [] }), tags: fc.array(anyKey, { maxLength: 3 }), v: fc.nat(9) },
+            {
+                id: anyKey,
+                n: anyKey,
+                x: fc.record({ y: anyKey }, { requiredKeys: [] }),
+                tags: fc.array(anyKey, { maxLength: 3 }),
+                v: fc.nat(9),
+            },
             { requiredKeys: ["v"] },
         ),
     },
@@ -110,7 +120,22 @@ const walk: Arbitrary<CursorPlan> = fc.record({
 });
 
 const op: Arbitrary<Op> = fc.record({
-    kind: fc.constantFrom("put", "put", "put", "add", "add", "delete", "clear", "get", "getKey", "count", "getAll", "getAllKeys", "cursor", "cursor"),
+    kind: fc.constantFrom(
+        "put",
+        "put",
+        "put",
+        "add",
+        "add",
+        "delete",
+        "clear",
+        "get",
+        "getKey",
+        "count",
+        "getAll",
+        "getAllKeys",
+        "cursor",
+        "cursor",
+    ),
     index: fc.option(indexName, { nil: undefined, freq: 2 }),
     value,
     key: fc.record({ given: fc.boolean(), key: anyKey }),
@@ -167,4 +192,6 @@ export const program: Arbitrary<Program> = fc
         }),
         { minLength: 1, maxLength: 3 },
     )
-    .map((parts) => parts.map((part, i) => (i === 0 ? { ...part, upgrade: [...part.upgrade.slice(0, 2), ...first, ...part.upgrade.slice(2)] } : part)));
+    .map((parts) =>
+        parts.map((part, i) => (i === 0 ? { ...part, upgrade: [...part.upgrade.slice(0, 2), ...first, ...part.upgrade.slice(2)] } : part)),
+    );
