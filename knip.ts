@@ -2,12 +2,9 @@ import type { KnipConfig } from "knip";
 
 const config: KnipConfig = {
     entry: [
-        "src/main.ts",
-        // Started by path, not imported.
+        // Started by path, not imported; what scripts in package.json start is known by itself.
         "src/crypto/worker.ts",
         "test/clients/client-process.ts",
-        "demo/main.ts",
-        "bench/main.ts",
         "bench/peer.ts",
     ],
     project: ["src/**/*.ts", "test/**/*.ts", "demo/**/*.ts", "bench/**/*.ts"],
@@ -16,8 +13,6 @@ const config: KnipConfig = {
         "@matrix-org/matrix-sdk-crypto-nodejs",
         "request",
         "request-promise",
-        // Loaded by pino by name.
-        "pino-pretty",
     ],
     // Interfaces of a folder's index are its public surface: a type nobody imports by name today still names what a function answers.
     exclude: ["types"],
