@@ -1,5 +1,6 @@
-import type { DatabaseSync } from "node:sqlite";
-import type { KeyPath } from "./keypath.ts";
+import type { DatabaseSync, SQLOutputValue } from "node:sqlite";
+import { StoreError } from "./errors.ts";
+import { type KeyPath, parseKeyPath } from "./keypath.ts";
 
 /** An index of a store. `live` is what requests see that run now; the maps are what the script sees. */
 export interface IndexMeta {
@@ -80,8 +81,11 @@ export class Catalog {
 }
 
 function sameShape(a: DatabaseMeta, b: DatabaseMeta): boolean {
-    const shape = (meta: DatabaseMeta): string =>
-        JSON.stringify([meta.version, [...meta.stores.values()].map((s) => [s.id, s.name, s.live.map((i) => [i.id, i.name])]).toSorted()]);
+    const shape = ({ version, stores }: DatabaseMeta): string =>
+        JSON.stringify([
+            version,
+            [...stores.values()].map((s) => JSON.stringify([s.id, s.name, s.live.map((i) => [i.id, i.name])])).toSorted(),
+        ]);
     return shape(a) === shape(b);
 }
 
@@ -128,10 +132,15 @@ function highestId(sql: DatabaseSync): number {
     return Number(row?.["id"] ?? 0);
 }
 
-function parseName(json: unknown): string {
-    return String(JSON.parse(String(json)));
+function parseName(json: SQLOutputValue | undefined): string {
+    return String(parse(json));
 }
 
-function parsePath(json: unknown): KeyPath | null {
-    return json === null ? null : (JSON.parse(String(json)) as KeyPath);
+function parsePath(json: SQLOutputValue | undefined): KeyPath | null {
+    return json === null ? null : parseKeyPath(parse(json));
+}
+
+function parse(json: SQLOutputValue | undefined): unknown {
+    if (typeof json === "string") return JSON.parse(json);
+    throw new StoreError("corrupt", "the list of object stores is damaged");
 }

@@ -183,7 +183,7 @@ export class IDBCursor {
     }
 
     get source(): IDBObjectStore | IDBIndex {
-        return this.#cursor.reader.facade as IDBObjectStore | IDBIndex;
+        return this.#cursor.reader.facade;
     }
 
     get direction(): Direction {
@@ -202,7 +202,7 @@ export class IDBCursor {
         return this.#cursor.request.facade;
     }
 
-    advance(count: number): void {
+    advance(count: unknown): void {
         this.#cursor.advance(Math.trunc(Number(count)));
     }
 

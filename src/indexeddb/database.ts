@@ -39,7 +39,7 @@ export class Connection extends EventNode {
     /** What was under it is gone: transactions end, and `close` is fired. */
     forceClose(): void {
         const already = this.closing;
-        for (const transaction of [...this.transactions]) transaction.abort(fault("AbortError", "The connection was closed."));
+        for (const transaction of this.transactions) transaction.abort(fault("AbortError", "The connection was closed."));
         this.close();
         if (!already) setImmediate(() => this.fire(new IDBEvent("close")));
     }

@@ -88,7 +88,7 @@ export abstract class EventNode {
     }
 
     setHandler(type: string, value: unknown): void {
-        const listener = typeof value === "function" ? (value as Callback) : null;
+        const listener = isCallback(value) ? value : null;
         const found = this.#listeners.find((r) => r.handler && r.type === type);
         if (found && listener) found.listener = listener;
         else if (found) this.#listeners = this.#listeners.filter((r) => r !== found);
@@ -119,7 +119,7 @@ export abstract class EventNode {
         event.eventPhase = phase;
         event.currentTarget = this.facade;
         let threw = false;
-        for (const registration of [...this.#listeners]) {
+        for (const registration of this.#listeners.slice()) {
             if (registration.type !== event.type || event.immediatelyStopped) continue;
             if ((phase === 1 && !registration.capture) || (phase === 3 && registration.capture)) continue;
             if (!this.#listeners.includes(registration)) continue;
@@ -128,6 +128,10 @@ export abstract class EventNode {
         }
         return threw;
     }
+}
+
+function isCallback(value: unknown): value is Callback {
+    return typeof value === "function";
 }
 
 function invoke(listener: Listener, event: IDBEvent): boolean {

@@ -120,7 +120,7 @@ export class Connections {
         const transaction = new Transaction(connection, meta.stores, "versionchange");
         const finished = new Promise<boolean>((resolve) => (transaction.onfinish = resolve));
         transaction.onrollback = remember(meta);
-        for (const store of [...meta.stores.values()]) deleteStore(transaction, store);
+        for (const store of meta.stores.values()) deleteStore(transaction, store);
         transaction.place(null, () => this.#engine.sql.prepare("DELETE FROM idb_database WHERE name = ?").run(JSON.stringify(meta.name)));
         const committed = await finished;
         connection.close();

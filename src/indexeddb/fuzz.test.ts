@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { IDBFactory as FakeFactory, IDBKeyRange as FakeKeyRange } from "fake-indexeddb";
+import * as fakeIndexedDB from "fake-indexeddb";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { type CursorPlan, type Op, type Program, program, type Query, type TransactionPlan, type UpgradeOp } from "./testing/programs.ts";
@@ -14,6 +14,9 @@ type Index = InstanceType<IndexedDB["IDBIndex"]>;
 type Transaction = InstanceType<IndexedDB["IDBTransaction"]>;
 type Request = InstanceType<IndexedDB["IDBRequest"]>;
 type Cursor = InstanceType<IndexedDB["IDBCursorWithValue"]>;
+
+// Its own types need those of a browser.
+const Fake = fakeIndexedDB as unknown as { IDBFactory: new () => Api["indexedDB"]; IDBKeyRange: Api["IDBKeyRange"] };
 
 // FUZZ_RUNS and _SEED: for a long search, and to see a failure again.
 const runs = Number(process.env["FUZZ_RUNS"] ?? 150);
@@ -28,7 +31,7 @@ test(
         const property = fc.asyncProperty(program, async (plan) => {
             const path = join(folder, `${number++}.sqlite`);
             const ours = createIndexedDB({ path });
-            const fake = { indexedDB: new FakeFactory(), IDBKeyRange: FakeKeyRange } as unknown as Api;
+            const fake = { indexedDB: new Fake.IDBFactory(), IDBKeyRange: Fake.IDBKeyRange };
             try {
                 const expected = await run(fake, plan);
                 expect(await run(ours, plan)).toEqual(expected);

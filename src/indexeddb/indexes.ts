@@ -27,7 +27,7 @@ export class IDBIndex {
         return this.#index.name;
     }
 
-    set name(value: string) {
+    set name(value: unknown) {
         this.#reader.requireExisting();
         renameIndex(this.#transaction, this.#store, this.#index, String(value));
     }

@@ -76,13 +76,16 @@ function isContainer(value: unknown): value is object {
 }
 
 /** Puts the key at the path, making objects on the way. */
-export function inject(value: object, path: string, key: ValidKey): void {
+export function inject(value: unknown, path: string, key: ValidKey): void {
     const names = path.split(".");
     const last = names.pop() ?? "";
+    if (!isContainer(value)) return;
     let at = value;
     for (const name of names) {
         if (!Object.hasOwn(at, name)) define(at, name, {});
-        at = Reflect.get(at, name) as object;
+        const next: unknown = Reflect.get(at, name);
+        if (!isContainer(next)) return;
+        at = next;
     }
     define(at, last, key);
 }

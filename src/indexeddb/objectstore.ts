@@ -28,7 +28,7 @@ export class IDBObjectStore {
         return this.#store.name;
     }
 
-    set name(value: string) {
+    set name(value: unknown) {
         this.#reader.requireExisting();
         renameStore(this.#transaction, this.#store, String(value));
     }

@@ -38,15 +38,15 @@ export class IDBKeyRange {
         return new IDBKeyRange(key, key, false, false);
     }
 
-    static lowerBound(lower: unknown, open = false): IDBKeyRange {
+    static lowerBound(lower: unknown, open: unknown = false): IDBKeyRange {
         return new IDBKeyRange(encodeKey(lower), undefined, Boolean(open), true);
     }
 
-    static upperBound(upper: unknown, open = false): IDBKeyRange {
+    static upperBound(upper: unknown, open: unknown = false): IDBKeyRange {
         return new IDBKeyRange(undefined, encodeKey(upper), true, Boolean(open));
     }
 
-    static bound(lower: unknown, upper: unknown, lowerOpen = false, upperOpen = false): IDBKeyRange {
+    static bound(lower: unknown, upper: unknown, lowerOpen: unknown = false, upperOpen: unknown = false): IDBKeyRange {
         const [low, high] = [encodeKey(lower), encodeKey(upper)];
         const order = Buffer.compare(low, high);
         if (order > 0) throw fault("DataError", "The lower key is greater than the upper key.");

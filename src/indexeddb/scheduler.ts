@@ -138,7 +138,7 @@ export class Scheduler {
             this.#sql.exec("COMMIT");
             return result;
         } catch (error) {
-            for (const transaction of [...this.#live]) {
+            for (const transaction of this.#live) {
                 if (transaction.inner) transaction.abort(fault("AbortError", "The outer transaction was rolled back."));
             }
             if (this.#sql.isOpen && this.#sql.isTransaction) this.#sql.exec("ROLLBACK");

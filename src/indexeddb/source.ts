@@ -1,7 +1,9 @@
 import type { IndexMeta, StoreMeta } from "./catalog.ts";
 import { Cursor, type Direction } from "./cursor.ts";
 import { fault } from "./errors.ts";
+import type { IDBIndex } from "./indexes.ts";
 import { decodeKey, decodePair } from "./key.ts";
+import type { IDBObjectStore } from "./objectstore.ts";
 import { IDBKeyRange } from "./range.ts";
 import { valueOf, type Source } from "./records.ts";
 import { Request, type IDBRequest } from "./request.ts";
@@ -10,12 +12,12 @@ import type { Transaction } from "./transaction.ts";
 /** The reading half that object stores and indexes have in common. */
 export class Reader {
     readonly transaction: Transaction;
-    readonly facade: object;
+    readonly facade: IDBObjectStore | IDBIndex;
     readonly source: Source;
     readonly store: StoreMeta;
     readonly #meta: StoreMeta | IndexMeta;
 
-    constructor(transaction: Transaction, facade: object, store: StoreMeta, index: IndexMeta | null) {
+    constructor(transaction: Transaction, facade: IDBObjectStore | IDBIndex, store: StoreMeta, index: IndexMeta | null) {
         this.transaction = transaction;
         this.facade = facade;
         this.store = store;

@@ -41,9 +41,9 @@ test("an upgrade makes, fills and deletes stores, and its request tells how far 
         request.transaction?.addEventListener("complete", () => log.push("complete"));
         expect(nameOfThrown(() => db.transaction("kept"))).toBe("InvalidStateError");
     });
-    request.addEventListener("success", () => log.push(`success ${String(request.transaction)}`));
+    request.addEventListener("success", () => log.push(request.transaction === null ? "success" : "success, but the transaction is there"));
     const db = await done<Database>(request);
-    expect(log).toEqual(["IDBVersionChangeEvent 0 2 2 done", "complete", "success null"]);
+    expect(log).toEqual(["IDBVersionChangeEvent 0 2 2 done", "complete", "success"]);
     expect([...db.objectStoreNames]).toEqual(["kept"]);
     expect(await done(db.transaction("kept").objectStore("kept").get(1))).toBe("x");
     expect(store.check()).toEqual([]);

@@ -11,7 +11,7 @@ test.each([
     ["boxed primitives", [Object(1), Object("s"), Object(true), Object(2n)]],
     ["dates", [new Date(0), new Date(NaN)]],
     ["regular expressions", /a+b/giu],
-    ["arrays with holes and with further properties", Object.assign([1, , 3], { extra: "x" })],
+    ["arrays with holes and with further properties", Object.assign(Array(2), { 3: 1, extra: "x" })],
     ["maps and sets", new Map<unknown, unknown>([[{ k: 1 }, new Set([1, "a"])]])],
     [
         "buffers and views",

@@ -55,7 +55,7 @@ export class Incoming {
         let bytes = this.#bytes;
         if (typeof store.keyPath === "string") {
             const value = deserialize(bytes);
-            inject(value as object, store.keyPath, key);
+            inject(value, store.keyPath, key);
             bytes = serialize(value);
         }
         storeRecord(transaction, store, encodeKey(key), bytes, overwrite);

@@ -84,7 +84,7 @@ export function walk<T>(
             try {
                 step(cursor);
             } catch (error) {
-                reject(error as Error);
+                reject(error instanceof Error ? error : new Error(String(error)));
             }
         };
     });
