@@ -21,6 +21,8 @@ const devDependencies = Object.fromEntries(
 
 /** The smallest project that passes every gate: two folders of src/, one above the other. */
 const clean: Readonly<Record<string, string>> = {
+    // vitest.config.ts names it.
+    "test/synapse/before-tests.ts": "export function setup(): void {}\n",
     "src/main.ts": 'import { roomName } from "./rooms/index.ts";\n\nprocess.stdout.write(roomName("a"));\n',
     "src/rooms/index.ts": 'export { roomName } from "./room-name.ts";\n',
     "src/rooms/room-name.ts":
@@ -42,7 +44,7 @@ export class PlantedProject {
     constructor(planted: Readonly<Record<string, string>> = {}) {
         for (const file of configurations) copyFileSync(join(repository, file), join(this.directory, file));
         symlinkSync(join(repository, "node_modules"), join(this.directory, "node_modules"));
-        for (const folder of ["test", "demo", "bench"]) mkdirSync(join(this.directory, folder));
+        for (const folder of ["demo", "bench"]) mkdirSync(join(this.directory, folder));
         this.#write(
             "package.json",
             `${JSON.stringify({ name: "planted", type: "module", scripts: scripts(), devDependencies }, undefined, 4)}\n`,
