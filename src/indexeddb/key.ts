@@ -9,6 +9,11 @@ export type ValidKey = number | string | Date | ArrayBuffer | ValidKey[];
 
 const tag = { end: 0x00, number: 0x10, date: 0x20, string: 0x30, binary: 0x40, array: 0x50 } as const;
 
+const escape = 0x01;
+// Printable or not, but ASCII, and neither 0x00 nor 0x01.
+// eslint-disable-next-line no-control-regex -- the control characters are meant
+const plain = /^[\x02-\x7f]*$/;
+
 /** Throws `DataError` if the value is not a valid key. */
 export function encodeKey(value: unknown): Uint8Array {
     const key = tryEncodeKey(value);
@@ -63,18 +68,26 @@ class KeyWriter {
         return true;
     }
 
-    // UTF-16 code units in one to three bytes, none of them starting with 0x00, which ends the string.
+    // UTF-16 code units. Most are ASCII and stand for themselves; 0x00, which ends the string, and 0x01 are written as
+    // 0x01 and one more byte, and the others as two or three bytes, of which the first is above all ASCII.
     #string(value: string): boolean {
         let at = this.#grow(value.length * 3 + 2);
         const buffer = this.#buffer;
         buffer[at++] = tag.string;
+        if (plain.test(value)) {
+            at += buffer.write(value, at, "latin1");
+            buffer[at++] = tag.end;
+            this.#length = at;
+            return true;
+        }
         for (let i = 0; i < value.length; i++) {
             const unit = value.charCodeAt(i);
-            if (unit < 0x7f) {
-                buffer[at++] = unit + 1;
-            } else if (unit < 0x7f + 0x4000) {
-                buffer[at++] = 0x80 | ((unit - 0x7f) >> 8);
-                buffer[at++] = (unit - 0x7f) & 0xff;
+            if (unit < 0x80) {
+                if (unit <= escape) buffer[at++] = escape;
+                buffer[at++] = unit <= escape ? unit + 1 : unit;
+            } else if (unit < 0x80 + 0x4000) {
+                buffer[at++] = 0x80 | ((unit - 0x80) >> 8);
+                buffer[at++] = (unit - 0x80) & 0xff;
             } else {
                 buffer[at++] = 0xc0 | (unit >> 10);
                 buffer[at++] = (unit >> 2) & 0xff;
@@ -174,10 +187,19 @@ class KeyReader {
     }
 
     #string(): string {
+        const start = this.offset;
+        let byte = this.#next();
+        while (byte > escape && byte < 0x80) byte = this.#next();
+        const text = Buffer.from(this.#bytes.buffer, this.#bytes.byteOffset + start, this.offset - 1 - start).toString("latin1");
+        return byte === tag.end ? text : text + this.#rest(byte);
+    }
+
+    #rest(first: number): string {
         const units: string[] = [];
-        for (let lead = this.#next(); lead !== tag.end; lead = this.#next()) {
-            if (lead < 0x80) units.push(String.fromCharCode(lead - 1));
-            else if (lead < 0xc0) units.push(String.fromCharCode((((lead & 0x3f) << 8) | this.#next()) + 0x7f));
+        for (let lead = first; lead !== tag.end; lead = this.#next()) {
+            if (lead === escape) units.push(String.fromCharCode(this.#next() - 1));
+            else if (lead < 0x80) units.push(String.fromCharCode(lead));
+            else if (lead < 0xc0) units.push(String.fromCharCode((((lead & 0x3f) << 8) | this.#next()) + 0x80));
             else units.push(String.fromCharCode(((lead & 0x3f) << 10) | (this.#next() << 2) | (this.#next() >> 6)));
         }
         return units.join("");

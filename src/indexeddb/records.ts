@@ -1,8 +1,9 @@
-import type { DatabaseSync, StatementSync } from "node:sqlite";
+import type { DatabaseSync } from "node:sqlite";
 import type { IndexMeta, StoreMeta } from "./catalog.ts";
 import { fault } from "./errors.ts";
 import { indexKeys } from "./keypath.ts";
 import { after, everything, type Span } from "./range.ts";
+import { Statements } from "./statements.ts";
 import { checksum, deserialize } from "./value.ts";
 
 /** Where a list of records is read: a store or one of its indexes. */
@@ -19,80 +20,71 @@ export interface Row {
     readonly sum: number;
 }
 
-const all = -1;
+const unlimited = -1;
+/** So many rows are in memory at a time where all of a store is gone through. */
+const piece = 200;
 
-/** The SQL of records and index entries: nothing here knows of transactions or events. */
+/** Records and index entries: nothing here knows of transactions or events. */
 export class Records {
-    readonly #sql: DatabaseSync;
-    readonly #statements = new Map<string, StatementSync>();
+    readonly #statements: Statements;
 
     constructor(sql: DatabaseSync) {
-        this.#sql = sql;
+        this.#statements = new Statements(sql);
     }
 
-    first(source: Source, span: Span, direction: "ASC" | "DESC"): Row | undefined {
-        const row = this.#prepare(rowsSql(source, direction)).get(source.id, span.low, span.high, 1);
+    first({ kind, id }: Source, { low, high }: Span, direction: "ASC" | "DESC"): Row | undefined {
+        const row = this.#statements.get(statementOf[kind][direction]).get(id, low, high, 1);
         return row && rowOf(row);
     }
 
-    rows(source: Source, span: Span, limit: number): Row[] {
-        return this.#prepare(rowsSql(source, "ASC"))
-            .all(source.id, span.low, span.high, limit || all)
-            .map(rowOf);
+    rows({ kind, id }: Source, { low, high }: Span, limit: number): Row[] {
+        const statement = this.#statements.get(statementOf[kind].ASC);
+        return statement.all(id, low, high, limit || unlimited).map(rowOf);
     }
 
-    keys(source: Source, span: Span, limit: number): Uint8Array[] {
-        const table = source.kind === "store" ? "idb_record WHERE store" : "idb_entry WHERE idx";
-        const sql = `SELECT key FROM ${table} = ? AND key >= ? AND key < ? ORDER BY key LIMIT ?`;
-        return this.#prepare(sql)
-            .all(source.id, span.low, span.high, limit || all)
-            .map((row) => blob(row["key"]));
+    keys({ kind, id }: Source, { low, high }: Span, limit: number): Uint8Array[] {
+        const statement = this.#statements.get(statementOf[kind].keys);
+        return statement.all(id, low, high, limit || unlimited).map((row) => blob(row["key"]));
     }
 
-    count(source: Source, span: Span): number {
-        const table = source.kind === "store" ? "idb_record WHERE store" : "idb_entry WHERE idx";
-        const sql = `SELECT count(*) AS n FROM ${table} = ? AND key >= ? AND key < ?`;
-        return Number(this.#prepare(sql).get(source.id, span.low, span.high)?.["n"]);
+    count({ kind, id }: Source, { low, high }: Span): number {
+        return Number(this.#statements.get(statementOf[kind].count).get(id, low, high)?.["n"]);
     }
 
     /** Stores the value; throws `ConstraintError`, having changed nothing. */
     put(store: StoreMeta, key: Uint8Array, bytes: Uint8Array, overwrite: boolean): void {
-        const old = this.#prepare("SELECT id, key, sum, value, id AS record FROM idb_record WHERE store = ? AND key = ?").get(
-            store.id,
-            key,
-        );
-        if (old && !overwrite) throw fault("ConstraintError", "A record with this key exists already.");
-        const plan = this.#plan(store, key, bytes, old && rowOf(old));
-        const sum = checksum(bytes);
-        let record = Number(old?.["id"]);
-        if (old) {
-            this.#run("UPDATE idb_record SET value = ?, sum = ? WHERE id = ?", bytes, sum, record);
-        } else {
-            const sql = "INSERT INTO idb_record (store, key, value, sum) VALUES (?, ?, ?, ?)";
-            record = Number(this.#prepare(sql).run(store.id, key, bytes, sum).lastInsertRowid);
-        }
-        for (const [index, entry] of plan.remove) this.#run("DELETE FROM idb_entry WHERE idx = ? AND key = ?", index.id, entry);
-        for (const [index, entry] of plan.insert) this.#insertEntry(index, entry, record);
+        const fresh = store.live.length === 0 ? [] : entriesOf(store.live, key, deserialize(bytes));
+        for (const [index, entry] of fresh) if (index.unique) this.#checkUnique(index, entry, key);
+        const { changes, lastInsertRowid } = this.#statements.get("insert record").run(store.id, key, bytes, checksum(bytes));
+        if (changes === 1) for (const [index, entry] of fresh) this.#insertEntry(index, entry, Number(lastInsertRowid));
+        else if (overwrite) this.#replace(store, key, bytes, fresh);
+        else throw fault("ConstraintError", "A record with this key exists already.");
     }
 
-    delete(store: StoreMeta, span: Span): void {
-        if (store.live.length > 0) {
-            for (const row of this.rows({ kind: "store", id: store.id }, span, 0)) {
-                for (const [index, entry] of entriesOf(store.live, row.key, valueOf(row))) {
-                    this.#run("DELETE FROM idb_entry WHERE idx = ? AND key = ?", index.id, entry);
-                }
-            }
+    #replace(store: StoreMeta, key: Uint8Array, bytes: Uint8Array, fresh: Entry[]): void {
+        const indexed = store.live.length > 0;
+        const found = this.#statements.get(indexed ? "find record" : "find id").get(store.id, key);
+        const record = Number(found?.[indexed ? "record" : "id"]);
+        const stale = found && indexed ? entriesOf(store.live, key, valueOf(rowOf(found))) : [];
+        this.#statements.get("update record").run(bytes, checksum(bytes), record);
+        for (const entry of stale) if (!fresh.some((other) => same(entry, other))) this.#deleteEntry(entry);
+        for (const entry of fresh) if (!stale.some((other) => same(entry, other))) this.#insertEntry(entry[0], entry[1], record);
+    }
+
+    delete(store: StoreMeta, { low, high }: Span): void {
+        for (const row of store.live.length > 0 ? this.iterate(store, { low, high }) : []) {
+            for (const entry of entriesOf(store.live, row.key, valueOf(row))) this.#deleteEntry(entry);
         }
-        this.#run("DELETE FROM idb_record WHERE store = ? AND key >= ? AND key < ?", store.id, span.low, span.high);
+        this.#statements.get("delete records").run(store.id, low, high);
     }
 
     clear(store: StoreMeta): void {
         for (const index of store.live) this.clearIndex(index);
-        this.#run("DELETE FROM idb_record WHERE store = ?", store.id);
+        this.#statements.get("clear records").run(store.id);
     }
 
     clearIndex(index: IndexMeta): void {
-        this.#run("DELETE FROM idb_entry WHERE idx = ?", index.id);
+        this.#statements.get("clear entries").run(index.id);
     }
 
     /** Files all records of the store under a new index; throws `ConstraintError`. */
@@ -105,11 +97,11 @@ export class Records {
         }
     }
 
-    /** All records of the store, read in pieces, so that memory stays flat. */
-    *iterate(store: StoreMeta): Generator<Row> {
-        const { low, high } = everything();
-        for (let from = low; ;) {
-            const rows = this.rows({ kind: "store", id: store.id }, { low: from, high }, 200);
+    /** The records of the store, read in pieces, so that memory stays flat. */
+    *iterate(store: StoreMeta, { low, high } = everything()): Generator<Row> {
+        let from = low;
+        for (;;) {
+            const rows = this.rows({ kind: "store", id: store.id }, { low: from, high }, piece);
             yield* rows;
             const last = rows.at(-1);
             if (last === undefined) return;
@@ -118,23 +110,11 @@ export class Records {
     }
 
     hasEntry(index: IndexMeta, entry: Uint8Array, record: number): boolean {
-        const row = this.#prepare("SELECT record FROM idb_entry WHERE idx = ? AND key = ?").get(index.id, entry);
-        return row?.["record"] === record;
+        return this.#statements.get("find entry").get(index.id, entry)?.["record"] === record;
     }
 
     setNextKey(store: StoreMeta): void {
-        this.#run("UPDATE idb_store SET next_key = ? WHERE id = ?", store.nextKey, store.id);
-    }
-
-    /** Which entries change when the value is stored, all constraints checked before anything is written. */
-    #plan(store: StoreMeta, key: Uint8Array, bytes: Uint8Array, old: Row | undefined): Plan {
-        if (store.live.length === 0) return { remove: [], insert: [] };
-        const fresh = entriesOf(store.live, key, deserialize(bytes));
-        const stale = old ? entriesOf(store.live, key, valueOf(old)) : [];
-        const insert = fresh.filter((entry) => !stale.some((other) => same(entry, other)));
-        const remove = stale.filter((entry) => !fresh.some((other) => same(entry, other)));
-        for (const [index, entry] of insert) if (index.unique) this.#checkUnique(index, entry, key);
-        return { insert, remove };
+        this.#statements.get("set next key").run(store.nextKey, store.id);
     }
 
     #checkUnique(index: IndexMeta, entry: Uint8Array, primaryKey: Uint8Array): void {
@@ -146,28 +126,20 @@ export class Records {
     }
 
     #insertEntry(index: IndexMeta, entry: Uint8Array, record: number): void {
-        this.#run("INSERT INTO idb_entry (idx, key, record) VALUES (?, ?, ?)", index.id, entry, record);
+        this.#statements.get("insert entry").run(index.id, entry, record);
     }
 
-    #run(sql: string, ...values: (string | number | Uint8Array)[]): void {
-        this.#prepare(sql).run(...values);
-    }
-
-    #prepare(sql: string): StatementSync {
-        const known = this.#statements.get(sql);
-        if (known) return known;
-        const statement = this.#sql.prepare(sql);
-        this.#statements.set(sql, statement);
-        return statement;
+    #deleteEntry([index, entry]: Entry): void {
+        this.#statements.get("delete entry").run(index.id, entry);
     }
 }
+
+const statementOf = {
+    store: { ASC: "store ASC", DESC: "store DESC", keys: "store keys", count: "store count" },
+    index: { ASC: "index ASC", DESC: "index DESC", keys: "index keys", count: "index count" },
+} as const;
 
 type Entry = readonly [index: IndexMeta, key: Uint8Array];
-
-interface Plan {
-    readonly remove: Entry[];
-    readonly insert: Entry[];
-}
 
 /** The value of a row; throws if its checksum does not fit. */
 export function valueOf(row: Row): unknown {
@@ -177,21 +149,15 @@ export function valueOf(row: Row): unknown {
 
 /** The entries under which the indexes file a record. */
 export function entriesOf(indexes: readonly IndexMeta[], key: Uint8Array, value: unknown): Entry[] {
-    return indexes.flatMap((index) =>
-        indexKeys(value, index.keyPath, index.multiEntry).map((part): Entry => [index, Buffer.concat([part, key])]),
-    );
+    const entries: Entry[] = [];
+    for (const index of indexes) {
+        for (const part of indexKeys(value, index.keyPath, index.multiEntry)) entries.push([index, Buffer.concat([part, key])]);
+    }
+    return entries;
 }
 
 function same(a: Entry, b: Entry): boolean {
     return a[0] === b[0] && Buffer.compare(a[1], b[1]) === 0;
-}
-
-function rowsSql(source: Source, direction: "ASC" | "DESC"): string {
-    const order = `ORDER BY 1 ${direction} LIMIT ?`;
-    return source.kind === "store"
-        ? `SELECT key, id AS record, value, sum FROM idb_record WHERE store = ? AND key >= ? AND key < ? ${order}`
-        : `SELECT e.key, e.record, r.value, r.sum FROM idb_entry e JOIN idb_record r ON r.id = e.record
-           WHERE e.idx = ? AND e.key >= ? AND e.key < ? ${order}`;
 }
 
 function rowOf(row: Record<string, unknown>): Row {

@@ -12,6 +12,8 @@ const largestGenerated = 2 ** 53;
 export class Incoming {
     readonly #store: StoreMeta;
     readonly #key: Uint8Array | undefined;
+    /** The key as it was given, where it needs no decoding. */
+    readonly #plain: string | number | undefined;
     readonly #bytes: Uint8Array;
 
     /** Steps 6 to 11 of "add or put" (section 4.5); throws `DataError` or `DataCloneError`. */
@@ -21,6 +23,7 @@ export class Incoming {
         if (store.keyPath === null && !store.autoIncrement && key === undefined) throw fault("DataError", "A key is required.");
         const given = key === undefined ? undefined : encodeKey(key);
         this.#bytes = serialize(value);
+        this.#plain = typeof key === "string" || (typeof key === "number" && key !== 0) ? key : undefined;
         this.#key = store.keyPath === null ? given : this.#inline();
     }
 
@@ -41,7 +44,7 @@ export class Incoming {
     store(transaction: Transaction, overwrite: boolean): ValidKey {
         const store = this.#store;
         if (this.#key === undefined) return this.#storeGenerated(transaction, overwrite);
-        const key = decodeKey(this.#key);
+        const key = this.#plain ?? decodeKey(this.#key);
         if (store.autoIncrement && typeof key === "number") raiseGenerator(transaction, store, key);
         storeRecord(transaction, store, this.#key, this.#bytes, overwrite);
         return key;
