@@ -1,5 +1,5 @@
 import { accountStatus } from "../account/index.ts";
-import { callBot, emptyStatus, type RoomStatus, type StatusFilters, type StatusReport } from "../control/index.ts";
+import { connectToBot, emptyStatus, type RoomStatus, type StatusFilters, type StatusReport } from "../control/index.ts";
 import { type Database, openDatabase } from "../database/index.ts";
 import { RoomReader, type Room } from "../rooms/index.ts";
 import { Holdings, jobStatuses, Modes, Pauses, roomProblems } from "../sharing/index.ts";
@@ -8,21 +8,25 @@ import { programVersion } from "../telemetry/index.ts";
 import { dataFolder } from "./data-folder.ts";
 import { schemas } from "./schemas.ts";
 
-/** Milliseconds in which a running bot has to answer. */
-const patience = 1_000;
-
 /** @see {@link import("./index.ts").readStatus} */
 export async function readStatus(dataDir: string, filters: StatusFilters): Promise<StatusReport> {
     const folder = dataFolder(dataDir);
-    const running = callBot(folder.socket, "health", {}, { timeout: patience }).then(
-        (answer) => answer !== undefined,
-        () => true,
-    );
+    const running = isRunning(folder.socket);
     const database = openDatabase({ path: folder.database, schemas, readOnly: true });
     try {
         return { ...report(database, folder.path, filters), running: await running };
     } finally {
         database.close();
+    }
+}
+
+/** A socket that somebody listens on, even one that this user may not speak to. Nothing is asked: that would wait for the bot's health. */
+async function isRunning(socket: string): Promise<boolean> {
+    try {
+        await using bot = await connectToBot(socket);
+        return bot !== undefined;
+    } catch {
+        return true;
     }
 }
 
