@@ -34,6 +34,28 @@ test("a token that was revoked ends it with 77 and a sentence", async () => {
     expect(bot.process.output).not.toContain(token);
 });
 
+test("a data folder of another account ends it with 77, and nothing is changed", async () => {
+    const [bot, other] = [await scene.bot(), await scene.user("other")];
+    await bot.stop();
+    const settings = { DATA_DIR: bot.dataFolder, HOMESERVER_USER_ID: other.userId, HOMESERVER_PASSWORD: other.password };
+    const intruder = await scene.restingBot(settings);
+    expect(await intruder.launch().exited).toMatchObject({ code: 77 });
+    await bot.run();
+    expect(await bot.status()).toMatchObject({ account: { user_id: bot.userId, cross_signed: true } });
+});
+
+test("a data folder that is none ends it with 74", async () => {
+    const bot = await scene.restingBot({ DATA_DIR: import.meta.filename });
+    expect(await bot.command("run")).toMatchObject({ code: 74 });
+});
+
+test("a command that needs the homeserver says that it is not there, with 69", async () => {
+    const bot = await scene.restingBot({ HOMESERVER_URL: "http://127.0.0.1:9" });
+    const { code, output } = await bot.command("login");
+    expect(code).toBe(69);
+    expect(output).toContain("http://127.0.0.1:9");
+});
+
 test("a second process on the same data folder is refused with 75, and the first goes on", async () => {
     const bot = await scene.bot();
     const first = bot.process;

@@ -114,3 +114,33 @@ test("paused: held, and resumed by a command", async () => {
     await charlie.do("join", roomId);
     await charlie.reads(roomId, ["a message"]);
 });
+
+test("an invite that is withdrawn while its delivery waits stays withdrawn", async () => {
+    const charlie = await scene.person("charlie");
+    const roomId = await roomWithBot(alice, bot);
+    await alice.do("send", roomId, "a message");
+    await bot.command("pause", roomId);
+    await alice.do("inviteWithoutSharing", roomId, charlie.userId);
+    await bot.job(roomId, charlie.userId, "held");
+
+    await alice.do("kick", roomId, charlie.userId);
+    expect(await bot.job(roomId, charlie.userId, "cancelled")).toMatchObject({ reason: "invite_withdrawn" });
+    await bot.command("resume", roomId);
+
+    expect(await bot.command("share", roomId, charlie.userId)).toMatchObject({ code: 1 });
+    expect(await alice.do("membership", roomId, charlie.userId)).toMatchObject({ membership: "leave", sender: alice.userId });
+});
+
+test("an invite by somebody of a server that is not trusted waits for a human", async () => {
+    const [charlie, cautious] = [await scene.person("charlie"), await scene.bot({ SHARING_TRUSTED_SERVERS: "elsewhere.test" })];
+    const roomId = await roomWithBot(alice, cautious);
+    await alice.do("send", roomId, "a message");
+    await alice.do("inviteWithoutSharing", roomId, charlie.userId);
+
+    const held = await cautious.job(roomId, charlie.userId, "held");
+    expect(held).toMatchObject({ reason: "inviter_server_not_trusted" });
+    expect(await cautious.command("approve", held.id)).toMatchObject({ code: 0 });
+    await reinvited(charlie, roomId, cautious);
+    await charlie.do("join", roomId);
+    await charlie.reads(roomId, ["a message"]);
+});
