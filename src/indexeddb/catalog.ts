@@ -46,6 +46,10 @@ export class Catalog {
         return this.#databases.get(name);
     }
 
+    stores(): StoreMeta[] {
+        return this.all().flatMap((database) => [...database.stores.values()]);
+    }
+
     all(): DatabaseMeta[] {
         return [...this.#databases.values()];
     }

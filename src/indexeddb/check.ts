@@ -15,7 +15,7 @@ export function fullCheck(sql: DatabaseSync, catalog: Catalog, records: Records)
         .map((row) => String(row["integrity_check"]))
         .filter((line) => line !== "ok");
     if (problems.length > 0) return problems;
-    const stores = catalog.all().flatMap((database) => [...database.stores.values()]);
+    const stores = catalog.stores();
     for (const store of stores) problems.push(...checkStore(store, records));
     problems.push(...strayRows(sql, stores));
     return problems.slice(0, most);
@@ -26,9 +26,9 @@ function checkStore(store: StoreMeta, records: Records): string[] {
     const expected = new Map(store.live.map((index) => [index.id, 0]));
     for (const row of records.iterate(store)) {
         try {
-            for (const [index, entry] of entriesOf(store.live, row.key, valueOf(row))) {
-                expected.set(index.id, (expected.get(index.id) ?? 0) + 1);
-                if (!records.hasEntry(index, entry, row.record)) problems.push(`${store.name}: a record is missing in index ${index.name}`);
+            for (const entry of entriesOf(store, row.key, valueOf(row))) {
+                expected.set(entry.index, (expected.get(entry.index) ?? 0) + 1);
+                if (!records.hasEntry(entry, row.record)) problems.push(`${store.name}: a record is missing in an index`);
             }
         } catch (error) {
             problems.push(`${store.name}: record ${row.record}: ${error instanceof Error ? error.message : String(error)}`);
@@ -36,16 +36,16 @@ function checkStore(store: StoreMeta, records: Records): string[] {
         if (problems.length >= most) return problems;
     }
     for (const index of store.live) {
-        const found = records.count({ kind: "index", id: index.id }, everything());
+        const found = records.count({ kind: "index", id: index.id, store }, everything());
         if (found !== expected.get(index.id))
             problems.push(`${store.name}: index ${index.name} has ${found} entries, not ${expected.get(index.id)}`);
-        for (const key of records.keys({ kind: "index", id: index.id }, everything(), 0)) decodePair(key);
+        for (const key of records.keys({ kind: "index", id: index.id, store }, everything(), 0)) decodePair(key);
     }
     return problems;
 }
 
 function strayRows(sql: DatabaseSync, stores: StoreMeta[]): string[] {
-    const known = { idb_record: stores.map((s) => s.id), idb_entry: stores.flatMap((s) => s.live.map((i) => i.id)) };
+    const known = { idb_record: stores.map((s) => s.id), idb_entry: stores.flatMap((s) => [s.id, ...s.live.map((i) => i.id)]) };
     return Object.entries(known).flatMap(([table, ids]) => {
         const column = table === "idb_record" ? "store" : "idx";
         const rows = sql.prepare(`SELECT DISTINCT ${column} AS id FROM ${table}`).all();

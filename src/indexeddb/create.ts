@@ -9,6 +9,7 @@ import { openFile } from "./file.ts";
 import { IDBIndex } from "./indexes.ts";
 import { IDBObjectStore } from "./objectstore.ts";
 import { IDBKeyRange } from "./range.ts";
+import { type Filing, usualFiling } from "./records.ts";
 import { IDBOpenDBRequest, IDBRequest } from "./request.ts";
 import { IDBTransaction } from "./transaction.ts";
 
@@ -45,11 +46,17 @@ export type IndexedDB = typeof classes & {
 
 /** Opens or makes the file at `path` and locks it; throws `StoreError`. */
 export function createIndexedDB({ path }: { path: string }): IndexedDB {
-    const engine = new Engine(openFile(path));
+    return assemble(path, usualFiling);
+}
+
+/** `createIndexedDB` with another way of filing; for tests. */
+export function assemble(path: string, filing: Filing): IndexedDB {
+    const engine = new Engine(openFile(path), filing);
     const connections = new Connections(engine);
     const indexedDB = new IDBFactory(engine, connections);
     const undone = (): void => {
         engine.catalog.reload();
+        engine.reload();
         for (const connection of connections.all()) {
             if (engine.catalog.get(connection.meta.name) !== connection.meta) connection.forceClose();
         }
@@ -62,7 +69,7 @@ export function createIndexedDB({ path }: { path: string }): IndexedDB {
         check: () => fullCheck(engine.sql, engine.catalog, engine.records),
         close: () => {
             for (const connection of connections.all()) connection.forceClose();
-            if (engine.sql.isOpen) engine.sql.close();
+            engine.close();
         },
     };
 }

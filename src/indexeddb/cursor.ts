@@ -98,7 +98,7 @@ export class Cursor {
         this.#requireWritable();
         const { store, transaction } = this.reader;
         const primary = this.#primaryPosition();
-        return this.#write(() => deleteRecords(transaction, store, { low: primary, high: after(primary) }));
+        return this.#write(() => deleteRecords(transaction, store, { low: primary, high: after(primary), only: primary }));
     }
 
     requireMovable(): void {
@@ -148,11 +148,11 @@ export class Cursor {
     #find(span: Span): Row | undefined {
         const { source, transaction } = this.reader;
         const { records } = transaction.engine;
-        const row = records.first(source, span, this.#forward ? "ASC" : "DESC");
+        const row = records.first(source, span, this.#forward ? "ascending" : "descending");
         if (row === undefined || source.kind === "store" || this.direction !== "prevunique") return row;
         // Backwards and unique: of the records with this index key, the first one.
         const key = row.key.subarray(0, decodePair(row.key).split);
-        return records.first(source, { low: key, high: after(key) }, "ASC");
+        return records.first(source, { low: key, high: after(key) }, "ascending");
     }
 
     #moveTo(row: Row | undefined): IDBCursor | null {

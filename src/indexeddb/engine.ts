@@ -1,6 +1,6 @@
 import type { DatabaseSync } from "node:sqlite";
 import { Catalog } from "./catalog.ts";
-import { Records } from "./records.ts";
+import { type Filing, Records } from "./records.ts";
 import { Scheduler } from "./scheduler.ts";
 
 /** What all parts of one open file share. */
@@ -10,10 +10,26 @@ export class Engine {
     readonly records: Records;
     readonly scheduler: Scheduler;
 
-    constructor(sql: DatabaseSync) {
+    constructor(sql: DatabaseSync, filing: Filing) {
         this.sql = sql;
         this.catalog = new Catalog(sql);
-        this.records = new Records(sql);
-        this.scheduler = new Scheduler(sql);
+        this.records = new Records(sql, filing);
+        this.reload();
+        this.scheduler = new Scheduler(this);
+    }
+
+    close(): void {
+        if (!this.sql.isOpen) return;
+        try {
+            if (!this.sql.isTransaction) this.records.settle();
+        } catch {
+            // A full disk: what is unfiled is so at the next opening, too.
+        }
+        this.sql.close();
+    }
+
+    /** After a rollback: what was in memory of the records that are gone is forgotten. */
+    reload(): void {
+        if (this.sql.isOpen) this.records.reload(this.catalog.stores());
     }
 }

@@ -19,10 +19,12 @@ const schema = `
     CREATE TABLE idb_record (
         id INTEGER PRIMARY KEY, store INTEGER NOT NULL, key BLOB NOT NULL, sum INTEGER NOT NULL, value BLOB NOT NULL
     ) STRICT;
-    CREATE UNIQUE INDEX idb_record_key ON idb_record (store, key);
+    -- Of a store (key) and of an index (index key, primary key); records above last_filed may still lack theirs.
     CREATE TABLE idb_entry (
         idx INTEGER NOT NULL, key BLOB NOT NULL, record INTEGER NOT NULL, PRIMARY KEY (idx, key)
     ) STRICT, WITHOUT ROWID;
+    CREATE TABLE idb_state (last_filed INTEGER NOT NULL) STRICT;
+    INSERT INTO idb_state VALUES (0);
     PRAGMA application_id = ${applicationId};
     PRAGMA user_version = ${formatVersion};
 `;

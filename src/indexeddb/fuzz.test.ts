@@ -5,7 +5,9 @@ import * as fakeIndexedDB from "fake-indexeddb";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { type CursorPlan, type Op, type Program, program, type Query, type TransactionPlan, type UpgradeOp } from "./testing/programs.ts";
-import { createIndexedDB, type IndexedDB } from "./index.ts";
+import { assemble } from "./create.ts";
+import type { IndexedDB } from "./index.ts";
+import { usualFiling } from "./records.ts";
 
 type Api = Pick<IndexedDB, "indexedDB" | "IDBKeyRange">;
 type Database = InstanceType<IndexedDB["IDBDatabase"]>;
@@ -22,15 +24,18 @@ const Fake = fakeIndexedDB as unknown as { IDBFactory: new () => Api["indexedDB"
 const runs = Number(process.env["FUZZ_RUNS"] ?? 150);
 const seed = Number(process.env["FUZZ_SEED"] ?? Date.now() % 2 ** 31);
 
+// Records that are filed as usual, only when they are looked for, and soon but not at once.
+const filing = fc.constantFrom(usualFiling, { few: -1, many: Infinity }, { few: -1, many: 2 }, { few: 1, many: 3 });
+
 test(
     `random programs do the same here as on fake-indexeddb (${runs} programs, seed ${seed})`,
     { timeout: 60_000 + runs * 100 },
     async () => {
         const folder = mkdtempSync(join(tmpdir(), "indexeddb-fuzz-"));
         let number = 0;
-        const property = fc.asyncProperty(program, async (plan) => {
+        const property = fc.asyncProperty(program, filing, async (plan, filing) => {
             const path = join(folder, `${number++}.sqlite`);
-            const ours = createIndexedDB({ path });
+            const ours = assemble(path, filing);
             const fake = { indexedDB: new Fake.IDBFactory(), IDBKeyRange: Fake.IDBKeyRange };
             try {
                 const expected = await run(fake, plan);

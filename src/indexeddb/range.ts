@@ -5,6 +5,8 @@ import { decodeKey, encodeKey, type ValidKey } from "./key.ts";
 export interface Span {
     readonly low: Uint8Array;
     readonly high: Uint8Array;
+    /** The one key, if it is one. */
+    readonly only?: Uint8Array;
 }
 
 /** The first position behind the key and everything that starts with it. */
@@ -62,7 +64,7 @@ export class IDBKeyRange {
             return everything();
         }
         const key = encodeKey(query);
-        return { low: key, high: after(key) };
+        return { low: key, high: after(key), only: key };
     }
 
     get lower(): ValidKey | undefined {

@@ -4,104 +4,129 @@ import { fault } from "./errors.ts";
 import { indexKeys } from "./keypath.ts";
 import { after, everything, type Span } from "./range.ts";
 import { Statements } from "./statements.ts";
+import { type Entry, Tail, type Unfiled } from "./tail.ts";
 import { checksum, deserialize } from "./value.ts";
 
 /** Where a list of records is read: a store or one of its indexes. */
 export interface Source {
     readonly kind: "store" | "index";
     readonly id: number;
+    readonly store: StoreMeta;
 }
 
-/** A position in a source and the primary key's record; `key` is (index key, primary key) for an index. */
-export interface Row {
-    readonly key: Uint8Array;
+/** A stored value; `sum` is its checksum. */
+interface Value {
     readonly record: number;
     readonly bytes: Uint8Array;
     readonly sum: number;
 }
 
+/** A value and its place in a source; `key` is (index key, primary key) in an index. */
+export interface Row extends Value {
+    readonly key: Uint8Array;
+}
+
+/**
+ * Filing 100 records costs some 400 pages, as keys are mostly random, and 4000 at once hardly more: so a commit files
+ * what is `few`, leaves more for later, and files at `many`. Meanwhile they are found by their keys in memory.
+ */
+export interface Filing {
+    readonly few: number;
+    readonly many: number;
+}
+
+export const usualFiling: Filing = { few: 64, many: 4096 };
+
 const unlimited = -1;
 /** So many rows are in memory at a time where all of a store is gone through. */
 const piece = 200;
 
-/** Records and index entries: nothing here knows of transactions or events. */
+/** Records and what leads to them: nothing here knows of transactions or events. */
 export class Records {
+    readonly #sql: DatabaseSync;
     readonly #statements: Statements;
+    readonly #filing: Filing;
+    readonly #tail = new Tail();
+    #lastId = 0;
+    #lastFiled = 0;
 
-    constructor(sql: DatabaseSync) {
+    constructor(sql: DatabaseSync, filing: Filing) {
+        this.#sql = sql;
         this.#statements = new Statements(sql);
+        this.#filing = filing;
     }
 
-    first({ kind, id }: Source, { low, high }: Span, direction: "ASC" | "DESC"): Row | undefined {
-        const row = this.#statements.get(statementOf[kind][direction]).get(id, low, high, 1);
+    /** After opening and after every rollback: finds out which records are not filed. */
+    reload(stores: Iterable<StoreMeta>): void {
+        this.#tail.clear();
+        const state = this.#statements.get("last filed").get();
+        this.#lastFiled = Number(state?.["last_filed"]);
+        this.#lastId = Math.max(this.#lastFiled, Number(state?.["last"] ?? 0));
+        if (this.#lastId === this.#lastFiled) return;
+        const byId = new Map([...stores].map((store) => [store.id, store]));
+        for (const row of this.#statements.get("unfiled").all(this.#lastFiled)) {
+            const store = byId.get(Number(row["store"]));
+            if (store) this.#tail.set(store.id, blob(row["key"]), unfiledOf(store, blob(row["key"]), valueRow(row)));
+        }
+    }
+
+    /** The last thing in a transaction. */
+    beforeCommit(): void {
+        if (this.#tail.size <= this.#filing.few) this.settle();
+    }
+
+    /** Files what is unfiled, all or nothing, in a transaction of its own if none runs. */
+    settle(): void {
+        if (this.#tail.size === 0 && this.#lastId - this.#lastFiled < this.#filing.many) return;
+        this.#sql.exec("SAVEPOINT filing");
+        try {
+            for (const [entry, record] of this.#tail.sorted()) this.#insertEntry(entry, record);
+            this.#statements.get("set last filed").run(this.#lastId);
+            this.#sql.exec("RELEASE filing");
+        } catch (error) {
+            if (this.#sql.isTransaction) this.#sql.exec("ROLLBACK TO filing; RELEASE filing");
+            throw error;
+        }
+        this.#lastFiled = this.#lastId;
+        this.#tail.clear();
+    }
+
+    find(store: StoreMeta, key: Uint8Array): Value | undefined {
+        const unfiled = this.#tail.get(store.id, key);
+        const row = unfiled
+            ? this.#statements.get("read record").get(unfiled.record)
+            : this.#statements.get("find record").get(store.id, key);
+        return row && valueRow(row);
+    }
+
+    first(source: Source, { low, high }: Span, direction: "ascending" | "descending"): Row | undefined {
+        this.#complete(source.store);
+        const row = this.#statements.get(`rows ${direction}`).get(source.id, low, high, 1);
         return row && rowOf(row);
     }
 
-    rows({ kind, id }: Source, { low, high }: Span, limit: number): Row[] {
-        const statement = this.#statements.get(statementOf[kind].ASC);
-        return statement.all(id, low, high, limit || unlimited).map(rowOf);
+    rows(source: Source, { low, high }: Span, limit: number): Row[] {
+        this.#complete(source.store);
+        const statement = this.#statements.get("rows ascending");
+        return statement.all(source.id, low, high, limit || unlimited).map(rowOf);
     }
 
-    keys({ kind, id }: Source, { low, high }: Span, limit: number): Uint8Array[] {
-        const statement = this.#statements.get(statementOf[kind].keys);
-        return statement.all(id, low, high, limit || unlimited).map((row) => blob(row["key"]));
+    keys(source: Source, { low, high }: Span, limit: number): Uint8Array[] {
+        this.#complete(source.store);
+        const statement = this.#statements.get("keys");
+        return statement.all(source.id, low, high, limit || unlimited).map((row) => blob(row["key"]));
     }
 
-    count({ kind, id }: Source, { low, high }: Span): number {
-        return Number(this.#statements.get(statementOf[kind].count).get(id, low, high)?.["n"]);
-    }
-
-    /** Stores the value; throws `ConstraintError`, having changed nothing. */
-    put(store: StoreMeta, key: Uint8Array, bytes: Uint8Array, overwrite: boolean): void {
-        const fresh = store.live.length === 0 ? [] : entriesOf(store.live, key, deserialize(bytes));
-        for (const [index, entry] of fresh) if (index.unique) this.#checkUnique(index, entry, key);
-        const { changes, lastInsertRowid } = this.#statements.get("insert record").run(store.id, key, bytes, checksum(bytes));
-        if (changes === 1) for (const [index, entry] of fresh) this.#insertEntry(index, entry, Number(lastInsertRowid));
-        else if (overwrite) this.#replace(store, key, bytes, fresh);
-        else throw fault("ConstraintError", "A record with this key exists already.");
-    }
-
-    #replace(store: StoreMeta, key: Uint8Array, bytes: Uint8Array, fresh: Entry[]): void {
-        const indexed = store.live.length > 0;
-        const found = this.#statements.get(indexed ? "find record" : "find id").get(store.id, key);
-        const record = Number(found?.[indexed ? "record" : "id"]);
-        const stale = found && indexed ? entriesOf(store.live, key, valueOf(rowOf(found))) : [];
-        this.#statements.get("update record").run(bytes, checksum(bytes), record);
-        for (const entry of stale) if (!fresh.some((other) => same(entry, other))) this.#deleteEntry(entry);
-        for (const entry of fresh) if (!stale.some((other) => same(entry, other))) this.#insertEntry(entry[0], entry[1], record);
-    }
-
-    delete(store: StoreMeta, { low, high }: Span): void {
-        for (const row of store.live.length > 0 ? this.iterate(store, { low, high }) : []) {
-            for (const entry of entriesOf(store.live, row.key, valueOf(row))) this.#deleteEntry(entry);
-        }
-        this.#statements.get("delete records").run(store.id, low, high);
-    }
-
-    clear(store: StoreMeta): void {
-        for (const index of store.live) this.clearIndex(index);
-        this.#statements.get("clear records").run(store.id);
-    }
-
-    clearIndex(index: IndexMeta): void {
-        this.#statements.get("clear entries").run(index.id);
-    }
-
-    /** Files all records of the store under a new index; throws `ConstraintError`. */
-    populate(store: StoreMeta, index: IndexMeta): void {
-        for (const row of this.iterate(store)) {
-            for (const [, entry] of entriesOf([index], row.key, valueOf(row))) {
-                if (index.unique) this.#checkUnique(index, entry, row.key);
-                this.#insertEntry(index, entry, row.record);
-            }
-        }
+    count(source: Source, { low, high }: Span): number {
+        this.#complete(source.store);
+        return Number(this.#statements.get("count").get(source.id, low, high)?.["n"]);
     }
 
     /** The records of the store, read in pieces, so that memory stays flat. */
     *iterate(store: StoreMeta, { low, high } = everything()): Generator<Row> {
         let from = low;
         for (;;) {
-            const rows = this.rows({ kind: "store", id: store.id }, { low: from, high }, piece);
+            const rows = this.rows({ kind: "store", id: store.id, store }, { low: from, high }, piece);
             yield* rows;
             const last = rows.at(-1);
             if (last === undefined) return;
@@ -109,55 +134,138 @@ export class Records {
         }
     }
 
-    hasEntry(index: IndexMeta, entry: Uint8Array, record: number): boolean {
-        return this.#statements.get("find entry").get(index.id, entry)?.["record"] === record;
+    hasEntry({ index, key }: Entry, record: number): boolean {
+        return this.#statements.get("find entry").get(index, key)?.["record"] === record;
+    }
+
+    /** Stores the value; throws `ConstraintError`, having changed nothing. */
+    put(store: StoreMeta, key: Uint8Array, bytes: Uint8Array, overwrite: boolean): void {
+        const unfiled = this.#tail.get(store.id, key);
+        const record = unfiled?.record ?? this.#statements.get("find entry").get(store.id, key)?.["record"];
+        if (record !== undefined && !overwrite) throw fault("ConstraintError", "A record with this key exists already.");
+        const entries = entriesOf(store, key, store.live.length > 0 ? deserialize(bytes) : undefined);
+        for (const index of store.live) if (index.unique) this.#checkUnique(store, index, entries, key);
+        if (record === undefined) return this.#insert(store, key, bytes, entries);
+        const stale = unfiled || store.live.length === 0 ? entries : this.#entriesOfStored(store, key);
+        this.#statements.get("update record").run(bytes, checksum(bytes), record);
+        if (unfiled) return this.#tail.set(store.id, key, { record: unfiled.record, entries });
+        for (const entry of stale) if (!entries.some((other) => same(entry, other))) this.#deleteEntry(entry);
+        for (const entry of entries) if (!stale.some((other) => same(entry, other))) this.#insertEntry(entry, Number(record));
+    }
+
+    delete(store: StoreMeta, { low, high, only }: Span): void {
+        if (only) return this.#deleteOne(store, only);
+        for (const row of this.iterate(store, { low, high })) this.#deleteRow(store, row);
+    }
+
+    clear(store: StoreMeta): void {
+        this.#complete(store);
+        this.#statements.get("clear records").run(store.id);
+        for (const id of [store.id, ...store.live.map((index) => index.id)]) this.#statements.get("clear entries").run(id);
+    }
+
+    clearIndex(store: StoreMeta, index: IndexMeta): void {
+        this.#complete(store);
+        this.#statements.get("clear entries").run(index.id);
+    }
+
+    /** Files all records of the store under a new index; throws `ConstraintError`. */
+    populate(store: StoreMeta, index: IndexMeta): void {
+        for (const row of this.iterate(store)) {
+            const entries = entriesIn(index, row.key, valueOf(row));
+            if (index.unique) this.#checkUnique(store, index, entries, row.key);
+            for (const entry of entries) this.#insertEntry(entry, row.record);
+        }
     }
 
     setNextKey(store: StoreMeta): void {
         this.#statements.get("set next key").run(store.nextKey, store.id);
     }
 
-    #checkUnique(index: IndexMeta, entry: Uint8Array, primaryKey: Uint8Array): void {
-        const low = entry.subarray(0, entry.length - primaryKey.length);
-        const other = this.keys({ kind: "index", id: index.id }, { low, high: after(low) }, 2);
-        if (other.some((found) => Buffer.compare(found, entry) !== 0)) {
-            throw fault("ConstraintError", `Another record has the same key in the unique index "${index.name}".`);
+    #insert(store: StoreMeta, key: Uint8Array, bytes: Uint8Array, entries: Entry[]): void {
+        const record = ++this.#lastId;
+        this.#statements.get("insert record").run(record, store.id, key, bytes, checksum(bytes));
+        // A unique index must be complete whenever it is asked.
+        if (store.live.some((index) => index.unique)) for (const entry of entries) this.#insertEntry(entry, record);
+        else this.#tail.set(store.id, key, { record, entries });
+        if (this.#tail.size >= this.#filing.many) this.settle();
+    }
+
+    #deleteOne(store: StoreMeta, key: Uint8Array): void {
+        const unfiled = this.#tail.get(store.id, key);
+        if (unfiled) {
+            this.#statements.get("delete record").run(unfiled.record);
+            return this.#tail.delete(store.id, key);
+        }
+        const value = this.find(store, key);
+        if (value) this.#deleteRow(store, { ...value, key });
+    }
+
+    #deleteRow(store: StoreMeta, row: Row): void {
+        const value = store.live.length > 0 ? valueOf(row) : undefined;
+        for (const entry of entriesOf(store, row.key, value)) this.#deleteEntry(entry);
+        this.#statements.get("delete record").run(row.record);
+    }
+
+    #complete(store: StoreMeta): void {
+        if (this.#tail.has(store.id)) this.settle();
+    }
+
+    #entriesOfStored(store: StoreMeta, key: Uint8Array): Entry[] {
+        const value = this.find(store, key);
+        return value ? entriesOf(store, key, valueOf(value)) : [];
+    }
+
+    #checkUnique(store: StoreMeta, index: IndexMeta, entries: Entry[], primaryKey: Uint8Array): void {
+        for (const { key } of entries.filter((entry) => entry.index === index.id)) {
+            const low = key.subarray(0, key.length - primaryKey.length);
+            const found = this.keys({ kind: "index", id: index.id, store }, { low, high: after(low) }, 2);
+            if (found.some((other) => Buffer.compare(other, key) !== 0)) {
+                throw fault("ConstraintError", `Another record has the same key in the unique index "${index.name}".`);
+            }
         }
     }
 
-    #insertEntry(index: IndexMeta, entry: Uint8Array, record: number): void {
-        this.#statements.get("insert entry").run(index.id, entry, record);
+    #insertEntry({ index, key }: Entry, record: number): void {
+        this.#statements.get("insert entry").run(index, key, record);
     }
 
-    #deleteEntry([index, entry]: Entry): void {
-        this.#statements.get("delete entry").run(index.id, entry);
+    #deleteEntry({ index, key }: Entry): void {
+        this.#statements.get("delete entry").run(index, key);
     }
 }
 
-const statementOf = {
-    store: { ASC: "store ASC", DESC: "store DESC", keys: "store keys", count: "store count" },
-    index: { ASC: "index ASC", DESC: "index DESC", keys: "index keys", count: "index count" },
-} as const;
-
-type Entry = readonly [index: IndexMeta, key: Uint8Array];
-
-/** The value of a row; throws if its checksum does not fit. */
-export function valueOf(row: Row): unknown {
-    if (checksum(row.bytes) !== row.sum) throw fault("UnknownError", "A stored value is damaged: its checksum does not fit.");
-    return deserialize(row.bytes);
+/** The stored value; throws if its checksum does not fit. */
+export function valueOf({ bytes, sum }: Value): unknown {
+    if (checksum(bytes) !== sum) throw fault("UnknownError", "A stored value is damaged: its checksum does not fit.");
+    return deserialize(bytes);
 }
 
-/** The entries under which the indexes file a record. */
-export function entriesOf(indexes: readonly IndexMeta[], key: Uint8Array, value: unknown): Entry[] {
-    const entries: Entry[] = [];
-    for (const index of indexes) {
-        for (const part of indexKeys(value, index.keyPath, index.multiEntry)) entries.push([index, Buffer.concat([part, key])]);
-    }
+/** All entries of a record: in its store, and in each index that takes it. */
+export function entriesOf(store: StoreMeta, key: Uint8Array, value: unknown): Entry[] {
+    const entries: Entry[] = [{ index: store.id, key }];
+    for (const index of store.live) entries.push(...entriesIn(index, key, value));
     return entries;
 }
 
+function entriesIn(index: IndexMeta, key: Uint8Array, value: unknown): Entry[] {
+    const keys = indexKeys(value, index.keyPath, index.multiEntry);
+    return keys.map((part) => ({ index: index.id, key: Buffer.concat([part, key]) }));
+}
+
 function same(a: Entry, b: Entry): boolean {
-    return a[0] === b[0] && Buffer.compare(a[1], b[1]) === 0;
+    return a.index === b.index && Buffer.compare(a.key, b.key) === 0;
+}
+
+// A damaged value is at least found by its key, and then reported.
+function unfiledOf(store: StoreMeta, key: Uint8Array, value: Value): Unfiled {
+    const primary = { index: store.id, key };
+    const intact = checksum(value.bytes) === value.sum;
+    return { record: value.record, entries: intact ? entriesOf(store, key, valueOf(value)) : [primary] };
+}
+
+function valueRow(row: Record<string, unknown>): Value {
+    return { record: Number(row["id"]), bytes: blob(row["value"]), sum: Number(row["sum"]) };
 }
 
 function rowOf(row: Record<string, unknown>): Row {

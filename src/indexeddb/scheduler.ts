@@ -1,4 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
+import type { Engine } from "./engine.ts";
 import { fault, storeErrorOf } from "./errors.ts";
 import type { Transaction } from "./transaction.ts";
 
@@ -22,12 +23,14 @@ interface Outer {
  */
 export class Scheduler {
     readonly #sql: DatabaseSync;
+    readonly #engine: Engine;
     readonly #live = new Set<Transaction>();
     #writers = 0;
     #outer: Outer | undefined;
 
-    constructor(sql: DatabaseSync) {
-        this.#sql = sql;
+    constructor(engine: Engine) {
+        this.#engine = engine;
+        this.#sql = engine.sql;
     }
 
     /** Takes the transaction in; returns whether it belongs to the outer transaction that runs. */
@@ -61,6 +64,7 @@ export class Scheduler {
 
     commit(): void {
         this.#requireOuterIntact();
+        if (!this.#outer?.running) this.#engine.records.beforeCommit();
         this.#sql.exec(this.#outer?.running ? "RELEASE idb" : "COMMIT");
     }
 
@@ -76,6 +80,11 @@ export class Scheduler {
         if (!failure || !this.#outer?.running) return;
         this.#outer.failure ??= failure;
         this.#shield(this.#outer);
+    }
+
+    /** Whether SQLite has ended the writer's transaction by itself: then it must not go on. */
+    get lost(): boolean {
+        return this.#sql.isOpen && !this.#sql.isTransaction;
     }
 
     #requireOuterIntact(): void {
@@ -135,6 +144,7 @@ export class Scheduler {
             await this.#innerFinished(outer);
             if (outer.failure) throw outer.failure;
             if (!this.#sql.isTransaction) throw new Error(endedEarly);
+            this.#engine.records.beforeCommit();
             this.#sql.exec("COMMIT");
             return result;
         } catch (error) {

@@ -22,7 +22,7 @@ export class Reader {
         this.facade = facade;
         this.store = store;
         this.#meta = index ?? store;
-        this.source = index ? { kind: "index", id: index.id } : { kind: "store", id: store.id };
+        this.source = index ? { kind: "index", id: index.id, store } : { kind: "store", id: store.id, store };
     }
 
     /** Throws `InvalidStateError` if the store or index was deleted. */
@@ -49,7 +49,8 @@ export class Reader {
         this.requireReadable();
         const span = IDBKeyRange.span(query, true);
         return this.request(() => {
-            const row = this.#records.first(this.source, span, "ASC");
+            const single = this.source.kind === "store" && span.only;
+            const row = single ? this.#records.find(this.store, single) : this.#records.first(this.source, span, "ascending");
             return row && valueOf(row);
         });
     }

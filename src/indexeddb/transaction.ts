@@ -141,6 +141,7 @@ export class Transaction extends EventNode {
         if (this.#begun) this.engine.scheduler.rollback();
         for (const [store, nextKey] of this.#generators) store.nextKey = nextKey;
         this.onrollback?.();
+        if (this.#begun) this.engine.reload();
         const pending = this.#tasks.flatMap(({ request }) => (request ? [request] : []));
         this.#tasks = [];
         this.engine.scheduler.remove(this);
@@ -191,9 +192,10 @@ export class Transaction extends EventNode {
 
     #fail(request: Request, error: DOMException): void {
         request.fail(error);
+        const lost = this.#begun && this.engine.scheduler.lost;
         const event = new IDBEvent("error", { bubbles: true, cancelable: true });
         const threw = this.#dispatch(request, event);
-        if (!threw && !event.defaultPrevented) this.abort(error);
+        if (!threw && (lost || !event.defaultPrevented)) this.abort(error);
     }
 
     #dispatch(request: Request, event: IDBEvent): boolean {

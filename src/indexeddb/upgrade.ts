@@ -66,7 +66,7 @@ export function deleteIndex(transaction: Transaction, store: StoreMeta, index: I
     index.deleted = true;
     step(transaction, () => {
         store.live = store.live.filter((other) => other !== index);
-        transaction.engine.records.clearIndex(index);
+        transaction.engine.records.clearIndex(store, index);
         transaction.engine.sql.prepare("DELETE FROM idb_index WHERE id = ?").run(index.id);
     });
 }
