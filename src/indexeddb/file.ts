@@ -61,7 +61,7 @@ function prepareFile(sql: DatabaseSync, path: string): void {
     }
     sql.exec("COMMIT");
     sql.exec("PRAGMA journal_mode = WAL; BEGIN IMMEDIATE; COMMIT; PRAGMA wal_checkpoint(TRUNCATE)");
-    sql.exec("PRAGMA cache_size = -16000; PRAGMA wal_autocheckpoint = 8000; PRAGMA journal_size_limit = 67108864");
+    sql.exec("PRAGMA cache_size = -16000; PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864");
     checkLength(sql, path);
 }
 

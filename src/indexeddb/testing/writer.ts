@@ -20,7 +20,7 @@ const keys = await new Promise<unknown[]>((resolve) => {
 
 for (let n = Number(keys.at(-1) ?? 0) + 1; ; n++) {
     // By turns a transaction of its own, and two in one commit with a row beside them.
-    if (n % 2 === 0) await write(n, ["left", "right"]);
+    if (n % 2 === 0) await write(n, ["left", "right", "many"]);
     else
         await store.atomically(async (sql) => {
             await write(n, ["left"]);
@@ -31,15 +31,21 @@ for (let n = Number(keys.at(-1) ?? 0) + 1; ; n++) {
 }
 
 function upgrade(fresh: Database, transaction: Transaction): void {
-    if (!fresh.objectStoreNames.contains("left")) for (const name of ["left", "right"]) fresh.createObjectStore(name);
+    if (!fresh.objectStoreNames.contains("left")) {
+        for (const name of ["left", "right", "many"]) fresh.createObjectStore(name).createIndex("i", "group");
+    }
     const left = transaction.objectStore("left");
-    for (const index of left.indexNames) left.deleteIndex(index);
+    for (const index of left.indexNames) if (index !== "i") left.deleteIndex(index);
     left.createIndex(`v${version}`, "group");
 }
 
 function write(n: number, names: string[]): Promise<void> {
     const transaction = db.transaction(names, "readwrite");
-    for (const name of names) transaction.objectStore(name).put({ n, group: n % 7, text }, n);
+    for (const name of names) {
+        // So many that a commit does not file them.
+        const count = name === "many" ? 80 : 1;
+        for (let i = 0; i < count; i++) transaction.objectStore(name).put({ n, group: (n + i) % 7, text }, count === 1 ? n : [n, i]);
+    }
     return new Promise((resolve, reject) => {
         transaction.addEventListener("complete", () => resolve());
         transaction.addEventListener("abort", () => reject(transaction.error ?? new Error("aborted")));
