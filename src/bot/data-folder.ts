@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { type Secret, socketPath } from "../config/index.ts";
 import { Failure } from "../failures/index.ts";
 
@@ -26,10 +26,17 @@ export function dataFolder(path: string): DataFolder {
 /** Makes the folder (mode 0700) if it does not exist. @throws Failure `data_dir_unusable` */
 export function createDataFolder(folder: DataFolder): void {
     try {
-        mkdirSync(folder.path, { recursive: true, mode: 0o700 });
+        makeFolder(folder.path);
     } catch (error) {
         throw unusable(folder, error);
     }
+}
+
+/** Step by step: `mkdir` with `recursive` never returns where a parent refuses new folders with ENOENT, as /proc does. */
+function makeFolder(path: string): void {
+    if (existsSync(path)) return;
+    makeFolder(dirname(path));
+    mkdirSync(path, { mode: 0o700 });
 }
 
 /**
