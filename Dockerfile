@@ -14,11 +14,13 @@ COPY package.json package-lock.json ./
 COPY stubs ./stubs
 RUN --mount=type=cache,target=/root/.npm npm ci --omit=dev --omit=optional \
     && ln -s /app/dist/main.js /usr/local/bin/backscroll \
-    && install --directory --owner=node --group=node --mode=0700 /data
+    && install --directory --owner=node --group=node --mode=0700 /data /app/.cache
 COPY LICENSE ./
 COPY config ./config
 COPY --from=build /app/dist ./dist
 USER node
+# What commands load is compiled now: the root file system is read-only later.
+RUN backscroll --help > /dev/null && backscroll status > /dev/null
 VOLUME /data
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s CMD ["backscroll", "health"]
 ENTRYPOINT ["backscroll"]

@@ -48,5 +48,5 @@ export async function pause(milliseconds: number, signals: readonly AbortSignal[
 
 /** What the operator's log says about a wait. */
 export function retryFacts(error: HomeserverError, failures: number, delay: number): object {
-    return { operation: error.operation, kind: error.problem.kind, attempt: failures, wait_ms: Math.round(delay) };
+    return { operation: error.operation, kind: error.problem.kind, detail: error.message, attempt: failures, wait_ms: Math.round(delay) };
 }
