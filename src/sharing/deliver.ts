@@ -32,7 +32,7 @@ export interface DeliveryParts {
  */
 export async function deliver(parts: DeliveryParts, job: Job, signal: AbortSignal): Promise<void> {
     // 1. What can be decided without anybody's help: nobody is asked for keys on behalf of a paused or closed room.
-    pass(parts.facts, job, "not_asked");
+    pass(parts, job, "not_asked");
 
     // 2. Who is the invitee, now? A stored answer may lack the device that they logged in with a minute ago.
     const keys = await parts.deviceKeys.refresh(job.userId, signal);
@@ -41,14 +41,14 @@ export async function deliver(parts: DeliveryParts, job: Job, signal: AbortSigna
     // 3. Is that who they were when we first saw them?
     const pin = pinFor(parts, job, keys);
     if (pin === undefined) throw new Halt("refused", "no_identity");
-    pass(parts.facts, job, keys.masterKey === pin ? "as_pinned" : "changed");
+    pass(parts, job, keys.masterKey === pin ? "as_pinned" : "changed");
     if (!keys.devices.some((device) => device.crossSigned)) throw new Halt("refused", "no_cross_signed_device");
 
     // 4. The bundle lies in the media repository before anybody is told of it; meanwhile sessions with the devices are opened.
-    const [upload, reachable] = await Promise.all([
-        parts.uploads.of(job.id) ?? uploadBundle(parts, job),
-        parts.deviceKeys.openSessions(job.userId),
-    ]);
+    //    The upload is waited for first, whatever becomes of the sessions: a second one must not start beside it.
+    const opening = settled(parts.deviceKeys.openSessions(job.userId));
+    const upload = parts.uploads.of(job.id) ?? (await uploadBundle(parts, job));
+    const reachable = (await opening)();
 
     // 5. The pin is checked again in the same step as the encryption: nothing can change between the two.
     const sealed = await parts.crypto.sealBundle({
@@ -58,19 +58,30 @@ export async function deliver(parts: DeliveryParts, job: Job, signal: AbortSigna
         pinnedMasterKey: pin,
         file: upload.file,
     });
+    if (parts.pins.pinned(job.userId) !== pin) throw new Halt("retry", "trusted");
     const devices = sealedDevices(sealed);
     if (!devices.some((device) => device.state === "sealed")) {
         recordDevices(parts, job, devices, reachable);
         throw new Halt("retry", reachable ? "no_session_with_devices" : "invitee_server_unreachable");
     }
 
-    // 6. The last look before what cannot be taken back.
-    pass(parts.facts, job, "as_pinned");
+    // 6. The last look before what cannot be taken back: each attempt has one of its own.
+    pass(parts, job, "as_pinned");
     await send(parts, job, devices, signal);
 
     // 7. What was sent is written down before the worker forgets the bodies.
     recordDevices(parts, job, devices, reachable);
     await parts.crypto.deliverySent(String(job.id));
+}
+
+/** Keeps an outcome for later: a rejection that comes while nobody waits is no unhandled one. */
+function settled<T>(promise: Promise<T>): Promise<() => T> {
+    return promise.then(
+        (value) => () => value,
+        (error: unknown) => () => {
+            throw error;
+        },
+    );
 }
 
 type Devices = Extract<SealedDelivery, { identity: "pinned" }>["devices"];
@@ -111,12 +122,10 @@ async function send(parts: DeliveryParts, job: Job, devices: Devices, signal: Ab
     const messages = Object.fromEntries(
         devices.flatMap((device) => (device.state === "sealed" ? [[device.deviceId, device.content]] : [])),
     );
-    const recipients = createHash("sha256")
-        .update(JSON.stringify(Object.keys(messages).sort()))
-        .digest("hex")
-        .slice(0, 16);
     const body = JSON.stringify({ messages: { [job.userId]: messages } });
-    await parts.homeserver.sendToDevice("m.room.encrypted", `backscroll-share-${job.id}-${recipients}`, body, { signal });
+    // The server drops what it has seen under the same ID: the kept bodies sent again, and never other ones.
+    const digest = createHash("sha256").update(body).digest("hex").slice(0, 16);
+    await parts.homeserver.sendToDevice("m.room.encrypted", `backscroll-share-${job.id}-${digest}`, body, { signal, attempts: 1 });
 }
 
 function recordDevices(parts: DeliveryParts, job: Job, devices: Devices, reachable: boolean): void {

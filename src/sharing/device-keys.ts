@@ -3,10 +3,13 @@ import type { CryptoPort, OutgoingRequests, UserKeys } from "../crypto/index.ts"
 import type { Homeserver } from "../homeserver/index.ts";
 import { serverOf } from "../matrix/index.ts";
 
-/** Milliseconds that one question for keys may take: it waits for the invitee's homeserver, too. */
-const timeoutMs = 10_000;
+/**
+ * Milliseconds that one question for keys may take: our homeserver waits 10 s for the invitee's, and its answer that nobody is there has to reach us.
+ * One attempt: a job that fails makes room for others, and is looked at anew before the next.
+ */
+const once = { timeoutMs: 20_000, attempts: 1 };
 
-const KeysAnswer = z.object({ failures: z.record(z.string(), z.unknown()).optional() });
+const KeysAnswer = z.object({ failures: z.record(z.string(), z.unknown()).optional().catch(undefined) });
 
 /** Asks homeservers for other users' keys, for the machine and for us. */
 export class DeviceKeys {
@@ -27,7 +30,7 @@ export class DeviceKeys {
     /** The user's identity and devices as their homeserver says now; undefined: it cannot be reached, which is not the same as "has no devices". */
     async refresh(userId: string, signal: AbortSignal): Promise<UserKeys | undefined> {
         const request = await this.#crypto.keysQuery([userId]);
-        const answer = await this.#homeserver.keysQuery(request.body, { signal, timeoutMs });
+        const answer = await this.#homeserver.keysQuery(request.body, { signal, ...once });
         await this.#crypto.markSent(request, answer);
         return failedServers(answer).has(serverOf(userId)) ? undefined : await this.#crypto.userKeys(userId);
     }

@@ -1,11 +1,19 @@
 import { decide, type ShareFacts } from "./decide.ts";
 import { type FactSources, gatherFacts } from "./facts.ts";
 import { Halt } from "./halt.ts";
-import type { Job } from "./jobs.ts";
+import type { Job, ShareJobs } from "./jobs.ts";
+
+export interface GateParts {
+    readonly facts: FactSources;
+    readonly jobs: Pick<ShareJobs, "get">;
+}
 
 /** Decides anew, with what is known now; returns only if the job may go on. @throws Halt */
-export function pass(sources: FactSources, job: Job, identity: ShareFacts["invitee"]["identity"]): void {
-    const decision = decide(gatherFacts(sources, job, identity));
+export function pass({ facts, jobs }: GateParts, job: Job, identity: ShareFacts["invitee"]["identity"]): void {
+    // An invite by somebody else may stand where this job's stood: its facts would speak for the wrong inviter.
+    const current = jobs.get(job.id);
+    if (current?.state !== job.state) throw new Halt("overtaken", current?.reason ?? job.reason);
+    const decision = decide(gatherFacts(facts, job, identity));
     switch (decision.verdict) {
         case "go":
             return;

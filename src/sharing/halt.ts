@@ -3,8 +3,8 @@ import type { JobState } from "./states.ts";
 
 /** A step of a delivery found that the job cannot go on now; says where the job goes instead. */
 export class Halt extends Error {
-    /** `retry`: back in the queue with a pause that grows. */
-    readonly to: Extract<JobState, "held" | "refused" | "cancelled" | "failed"> | "retry";
+    /** `retry`: back in the queue with a pause that grows. `overtaken`: something else moved the job meanwhile, and it stays there. */
+    readonly to: Extract<JobState, "held" | "refused" | "cancelled" | "failed"> | "retry" | "overtaken";
     readonly reason: Reason;
     /** Milliseconds before which a retry makes no sense, if the server said so. */
     readonly notBefore: number | undefined;

@@ -1,11 +1,19 @@
+import { Failure } from "../failures/index.ts";
 import { HomeserverError, type HomeserverProblem } from "../homeserver/index.ts";
 import { Halt } from "./halt.ts";
 
 /** What a fault means for a share job: whatever can heal is tried again, what cannot ends the job with its reason. */
 export function haltFor(error: unknown): Halt {
     if (error instanceof Halt) return error;
+    // A full disk, a dead worker, lost credentials: an operator heals these, if need be with a restart, and the delivery must still be there.
+    if (error instanceof Failure) return new Halt("retry", "bot_interrupted", { cause: error });
     if (!(error instanceof HomeserverError)) return new Halt("failed", "internal_error", { cause: error });
     return haltForProblem(error.problem, error);
+}
+
+/** The homeserver's requests end like this when the bot stops, and then only. */
+export function isAbort(error: unknown): boolean {
+    return error instanceof DOMException && error.name === "AbortError";
 }
 
 function haltForProblem(problem: HomeserverProblem, cause: HomeserverError): Halt {

@@ -80,7 +80,8 @@ function recordInvite({ jobs }: RecordParts, { roomId, userId, sender, eventId, 
 function recordOwnInvite({ jobs, checks }: RecordParts, { roomId, userId, eventId, event, previous }: MembershipChange): void {
     const repeated = repeatedInvite(event.content);
     const replaced = event.replacesState ?? previous?.eventId;
-    if (repeated === undefined || replaced === repeated) return;
+    // Where nobody says what was replaced, the read just before the re-invite has to do: taking back a good invite would be worse.
+    if (repeated === undefined || replaced === undefined || replaced === repeated) return;
     const job = jobs.ofInvite(roomId, userId, repeated);
     if (job !== undefined) checks.add({ eventId, jobId: job.id, replacedEventId: replaced });
 }

@@ -59,11 +59,20 @@ export interface CheckParts {
  */
 export async function checkReinvite(parts: CheckParts, check: ReinviteCheck): Promise<void> {
     const job = parts.jobs.get(check.jobId);
-    const reason = job === undefined ? undefined : await takeBack(parts, job, check);
+    const reason = job === undefined ? undefined : await takeBackIfAllowed(parts, job, check);
     parts.database.transaction(() => {
         if (reason !== undefined) parts.jobs.annotate(check.jobId, reason);
         parts.checks.done(check);
     });
+}
+
+async function takeBackIfAllowed(parts: CheckParts, job: Job, check: ReinviteCheck): Promise<Reason | undefined> {
+    try {
+        return await takeBack(parts, job, check);
+    } catch (error) {
+        if (error instanceof HomeserverError && error.problem.kind === "forbidden") return "reinvite_left_standing";
+        throw error;
+    }
 }
 
 async function takeBack(parts: CheckParts, job: Job, check: ReinviteCheck): Promise<Reason | undefined> {

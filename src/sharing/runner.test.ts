@@ -2,7 +2,8 @@ import { DatabaseSync } from "node:sqlite";
 import { randomBytes } from "node:crypto";
 import { expect, test, vi } from "vitest";
 import type { Database } from "../database/index.ts";
-import { HomeserverError } from "../homeserver/index.ts";
+import { Failure } from "../failures/index.ts";
+import { type CallOptions, HomeserverError } from "../homeserver/index.ts";
 import type { MembershipChange } from "../rooms/index.ts";
 import { deriveSeal } from "../sealing/index.ts";
 import type { FactSources } from "./facts.ts";
@@ -43,6 +44,10 @@ class World {
     readonly events = new Map<string, object>();
     memberEvent = invite("$invite", alice);
     beforePut: (() => void) | undefined;
+    /** What happens while the call with this name is under way. */
+    readonly meanwhile = new Map<string, () => void>();
+    sendOptions: CallOptions | undefined;
+    readonly txnIds: string[] = [];
 
     constructor() {
         const sql = new DatabaseSync(":memory:");
@@ -85,10 +90,14 @@ class World {
     }
 
     async runUntil(condition: () => void): Promise<void> {
-        const runner = new ShareRunner(this.#parts());
+        const runner = this.runner();
         runner.wake();
         await vi.waitFor(condition);
         await runner.stop();
+    }
+
+    runner(): ShareRunner {
+        return new ShareRunner(this.#parts());
     }
 
     status() {
@@ -125,6 +134,7 @@ class World {
             await Promise.resolve();
             if (this.fault?.call === name && this.fault.after !== true) this.#fail();
             this.calls.push(name);
+            this.meanwhile.get(name)?.();
             const result = answer();
             if (this.fault?.call === name) this.#fail();
             return result;
@@ -158,7 +168,11 @@ class World {
                 uploadLimit: () => step("uploadLimit", () => undefined),
                 createMedia: () => step("createMedia", () => "mxc://home/bundle"),
                 putMedia: () => step("putMedia", () => undefined),
-                sendToDevice: () => step("sendToDevice", () => "{}"),
+                sendToDevice: (_type, txnId, _body, options) => {
+                    this.txnIds.push(txnId);
+                    this.sendOptions = options;
+                    return step("sendToDevice", () => "{}");
+                },
                 memberEvent: () => step("memberEvent", () => this.memberEvent),
                 event: (_room, eventId) => step("event", () => this.events.get(eventId)),
                 putMember: (_room, _user, content) => {
@@ -417,4 +431,145 @@ test("an invite that stood while the bot was away is taken up again when it is b
     await world.run();
     expect(world.status()).toMatchObject({ state: "reinvited" });
     expect(jobStatuses(world.database.sql, { limit: 10 })).toHaveLength(1);
+});
+
+test("a runner that has had nothing to check still takes back a re-invite later", async () => {
+    const world = new World();
+    const runner = world.runner();
+    runner.wake();
+    world.sync(change("invite", "$invite", alice));
+    runner.wake();
+    await vi.waitFor(() => expect(world.status()).toMatchObject({ state: "reinvited" }));
+    world.events.set("$withdrawn", { ...invite("$withdrawn", alice), content: { membership: "leave" } });
+    world.sync(
+        change("leave", "$withdrawn", alice, { replacesState: "$invite" }),
+        change("invite", world.memberEvent.event_id, bot, { replacesState: "$withdrawn", content: world.memberEvent.content }),
+    );
+    runner.wake();
+    await vi.waitFor(() => expect(world.status()).toMatchObject({ reason: "reinvite_taken_back" }));
+    await runner.stop();
+});
+
+test.each(["event", "memberEvent", "putMember"])(
+    "a re-invite that the homeserver will not let us check at %s is told, and not asked for ever",
+    async (call) => {
+        const world = new World();
+        world.sync(change("invite", "$invite", alice));
+        await world.run();
+        world.events.set("$withdrawn", { ...invite("$withdrawn", alice), content: { membership: "leave" } });
+        world.fault = { call, error: new HomeserverError(call, { kind: "forbidden", errcode: "M_FORBIDDEN", error: "no" }) };
+        world.sync(
+            change("leave", "$withdrawn", alice, { replacesState: "$invite" }),
+            change("invite", world.memberEvent.event_id, bot, { replacesState: "$withdrawn", content: world.memberEvent.content }),
+        );
+        await world.run();
+        expect(world.status()).toMatchObject({ state: "cancelled", reason: "reinvite_left_standing" });
+    },
+);
+
+test("a re-invite of which nobody says what it replaced is left alone", () => {
+    const world = new World();
+    world.sync(change("invite", "$invite", alice));
+    world.sync(change("invite", "$bot", bot, { content: { "org.backscroll.reinvite": { event_id: "$invite" } } }));
+    expect(world.checks.next()).toBeUndefined();
+});
+
+const steps = [
+    "refresh",
+    "openSessions",
+    "buildBundle",
+    "createMedia",
+    "putMedia",
+    "sealBundle",
+    "sendToDevice",
+    "deliverySent",
+    "memberEvent",
+    "putMember",
+];
+
+test.each(steps)("a stop that aborts %s leaves the job where it stood", async (call) => {
+    const world = new World();
+    world.sync(change("invite", "$invite", alice));
+    world.fault = { call, error: new DOMException("the bot stops", "AbortError") };
+    await world.runUntil(() => expect(world.fault).toBeUndefined());
+    expect(world.jobs.due(10)).toHaveLength(1);
+    await world.run();
+    expect(world.status()).toMatchObject({ state: "reinvited" });
+});
+
+test.each(steps)("a full disk or a dead worker at %s ends no delivery", async (call) => {
+    for (const error of [new Failure("disk_full", { path: "/data" }), new Failure("worker_died", { detail: "gone" })]) {
+        const world = new World();
+        world.sync(change("invite", "$invite", alice));
+        world.fault = { call, error };
+        await world.run();
+        expect(world.status()).toMatchObject({ reason: "bot_interrupted" });
+        world.now += 3_600_000;
+        await world.run();
+        expect(world.status()).toMatchObject({ state: "reinvited" });
+    }
+});
+
+test.each(["refresh", "openSessions", "sealBundle"])(
+    "a job whose invite another one replaced during %s sends nothing more",
+    async (call) => {
+        const world = new World();
+        world.sync(change("invite", "$invite", alice));
+        world.meanwhile.set(call, () => {
+            world.meanwhile.clear();
+            world.memberEvent = invite("$second", "@mallory:elsewhere");
+            world.sync(change("leave", "$gone", alice), change("invite", "$second", "@mallory:elsewhere"));
+        });
+        await world.run();
+        expect(world.status()).toMatchObject({ state: "held", reason: "inviter_server_not_trusted" });
+        expect(world.calls).not.toContain("sendToDevice");
+    },
+);
+
+test("a pause that comes while the member event is read keeps the bot from inviting", async () => {
+    const world = new World();
+    world.sync(change("invite", "$invite", alice));
+    world.meanwhile.set("memberEvent", () => world.pauses.pause(undefined, world.now));
+    await world.run();
+    expect(world.status()).toMatchObject({ state: "held", reason: "paused" });
+    expect(world.calls).not.toContain("putMember");
+});
+
+test("each attempt to send looks at pauses and invites first: the request is never repeated inside", async () => {
+    const world = new World();
+    world.sync(change("invite", "$invite", alice));
+    await world.run();
+    expect(world.sendOptions?.attempts).toBe(1);
+});
+
+test("an upload that is under way when the claim fails is kept: no second one starts beside it", async () => {
+    const world = new World();
+    const claim = new HomeserverError("keys_claim", { kind: "malformed", detail: "no" });
+    world.sync(change("invite", "$invite", alice));
+    world.fault = { call: "openSessions", error: claim };
+    await world.run();
+    expect(world.calls).toContain("putMedia");
+    world.now += 3_600_000;
+    await world.run();
+    expect(world.status()).toMatchObject({ state: "reinvited" });
+    expect(world.calls.filter((call) => call === "putMedia")).toHaveLength(1);
+});
+
+test("an identity that a person accepted meanwhile is not sent to under the old pin", async () => {
+    const world = new World();
+    world.sync(change("invite", "$invite", alice));
+    world.meanwhile.set("sealBundle", () => world.pins.replace(charlie, "B".repeat(43), world.now));
+    await world.run();
+    expect(world.calls).not.toContain("sendToDevice");
+});
+
+test("a homeserver that forbids a look at the member event is asked again: the sync tells whether the bot is out", async () => {
+    const world = new World();
+    world.sync(change("invite", "$invite", alice));
+    world.fault = {
+        call: "memberEvent",
+        error: new HomeserverError("member_event", { kind: "forbidden", errcode: "M_FORBIDDEN", error: "no" }),
+    };
+    await world.run();
+    expect(world.status()).toMatchObject({ state: "delivered", reason: "homeserver_unavailable" });
 });

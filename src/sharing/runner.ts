@@ -1,8 +1,9 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Database } from "../database/index.ts";
 import type { Logger } from "../telemetry/index.ts";
 import { deliver, type DeliveryParts } from "./deliver.ts";
 import type { Halt } from "./halt.ts";
-import { haltFor } from "./homeserver-faults.ts";
+import { haltFor, isAbort } from "./homeserver-faults.ts";
 import type { Job, ShareJobs } from "./jobs.ts";
 import { checkReinvite, type CheckParts } from "./reinvite-check.ts";
 import { reinvite, type ReinviteParts } from "./reinvite.ts";
@@ -23,6 +24,9 @@ const atOnce = 4;
 
 /** Milliseconds of rest when a re-invite could not be checked, or the ledger could not be written. */
 const rest = 30_000;
+
+/** Milliseconds. The clock may be set back by any amount, and a timer above 24 days fires at once. */
+const longestTimer = 3_600_000;
 
 /** Takes jobs from the ledger as they fall due and carries each as far as it goes. */
 export class ShareRunner {
@@ -50,9 +54,9 @@ export class ShareRunner {
             if (this.#running.size >= atOnce) break;
             if (!this.#running.has(job.id)) this.#start(job);
         }
-        this.#checking ??= this.#check();
+        this.#startChecking();
         const next = this.#parts.jobs.nextDueAt();
-        if (next !== undefined) this.#timer = setTimeout(() => this.wake(), next - this.#parts.now());
+        if (next !== undefined) this.#timer = setTimeout(() => this.wake(), Math.min(next - this.#parts.now(), longestTimer));
     }
 
     /** Lets nothing new begin and waits for what is under way to reach a place where it can be picked up again. */
@@ -85,7 +89,7 @@ export class ShareRunner {
             this.#move(delivered, reason === "sent_without_reinvite" ? "delivered" : "reinvited", reason);
             log.info({ reason }, "shared the room's history");
         } catch (error) {
-            if (this.#stopping.signal.aborted) return;
+            if (this.#stops(error)) return;
             this.#halt(job.id, haltFor(error), log);
         }
     }
@@ -103,17 +107,33 @@ export class ShareRunner {
         return database.transaction(() => (jobs.move(job, state, reason, nextAttemptAt) ? jobs.get(job.id) : undefined));
     }
 
+    /** Whether the bot stops: its requests are aborted before anybody stops this runner. What was under way stands where it stood. */
+    #stops(error: unknown): boolean {
+        if (isAbort(error)) this.#stopping.abort();
+        return this.#stopping.signal.aborted;
+    }
+
     #halt(jobId: number, halt: Halt, log: Logger): void {
         const { database, jobs, now, random } = this.#parts;
+        const { to } = halt;
+        if (to === "overtaken") return log.debug({ reason: halt.reason }, "something else moved the delivery on");
         database.transaction(() => {
             const job = jobs.get(jobId);
             if (job === undefined || job.nextAttemptAt === undefined) return;
-            if (halt.to === "retry") jobs.retry(job, halt.reason, now() + retryDelay(job.attempts, random(), halt.notBefore));
-            else jobs.move(job, halt.to, halt.reason);
+            if (to === "retry") jobs.retry(job, halt.reason, now() + retryDelay(job.attempts, random(), halt.notBefore));
+            else jobs.move(job, to, halt.reason);
         });
         const facts = { reason: halt.reason, ...(halt.cause === undefined ? {} : { err: halt.cause }) };
         if (halt.reason === "internal_error") log.error(facts, "a fault stopped the delivery");
-        else log.info(facts, `the delivery is ${halt.to === "retry" ? "tried again later" : halt.to}`);
+        else log.info(facts, `the delivery is ${to === "retry" ? "tried again later" : to}`);
+    }
+
+    #startChecking(): void {
+        if (this.#checking !== undefined || this.#parts.checks.next() === undefined) return;
+        this.#checking = this.#check().finally(() => {
+            this.#checking = undefined;
+            this.wake();
+        });
     }
 
     async #check(): Promise<void> {
@@ -123,10 +143,9 @@ export class ShareRunner {
                 await checkReinvite(this.#parts, check);
             }
         } catch (error) {
+            if (this.#stops(error)) return;
             log.warn({ err: error }, "a re-invite could not be checked; trying again");
-            setTimeout(() => this.wake(), rest).unref();
-        } finally {
-            this.#checking = undefined;
+            await sleep(rest, undefined, { signal: this.#stopping.signal, ref: false }).catch(() => undefined);
         }
     }
 }
