@@ -1,5 +1,5 @@
 import type { EncryptionRoom, RoomHoldings } from "../crypto/index.ts";
-import type { Room, Rooms } from "../rooms/index.ts";
+import type { Rooms } from "../rooms/index.ts";
 import type { Logger } from "../telemetry/index.ts";
 import type { Greetings } from "./greetings.ts";
 import { greeting } from "./texts.ts";
@@ -61,18 +61,17 @@ export class Greeter {
         const room = rooms.room(roomId);
         if (room?.membership !== "join" || room.encryption !== "encrypted" || room.visibility === "unknown") return;
         const { shareable } = await holdings(roomId);
+        // Invitees read the greeting by the bundle; were the machine asked to track them, each delivery would wait for their device lists.
         const body = greeting({ visibility: room.visibility, canInvite: rooms.canInvite(roomId, botUserId), shareable });
-        await sendEncrypted({ roomId, visibility: room.visibility, members: this.#readers(room) }, txnId, "m.room.message", {
-            msgtype: "m.notice",
-            body,
-        });
+        await sendEncrypted(
+            { roomId, visibility: room.visibility, members: rooms.membersWith(roomId, "join").map(({ userId }) => userId) },
+            txnId,
+            "m.room.message",
+            {
+                msgtype: "m.notice",
+                body,
+            },
+        );
         greetings.sent(roomId, now());
-    }
-
-    /** Who may read what is said now: members, and whoever is invited unless history begins with the join. Source: `m.room.history_visibility`. */
-    #readers({ roomId, visibility }: Room): readonly string[] {
-        const { rooms } = this.#parts;
-        const readers = [...rooms.membersWith(roomId, "join"), ...(visibility === "joined" ? [] : rooms.membersWith(roomId, "invite"))];
-        return readers.map(({ userId }) => userId);
     }
 }
