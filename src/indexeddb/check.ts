@@ -15,10 +15,12 @@ export function fullCheck(sql: DatabaseSync, catalog: Catalog, records: Records)
         .map((row) => String(row["integrity_check"]))
         .filter((line) => line !== "ok");
     if (problems.length > 0) return problems;
-    const stores = catalog.stores();
-    for (const store of stores) problems.push(...checkStore(store, records));
-    problems.push(...strayRows(sql, stores));
-    return problems.slice(0, most);
+    return records.whole(() => {
+        const stores = catalog.stores();
+        for (const store of stores) problems.push(...checkStore(store, records));
+        problems.push(...strayRows(sql, stores));
+        return problems.slice(0, most);
+    });
 }
 
 function checkStore(store: StoreMeta, records: Records): string[] {

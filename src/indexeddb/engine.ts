@@ -1,5 +1,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import { Catalog } from "./catalog.ts";
+import { storeErrorOf } from "./errors.ts";
+import { emptyLog } from "./file.ts";
 import { type Filing, Records } from "./records.ts";
 import { Scheduler } from "./scheduler.ts";
 
@@ -26,6 +28,11 @@ export class Engine {
             // A full disk: what is unfiled is so at the next opening, too.
         }
         this.sql.close();
+    }
+
+    /** After a transaction that found the disk full: the log is given up, which may leave room for a smaller one. */
+    makeRoom(error: unknown): void {
+        if (storeErrorOf(error)?.reason === "disk_full" && this.sql.isOpen && !this.sql.isTransaction) emptyLog(this.sql);
     }
 
     /** After a rollback: what was in memory of the records that are gone is forgotten. */

@@ -60,9 +60,19 @@ function prepareFile(sql: DatabaseSync, path: string): void {
         throw new StoreError("newer_version", `${path} has format ${version}; this version reads up to ${formatVersion}`);
     }
     sql.exec("COMMIT");
-    sql.exec("PRAGMA journal_mode = WAL; BEGIN IMMEDIATE; COMMIT; PRAGMA wal_checkpoint(TRUNCATE)");
+    sql.exec("PRAGMA journal_mode = WAL; BEGIN IMMEDIATE; COMMIT");
+    emptyLog(sql);
     sql.exec("PRAGMA cache_size = -16000; PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864");
     checkLength(sql, path);
+}
+
+/** Moves what is in the log into the file. On a full disk that may not be possible, and it can be read from the log, too. */
+export function emptyLog(sql: DatabaseSync): void {
+    try {
+        sql.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+    } catch (error) {
+        if (storeErrorOf(error)?.reason !== "disk_full") throw error;
+    }
 }
 
 // What SQLite would take for a new file: without its contents but with its log, or with less than the smallest page.

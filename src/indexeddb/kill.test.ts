@@ -22,7 +22,7 @@ test(
             acknowledged = Math.max(acknowledged, await writeAndKill(path, version));
             await withStore(path, async (store) => {
                 // Half of the time the check comes last, as it also files what a kill has left unfiled.
-                if (version % 4 < 2) expect(store.check()).toEqual([]);
+                const first = version % 4 < 2 ? store.check() : [];
                 const ours = await store.atomically((sql) =>
                     sql
                         .prepare("SELECT n FROM ours")
@@ -34,7 +34,7 @@ test(
                 expect(numbers.length).toBeGreaterThanOrEqual(acknowledged);
                 expect(await count(store, "many")).toBe(80 * Math.floor(numbers.length / 2));
                 expect(ours).toEqual(numbers.filter((n) => n % 2 === 1));
-                expect(store.check()).toEqual([]);
+                expect([...first, ...store.check()]).toEqual([]);
             });
         }
     },

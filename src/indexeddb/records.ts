@@ -1,6 +1,6 @@
 import type { DatabaseSync } from "node:sqlite";
 import type { IndexMeta, StoreMeta } from "./catalog.ts";
-import { fault } from "./errors.ts";
+import { fault, storeErrorOf } from "./errors.ts";
 import { indexKeys } from "./keypath.ts";
 import { after, everything, type Span } from "./range.ts";
 import { Statements } from "./statements.ts";
@@ -49,6 +49,8 @@ export class Records {
     readonly #tail = new Tail();
     #lastId = 0;
     #lastFiled = 0;
+    /** What is filed now will be unfiled again. */
+    #provisional = false;
 
     constructor(sql: DatabaseSync, filing: Filing) {
         this.#sql = sql;
@@ -78,17 +80,33 @@ export class Records {
     /** Files what is unfiled, all or nothing, in a transaction of its own if none runs. */
     settle(): void {
         if (this.#tail.size === 0 && this.#lastId - this.#lastFiled < this.#filing.many) return;
-        this.#sql.exec("SAVEPOINT filing");
+        const inner = this.#sql.isTransaction;
+        this.#sql.exec(inner ? "SAVEPOINT filing" : "BEGIN IMMEDIATE");
         try {
-            for (const [entry, record] of this.#tail.sorted()) this.#insertEntry(entry, record);
+            this.#file();
             this.#statements.get("set last filed").run(this.#lastId);
-            this.#sql.exec("RELEASE filing");
+            this.#sql.exec(inner ? "RELEASE filing" : "COMMIT");
         } catch (error) {
-            if (this.#sql.isTransaction) this.#sql.exec("ROLLBACK TO filing; RELEASE filing");
+            if (this.#sql.isTransaction) this.#sql.exec(inner ? "ROLLBACK TO filing; RELEASE filing" : "ROLLBACK");
             throw error;
         }
         this.#lastFiled = this.#lastId;
         this.#tail.clear();
+    }
+
+    /** Reads while all records are filed: for the length of this reading only, if the disk is full. */
+    whole<T>(read: () => T): T {
+        if (this.#provisional) return read();
+        try {
+            this.settle();
+        } catch (error) {
+            if (storeErrorOf(error)?.reason !== "disk_full") throw error;
+            return this.#undone(() => {
+                this.#file();
+                return read();
+            });
+        }
+        return read();
     }
 
     find(store: StoreMeta, key: Uint8Array): Value | undefined {
@@ -100,26 +118,25 @@ export class Records {
     }
 
     first(source: Source, { low, high }: Span, direction: "ascending" | "descending"): Row | undefined {
-        this.#complete(source.store);
-        const row = this.#statements.get(`rows ${direction}`).get(source.id, low, high, 1);
+        const statement = this.#statements.get(`rows ${direction}`);
+        const row = this.#complete(source.store, () => statement.get(source.id, low, high, 1));
         return row && rowOf(row);
     }
 
     rows(source: Source, { low, high }: Span, limit: number): Row[] {
-        this.#complete(source.store);
         const statement = this.#statements.get("rows ascending");
-        return statement.all(source.id, low, high, limit || unlimited).map(rowOf);
+        return this.#complete(source.store, () => statement.all(source.id, low, high, limit || unlimited)).map(rowOf);
     }
 
     keys(source: Source, { low, high }: Span, limit: number): Uint8Array[] {
-        this.#complete(source.store);
         const statement = this.#statements.get("keys");
-        return statement.all(source.id, low, high, limit || unlimited).map((row) => blob(row["key"]));
+        const rows = this.#complete(source.store, () => statement.all(source.id, low, high, limit || unlimited));
+        return rows.map((row) => blob(row["key"]));
     }
 
     count(source: Source, { low, high }: Span): number {
-        this.#complete(source.store);
-        return Number(this.#statements.get("count").get(source.id, low, high)?.["n"]);
+        const statement = this.#statements.get("count");
+        return Number(this.#complete(source.store, () => statement.get(source.id, low, high))?.["n"]);
     }
 
     /** The records of the store, read in pieces, so that memory stays flat. */
@@ -159,13 +176,13 @@ export class Records {
     }
 
     clear(store: StoreMeta): void {
-        this.#complete(store);
+        if (this.#tail.has(store.id)) this.settle();
         this.#statements.get("clear records").run(store.id);
         for (const id of [store.id, ...store.live.map((index) => index.id)]) this.#statements.get("clear entries").run(id);
     }
 
     clearIndex(store: StoreMeta, index: IndexMeta): void {
-        this.#complete(store);
+        if (this.#tail.has(store.id)) this.settle();
         this.#statements.get("clear entries").run(index.id);
     }
 
@@ -207,8 +224,25 @@ export class Records {
         this.#statements.get("delete record").run(row.record);
     }
 
-    #complete(store: StoreMeta): void {
-        if (this.#tail.has(store.id)) this.settle();
+    #complete<T>(store: StoreMeta, read: () => T): T {
+        return this.#tail.has(store.id) ? this.whole(read) : read();
+    }
+
+    #undone<T>(read: () => T): T {
+        // Releasing an outermost savepoint commits, even after ROLLBACK TO, and there is no room for that.
+        const inner = this.#sql.isTransaction;
+        this.#sql.exec(inner ? "SAVEPOINT reading" : "BEGIN");
+        this.#provisional = true;
+        try {
+            return read();
+        } finally {
+            this.#provisional = false;
+            if (this.#sql.isTransaction) this.#sql.exec(inner ? "ROLLBACK TO reading; RELEASE reading" : "ROLLBACK");
+        }
+    }
+
+    #file(): void {
+        for (const [entry, record] of this.#tail.sorted()) this.#insertEntry(entry, record);
     }
 
     #entriesOfStored(store: StoreMeta, key: Uint8Array): Entry[] {

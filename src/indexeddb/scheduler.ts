@@ -153,6 +153,7 @@ export class Scheduler {
             }
             if (this.#sql.isOpen && this.#sql.isTransaction) this.#sql.exec("ROLLBACK");
             if (this.#sql.isOpen) undone();
+            this.#engine.makeRoom(error);
             throw error;
         }
     }

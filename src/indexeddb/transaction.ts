@@ -183,6 +183,7 @@ export class Transaction extends EventNode {
             this.engine.scheduler.noteFailure(thrown);
             if (request === null) this.abort(error);
             else this.#fail(request, error);
+            this.engine.makeRoom(thrown);
             return true;
         }
         if (request === null || !request.isHeard("success")) return false;
@@ -212,6 +213,7 @@ export class Transaction extends EventNode {
         } catch (thrown) {
             this.engine.scheduler.noteFailure(thrown);
             this.abort(requestFault(thrown));
+            this.engine.makeRoom(thrown);
             return;
         }
         this.#state = "finished";
