@@ -23,9 +23,15 @@ export function controlOperations({ commands, crypto, health, wake, holdingsChan
         resume: (roomId) => answer(() => commands.resume(roomId)),
         trust: (userId, fingerprint) => answer(() => commands.trust(userId, fingerprint)),
         importRoomKeys: async (entries) => {
-            const { imported, refused } = await (await crypto()).importRoomKeys(entries);
-            await holdingsChanged(roomsOf(entries));
-            return { imported, refused };
+            const { importRoomKeys } = await crypto();
+            try {
+                const { imported, refused } = await importRoomKeys(entries);
+                return { imported, refused };
+            } finally {
+                // An import that broke off has brought keys, too.
+                await holdingsChanged(roomsOf(entries));
+                wake();
+            }
         },
         exportRoomKeys: async (roomId, page) => await (await crypto()).exportRoomKeys(roomId, page),
     };

@@ -65,7 +65,7 @@ export async function runBot({
     }
 }
 
-/** Builds every part and starts them in order; returns when the bot is ready. */
+/** Builds every part and starts them in order; returns when all run. */
 async function serve(bot: Running): Promise<void> {
     const { settings, log, releases } = bot;
     log.info({ version: programVersion(), user: settings.homeserver.user_id }, "starting");
@@ -80,9 +80,9 @@ async function serve(bot: Running): Promise<void> {
     bot.crypto = online.crypto;
 
     // 3. Everything that works on rooms, fed by the sync.
-    bot.services = startServices({ ...bot, online });
-    await bot.services.ready;
-    log.info({ user: online.account.userId, device: online.account.deviceId }, "ready");
+    bot.services = startServices({ ...bot, signal: bot.stopping.signal, online });
+    // Not waited for: a sync that ends before its first batch never gets there, and the end of the bot must not wait with it.
+    void bot.services.ready.then(() => log.info({ user: online.account.userId, device: online.account.deviceId }, "ready"));
 }
 
 async function bringUpWhenUnlocked(bot: Running): Promise<Online> {

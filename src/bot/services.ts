@@ -8,7 +8,7 @@ import { DeviceKeys, Modes, releaseEmptyHanded, ShareRunner, Uploads } from "../
 import { SyncLoop } from "../sync/index.ts";
 import type { Logger } from "../telemetry/index.ts";
 import type { Online } from "./bring-up.ts";
-import { takeStock } from "./stock.ts";
+import { StockTaking, takeStock } from "./stock.ts";
 import { recordBatch } from "./recording.ts";
 import { sendRequest } from "./send-request.ts";
 import type { SharingLedger } from "./sharing-ledger.ts";
@@ -21,6 +21,8 @@ export interface ServicesOptions {
     readonly ledger: SharingLedger;
     readonly online: Online;
     readonly log: Logger;
+    /** Aborts when the bot stops, and with it every request. */
+    readonly signal: AbortSignal;
     readonly releases: Releases;
     readonly end: (failure: Failure | undefined) => void;
 }
@@ -74,7 +76,7 @@ export function startServices(options: ServicesOptions): Services {
 
 /** Starts to follow the homeserver. The sync's own end, which only a fault or lost credentials bring, ends the run. */
 function startSync(
-    { settings, store, ledger, online, log, releases, end }: ServicesOptions,
+    { settings, store, ledger, online, log, signal, releases, end }: ServicesOptions,
     outgoing: OutgoingRequests,
     wake: () => void,
 ): SyncLoop {
@@ -85,6 +87,8 @@ function startSync(
         ledger,
         greetings: settings.chat.greeting ? new Greetings(store.database) : undefined,
     };
+    const rooms = ledger.rooms.joined().map(({ roomId }) => roomId);
+    const stock = new StockTaking(rooms, (roomIds) => takeStock(store.database, ledger, crypto, roomIds));
     // A quiet batch has nothing for the machine, and the machine nothing for the homeserver.
     let flushDue = true;
     const sync = new SyncLoop({
@@ -100,17 +104,13 @@ function startSync(
         afterBatch: (roomIds) => {
             wake();
             if (flushDue) flush();
-            takeStock(store.database, ledger, crypto, roomIds).then(wake).catch(endIfFatal);
+            stock.take(roomIds).then(wake).catch(endIfFatal);
         },
         logger: log,
         now: Date.now,
     });
-    const stopping = new AbortController();
-    const running = sync.run(stopping.signal).catch((error: unknown) => end(failureOf(error, log)));
-    releases.add("the sync", async () => {
-        stopping.abort();
-        await running;
-    });
+    const running = sync.run(signal).catch((error: unknown) => end(failureOf(error, log)));
+    releases.add("the sync", () => running);
     return sync;
 
     function flush(): void {

@@ -3,6 +3,30 @@ import type { Database } from "../database/index.ts";
 import { releaseEmptyHanded } from "../sharing/index.ts";
 import type { SharingLedger } from "./sharing-ledger.ts";
 
+/** Remembers which rooms are still to be counted: a crash or a full disk may have come between their keys and the counting. */
+export class StockTaking {
+    readonly #due: Set<string>;
+    readonly #take: (roomIds: readonly string[]) => Promise<void>;
+
+    /** @param roomIds rooms whose counts may be out of date: after a start, all of them */
+    constructor(roomIds: readonly string[], take: (roomIds: readonly string[]) => Promise<void>) {
+        this.#due = new Set(roomIds);
+        this.#take = take;
+    }
+
+    /** Counts these rooms and whatever is left of earlier calls. @throws what the counting throws; the rooms stay due then */
+    async take(roomIds: readonly string[]): Promise<void> {
+        const due = [...new Set([...this.#due, ...roomIds])];
+        this.#due.clear();
+        try {
+            await this.#take(due);
+        } catch (error) {
+            for (const roomId of due) this.#due.add(roomId);
+            throw error;
+        }
+    }
+}
+
 /** Copies the crypto store's counts of these rooms to the bot's database, where `status` reads them, and lets jobs go on that waited for keys. */
 export async function takeStock(
     database: Database,
