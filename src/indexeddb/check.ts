@@ -2,7 +2,8 @@ import type { DatabaseSync } from "node:sqlite";
 import type { Catalog, StoreMeta } from "./catalog.ts";
 import { decodePair } from "./key.ts";
 import { everything } from "./range.ts";
-import { entriesOf, type Records, valueOf } from "./records.ts";
+import { entriesOf, valueOf } from "./entries.ts";
+import type { Records } from "./records.ts";
 
 /** At most so many problems are named. */
 const most = 20;
@@ -15,7 +16,7 @@ export function fullCheck(sql: DatabaseSync, catalog: Catalog, records: Records)
         .map((row) => String(row["integrity_check"]))
         .filter((line) => line !== "ok");
     if (problems.length > 0) return problems;
-    return records.whole(() => {
+    return records.filing.whole(() => {
         const stores = catalog.stores();
         for (const store of stores) problems.push(...checkStore(store, records));
         problems.push(...strayRows(sql, stores));

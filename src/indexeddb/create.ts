@@ -9,9 +9,9 @@ import { openFile } from "./file.ts";
 import { IDBIndex } from "./indexes.ts";
 import { IDBObjectStore } from "./objectstore.ts";
 import { IDBKeyRange } from "./range.ts";
-import { type Filing, usualFiling } from "./records.ts";
+import { type FilingLimits, usualLimits } from "./filing.ts";
 import { IDBOpenDBRequest, IDBRequest } from "./request.ts";
-import { IDBTransaction } from "./transaction.ts";
+import { IDBTransaction } from "./idbtransaction.ts";
 
 const classes = {
     IDBCursor,
@@ -46,12 +46,12 @@ export type IndexedDB = typeof classes & {
 
 /** Opens or makes the file at `path` and locks it; throws `StoreError`. */
 export function createIndexedDB({ path }: { path: string }): IndexedDB {
-    return assemble(path, usualFiling);
+    return assemble(path, usualLimits);
 }
 
 /** `createIndexedDB` with another way of filing; for tests. */
-export function assemble(path: string, filing: Filing): IndexedDB {
-    const engine = new Engine(openFile(path), filing);
+export function assemble(path: string, limits: FilingLimits): IndexedDB {
+    const engine = new Engine(openFile(path), limits);
     const connections = new Connections(engine);
     const indexedDB = new IDBFactory(engine, connections);
     const undone = (): void => {

@@ -4,7 +4,7 @@ import type { IDBIndex } from "./indexes.ts";
 import { follow } from "./keypath.ts";
 import type { IDBObjectStore } from "./objectstore.ts";
 import { after, type Span } from "./range.ts";
-import { valueOf, type Row } from "./records.ts";
+import { type Row, valueOf } from "./entries.ts";
 import type { IDBRequest, Request } from "./request.ts";
 import type { Reader } from "./source.ts";
 import { storeRecord, deleteRecords } from "./write.ts";

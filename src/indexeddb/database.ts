@@ -5,7 +5,8 @@ import { EventNode, IDBEvent, IDBEventTarget, type Callback } from "./events.ts"
 import { parseKeyPath } from "./keypath.ts";
 import { DOMStringList } from "./names.ts";
 import type { IDBObjectStore } from "./objectstore.ts";
-import { Transaction, type IDBTransaction } from "./transaction.ts";
+import type { IDBTransaction } from "./idbtransaction.ts";
+import { Transaction } from "./transaction.ts";
 import { createStore, deleteStore } from "./upgrade.ts";
 
 /** One opening of a database (section 2.1.1). */

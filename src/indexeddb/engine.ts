@@ -2,7 +2,8 @@ import type { DatabaseSync } from "node:sqlite";
 import { Catalog } from "./catalog.ts";
 import { storeErrorOf } from "./errors.ts";
 import { emptyLog } from "./file.ts";
-import { type Filing, Records } from "./records.ts";
+import type { FilingLimits } from "./filing.ts";
+import { Records } from "./records.ts";
 import { Scheduler } from "./scheduler.ts";
 
 /** What all parts of one open file share. */
@@ -12,10 +13,10 @@ export class Engine {
     readonly records: Records;
     readonly scheduler: Scheduler;
 
-    constructor(sql: DatabaseSync, filing: Filing) {
+    constructor(sql: DatabaseSync, limits: FilingLimits) {
         this.sql = sql;
         this.catalog = new Catalog(sql);
-        this.records = new Records(sql, filing);
+        this.records = new Records(sql, limits);
         this.reload();
         this.scheduler = new Scheduler(this);
     }
@@ -23,7 +24,7 @@ export class Engine {
     close(): void {
         if (!this.sql.isOpen) return;
         try {
-            if (!this.sql.isTransaction) this.records.settle();
+            if (!this.sql.isTransaction) this.records.filing.settle();
         } catch {
             // A full disk: what is unfiled is so at the next opening, too.
         }
@@ -37,6 +38,6 @@ export class Engine {
 
     /** After a rollback: what was in memory of the records that are gone is forgotten. */
     reload(): void {
-        if (this.sql.isOpen) this.records.reload(this.catalog.stores());
+        if (this.sql.isOpen) this.records.filing.reload(this.catalog.stores());
     }
 }

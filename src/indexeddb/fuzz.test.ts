@@ -7,7 +7,7 @@ import { expect, test } from "vitest";
 import { type CursorPlan, type Op, type Program, program, type Query, type TransactionPlan, type UpgradeOp } from "./testing/programs.ts";
 import { assemble } from "./create.ts";
 import type { IndexedDB } from "./index.ts";
-import { usualFiling } from "./records.ts";
+import { usualLimits } from "./filing.ts";
 
 type Api = Pick<IndexedDB, "indexedDB" | "IDBKeyRange">;
 type Database = InstanceType<IndexedDB["IDBDatabase"]>;
@@ -25,7 +25,7 @@ const runs = Number(process.env["FUZZ_RUNS"] ?? 150);
 const seed = Number(process.env["FUZZ_SEED"] ?? Date.now() % 2 ** 31);
 
 // Records that are filed as usual, only when they are looked for, and soon but not at once.
-const filing = fc.constantFrom(usualFiling, { few: -1, many: Infinity }, { few: -1, many: 2 }, { few: 1, many: 3 });
+const filing = fc.constantFrom(usualLimits, { few: -1, many: Infinity }, { few: -1, many: 2 }, { few: 1, many: 3 });
 
 test(
     `random programs do the same here as on fake-indexeddb (${runs} programs, seed ${seed})`,

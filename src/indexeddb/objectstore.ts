@@ -7,7 +7,8 @@ import { DOMStringList } from "./names.ts";
 import { IDBKeyRange } from "./range.ts";
 import type { IDBRequest } from "./request.ts";
 import { Reader } from "./source.ts";
-import type { IDBTransaction, Transaction } from "./transaction.ts";
+import type { IDBTransaction } from "./idbtransaction.ts";
+import type { Transaction } from "./transaction.ts";
 import { createIndex, deleteIndex, renameStore } from "./upgrade.ts";
 import { deleteRecords, Incoming } from "./write.ts";
 

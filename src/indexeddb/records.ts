@@ -1,10 +1,10 @@
 import type { DatabaseSync } from "node:sqlite";
 import type { IndexMeta, StoreMeta } from "./catalog.ts";
-import { fault, storeErrorOf } from "./errors.ts";
-import { indexKeys } from "./keypath.ts";
+import { blob, entriesIn, entriesOf, type Entry, type Row, rowOf, sameEntry, type Value, valueOf, valueRow } from "./entries.ts";
+import { fault } from "./errors.ts";
+import { Filing, type FilingLimits } from "./filing.ts";
 import { after, everything, type Span } from "./range.ts";
 import { Statements } from "./statements.ts";
-import { type Entry, Tail, type Unfiled } from "./tail.ts";
 import { checksum, deserialize } from "./value.ts";
 
 /** Where a list of records is read: a store or one of its indexes. */
@@ -14,103 +14,22 @@ export interface Source {
     readonly store: StoreMeta;
 }
 
-/** A stored value; `sum` is its checksum. */
-interface Value {
-    readonly record: number;
-    readonly bytes: Uint8Array;
-    readonly sum: number;
-}
-
-/** A value and its place in a source; `key` is (index key, primary key) in an index. */
-export interface Row extends Value {
-    readonly key: Uint8Array;
-}
-
-/**
- * Filing 100 records costs some 400 pages, as keys are mostly random, and 4000 at once hardly more: so a commit files
- * what is `few`, leaves more for later, and files at `many`. Meanwhile they are found by their keys in memory.
- */
-export interface Filing {
-    readonly few: number;
-    readonly many: number;
-}
-
-export const usualFiling: Filing = { few: 64, many: 4096 };
-
 const unlimited = -1;
 /** So many rows are in memory at a time where all of a store is gone through. */
 const piece = 200;
 
 /** Records and what leads to them: nothing here knows of transactions or events. */
 export class Records {
-    readonly #sql: DatabaseSync;
+    readonly filing: Filing;
     readonly #statements: Statements;
-    readonly #filing: Filing;
-    readonly #tail = new Tail();
-    #lastId = 0;
-    #lastFiled = 0;
-    /** What is filed now will be unfiled again. */
-    #provisional = false;
 
-    constructor(sql: DatabaseSync, filing: Filing) {
-        this.#sql = sql;
+    constructor(sql: DatabaseSync, limits: FilingLimits) {
         this.#statements = new Statements(sql);
-        this.#filing = filing;
-    }
-
-    /** After opening and after every rollback: finds out which records are not filed. */
-    reload(stores: Iterable<StoreMeta>): void {
-        this.#tail.clear();
-        const state = this.#statements.get("last filed").get();
-        this.#lastFiled = Number(state?.["last_filed"]);
-        this.#lastId = Math.max(this.#lastFiled, Number(state?.["last"] ?? 0));
-        if (this.#lastId === this.#lastFiled) return;
-        const byId = new Map([...stores].map((store) => [store.id, store]));
-        for (const row of this.#statements.get("unfiled").all(this.#lastFiled)) {
-            const store = byId.get(Number(row["store"]));
-            if (store) this.#tail.set(store.id, blob(row["key"]), unfiledOf(store, blob(row["key"]), valueRow(row)));
-        }
-    }
-
-    /** The last thing in a transaction. */
-    beforeCommit(): void {
-        if (this.#tail.size <= this.#filing.few) this.settle();
-    }
-
-    /** Files what is unfiled, all or nothing, in a transaction of its own if none runs. */
-    settle(): void {
-        if (this.#tail.size === 0 && this.#lastId - this.#lastFiled < this.#filing.many) return;
-        const inner = this.#sql.isTransaction;
-        this.#sql.exec(inner ? "SAVEPOINT filing" : "BEGIN IMMEDIATE");
-        try {
-            this.#file();
-            this.#statements.get("set last filed").run(this.#lastId);
-            this.#sql.exec(inner ? "RELEASE filing" : "COMMIT");
-        } catch (error) {
-            if (this.#sql.isTransaction) this.#sql.exec(inner ? "ROLLBACK TO filing; RELEASE filing" : "ROLLBACK");
-            throw error;
-        }
-        this.#lastFiled = this.#lastId;
-        this.#tail.clear();
-    }
-
-    /** Reads while all records are filed: for the length of this reading only, if the disk is full. */
-    whole<T>(read: () => T): T {
-        if (this.#provisional) return read();
-        try {
-            this.settle();
-        } catch (error) {
-            if (storeErrorOf(error)?.reason !== "disk_full") throw error;
-            return this.#undone(() => {
-                this.#file();
-                return read();
-            });
-        }
-        return read();
+        this.filing = new Filing(sql, this.#statements, limits);
     }
 
     find(store: StoreMeta, key: Uint8Array): Value | undefined {
-        const unfiled = this.#tail.get(store.id, key);
+        const unfiled = this.filing.tail.get(store.id, key);
         const row = unfiled
             ? this.#statements.get("read record").get(unfiled.record)
             : this.#statements.get("find record").get(store.id, key);
@@ -157,7 +76,7 @@ export class Records {
 
     /** Stores the value; throws `ConstraintError`, having changed nothing. */
     put(store: StoreMeta, key: Uint8Array, bytes: Uint8Array, overwrite: boolean): void {
-        const unfiled = this.#tail.get(store.id, key);
+        const unfiled = this.filing.tail.get(store.id, key);
         const record = unfiled?.record ?? this.#statements.get("find entry").get(store.id, key)?.["record"];
         if (record !== undefined && !overwrite) throw fault("ConstraintError", "A record with this key exists already.");
         const entries = entriesOf(store, key, store.live.length > 0 ? deserialize(bytes) : undefined);
@@ -165,9 +84,9 @@ export class Records {
         if (record === undefined) return this.#insert(store, key, bytes, entries);
         const stale = unfiled || store.live.length === 0 ? entries : this.#entriesOfStored(store, key);
         this.#statements.get("update record").run(bytes, checksum(bytes), record);
-        if (unfiled) return this.#tail.set(store.id, key, { record: unfiled.record, entries });
-        for (const entry of stale) if (!entries.some((other) => same(entry, other))) this.#deleteEntry(entry);
-        for (const entry of entries) if (!stale.some((other) => same(entry, other))) this.#insertEntry(entry, Number(record));
+        if (unfiled) return this.filing.postpone(store, key, { record: unfiled.record, entries });
+        for (const entry of stale) if (!entries.some((other) => sameEntry(entry, other))) this.#deleteEntry(entry);
+        for (const entry of entries) if (!stale.some((other) => sameEntry(entry, other))) this.#insertEntry(entry, Number(record));
     }
 
     delete(store: StoreMeta, { low, high, only }: Span): void {
@@ -176,13 +95,13 @@ export class Records {
     }
 
     clear(store: StoreMeta): void {
-        if (this.#tail.has(store.id)) this.settle();
+        if (this.filing.tail.has(store.id)) this.filing.settle();
         this.#statements.get("clear records").run(store.id);
         for (const id of [store.id, ...store.live.map((index) => index.id)]) this.#statements.get("clear entries").run(id);
     }
 
     clearIndex(store: StoreMeta, index: IndexMeta): void {
-        if (this.#tail.has(store.id)) this.settle();
+        if (this.filing.tail.has(store.id)) this.filing.settle();
         this.#statements.get("clear entries").run(index.id);
     }
 
@@ -200,19 +119,18 @@ export class Records {
     }
 
     #insert(store: StoreMeta, key: Uint8Array, bytes: Uint8Array, entries: Entry[]): void {
-        const record = ++this.#lastId;
+        const record = this.filing.nextId();
         this.#statements.get("insert record").run(record, store.id, key, bytes, checksum(bytes));
         // A unique index must be complete whenever it is asked.
         if (store.live.some((index) => index.unique)) for (const entry of entries) this.#insertEntry(entry, record);
-        else this.#tail.set(store.id, key, { record, entries });
-        if (this.#tail.size >= this.#filing.many) this.settle();
+        else this.filing.postpone(store, key, { record, entries });
     }
 
     #deleteOne(store: StoreMeta, key: Uint8Array): void {
-        const unfiled = this.#tail.get(store.id, key);
+        const unfiled = this.filing.tail.get(store.id, key);
         if (unfiled) {
             this.#statements.get("delete record").run(unfiled.record);
-            return this.#tail.delete(store.id, key);
+            return this.filing.tail.delete(store.id, key);
         }
         const value = this.find(store, key);
         if (value) this.#deleteRow(store, { ...value, key });
@@ -225,26 +143,8 @@ export class Records {
     }
 
     #complete<T>(store: StoreMeta, read: () => T): T {
-        return this.#tail.has(store.id) ? this.whole(read) : read();
+        return this.filing.tail.has(store.id) ? this.filing.whole(read) : read();
     }
-
-    #undone<T>(read: () => T): T {
-        // Releasing an outermost savepoint commits, even after ROLLBACK TO, and there is no room for that.
-        const inner = this.#sql.isTransaction;
-        this.#sql.exec(inner ? "SAVEPOINT reading" : "BEGIN");
-        this.#provisional = true;
-        try {
-            return read();
-        } finally {
-            this.#provisional = false;
-            if (this.#sql.isTransaction) this.#sql.exec(inner ? "ROLLBACK TO reading; RELEASE reading" : "ROLLBACK");
-        }
-    }
-
-    #file(): void {
-        for (const [entry, record] of this.#tail.sorted()) this.#insertEntry(entry, record);
-    }
-
     #entriesOfStored(store: StoreMeta, key: Uint8Array): Entry[] {
         const value = this.find(store, key);
         return value ? entriesOf(store, key, valueOf(value)) : [];
@@ -267,46 +167,4 @@ export class Records {
     #deleteEntry({ index, key }: Entry): void {
         this.#statements.get("delete entry").run(index, key);
     }
-}
-
-/** The stored value; throws if its checksum does not fit. */
-export function valueOf({ bytes, sum }: Value): unknown {
-    if (checksum(bytes) !== sum) throw fault("UnknownError", "A stored value is damaged: its checksum does not fit.");
-    return deserialize(bytes);
-}
-
-/** All entries of a record: in its store, and in each index that takes it. */
-export function entriesOf(store: StoreMeta, key: Uint8Array, value: unknown): Entry[] {
-    const entries: Entry[] = [{ index: store.id, key }];
-    for (const index of store.live) entries.push(...entriesIn(index, key, value));
-    return entries;
-}
-
-function entriesIn(index: IndexMeta, key: Uint8Array, value: unknown): Entry[] {
-    const keys = indexKeys(value, index.keyPath, index.multiEntry);
-    return keys.map((part) => ({ index: index.id, key: Buffer.concat([part, key]) }));
-}
-
-function same(a: Entry, b: Entry): boolean {
-    return a.index === b.index && Buffer.compare(a.key, b.key) === 0;
-}
-
-// A damaged value is at least found by its key, and then reported.
-function unfiledOf(store: StoreMeta, key: Uint8Array, value: Value): Unfiled {
-    const primary = { index: store.id, key };
-    const intact = checksum(value.bytes) === value.sum;
-    return { record: value.record, entries: intact ? entriesOf(store, key, valueOf(value)) : [primary] };
-}
-
-function valueRow(row: Record<string, unknown>): Value {
-    return { record: Number(row["id"]), bytes: blob(row["value"]), sum: Number(row["sum"]) };
-}
-
-function rowOf(row: Record<string, unknown>): Row {
-    return { key: blob(row["key"]), record: Number(row["record"]), bytes: blob(row["value"]), sum: Number(row["sum"]) };
-}
-
-function blob(value: unknown): Uint8Array {
-    if (value instanceof Uint8Array) return value;
-    throw fault("UnknownError", "A stored record is damaged: a column is not binary.");
 }

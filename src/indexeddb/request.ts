@@ -1,6 +1,7 @@
 import { fault } from "./errors.ts";
 import { EventNode, IDBEventTarget, type Callback } from "./events.ts";
-import type { IDBTransaction, Transaction } from "./transaction.ts";
+import type { IDBTransaction } from "./idbtransaction.ts";
+import type { Transaction } from "./transaction.ts";
 
 /** One request on its way: settled once, or with a cursor once for every step. */
 export class Request extends EventNode {

@@ -64,7 +64,7 @@ export class Scheduler {
 
     commit(): void {
         this.#requireOuterIntact();
-        if (!this.#outer?.running) this.#engine.records.beforeCommit();
+        if (!this.#outer?.running) this.#engine.records.filing.beforeCommit();
         this.#sql.exec(this.#outer?.running ? "RELEASE idb" : "COMMIT");
     }
 
@@ -144,7 +144,7 @@ export class Scheduler {
             await this.#innerFinished(outer);
             if (outer.failure) throw outer.failure;
             if (!this.#sql.isTransaction) throw new Error(endedEarly);
-            this.#engine.records.beforeCommit();
+            this.#engine.records.filing.beforeCommit();
             this.#sql.exec("COMMIT");
             return result;
         } catch (error) {

@@ -5,7 +5,8 @@ import type { IDBIndex } from "./indexes.ts";
 import { decodeKey, decodePair } from "./key.ts";
 import type { IDBObjectStore } from "./objectstore.ts";
 import { IDBKeyRange } from "./range.ts";
-import { valueOf, type Source } from "./records.ts";
+import { valueOf } from "./entries.ts";
+import type { Source } from "./records.ts";
 import { Request, type IDBRequest } from "./request.ts";
 import type { Transaction } from "./transaction.ts";
 

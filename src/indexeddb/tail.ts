@@ -1,8 +1,4 @@
-/** What leads to a record: its place in its store or in one of its indexes. */
-export interface Entry {
-    readonly index: number;
-    readonly key: Uint8Array;
-}
+import type { Entry } from "./entries.ts";
 
 /** A record whose entries are not in the file yet. */
 export interface Unfiled {
