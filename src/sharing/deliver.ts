@@ -24,6 +24,9 @@ export interface DeliveryParts {
     readonly now: () => number;
 }
 
+/** Milliseconds for which a job uses its upload again: enough for a crash or a few retries, not for a pause of days. */
+const freshFor = 3_600_000;
+
 /**
  * Gives the room's shareable keys to the invitee's cross-signed devices.
  * Safe to run again after any crash: the upload and the encrypted bodies are kept, and the server takes a transaction ID once.
@@ -47,7 +50,7 @@ export async function deliver(parts: DeliveryParts, job: Job, signal: AbortSigna
     // 4. The bundle lies in the media repository before anybody is told of it; meanwhile sessions with the devices are opened.
     //    The upload is waited for first, whatever becomes of the sessions: a second one must not start beside it.
     const opening = settled(parts.deviceKeys.openSessions(job.userId));
-    const upload = parts.uploads.of(job.id) ?? (await uploadBundle(parts, job));
+    const upload = parts.uploads.of(job.id, parts.now() - freshFor) ?? (await uploadBundle(parts, job));
     const reachable = (await opening)();
 
     // 5. The pin is checked again in the same step as the encryption: nothing can change between the two.

@@ -3,7 +3,7 @@ import { type FactSources, gatherFacts } from "./facts.ts";
 import { Halt } from "./halt.ts";
 import type { Job, ShareJobs } from "./jobs.ts";
 
-export interface GateParts {
+interface GateParts {
     readonly facts: FactSources;
     readonly jobs: Pick<ShareJobs, "get">;
 }

@@ -48,6 +48,8 @@ class World {
     readonly meanwhile = new Map<string, () => void>();
     sendOptions: CallOptions | undefined;
     readonly txnIds: string[] = [];
+    /** The encrypted body for Charlie's device. */
+    sealed: object = {};
 
     constructor() {
         const sql = new DatabaseSync(":memory:");
@@ -160,7 +162,7 @@ class World {
                 sealBundle: () =>
                     step("sealBundle", () => ({
                         identity: "pinned" as const,
-                        devices: [{ deviceId: "PHONE", state: "sealed" as const, content: {} }],
+                        devices: [{ deviceId: "PHONE", state: "sealed" as const, content: this.sealed }],
                     })),
                 deliverySent: () => step("deliverySent", () => undefined),
             },
@@ -572,4 +574,23 @@ test("a homeserver that forbids a look at the member event is asked again: the s
     };
     await world.run();
     expect(world.status()).toMatchObject({ state: "delivered", reason: "homeserver_unavailable" });
+});
+
+test("a delivery that rested for long is made with the keys of now, and under a transaction of its own", async () => {
+    const world = new World();
+    world.sync(change("invite", "$invite", alice));
+    world.meanwhile.set("memberEvent", () => world.pauses.pause(undefined, world.now));
+    await world.run();
+    expect(world.status()).toMatchObject({ state: "held", reason: "paused" });
+    world.meanwhile.clear();
+    world.now += 2 * 24 * 3_600_000;
+    world.database.transaction(() => {
+        world.pauses.resume(undefined);
+        for (const job of world.jobs.held("paused")) world.jobs.release(job, "resumed", { approved: false });
+    });
+    world.sealed = { ciphertext: "of the second file" };
+    await world.run();
+    expect(world.status()).toMatchObject({ state: "reinvited" });
+    expect(world.calls.filter((call) => call === "putMedia")).toHaveLength(2);
+    expect(new Set(world.txnIds).size).toBe(2);
 });

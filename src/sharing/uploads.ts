@@ -27,8 +27,11 @@ export class Uploads {
         this.#seal = seal;
     }
 
-    of(jobId: number): Upload | undefined {
-        const row = this.#sql.prepare("SELECT file, shared, withheld FROM share_uploads WHERE job_id = ?").get(jobId);
+    /** What the job uploaded at `notBefore` (milliseconds since the epoch) or later; an older bundle may lack the keys that came since. */
+    of(jobId: number, notBefore: number): Upload | undefined {
+        const row = this.#sql
+            .prepare("SELECT file, shared, withheld FROM share_uploads WHERE job_id = ? AND uploaded_at >= ?")
+            .get(jobId, notBefore);
         if (row === undefined || !(row["file"] instanceof Uint8Array)) return undefined;
         const file = encryptedFile.parse(JSON.parse(Buffer.from(this.#seal.open(place(jobId), row["file"])).toString()));
         return { file, shared: Number(row["shared"]), withheld: Number(row["withheld"]) };
@@ -36,7 +39,7 @@ export class Uploads {
 
     remember(jobId: number, upload: Upload, now: number): void {
         this.#sql
-            .prepare("INSERT INTO share_uploads (job_id, file, shared, withheld, uploaded_at) VALUES (?, ?, ?, ?, ?)")
+            .prepare("INSERT OR REPLACE INTO share_uploads (job_id, file, shared, withheld, uploaded_at) VALUES (?, ?, ?, ?, ?)")
             .run(jobId, this.#seal.seal(place(jobId), Buffer.from(JSON.stringify(upload.file))), upload.shared, upload.withheld, now);
     }
 }
