@@ -128,7 +128,18 @@ test("a generated number is put at the key path, through objects that are not th
     expect(nameOfThrown(() => write().put({ meta: { id: null } }))).toBe("DataError");
 });
 
-test("an aborted transaction takes its generated numbers back, a failed request does not", async () => {
+test("a number whose record could not be stored is not used up", async () => {
+    const { db, read } = await withStore({ autoIncrement: true }, [], (s) => s.createIndex("i", "ix", { unique: true }));
+    const transaction = db.transaction("s", "readwrite");
+    transaction.addEventListener("error", (event) => event.preventDefault());
+    for (const ix of ["a", "a", "b"]) transaction.objectStore("s").put({ ix });
+    transaction.objectStore("s").add({ ix: "a" }, 50);
+    transaction.objectStore("s").put({ ix: "c" });
+    expect(await ended(transaction)).toBe("complete");
+    expect(await done(read().index("i").getAllKeys())).toEqual([1, 2, 3]);
+});
+
+test("an aborted transaction takes its generated numbers back", async () => {
     const { write, db } = await withStore({ autoIncrement: true }, [["a"]]);
     const transaction = db.transaction("s", "readwrite");
     await done(transaction.objectStore("s").put("b"));

@@ -45,8 +45,8 @@ export class Incoming {
         const store = this.#store;
         if (this.#key === undefined) return this.#storeGenerated(transaction, overwrite);
         const key = this.#plain ?? decodeKey(this.#key);
-        if (store.autoIncrement && typeof key === "number") raiseGenerator(transaction, store, key);
         storeRecord(transaction, store, this.#key, this.#bytes, overwrite);
+        if (store.autoIncrement && typeof key === "number") raiseGenerator(transaction, store, key);
         return key;
     }
 
@@ -54,7 +54,6 @@ export class Incoming {
         const store = this.#store;
         const key = store.nextKey;
         if (key > largestGenerated) throw fault("ConstraintError", "The key generator has no numbers left.");
-        raiseGenerator(transaction, store, key);
         let bytes = this.#bytes;
         if (typeof store.keyPath === "string") {
             const value = deserialize(bytes);
@@ -62,6 +61,7 @@ export class Incoming {
             bytes = serialize(value);
         }
         storeRecord(transaction, store, encodeKey(key), bytes, overwrite);
+        raiseGenerator(transaction, store, key);
         return key;
     }
 }
@@ -77,7 +77,7 @@ export function deleteRecords(transaction: Transaction, store: StoreMeta, span: 
     return undefined;
 }
 
-// Section 2.11: the next number is above every number that was used, even if storing then fails.
+// Section 2.11: the next number is above every number that was used; one that failed to be stored was not used.
 function raiseGenerator(transaction: Transaction, store: StoreMeta, used: number): void {
     if (used < store.nextKey) return;
     transaction.rememberGenerator(store);
