@@ -64,13 +64,19 @@ export function startServices(options: ServicesOptions): Services {
         now: Date.now,
     });
     releases.add("invitations", () => invitations.stop());
+    // Before the first batch the rooms are as they were when the bot went down: nobody acts on that.
+    let caughtUp = false;
     const wake = (): void => {
+        if (!caughtUp) return;
         runner.wake();
         greeter.wake();
         invitations.wake();
     };
-    const sync = startSync(options, outgoing, wake);
-    invitations.start();
+    const sync = startSync(options, outgoing, () => {
+        if (!caughtUp) invitations.start();
+        caughtUp = true;
+        wake();
+    });
     return { ready: sync.ready(), wake, problems: () => (sync.problem?.code === "disk" ? [sync.problem.message] : []) };
 }
 
@@ -78,7 +84,7 @@ export function startServices(options: ServicesOptions): Services {
 function startSync(
     { settings, store, ledger, online, log, signal, releases, end }: ServicesOptions,
     outgoing: OutgoingRequests,
-    wake: () => void,
+    caughtUp: () => void,
 ): SyncLoop {
     const { homeserver, crypto, account } = online;
     const recording = {
@@ -102,9 +108,9 @@ function startSync(
         },
         record: (batch) => recordBatch(recording, batch),
         afterBatch: (roomIds) => {
-            wake();
+            caughtUp();
             if (flushDue) flush();
-            stock.take(roomIds).then(wake).catch(endIfFatal);
+            stock.take(roomIds).then(caughtUp).catch(endIfFatal);
         },
         logger: log,
         now: Date.now,

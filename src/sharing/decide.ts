@@ -41,7 +41,7 @@ export const refuse = (reason: Reason): Decision => ({ verdict: "refuse", reason
 
 /**
  * Whether an invitee is given the room's shareable keys now, and if not, why.
- * One list, in the order in which a person would ask. What can never be right is refused before what a human may release is held.
+ * One list, in the order in which a person would ask. What can never be right is refused before what a human may release is held; a command asks, and releases nothing.
  * Source: Matrix v1.19, "Sharing keys between users"; MSC4268, "Security considerations".
  */
 export function decide(facts: ShareFacts): Decision {
@@ -58,7 +58,7 @@ export function decide(facts: ShareFacts): Decision {
     if (facts.paused) return hold("paused");
     if (invitee.identity === "changed") return hold("identity_changed");
     if (facts.reinvite === "no_power") return hold("no_power_to_invite");
-    if (facts.origin === "command" || facts.approved) return go;
+    if (facts.approved) return go;
     if (facts.mode === "approval") return hold("waits_for_approval");
     if (!inviter.trusted) return hold("inviter_server_not_trusted");
     return go;

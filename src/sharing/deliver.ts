@@ -19,7 +19,7 @@ export interface DeliveryParts {
     readonly uploads: Uploads;
     readonly facts: FactSources;
     readonly deviceKeys: Pick<DeviceKeys, "refresh" | "openSessions">;
-    readonly crypto: Pick<CryptoPort, "buildBundle" | "sealBundle" | "deliverySent">;
+    readonly crypto: Pick<CryptoPort, "buildBundle" | "sealBundle">;
     readonly homeserver: Pick<Homeserver, "createMedia" | "putMedia" | "uploadLimit" | "sendToDevice">;
     readonly now: () => number;
 }
@@ -38,7 +38,11 @@ export async function deliver(parts: DeliveryParts, job: Job, signal: AbortSigna
     pass(parts, job, "not_asked");
 
     // 2. Who is the invitee, now? A stored answer may lack the device that they logged in with a minute ago.
-    const keys = await parts.deviceKeys.refresh(job.userId, signal);
+    //    Meanwhile the bundle goes to the media repository, where nobody can read it without its key. That is waited for
+    //    first, whatever the answer: a second upload must not start beside it.
+    const asking = settled(parts.deviceKeys.refresh(job.userId, signal));
+    const upload = parts.uploads.of(job.id, parts.now() - freshFor) ?? (await uploadBundle(parts, job));
+    const keys = (await asking)();
     if (keys === undefined) throw new Halt("retry", "invitee_server_unreachable");
 
     // 3. Is that who they were when we first saw them?
@@ -47,11 +51,8 @@ export async function deliver(parts: DeliveryParts, job: Job, signal: AbortSigna
     pass(parts, job, keys.masterKey === pin ? "as_pinned" : "changed");
     if (!keys.devices.some((device) => device.crossSigned)) throw new Halt("refused", "no_cross_signed_device");
 
-    // 4. The bundle lies in the media repository before anybody is told of it; meanwhile sessions with the devices are opened.
-    //    The upload is waited for first, whatever becomes of the sessions: a second one must not start beside it.
-    const opening = settled(parts.deviceKeys.openSessions(job.userId));
-    const upload = parts.uploads.of(job.id, parts.now() - freshFor) ?? (await uploadBundle(parts, job));
-    const reachable = (await opening)();
+    // 4. An encrypted channel to each device that has none.
+    const reachable = await parts.deviceKeys.openSessions(job.userId);
 
     // 5. The pin is checked again in the same step as the encryption: nothing can change between the two.
     const sealed = await parts.crypto.sealBundle({
@@ -72,9 +73,8 @@ export async function deliver(parts: DeliveryParts, job: Job, signal: AbortSigna
     pass(parts, job, "as_pinned");
     await send(parts, job, devices, signal);
 
-    // 7. What was sent is written down before the worker forgets the bodies.
+    // 7. What was sent is written down; only then may the worker forget the bodies.
     recordDevices(parts, job, devices, reachable);
-    await parts.crypto.deliverySent(String(job.id));
 }
 
 /** Keeps an outcome for later: a rejection that comes while nobody waits is no unhandled one. */

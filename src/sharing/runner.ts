@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import type { CryptoPort } from "../crypto/index.ts";
 import type { Database } from "../database/index.ts";
 import type { Logger } from "../telemetry/index.ts";
 import { deliver, type DeliveryParts } from "./deliver.ts";
@@ -15,6 +16,7 @@ export type RunnerParts = DeliveryParts &
     CheckParts & {
         readonly database: Database;
         readonly jobs: ShareJobs;
+        readonly crypto: Pick<CryptoPort, "deliverySent">;
         readonly log: Logger;
         readonly random: () => number;
     };
@@ -85,7 +87,7 @@ export class ShareRunner {
         try {
             const delivered = job.state === "delivered" ? job : await this.#deliver(job);
             if (delivered === undefined) return;
-            const reason = await reinvite(this.#parts, delivered);
+            const [reason] = await Promise.all([reinvite(this.#parts, delivered), this.#parts.crypto.deliverySent(String(delivered.id))]);
             this.#move(delivered, reason === "sent_without_reinvite" ? "delivered" : "reinvited", reason);
             log.info({ reason }, "shared the room's history");
         } catch (error) {
