@@ -170,9 +170,9 @@ function roomGreeter({ settings, store, ledger, online, log }: ServicesOptions, 
         greetings: new Greetings(store.database),
         rooms,
         holdings: (roomId) => crypto.holdings(roomId),
-        sendEncrypted: async (room, txnId, type, content) => {
-            const encrypted = await encryption.encrypt(room, type, content);
-            await homeserver.sendEvent(room.roomId, encrypted.type, txnId, encrypted.content);
+        sendEncrypted: async (room, roomId, txnId, message) => {
+            const { type, content } = await encryption.encrypt(room, roomId, "m.room.message", message);
+            await homeserver.sendEvent(roomId, type, txnId, content);
         },
         now: Date.now,
         log,

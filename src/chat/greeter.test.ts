@@ -41,8 +41,8 @@ function newGreeter(): Greeter {
             ],
         },
         holdings: () => Promise.resolve({ shareable: 0, notShareable: 0, unknown: 0 }),
-        sendEncrypted: (to, txnId) => {
-            sent.push([txnId, ...to.members]);
+        sendEncrypted: (to, _, txnId) => {
+            sent.push([txnId, ...(to()?.members ?? [])]);
             return fault === undefined ? Promise.resolve() : Promise.reject(fault);
         },
         now: () => now,

@@ -10,7 +10,7 @@ export interface GreeterParts {
     readonly rooms: Pick<Rooms, "room" | "canInvite" | "membersWith">;
     readonly holdings: (roomId: string) => Promise<RoomHoldings>;
     /** Encrypts and sends a message; the same transaction ID makes repeating harmless. */
-    readonly sendEncrypted: (room: EncryptionRoom, txnId: string, type: string, content: object) => Promise<void>;
+    readonly sendEncrypted: (room: () => EncryptionRoom | undefined, roomId: string, txnId: string, message: object) => Promise<void>;
     readonly now: () => number;
     readonly log: Logger;
 }
@@ -58,20 +58,20 @@ export class Greeter {
 
     async #greet(roomId: string, txnId: string): Promise<void> {
         const { rooms, botUserId, holdings, sendEncrypted, greetings, now } = this.#parts;
-        const room = rooms.room(roomId);
-        if (room?.membership !== "join" || room.encryption !== "encrypted" || room.visibility === "unknown") return;
+        if (this.#speakingRoom(roomId) === undefined) return;
         const { shareable } = await holdings(roomId);
-        // Invitees read the greeting by the bundle; were the machine asked to track them, each delivery would wait for their device lists.
+        const room = rooms.room(roomId);
+        if (room === undefined) return;
         const body = greeting({ visibility: room.visibility, canInvite: rooms.canInvite(roomId, botUserId), shareable });
-        await sendEncrypted(
-            { roomId, visibility: room.visibility, members: rooms.membersWith(roomId, "join").map(({ userId }) => userId) },
-            txnId,
-            "m.room.message",
-            {
-                msgtype: "m.notice",
-                body,
-            },
-        );
+        await sendEncrypted(() => this.#speakingRoom(roomId), roomId, txnId, { msgtype: "m.notice", body });
         greetings.sent(roomId, now());
+    }
+
+    /** Invitees read the greeting by the bundle; were the machine asked to track them, each delivery would wait for their device lists. */
+    #speakingRoom(roomId: string): EncryptionRoom | undefined {
+        const { rooms } = this.#parts;
+        const room = rooms.room(roomId);
+        if (room?.membership !== "join" || room.encryption !== "encrypted" || room.visibility === "unknown") return undefined;
+        return { visibility: room.visibility, members: rooms.membersWith(roomId, "join").map(({ userId }) => userId) };
     }
 }

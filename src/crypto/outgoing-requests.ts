@@ -79,16 +79,20 @@ export class OutgoingRequests {
     }
 
     async #sendAll(): Promise<void> {
+        await this.#sendRounds();
+        // Devices whose Olm session broke get a new one, and are told so.
+        if ((await this.claim([])) !== undefined) await this.#sendRounds();
+    }
+
+    async #sendRounds(): Promise<void> {
         for (let round = 0; round < MAX_ROUNDS; round++) {
             const requests = await this.#options.crypto.outgoing();
-            if (requests.length === 0) break;
+            if (requests.length === 0) return;
             let refused = false;
             for (const request of requests) refused = (await this.deliver(request)) === undefined || refused;
             // The machine asks for a refused request again at once: it has to wait for the next flush.
-            if (refused) break;
+            if (refused) return;
         }
-        // Devices whose Olm session broke get a new one.
-        await this.claim([]);
     }
 }
 

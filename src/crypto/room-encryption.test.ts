@@ -36,7 +36,7 @@ afterEach(async () => {
     store[Symbol.dispose]();
 });
 
-const room = (visibility: "shared" | "joined") => ({ roomId: ROOM, members: ["@alice:home", "@mallory:home", BOT.userId], visibility });
+const room = (visibility: "shared" | "joined") => () => ({ members: ["@alice:home", "@mallory:home", BOT.userId], visibility });
 const sessionOf = (event: { content: object }) => ("session_id" in event.content ? event.content.session_id : undefined);
 
 async function read(peer: Peer, event: { type: string; content: object }): Promise<unknown> {
@@ -48,7 +48,7 @@ async function read(peer: Peer, event: { type: string; content: object }): Promi
 }
 
 test("a member with a cross-signed device reads it, one with an unsigned device does not", async () => {
-    const event = await encryption.encrypt(room("shared"), "m.room.message", text);
+    const event = await encryption.encrypt(room("shared"), ROOM, "m.room.message", text);
     expect(event.type).toBe("m.room.encrypted");
     expect(await read(alice, event)).toMatchObject({ type: "m.room.message", content: text });
     await expect(read(mallory, event)).rejects.toThrow();
@@ -58,15 +58,15 @@ test.each([
     ["shared", { shareable: 1, notShareable: 0, unknown: 0 }],
     ["joined", { shareable: 0, notShareable: 1, unknown: 0 }],
 ] as const)("our own session of a room with %s history is flagged so", async (visibility, expected) => {
-    await encryption.encrypt(room(visibility), "m.room.message", text);
+    await encryption.encrypt(room(visibility), ROOM, "m.room.message", text);
     expect(await bot.crypto.holdings(ROOM)).toEqual(expected);
 });
 
 test("the session goes on until a mark says otherwise, and the mark is cleared after the rotation", async () => {
-    const first = await encryption.encrypt(room("shared"), "m.room.message", text);
-    expect(sessionOf(await encryption.encrypt(room("shared"), "m.room.message", text))).toBe(sessionOf(first));
+    const first = await encryption.encrypt(room("shared"), ROOM, "m.room.message", text);
+    expect(sessionOf(await encryption.encrypt(room("shared"), ROOM, "m.room.message", text))).toBe(sessionOf(first));
     marks.set(ROOM, 1);
-    expect(sessionOf(await encryption.encrypt(room("shared"), "m.room.message", text))).not.toBe(sessionOf(first));
+    expect(sessionOf(await encryption.encrypt(room("shared"), ROOM, "m.room.message", text))).not.toBe(sessionOf(first));
     expect(marks.size).toBe(0);
 });
 
@@ -90,6 +90,31 @@ test("a mark that comes while the room key is under way rotates again before any
         rotationMark: (roomId) => marks.get(roomId),
         clearRotation: (roomId) => marks.delete(roomId),
     });
-    expect(await read(alice, await watched.encrypt(room("shared"), "m.room.message", text))).toMatchObject({ content: text });
+    expect(await read(alice, await watched.encrypt(room("shared"), ROOM, "m.room.message", text))).toMatchObject({ content: text });
     expect(rotations).toEqual([ROOM]);
+});
+
+test("who left while the room key was under way gets no key of the new session, and the new visibility is the one that flags it", async () => {
+    let now = room("shared")();
+    const leaving = new RoomEncryption({
+        crypto: {
+            rotate: (roomId) => bot.crypto.rotate(roomId),
+            trackUsers: (userIds) => bot.crypto.trackUsers(userIds),
+            encryptRoomEvent: (...args) => bot.crypto.encryptRoomEvent(...args),
+            shareRoomKey: async (...args) => {
+                const requests = await bot.crypto.shareRoomKey(...args);
+                if (now.members.includes("@alice:home")) {
+                    now = { members: [BOT.userId], visibility: "joined" };
+                    marks.set(ROOM, 1);
+                }
+                return requests;
+            },
+        },
+        outgoing: bot.outgoing,
+        rotationMark: (roomId) => marks.get(roomId),
+        clearRotation: (roomId) => marks.delete(roomId),
+    });
+    const event = await leaving.encrypt(() => now, ROOM, "m.room.message", text);
+    await expect(read(alice, event)).rejects.toThrow();
+    expect(await bot.crypto.holdings(ROOM)).toMatchObject({ notShareable: 1 });
 });

@@ -15,7 +15,6 @@ export interface RoomEncryptionOptions {
 }
 
 export interface EncryptionRoom {
-    readonly roomId: string;
     /** Who may read what is said now: joined members, and invited ones where the room's visibility gives it to them. */
     readonly members: readonly string[];
     /** As of now: it decides whether our session may later be handed to newcomers. */
@@ -36,17 +35,24 @@ export class RoomEncryption {
         this.#options = options;
     }
 
-    /** @throws if the homeserver was not reached or took no room key; nothing of the event was sent then, and it can be tried again. */
-    encrypt(room: EncryptionRoom, type: string, content: object): Promise<EncryptedRoomEvent> {
-        const result = this.#last.then(() => this.#encrypt(room, type, content));
+    /**
+     * @param room the room as it is when it is asked for, which is anew after each rotation; undefined: nothing may be said there any more
+     * @throws if the homeserver was not reached or took no room key; nothing of the event was sent then, and it can be tried again.
+     */
+    encrypt(room: () => EncryptionRoom | undefined, roomId: string, type: string, content: object): Promise<EncryptedRoomEvent> {
+        const result = this.#last.then(() => this.#encrypt(room, roomId, type, content));
         this.#last = result.catch(() => undefined);
         return result;
     }
 
-    async #encrypt({ roomId, members, visibility }: EncryptionRoom, type: string, content: object): Promise<EncryptedRoomEvent> {
+    async #encrypt(room: () => EncryptionRoom | undefined, roomId: string, type: string, content: object): Promise<EncryptedRoomEvent> {
         const { crypto, outgoing } = this.#options;
         // 1. Somebody left, or the visibility crossed the line: the old session must not see this event.
+        //    Who is left, and what the visibility is, is asked only then: the mark and they were recorded together.
         await this.#rotateIfMarked(roomId);
+        const now = room();
+        if (now === undefined) throw new Error("The room is not one to speak in any more.");
+        const { members, visibility } = now;
         // 2. Know everybody's devices. The query goes out with the other requests, and has to be answered before step 3 looks for sessions.
         await crypto.trackUsers(members);
         await outgoing.flush();
@@ -57,7 +63,7 @@ export class RoomEncryption {
             if ((await outgoing.deliver(request)) === undefined) throw new Error("The homeserver did not take a room key.");
         }
         // 5. A mark that came meanwhile: once more from the start.
-        if (this.#options.rotationMark(roomId) !== undefined) return this.#encrypt({ roomId, members, visibility }, type, content);
+        if (this.#options.rotationMark(roomId) !== undefined) return this.#encrypt(room, roomId, type, content);
         return { type: "m.room.encrypted", content: await crypto.encryptRoomEvent(roomId, type, content) };
     }
 

@@ -13,8 +13,10 @@ const busyTimeout = 5000;
 /** Stores up to this size are checked whole at every opening (about 0.7 ms a megabyte). */
 const wholeCheckBytes = 64 * 1024 * 1024;
 
+const inMemory = ":memory:";
+
 export interface OpenOptions {
-    /** The database file. Its folder has to exist. */
+    /** The database file. Its folder has to exist. `:memory:` is one that is never on disk. */
     readonly path: string;
     readonly schemas: readonly Schema[];
     /**
@@ -39,6 +41,7 @@ export function openDatabase({ path, schemas, readOnly = false }: OpenOptions): 
 }
 
 function openForWriting(path: string, schemas: readonly Schema[]): DatabaseSync {
+    if (path === inMemory) return openEmpty(path, schemas);
     createPrivately(path);
     return closedOnError(new DatabaseSync(path, { timeout: busyTimeout, enableForeignKeyConstraints: true }), (sql) => {
         sql.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;");
@@ -72,7 +75,7 @@ function connectForReading(path: string): DatabaseSync {
 }
 
 function openEmpty(path: string, schemas: readonly Schema[]): DatabaseSync {
-    return closedOnError(new DatabaseSync(":memory:"), (sql) => migrate(sql, path, schemas));
+    return closedOnError(new DatabaseSync(inMemory), (sql) => migrate(sql, path, schemas));
 }
 
 /** Makes the file readable for its owner alone: SQLite gives its log and index the same mode. */

@@ -145,6 +145,16 @@ test("what was not answered before a stop is answered after the next start", asy
     expect(server.calls).toHaveLength(1);
 });
 
+test("an answer that a stop aborts is no failed attempt: the next start gives it at once", async () => {
+    server.failure = new DOMException("the bot stops", "AbortError");
+    await record({ invite: { [roomId]: invite(admin) } });
+    await invitations.stop();
+    server.failure = undefined;
+    start({ from: [admin], others: "reject" });
+    await vi.advanceTimersByTimeAsync(0);
+    expect(server.calls).toHaveLength(2);
+});
+
 test("a database that cannot be written makes neither a crash nor a storm of requests", async () => {
     await record({ invite: { [roomId]: invite(admin) } });
     database.sql.exec("UPDATE room_invitations SET state = 'open', next_attempt_at = 0; PRAGMA query_only = 1");

@@ -91,7 +91,8 @@ export class Invitations {
         try {
             await this.#answer(row);
         } catch (error) {
-            // Stopped in the middle: the row is as it was, and due at the next start.
+            // Stopped in the middle: the row is as it was, and due at the next start. Requests are aborted before anybody stops this.
+            if (isAbort(error)) this.#running = false;
             if (this.#running) this.#failedSafely(row, error);
         } finally {
             this.#underWay.delete(row.roomId);
@@ -168,4 +169,8 @@ export class Invitations {
         });
         return { ...seen, ...change };
     }
+}
+
+function isAbort(error: unknown): boolean {
+    return error instanceof DOMException && error.name === "AbortError";
 }
