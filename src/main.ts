@@ -9,6 +9,8 @@ if (Number.parseInt(process.versions.node, 10) < oldest) {
     );
     process.exitCode = 78;
 } else {
+    // Whatever is written is for its owner alone, also in a data folder that somebody else made.
+    process.umask(0o077);
     // Compiled code is kept beside the program, never in a folder that others can write to; where ours cannot be written, nothing is kept.
     const { enableCompileCache } = await import("node:module");
     enableCompileCache(`${import.meta.dirname}/../.cache/compiled`);

@@ -30,6 +30,8 @@ export interface ClientOperations {
     ownKeys(): Promise<{ readonly curve25519: string; readonly ed25519: string }>;
     /** Olm-encrypts a to-device event of any type and content for these devices and sends it. */
     sendToDevice(devices: readonly DeviceOfUser[], type: string, content: object): Promise<void>;
+    /** What senders of room key bundles have told this client so far, decrypted. */
+    bundlesReceived(): Promise<readonly BundleReceived[]>;
     /** Sends a room event as it is, unencrypted by the client. */
     sendRaw(roomId: string, type: string, content: object): Promise<string>;
     /** Any request of the client-server API; `path` is what follows `/_matrix/client/v3`. */
@@ -83,6 +85,12 @@ export interface ExportedRoomKey {
     readonly session_id: string;
     readonly session_key: string;
     readonly sender_key: string;
+}
+
+/** The content of an `m.room_key_bundle`, as far as the stories read it. */
+export interface BundleReceived {
+    readonly room_id: string;
+    readonly file: { readonly url: string; readonly key: { readonly k: string } };
 }
 
 /** One request a line to the client's standard input. */

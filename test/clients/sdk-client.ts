@@ -1,7 +1,17 @@
-import { createClient, EventTimeline, type MatrixClient, type MatrixEvent, Method, type RoomState, SyncState } from "matrix-js-sdk";
+import {
+    ClientEvent,
+    createClient,
+    EventTimeline,
+    type MatrixClient,
+    type MatrixEvent,
+    Method,
+    type RoomState,
+    SyncState,
+} from "matrix-js-sdk";
 import type { CryptoApi } from "matrix-js-sdk/lib/crypto-api/index.js";
 import { until } from "../process/index.ts";
 import type {
+    BundleReceived,
     ClientOperations,
     DeviceOfUser,
     ExportedRoomKey,
@@ -24,6 +34,7 @@ const silent = {
 export class SdkClient implements ClientOperations {
     #started: MatrixClient | undefined;
     #login: StartOptions | undefined;
+    readonly #bundles: BundleReceived[] = [];
 
     async start(options: StartOptions): Promise<void> {
         const { url: baseUrl, user, password, deviceId, identity } = options;
@@ -39,6 +50,9 @@ export class SdkClient implements ClientOperations {
             logger: silent,
         });
         this.#started = client;
+        client.on(ClientEvent.ReceivedToDeviceMessage, ({ message: { type, content } }) => {
+            if (type === "m.room_key_bundle") this.#bundles.push(content as BundleReceived);
+        });
         await client.initRustCrypto({ useIndexedDB: false });
         await client.startClient({ initialSyncLimit: 50, pollTimeout: 5000 });
         await until("the first sync", () => client.getSyncState() === SyncState.Syncing, { everyMs: 20 });
@@ -149,6 +163,10 @@ export class SdkClient implements ClientOperations {
         const byUser = Map.groupBy(batch.batch, ({ userId }) => userId);
         const messages = byUser.entries().map(([userId, own]) => [userId, new Map(own.map((one) => [one.deviceId, one.payload]))] as const);
         await this.#client.sendToDevice(batch.eventType, new Map(messages));
+    }
+
+    async bundlesReceived(): Promise<readonly BundleReceived[]> {
+        return await Promise.resolve(this.#bundles);
     }
 
     async sendRaw(roomId: string, type: string, content: object): Promise<string> {

@@ -1,0 +1,154 @@
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type Bot, reinvited, roomWithBot } from "../bot/index.ts";
+import type { Client } from "../clients/index.ts";
+import { TemporaryFolder } from "../process/index.ts";
+import { Scene } from "./scene.ts";
+import { Wiretap } from "./wiretap.ts";
+
+let scene: Scene;
+let alice: Client;
+let folder: TemporaryFolder;
+
+beforeAll(async () => {
+    scene = await Scene.open();
+    folder = new TemporaryFolder("commands");
+    alice = await scene.person("alice");
+});
+
+afterAll(async () => {
+    folder[Symbol.dispose]();
+    await scene[Symbol.asyncDispose]();
+});
+
+test("before the first start, status is empty with 0, and nothing is made", async () => {
+    const bot = await scene.restingBot();
+    const { code, answer } = await bot.command("status", "--json");
+    expect(code).toBe(0);
+    expect(JSON.parse(answer)).toMatchObject({
+        schema: 1,
+        running: false,
+        paused: { all: false, rooms: [] },
+        sync: { last_success_at: null },
+        account: { user_id: null, device_id: null, fingerprint: null, backup: "none", recovery: "none" },
+        rooms: [],
+        invites: [],
+        jobs: [],
+    });
+    expect(existsSync(bot.dataFolder)).toBe(false);
+});
+
+test("keys exported from one bot and imported into another: the other one shares that history with a newcomer", async () => {
+    const [first, charlie] = [await scene.bot(), await scene.person("charlie")];
+    const roomId = await roomWithBot(alice, first);
+    await alice.do("send", roomId, "said to the first bot alone");
+    await alice.do("rotateSession", roomId);
+    const file = join(folder.path, "keys.json");
+
+    expect(await first.command("export-keys", "--room", roomId, "--plain", file)).toMatchObject({ code: 0 });
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    // Without a running bot the same is written, and nothing is overwritten.
+    await first.stop();
+    expect(await first.command("export-keys", "--room", roomId, "--plain", file)).toMatchObject({ code: 64 });
+    const again = join(folder.path, "again.json");
+    expect(await first.command("export-keys", "--room", roomId, "--plain", again)).toMatchObject({ code: 0 });
+    expect(readFileSync(again, "utf8")).toBe(readFileSync(file, "utf8"));
+
+    const second = await scene.bot();
+    await invitedToo(alice, second, roomId);
+    const { code, output } = await second.command("import-keys", file);
+    expect([code, output]).toEqual([0, expect.stringMatching(/^2 of 2 room keys/)]);
+
+    await alice.do("inviteWithoutSharing", roomId, charlie.userId);
+    await reinvited(charlie, roomId, second);
+    await charlie.do("join", roomId);
+    await charlie.reads(roomId, ["said to the first bot alone"]);
+});
+
+test("a pause that was set while the bot was down holds until it is lifted", async () => {
+    const [bot, charlie] = [await scene.bot(), await scene.person("charlie")];
+    const roomId = await roomWithBot(alice, bot);
+    await alice.do("send", roomId, "a message");
+    await bot.stop();
+    expect(await bot.command("pause")).toMatchObject({ code: 0 });
+
+    await bot.run();
+    await alice.do("inviteWithoutSharing", roomId, charlie.userId);
+    expect(await bot.job(roomId, charlie.userId, "held")).toMatchObject({ reason: "paused", devices: [] });
+    await bot.kill();
+    await bot.run();
+    expect(await bot.status()).toMatchObject({ paused: { all: true }, jobs: [{ state: "held" }] });
+
+    await bot.stop();
+    expect(await bot.command("resume")).toMatchObject({ code: 0 });
+    await bot.run();
+    await reinvited(charlie, roomId, bot);
+});
+
+test("share answers the job's ID with 0; for somebody who is not invited, it is a no with 1", async () => {
+    const [bot, charlie] = [await scene.bot(), await scene.person("charlie")];
+    const roomId = await roomWithBot(alice, bot);
+    await alice.do("send", roomId, "a message");
+    expect(await bot.command("share", roomId, charlie.userId)).toMatchObject({ code: 1, answer: "" });
+    await alice.do("inviteWithoutSharing", roomId, charlie.userId);
+    const { id: before } = await bot.job(roomId, charlie.userId, "reinvited");
+
+    const shared = await bot.command("share", roomId, charlie.userId);
+
+    expect(shared).toMatchObject({ code: 0, answer: expect.stringMatching(/^\d+$/) });
+    expect(shared.answer).not.toBe(before);
+    const job = await bot.job(roomId, charlie.userId, "reinvited", "delivered");
+    expect(job).toMatchObject({ id: shared.answer, devices: [{ device_id: charlie.deviceId, state: "sent" }] });
+});
+
+test("no password, token, session key or file key lies in the data folder or the log", async () => {
+    await using wiretap = await Wiretap.open(scene.synapse.url);
+    const [user, charlie] = [await scene.user("backscroll"), await scene.person("charlie")];
+    const bot = await scene.botOf(user, { HOMESERVER_URL: wiretap.url });
+    const roomId = await roomWithBot(alice, bot);
+    await alice.do("send", roomId, "nobody else reads this");
+    await alice.do("inviteWithoutSharing", roomId, charlie.userId);
+    await reinvited(charlie, roomId, bot);
+    await charlie.do("join", roomId);
+    await charlie.reads(roomId, ["nobody else reads this"]);
+    const file = join(folder.path, "secrets.json");
+    await bot.command("export-keys", "--room", roomId, "--plain", file);
+    const sessionKeys = (JSON.parse(readFileSync(file, "utf8")) as { session_key: string }[]).map((entry) => entry.session_key);
+    const fileKeys = (await charlie.do("bundlesReceived")).map((bundle) => bundle.file.key.k);
+    const secrets = [user.password, "nobody else reads this", ...wiretap.tokens, ...sessionKeys, ...fileKeys];
+    expect([sessionKeys.length, fileKeys.length, wiretap.tokens.size]).toEqual([2, 1, 1]);
+
+    const places = { ...filesOf(bot), log: Buffer.from(bot.process.output) };
+    await bot.stop();
+    for (const [place, bytes] of Object.entries({ ...places, ...filesOf(bot, "stopped") })) {
+        const found = secrets.filter((secret) => formsOf(secret).some((form) => bytes.includes(form)));
+        expect({ place, found }).toEqual({ place, found: [] });
+    }
+});
+
+test("whatever lies in the data folder is for its owner alone", async () => {
+    const bot = await scene.bot();
+    expect(statSync(bot.dataFolder).mode & 0o777).toBe(0o700);
+    // A folder that was there before, as a container's volume is, may be open to everybody; what is made in it is not.
+    const open = readdirSync(bot.dataFolder).filter((name) => (statSync(join(bot.dataFolder, name)).mode & 0o077) !== 0);
+    expect(open).toEqual([]);
+});
+
+async function invitedToo(admin: Client, bot: Bot, roomId: string): Promise<void> {
+    await admin.do("inviteWithoutSharing", roomId, bot.userId);
+    await bot.process.line((line) => line.includes("accepted an invite"));
+}
+
+function filesOf(bot: Bot, when = "running"): Readonly<Record<string, Buffer>> {
+    const names = readdirSync(bot.dataFolder).filter((name) => statSync(join(bot.dataFolder, name)).isFile());
+    return Object.fromEntries(names.map((name) => [`${name} (${when})`, readFileSync(join(bot.dataFolder, name))]));
+}
+
+/** A secret as text, and the bytes that it stands for if it is base64. Of a session key, the ratchet alone as well: that is what stays the same. */
+function formsOf(secret: string): readonly Buffer[] {
+    const text = Buffer.from(secret);
+    if (!/^[\w+/-]{40,}$/.test(secret)) return [text];
+    const bytes = Buffer.from(secret, "base64");
+    return bytes.length === 165 ? [text, bytes, bytes.subarray(5, 133)] : [text, bytes];
+}
