@@ -22,6 +22,8 @@ export interface Homeserver {
     accountData(userId: string, type: string): Promise<Record<string, unknown> | undefined>;
     putAccountData(userId: string, type: string, content: object): Promise<void>;
 
+    // What belongs to one delivery is one attempt: the ledger of share jobs repeats it, after another look, and others go on meanwhile.
+
     /** The server's limit for an upload, in bytes; undefined if it does not say. */
     uploadLimit(): Promise<number | undefined>;
     /** Reserves an `mxc://` URI. */

@@ -6,13 +6,15 @@ import { path } from "./path.ts";
 /** The slowest upload that is waited for: 64 KiB a second, after a minute's start. */
 const slowestBytesPerMs = 64;
 const startMs = 60_000;
+/** An upload to a reserved URI can be repeated without another look at anything. */
+const uploadAttempts = 3;
 
 /** The server's limit for one upload, in bytes; undefined if it names none. Asked at its newest path first. */
 export async function uploadLimit(client: Client): Promise<number | undefined> {
     const operation = "media_config";
     for (const endpoint of ["/_matrix/client/v1/media/config", "/_matrix/media/v3/config"]) {
         try {
-            const answer = await client.call({ operation, method: "GET", path: endpoint });
+            const answer = await client.call({ operation, method: "GET", path: endpoint, attempts: 1 });
             return answers.read(operation, answers.mediaConfig, answer)["m.upload.size"];
         } catch (error) {
             if (!isUnknownEndpoint(error)) throw error;
@@ -28,7 +30,7 @@ export async function uploadLimit(client: Client): Promise<number | undefined> {
  */
 export async function createMedia(client: Client): Promise<string> {
     const operation = "create_media";
-    const answer = await client.call({ operation, method: "POST", path: "/_matrix/media/v1/create", body: "{}" });
+    const answer = await client.call({ operation, method: "POST", path: "/_matrix/media/v1/create", body: "{}", attempts: 1 });
     return answers.read(operation, answers.contentUri, answer).content_uri;
 }
 
@@ -46,6 +48,7 @@ export async function putMedia(client: Client, mxc: string, bytes: Uint8Array): 
             path: path`/_matrix/media/v3/upload/${serverName}/${mediaId}`,
             body: bytes,
             timeoutMs,
+            attempts: uploadAttempts,
         });
     } catch (error) {
         const problem = problemOf(error);

@@ -18,6 +18,7 @@ export async function memberEvent(client: Client, roomId: string, userId: string
             method: "GET",
             path: path`/_matrix/client/v3/rooms/${roomId}/state/${type}/${userId}`,
             query: new URLSearchParams({ format: "event" }),
+            attempts: 1,
         });
         return answers.memberEvent.safeParse(json).success ? json : await fromWholeState(client, roomId, userId);
     } catch (error) {
