@@ -56,6 +56,17 @@ describe.each([
         expect((await crypto.createIdentity({ reset: true })).signingKeys).not.toBe(first.signingKeys);
     });
 
+    test("a reset that was cut short and undone by the old keys still makes a new identity the next time", async () => {
+        await bot.publish();
+        const [old, secrets] = [(await crypto.account()).masterKey ?? "", await crypto.exportIdentity()];
+        if (secrets === undefined) throw new Error("no identity to go back to");
+        await crypto.createIdentity({ reset: true });
+        await reopen();
+        await bot.query(BOT.userId);
+        expect(await crypto.importIdentity(secrets)).toBe(true);
+        expect((await crypto.createIdentity({ reset: true })).signingKeys).not.toContain(old);
+    });
+
     test("an identity on an empty server comes with the device keys that have to be sent first", async () => {
         const uploads = await crypto.createIdentity({ reset: false });
         expect(uploads.keysUpload?.kind).toBe("keys_upload");

@@ -1,5 +1,11 @@
 import type { DatabaseSync } from "node:sqlite";
-import { DeviceId, type OtherUserIdentity, type OwnUserIdentity, UserId } from "@matrix-org/matrix-sdk-crypto-wasm";
+import {
+    type CrossSigningBootstrapRequests,
+    DeviceId,
+    type OtherUserIdentity,
+    type OwnUserIdentity,
+    UserId,
+} from "@matrix-org/matrix-sdk-crypto-wasm";
 import { z } from "zod";
 import type { AccountKeys, CrossSigningSecrets, IdentityUploads, OutgoingRequest } from "../port.ts";
 import { attempt, commit, commitCall, type MachineContext, unwrap } from "./context.ts";
@@ -32,15 +38,18 @@ export async function account(context: MachineContext): Promise<AccountKeys> {
     };
 }
 
-/** An identity that was made and is not published yet is given out again, whatever `reset` says: the upload is one request, repeated. */
+/**
+ * An identity that was made and is not published yet is given out again, whatever `reset` says: the upload is one request, repeated.
+ * A reset never gives out the published one, also where its keys were imported after an earlier reset was cut short.
+ */
 export async function createIdentity(context: MachineContext, { reset }: { readonly reset: boolean }): Promise<IdentityUploads> {
     const outcome = await commit(context, async (sql) => {
         const pending = readMeta(sql, "unpublished_master_key");
-        const made = await attempt(() => context.machine.bootstrapCrossSigning(reset && pending === undefined));
-        if (made.ok) {
-            const masterKey = keyOf(signingKeysBody.parse(JSON.parse(made.value.uploadSigningKeysRequest.body)).master_key);
-            if (masterKey !== readMeta(sql, "master_key")) writeMeta(sql, "unpublished_master_key", masterKey);
-        }
+        const published = readMeta(sql, "master_key");
+        let made = await attempt(() => context.machine.bootstrapCrossSigning(reset && pending === undefined));
+        if (reset && made.ok && masterKeyIn(made.value) === published)
+            made = await attempt(() => context.machine.bootstrapCrossSigning(true));
+        if (made.ok && masterKeyIn(made.value) !== published) writeMeta(sql, "unpublished_master_key", masterKeyIn(made.value));
         return made;
     });
     const requests = unwrap(outcome);
@@ -90,8 +99,9 @@ export async function acknowledgeOwnSignature(context: MachineContext, id: strin
 
 /** After a `/keys/query` that names us: our identity as the machine now holds it, checked by it, is the published one. */
 export async function recordPublishedIdentity(context: MachineContext, sql: DatabaseSync, response: string): Promise<void> {
-    const published = queryResponse.parse(JSON.parse(response)).master_keys;
-    if (!Object.hasOwn(published, context.userId)) return;
+    // The machine reads more forgivingly than we do, and a throw in here would be taken for a broken disk.
+    const published = queryResponse.safeParse(JSON.parse(response)).data?.master_keys;
+    if (published === undefined || !Object.hasOwn(published, context.userId)) return;
     const masterKey = masterKeyOf(await context.machine.getIdentity(new UserId(context.userId)));
     const named = crossSigningKey.safeParse(published[context.userId]);
     if (masterKey === null || !named.success || keyOf(named.data) !== masterKey) return;
@@ -103,6 +113,10 @@ export async function recordPublishedIdentity(context: MachineContext, sql: Data
 export function masterKeyOf(identity: OwnUserIdentity | OtherUserIdentity | undefined): string | null {
     if (identity === undefined) return null;
     return keyOf(crossSigningKey.parse(JSON.parse(identity.masterKey)));
+}
+
+function masterKeyIn({ uploadSigningKeysRequest }: CrossSigningBootstrapRequests): string {
+    return keyOf(signingKeysBody.parse(JSON.parse(uploadSigningKeysRequest.body)).master_key);
 }
 
 function keyOf(key: z.infer<typeof crossSigningKey>): string {
