@@ -1,6 +1,6 @@
 import type { AccountKeys, CryptoPort } from "../crypto/index.ts";
 import { Failure } from "../failures/index.ts";
-import { problemOf } from "../homeserver/index.ts";
+import { HomeserverError, problemOf } from "../homeserver/index.ts";
 import { AccountTable } from "./account-table.ts";
 import { credentialsFailure, credentialsVerdict } from "./credentials.ts";
 import { explain } from "./explain.ts";
@@ -54,10 +54,15 @@ async function establish(options: AccountOptions): Promise<Account> {
         // 5. Device keys and one-time keys, so that there is something to sign.
         await sendOwnRequests(homeserver, crypto);
 
-        // 6. The identity, and its signature on our device: receivers drop bundles from unsigned devices without a word.
-        await new Identity(options, crypto).establish(before);
+        // 6. Whether there is an identity is believed of an answer only that shows our device beside it: an empty one proves nothing.
+        const shown = before.device === undefined ? await queryOwnKeys(homeserver, crypto, userId, deviceId) : before;
+        if (shown.device !== keys.ed25519)
+            throw new HomeserverError("keys_query", { kind: "malformed", detail: "it does not show the device keys that it has taken" });
 
-        // 7. Believed only when the server publishes it so.
+        // 7. The identity, and its signature on our device: receivers drop bundles from unsigned devices without a word.
+        await new Identity(options, crypto).establish(shown);
+
+        // 8. Believed only when the server publishes it so.
         const masterKey = await verify(options, crypto, deviceId);
         log.info({ user: userId, device: deviceId }, "the account is ready: the device is cross-signed");
         return { userId, deviceId, masterKey, crypto };

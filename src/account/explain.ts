@@ -21,6 +21,13 @@ export function explain(error: unknown, url: string, userId: string): unknown {
             return new Failure("account_locked", { user: userId, state: problem.kind.slice("user_".length) }, options);
         case "user_deactivated":
             return new Failure("account_deactivated", { user: userId }, options);
+        case "malformed":
+        case "forbidden":
+        case "not_found":
+        case "too_large":
+        case "unrecognized":
+        case "invalid":
+            return new Failure("homeserver_refused", { url, detail: error instanceof Error ? error.message : problem.kind }, options);
         default:
             return error;
     }

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { CryptoPort, OutgoingRequest } from "../crypto/index.ts";
 import { Failure } from "../failures/index.ts";
-import { type Homeserver, problemOf } from "../homeserver/index.ts";
+import { type Homeserver, HomeserverError, problemOf } from "../homeserver/index.ts";
 
 const keys = z.object({ keys: z.record(z.string(), z.string()) });
 const answer = z.object({
@@ -23,12 +23,15 @@ type Sending = Pick<Homeserver, "keysUpload" | "keysQuery" | "signaturesUpload">
 export async function queryOwnKeys(homeserver: Sending, crypto: CryptoPort, userId: string, deviceId: string): Promise<PublishedKeys> {
     const request = await crypto.keysQuery([userId]);
     const text = await homeserver.keysQuery(request.body);
-    await crypto.markSent(request, text);
-    return publishedKeys(text, userId, deviceId);
+    const published = publishedKeys(text, userId, deviceId);
+    await acknowledge(crypto, request, text);
+    return published;
 }
 
 function publishedKeys(text: string, userId: string, deviceId: string): PublishedKeys {
-    const { device_keys, master_keys } = answer.parse(JSON.parse(text));
+    const parsed = answer.safeParse(JSON.parse(text));
+    if (!parsed.success) throw new HomeserverError("keys_query", { kind: "malformed", detail: "it does not list keys" });
+    const { device_keys, master_keys } = parsed.data;
     const device = own(own(device_keys, userId), deviceId);
     return { device: ed25519(device, deviceId), masterKey: ed25519(own(master_keys, userId)) };
 }
@@ -52,9 +55,20 @@ export async function sendOwnRequests(homeserver: Sending, crypto: CryptoPort): 
 }
 
 export async function sendOwnRequest(homeserver: Sending, crypto: CryptoPort, request: OutgoingRequest): Promise<void> {
-    if (request.kind === "keys_upload") await crypto.markSent(request, await uploadKeys(homeserver, request.body));
-    if (request.kind === "keys_query") await crypto.markSent(request, await homeserver.keysQuery(request.body));
-    if (request.kind === "signature_upload") await crypto.markSent(request, await homeserver.signaturesUpload(request.body));
+    if (request.kind === "keys_upload") await acknowledge(crypto, request, await uploadKeys(homeserver, request.body));
+    if (request.kind === "keys_query") await acknowledge(crypto, request, await homeserver.keysQuery(request.body));
+    if (request.kind === "signature_upload") await acknowledge(crypto, request, await homeserver.signaturesUpload(request.body));
+}
+
+/** The machine reads an answer before it changes anything: what it cannot read is the homeserver's fault. */
+async function acknowledge(crypto: CryptoPort, request: OutgoingRequest, text: string): Promise<void> {
+    try {
+        await crypto.markSent(request, text);
+    } catch (error) {
+        if (error instanceof Failure) throw error;
+        const detail = error instanceof Error ? error.message : String(error);
+        throw new HomeserverError(request.kind, { kind: "malformed", detail }, { cause: error });
+    }
 }
 
 /** A store that was put back from an old copy makes one-time keys under names that the server already has. */

@@ -69,6 +69,33 @@ test.each<readonly [string, (bot: Installation) => Promise<Partial<AccountOption
         "password_login_refused",
     ],
     [
+        "a proxy that forbids what a start needs",
+        ({ homeserver }) => {
+            const problem = { kind: "forbidden", errcode: "M_FORBIDDEN", error: "not from here" } as const;
+            homeserver.failNext("keys_query", "before", new HomeserverError("keys_query", problem));
+            return {};
+        },
+        "homeserver_refused",
+    ],
+    [
+        "a list of keys that is none",
+        ({ homeserver }) => {
+            homeserver.keysQuery = () => Promise.resolve("[]");
+            return {};
+        },
+        "homeserver_refused",
+    ],
+    [
+        "an answer that the machine cannot read",
+        ({ crypto }) => ({
+            openCrypto: async (user, device) => ({
+                ...(await crypto.open(user, device)),
+                markSent: () => Promise.reject(new Error("missing field `one_time_key_counts`")),
+            }),
+        }),
+        "homeserver_refused",
+    ],
+    [
         "a store that was put back from an old copy",
         ({ homeserver }) => {
             const error = "One time key signed_curve25519:AAAAAAAAAA0 already exists. Old key: ...";
@@ -204,3 +231,10 @@ test.each<readonly [string, (bot: Installation) => Promise<Partial<AccountOption
 function publication({ signingKeys, deviceKeys }: FakeHomeserver): object {
     return structuredClone({ signingKeys, ...Object.fromEntries(deviceKeys) });
 }
+
+test("an answer without any keys is not taken for an account without an identity", async () => {
+    const bot = new Installation();
+    bot.homeserver.keysQuery = () => Promise.resolve("{}");
+    await expect(bot.start()).rejects.toMatchObject({ code: "homeserver_refused" });
+    expect(bot.homeserver.requests).not.toContain("signing_keys_upload");
+});

@@ -5,7 +5,7 @@ import { type FailureCode, failures } from "./index.ts";
 const chapters: Readonly<Record<number, string>> = {
     64: "The command line is wrong",
     65: "The store is damaged, of another key, or of a newer version",
-    69: "The homeserver cannot be reached",
+    69: "The homeserver cannot be reached, or not worked with",
     70: "A fault of Backscroll",
     73: "The disk is full",
     74: "The disk or the data folder is not usable",

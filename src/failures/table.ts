@@ -65,6 +65,11 @@ export const failures = {
         message: "The store {path} was written by an older Backscroll ({feature} has not been brought up to date).",
         cure: "Start the bot once: it does that by itself.",
     },
+    homeserver_refused: {
+        exit: exitCodes.unreachable,
+        message: "The homeserver {url} refused what every start needs, or gave an answer that makes no sense: {detail}.",
+        cure: "Look into its log, and at what stands between (a proxy, a firewall); nothing was lost, and starting again harms nothing.",
+    },
     homeserver_unreachable: {
         exit: exitCodes.unreachable,
         message: "The homeserver {url} cannot be reached: {detail}.",

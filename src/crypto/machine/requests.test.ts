@@ -76,3 +76,9 @@ test("operations are answered in the order in which they were asked for", async 
     expect(order).toEqual(["identity", "ping", "account"]);
     expect((await bot.crypto.account()).userId).toBe(BOT.userId);
 });
+
+test("an answer that reads as no list of keys costs the bot nothing", async () => {
+    const request = await bot.crypto.keysQuery(["@alice:home"]);
+    await bot.crypto.markSent(request, "[]").catch(() => undefined);
+    expect(await bot.crypto.account()).toMatchObject({ crossSigned: true });
+});
