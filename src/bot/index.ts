@@ -1,19 +1,12 @@
 import type { Settings } from "../config/index.ts";
 import type { ControlOperations, StatusFilters, StatusReport } from "../control/index.ts";
+import type { LoginResult } from "./login.ts";
 
 // Each entry is loaded when it is called: `status` has to answer without the weight of the bot.
 
 /** Runs the bot until it is stopped. Answers the exit code. @throws Failure for every end that an operator can put right */
 export async function runBot(start: { readonly settings: Settings; readonly warnings: readonly string[] }): Promise<number> {
     return await (await import("./run.ts")).runBot(start);
-}
-
-export interface LoginResult {
-    readonly userId: string;
-    readonly deviceId: string;
-    readonly fingerprint: string;
-    /** Set if a recovery key lies in the data folder. */
-    readonly recoveryKeyFile?: string;
 }
 
 /** Logs in and makes the device ready, without running the bot. @throws Failure */

@@ -2,12 +2,19 @@ import { existsSync } from "node:fs";
 import type { Settings } from "../config/index.ts";
 import { createLogger } from "../telemetry/index.ts";
 import { bringUp } from "./bring-up.ts";
-import type { LoginResult } from "./index.ts";
 import { Releases } from "./shutdown.ts";
 import { openStore } from "./store.ts";
 
 /** A person waits: a homeserver that is away is told, not waited for. */
 const attempts = 3;
+
+export interface LoginResult {
+    readonly userId: string;
+    readonly deviceId: string;
+    readonly fingerprint: string;
+    /** Set if a recovery key lies in the data folder. */
+    readonly recoveryKeyFile?: string;
+}
 
 /** @see {@link import("./index.ts").loginAccount} */
 export async function loginAccount({

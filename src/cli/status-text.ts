@@ -1,4 +1,5 @@
-import type { JobStatus, RoomStatus, StatusReport } from "../control/index.ts";
+import type { RoomStatus, StatusReport } from "../control/index.ts";
+import type { JobStatus } from "../sharing/index.ts";
 
 /** The status as people read it. @param now milliseconds since the epoch */
 export function statusText(report: StatusReport, now: number): string {

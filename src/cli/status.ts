@@ -1,5 +1,5 @@
 import { loadDataDir, parseDuration } from "../config/index.ts";
-import { jobStates, type StatusFilters } from "../control/index.ts";
+import type { StatusFilters } from "../control/index.ts";
 import { exitCodes } from "../failures/index.ts";
 import { oneOf, option, refused, roomId, userId, wholeNumber } from "./arguments.ts";
 import { type Invocation, print } from "./context.ts";
@@ -9,7 +9,8 @@ const usualLimit = 100;
 const command = "status";
 
 export async function status(invocation: Invocation): Promise<number> {
-    const filters = filtersOf(invocation, Date.now());
+    const { jobStates } = await import("../sharing/index.ts");
+    const filters = filtersOf(invocation, jobStates, Date.now());
     const dataDir = loadDataDir(invocation);
     const { readStatus } = await import("../bot/index.ts");
     const report = await readStatus(dataDir, filters);
@@ -17,7 +18,7 @@ export async function status(invocation: Invocation): Promise<number> {
     return exitCodes.done;
 }
 
-function filtersOf(invocation: Invocation, now: number): StatusFilters {
+function filtersOf(invocation: Invocation, jobStates: readonly string[], now: number): StatusFilters {
     const given = <Value>(name: string, read: (text: string, asked: { name: string; command: string }) => Value) => {
         const text = option(invocation, name);
         return text === undefined ? undefined : read(text, { name: `--${name}`, command });

@@ -1,8 +1,8 @@
 import { isIP } from "node:net";
+import { decodeRecoveryKey } from "../matrix/index.ts";
 import { z } from "zod";
 import { parseDuration } from "./duration.ts";
 import { isPlaceholder } from "./placeholders.ts";
-import { isRecoveryKey } from "./recovery-key.ts";
 import { Secret } from "./secret.ts";
 
 // The kinds of values that settings have. The message of every check says what is expected, to stand behind "expected".
@@ -52,7 +52,10 @@ const secret = (expected: string, isRight: (value: string) => boolean) =>
 export const password = secret("a password (in YAML in quotes if it is a number)", (value) => value !== "");
 export const accessToken = secret("an access token: one word", (value) => /^[\x21-\x7e]+$/.test(value));
 export const storeKey = secret("32 bytes in base64 (`openssl rand -base64 32` makes one)", is32Bytes);
-export const recoveryKey = secret("a recovery key, like EsTc 9mXY ... (12 groups of four), without a typing error", isRecoveryKey);
+export const recoveryKey = secret(
+    "a recovery key, like EsTc 9mXY ... (12 groups of four), without a typing error",
+    (text) => decodeRecoveryKey(text) !== undefined,
+);
 
 /** Source: Matrix v1.19, appendices 4.2.1; the localpart as older servers allow it. */
 function isUserId(value: string): boolean {

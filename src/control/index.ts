@@ -4,8 +4,6 @@ export { ControlServer } from "./server.ts";
 export {
     type AccountStatus,
     emptyStatus,
-    type JobStatus,
-    jobStates,
     type RoomStatus,
     type SessionCounts,
     type StatusFilters,

@@ -1,3 +1,5 @@
+import type { JobStatus } from "../sharing/index.ts";
+
 /**
  * What `status --json` prints: a contract with operators and their scripts. Fields may be added, never changed, within a schema.
  * Times are ISO 8601 UTC; null: it has not happened, or is not known.
@@ -44,21 +46,6 @@ export interface SessionCounts {
     readonly missing: number | null;
 }
 
-export interface JobStatus {
-    readonly id: string;
-    readonly room_id: string;
-    readonly user_id: string;
-    readonly inviter: string;
-    readonly state: string;
-    readonly reason: string | null;
-    readonly message: string;
-    readonly attempts: number;
-    readonly next_attempt_at: string | null;
-    readonly devices: readonly { readonly device_id: string; readonly state: string }[];
-    readonly created_at: string;
-    readonly updated_at: string;
-}
-
 /** Which rooms and jobs `status` shows; what is undefined does not filter. */
 export interface StatusFilters {
     readonly roomId: string | undefined;
@@ -69,20 +56,6 @@ export interface StatusFilters {
     /** The most jobs shown. */
     readonly limit: number;
 }
-
-export const jobStates = [
-    "held",
-    "queued",
-    "delivering",
-    "delivered",
-    "reinvited",
-    "joined",
-    "done",
-    "refused",
-    "cancelled",
-    "expired",
-    "failed",
-] as const;
 
 /** The report before the first start. */
 export function emptyStatus(version: string): StatusReport {

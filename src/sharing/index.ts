@@ -11,5 +11,6 @@ export { ReinviteChecks } from "./reinvite-check.ts";
 export { type RoomProblem, roomProblems } from "./room-problems.ts";
 export { ShareRunner } from "./runner.ts";
 export { sharingSchema } from "./schema.ts";
+export { states as jobStates } from "./states.ts";
 export { type JobFilter, type JobStatus, jobStatuses } from "./status.ts";
 export { Uploads } from "./uploads.ts";

@@ -1,5 +1,5 @@
 /** The life of a share job. */
-const states = [
+export const states = [
     "held",
     "queued",
     "delivering",
