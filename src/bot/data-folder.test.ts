@@ -1,9 +1,10 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { Secret } from "../config/index.ts";
 import { createDataFolder, dataFolder, loadStoreKey } from "./data-folder.ts";
+import { openStore } from "./store.ts";
 
 let parent: string;
 
@@ -52,6 +53,19 @@ test("a configured store key is taken, and nothing is written", () => {
 
 test("a store whose key is gone is never given a new one", () => {
     expect(() => loadStoreKey(dataFolder(parent), undefined, true)).toThrow(expect.objectContaining({ code: "store_key_missing" }));
+});
+
+test("nor is a crypto store that has lost the bot's database together with its key", () => {
+    writeFileSync(dataFolder(parent).cryptoStore, "");
+    expect(() => openStore({ data_dir: parent, store_key: undefined })).toThrow(expect.objectContaining({ code: "store_key_missing" }));
+});
+
+test("a start that was killed while it wrote the key does not keep the next one from making it", () => {
+    const folder = dataFolder(parent);
+    writeFileSync(`${folder.storeKey}.new`, "half a k");
+    const key = loadStoreKey(folder, undefined, false);
+    expect(loadStoreKey(folder, undefined, true)).toEqual(key);
+    expect(readdirSync(parent)).toEqual(["store-key"]);
 });
 
 test("a key file that holds no key is a failure, not a new key", () => {

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { type Secret, socketPath } from "../config/index.ts";
 import { Failure } from "../failures/index.ts";
@@ -54,11 +54,18 @@ export function loadStoreKey(folder: DataFolder, configured: Secret | undefined,
     if (storeExists) throw new Failure("store_key_missing", { path: folder.storeKey });
     const key = randomBytes(32);
     try {
-        writeFileSync(folder.storeKey, `${key.toString("base64")}\n`, { mode: 0o600, flag: "wx", flush: true });
+        writeWhole(folder.storeKey, `${key.toString("base64")}\n`);
     } catch (error) {
         throw unusable(folder, error);
     }
     return key;
+}
+
+/** Under its name the file is there whole or not at all: half a key would stop every later start. */
+function writeWhole(path: string, text: string): void {
+    const draft = `${path}.new`;
+    writeFileSync(draft, text, { mode: 0o600, flush: true });
+    renameSync(draft, path);
 }
 
 function decode(text: string, place: string): Uint8Array {

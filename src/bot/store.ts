@@ -19,7 +19,8 @@ export function openStore(settings: Pick<Settings, "data_dir" | "store_key">): S
     createDataFolder(folder);
     const lock = lockFolder(folder.path);
     try {
-        const storeKey = loadStoreKey(folder, settings.store_key, existsSync(folder.database));
+        const storeExists = existsSync(folder.database) || existsSync(folder.cryptoStore);
+        const storeKey = loadStoreKey(folder, settings.store_key, storeExists);
         const database = openDatabase({ path: folder.database, schemas });
         return {
             folder,

@@ -1,4 +1,5 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
+import { openSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 
@@ -30,4 +31,16 @@ test("a JSON line has time, level, facts and message, and is out before the proc
 
 test("a pretty line is for people", () => {
     expect(linesOf("pretty")).toMatch(/^\[\d\d:\d\d:\d\d\.\d{3}\] INFO: delivered\n/);
+});
+
+test("a log that cannot be written ends nothing", () => {
+    const script = `
+        const { createLogger } = await import(${JSON.stringify(index)});
+        const log = await createLogger({ level: "info", format: "json" });
+        for (const attempt of [1, 2, 3]) log.info({ attempt }, "said to a full disk");
+        process.exitCode = 7;`;
+    const run = spawnSync(process.execPath, ["--input-type=module", "-e", script], {
+        stdio: ["ignore", openSync("/dev/full", "w"), "pipe"],
+    });
+    expect([run.status, String(run.stderr)]).toEqual([7, ""]);
 });

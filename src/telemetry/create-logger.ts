@@ -21,7 +21,11 @@ export async function createLogger({ level, format, output = "stdout" }: LogOpti
         timestamp: pino.stdTimeFunctions.isoTime,
         formatters: { level: (label: string) => ({ level: label }) },
     };
-    return wrap(pino(options, pretty ? await prettyStream(stream.fd, stream.isTTY) : pino.destination({ fd: stream.fd, sync: true })));
+    if (pretty) return wrap(pino(options, await prettyStream(stream.fd, stream.isTTY)));
+    const destination = pino.destination({ fd: stream.fd, sync: true });
+    // A full disk must not end what the log tells of: the lines wait for the next that can be written.
+    destination.on("error", () => {});
+    return wrap(pino(options, destination));
 }
 
 async function prettyStream(fd: number, colorize: boolean): Promise<DestinationStream> {
