@@ -3,7 +3,7 @@ import type { CryptoPort, SealedDelivery, UserKeys } from "../crypto/index.ts";
 import type { Database } from "../database/index.ts";
 import type { Homeserver } from "../homeserver/index.ts";
 import type { DeviceKeys } from "./device-keys.ts";
-import { encryptFile } from "./encrypted-file.ts";
+import { encryptAgain, encryptFile } from "./encrypted-file.ts";
 import type { FactSources } from "./facts.ts";
 import { pass } from "./gate.ts";
 import { Halt } from "./halt.ts";
@@ -41,7 +41,7 @@ export async function deliver(parts: DeliveryParts, job: Job, signal: AbortSigna
     //    Meanwhile the bundle goes to the media repository, where nobody can read it without its key. That is waited for
     //    first, whatever the answer: a second upload must not start beside it.
     const asking = settled(parts.deviceKeys.refresh(job.userId, signal));
-    const upload = parts.uploads.of(job.id, parts.now() - freshFor) ?? (await uploadBundle(parts, job));
+    const upload = await uploadOnce(parts, job);
     const keys = (await asking)();
     if (keys === undefined) throw new Halt("retry", "invitee_server_unreachable");
 
@@ -95,18 +95,22 @@ function pinFor(parts: DeliveryParts, job: Job, keys: UserKeys): string | undefi
     return parts.database.transaction(() => parts.pins.pinFirst(job.userId, masterKey, parts.now()));
 }
 
-async function uploadBundle(parts: DeliveryParts, job: Job): Promise<Upload> {
-    const bundle = await parts.crypto.buildBundle(job.roomId);
+async function uploadOnce(parts: DeliveryParts, job: Job): Promise<Upload> {
+    const { crypto, database, homeserver, uploads, now } = parts;
+    const kept = uploads.of(job.id, now() - freshFor);
+    if (kept?.uploaded === true) return kept;
+    const bundle = await crypto.buildBundle(job.roomId);
     if (bundle.shared === 0) throw new Halt("refused", "nothing_to_share");
-    const limit = await parts.homeserver.uploadLimit();
+    const limit = await homeserver.uploadLimit();
     if (limit !== undefined && bundle.json.byteLength > limit) throw new Halt("failed", "bundle_too_large");
 
-    const { ciphertext, file } = encryptFile(bundle.json, await parts.homeserver.createMedia());
-    await parts.homeserver.putMedia(file.url, ciphertext);
+    // Whether an interrupted upload arrived, the homeserver says when it is made once more.
+    const again = kept === undefined ? undefined : encryptAgain(bundle.json, kept.file);
+    const { ciphertext, file } = again ?? encryptFile(bundle.json, await homeserver.createMedia());
     const upload: Upload = { file, shared: bundle.shared, withheld: bundle.withheld };
-    parts.database.transaction(() => {
-        parts.uploads.remember(job.id, upload, parts.now());
-    });
+    if (again === undefined) database.transaction(() => uploads.reserve(job.id, upload, now()));
+    await homeserver.putMedia(file.url, ciphertext);
+    database.transaction(() => uploads.complete(job.id));
     return upload;
 }
 

@@ -47,7 +47,9 @@ export const sharingSchema: Schema = {
                     file BLOB NOT NULL,
                     shared INTEGER NOT NULL,
                     withheld INTEGER NOT NULL,
-                    uploaded_at INTEGER NOT NULL
+                    reserved_at INTEGER NOT NULL,
+                    -- 0 until the homeserver has said that it has the file.
+                    uploaded INTEGER NOT NULL DEFAULT 0
                 ) STRICT;
 
                 CREATE TABLE reinvite_checks (
