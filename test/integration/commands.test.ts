@@ -1,9 +1,10 @@
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { generateKeyPairSync, randomBytes } from "node:crypto";
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Bot, reinvited, roomWithBot } from "../bot/index.ts";
 import type { Client } from "../clients/index.ts";
-import { TemporaryFolder } from "../process/index.ts";
+import { TemporaryFolder, until } from "../process/index.ts";
 import { Scene } from "./scene.ts";
 import { Wiretap } from "./wiretap.ts";
 
@@ -64,6 +65,25 @@ test("keys exported from one bot and imported into another: the other one shares
     await reinvited(charlie, roomId, second);
     await charlie.do("join", roomId);
     await charlie.reads(roomId, ["said to the first bot alone"]);
+});
+
+test("SIGTERM in the middle of a long import: stopped within 5 s with 0, the command is told so, and importing again finishes it", async () => {
+    const bot = await scene.bot();
+    const roomId = await roomWithBot(alice, bot);
+    const [file, count] = [join(folder.path, "many.json"), 2_000];
+    writeFileSync(file, JSON.stringify(Array.from({ length: count }, () => madeUpKey(roomId))));
+    const importing = bot.command("import-keys", file);
+    const held = async () => (await bot.status("--room", roomId)).rooms[0]?.sessions.shareable ?? 0;
+    await until("the import to be under way", async () => (await held()) > 100);
+
+    const start = performance.now();
+    expect(await bot.stop()).toEqual({ code: 0, signal: null });
+    expect(performance.now() - start).toBeLessThan(5_000);
+    expect(await importing).toMatchObject({ code: 70, output: expect.stringContaining("it stopped before it answered") });
+
+    await bot.run();
+    expect(await bot.command("import-keys", file)).toMatchObject({ code: 0 });
+    expect(await held()).toBeGreaterThanOrEqual(count);
 });
 
 test("a pause that was set while the bot was down holds until it is lifted", async () => {
@@ -138,6 +158,22 @@ test("whatever lies in the data folder is for its owner alone", async () => {
 async function invitedToo(admin: Client, bot: Bot, roomId: string): Promise<void> {
     await admin.do("inviteWithoutSharing", roomId, bot.userId);
     await bot.process.line((line) => line.includes("accepted an invite"));
+}
+
+/** An entry of a key export whose session nobody ever used. */
+function madeUpKey(roomId: string): object {
+    const publicKey = generateKeyPairSync("ed25519").publicKey.export({ format: "der", type: "spki" }).subarray(-32);
+    const base64 = (bytes: Buffer) => bytes.toString("base64").replace(/=+$/, "");
+    return {
+        algorithm: "m.megolm.v1.aes-sha2",
+        room_id: roomId,
+        sender_key: base64(randomBytes(32)),
+        session_id: base64(publicKey),
+        session_key: base64(Buffer.concat([Buffer.from([1, 0, 0, 0, 0]), randomBytes(128), publicKey])),
+        sender_claimed_keys: { ed25519: base64(publicKey) },
+        forwarding_curve25519_key_chain: [],
+        shared_history: true,
+    };
 }
 
 function filesOf(bot: Bot, when = "running"): Readonly<Record<string, Buffer>> {
