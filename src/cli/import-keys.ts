@@ -8,6 +8,8 @@ import { withBot } from "./with-bot.ts";
 
 /** Entries in one request: keeps the bot's memory flat and its other work going. */
 const chunkSize = 100;
+/** Characters. A room key has less than 1000; a chunk of entries without bounds would not fit into one request. */
+const longestEntry = 16_384;
 const command = "import-keys";
 
 export async function importKeys(invocation: Invocation): Promise<number> {
@@ -25,8 +27,10 @@ interface Outcome {
     readonly refused: ReadonlyMap<string, number>;
 }
 
-async function importAll(bot: ControlOperations, entries: readonly object[]): Promise<Outcome> {
+async function importAll(bot: ControlOperations, all: readonly object[]): Promise<Outcome> {
+    const entries = all.filter((entry) => JSON.stringify(entry).length <= longestEntry);
     const refused = new Map<string, number>();
+    if (entries.length < all.length) refused.set("it is larger than any room key", all.length - entries.length);
     let imported = 0;
     for (let start = 0; start < entries.length; start += chunkSize) {
         const chunk = entries.slice(start, start + chunkSize);

@@ -107,6 +107,16 @@ test("import-keys sends a file in pieces and counts what was refused", async () 
     });
 });
 
+test("import-keys sends nothing that is far larger than a room key, and the rest all the same", async () => {
+    const importRoomKeys = async (entries: readonly unknown[]) => ({ imported: entries.length, refused: [] });
+    writeFileSync(join(folder, "keys.json"), JSON.stringify([{ session_id: "s" }, { session_id: "x".repeat(9_000_000) }]));
+    expect(await beside({ importRoomKeys }, "import-keys", "keys.json")).toMatchObject({
+        code: 0,
+        out: "1 of 2 room keys were imported; the rest was known already or refused.\n",
+        err: "refused: 1 (it is larger than any room key)\n",
+    });
+});
+
 test("export-keys writes a file for its owner alone, whole or not at all, and overwrites nothing", async () => {
     const pages = [[{ session_id: "s1" }, { session_id: "s2" }], [{ session_id: "s3" }]];
     const exportRoomKeys = async (_: string, page: number) => pages[page];
