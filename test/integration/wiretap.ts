@@ -1,9 +1,19 @@
 import { once } from "node:events";
-import { createServer, request, type Server } from "node:http";
+import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from "node:http";
 
-/** Stands between a bot and its homeserver, changes nothing, and remembers the access tokens that came by. */
+/** What the bot gets instead of the homeserver's answer. */
+export interface Answer {
+    readonly status: number;
+    readonly body: object;
+}
+
+/** Called before a request goes on; `path` is decoded, without its query. */
+export type Interception = (method: string, path: string) => Answer | undefined | Promise<Answer | undefined>;
+
+/** Stands between a bot and its homeserver: remembers the access tokens that come by, and lets a story have its say before a request goes on. */
 export class Wiretap {
     readonly tokens = new Set<string>();
+    intercept: Interception = () => undefined;
     readonly url: string;
     readonly #server: Server;
 
@@ -12,16 +22,7 @@ export class Wiretap {
         const address = server.address();
         this.url = `http://127.0.0.1:${typeof address === "object" ? (address?.port ?? 0) : 0}`;
         server.on("request", (from, to) => {
-            const token = from.headers.authorization?.replace(/^Bearer /, "");
-            if (token !== undefined) this.tokens.add(token);
-            const { method = "GET", headers } = from;
-            const onward = request(`${target}${from.url ?? "/"}`, { method, headers }, (answer) => {
-                to.writeHead(answer.statusCode ?? 502, answer.headers);
-                answer.pipe(to);
-            });
-            onward.on("error", () => to.destroy());
-            to.on("close", () => onward.destroy());
-            from.pipe(onward);
+            this.#pass(from, to, target).catch((error: unknown) => to.destroy(error instanceof Error ? error : undefined));
         });
     }
 
@@ -29,6 +30,25 @@ export class Wiretap {
         const server = createServer().listen(0, "127.0.0.1");
         await once(server, "listening");
         return new Wiretap(server, target);
+    }
+
+    async #pass(from: IncomingMessage, to: ServerResponse, target: string): Promise<void> {
+        const token = from.headers.authorization?.replace(/^Bearer /, "");
+        if (token !== undefined) this.tokens.add(token);
+        const { method = "GET", headers } = from;
+        const answer = await this.intercept(method, decodeURIComponent(new URL(from.url ?? "/", target).pathname));
+        if (answer !== undefined) {
+            from.resume();
+            to.writeHead(answer.status, { "content-type": "application/json" }).end(JSON.stringify(answer.body));
+            return;
+        }
+        const onward = request(`${target}${from.url ?? "/"}`, { method, headers }, (answered) => {
+            to.writeHead(answered.statusCode ?? 502, answered.headers);
+            answered.pipe(to);
+        });
+        onward.on("error", () => to.destroy());
+        to.on("close", () => onward.destroy());
+        from.pipe(onward);
     }
 
     async [Symbol.asyncDispose](): Promise<void> {

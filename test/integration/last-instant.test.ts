@@ -1,0 +1,108 @@
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { type Bot, reinvited, roomWithBot } from "../bot/index.ts";
+import type { Client } from "../clients/index.ts";
+import { until } from "../process/index.ts";
+import { Scene } from "./scene.ts";
+import { Wiretap } from "./wiretap.ts";
+
+let scene: Scene;
+let wiretap: Wiretap;
+let bot: Bot;
+let alice: Client;
+
+beforeAll(async () => {
+    scene = await Scene.open();
+    wiretap = await Wiretap.open(scene.synapse.url);
+    [bot, alice] = await Promise.all([scene.bot({ HOMESERVER_URL: wiretap.url }), scene.person("alice")]);
+});
+
+afterEach(() => {
+    wiretap.intercept = () => undefined;
+});
+
+afterAll(async () => {
+    await scene[Symbol.asyncDispose]();
+    await wiretap[Symbol.asyncDispose]();
+});
+
+/** Does something once, at the very moment at which the bot's re-invite of this user has left the bot and not reached the homeserver. */
+function beforeTheReinvite(userId: string, happens: () => Promise<unknown>): void {
+    let happened = false;
+    wiretap.intercept = async (method, path) => {
+        if (happened || method !== "PUT" || !path.endsWith(`/state/m.room.member/${userId}`)) return undefined;
+        happened = true;
+        await happens();
+        return undefined;
+    };
+}
+
+async function membershipOf(roomId: string, userId: string): Promise<string | undefined> {
+    return (await alice.do("membership", roomId, userId))?.membership;
+}
+
+test.each([
+    ["declined", "taken back, where the bot may", 50, "reinvite_taken_back"],
+    ["withdrawn", "taken back, where the bot may", 50, "reinvite_taken_back"],
+    ["declined", "left standing and told, where the bot may not", 0, "reinvite_left_standing"],
+])("an invite that is %s at the very instant of the re-invite: the bot's is %s", async (ending, _, power, reason) => {
+    const charlie = await scene.person("charlie");
+    const roomId = await roomWithBot(alice, bot);
+    await alice.do("sendState", roomId, "m.room.power_levels", "", { users: { [bot.userId]: power } });
+    await alice.do("send", roomId, "a message");
+    beforeTheReinvite(charlie.userId, () =>
+        ending === "declined"
+            ? charlie.do("request", "POST", `/rooms/${encodeURIComponent(roomId)}/leave`, {})
+            : alice.do("kick", roomId, charlie.userId),
+    );
+    await alice.do("inviteWithoutSharing", roomId, charlie.userId);
+
+    await until("the job to tell it", async () => (await bot.status("--room", roomId)).jobs[0]?.reason === reason);
+    const stands = power === 0;
+    await until("the membership", async () => (await membershipOf(roomId, charlie.userId)) === (stands ? "invite" : "leave"));
+    expect((await bot.status("--room", roomId)).jobs[0]).toMatchObject({ state: "cancelled", reason });
+});
+
+test("an upload that the homeserver refuses fails this delivery with its reason, leaves the invite as it is, and other rooms go on", async () => {
+    const [charlie, dora] = [await scene.person("charlie"), await scene.person("dora")];
+    const [refused, other] = [await roomWithBot(alice, bot), await roomWithBot(alice, bot)];
+    await alice.do("send", refused, "for Charlie");
+    await alice.do("send", other, "for Dora");
+    let refusals = 0;
+    wiretap.intercept = (method, path) => {
+        if (refusals > 0 || method !== "PUT" || !path.startsWith("/_matrix/media/")) return undefined;
+        refusals += 1;
+        return { status: 403, body: { errcode: "M_FORBIDDEN", error: "no uploads for you" } };
+    };
+    await alice.do("inviteWithoutSharing", refused, charlie.userId);
+    expect(await bot.job(refused, charlie.userId, "failed")).toMatchObject({ reason: "upload_refused", devices: [] });
+    expect(await charlie.do("membership", refused, charlie.userId)).toMatchObject({ sender: alice.userId });
+
+    await alice.do("inviteWithoutSharing", other, dora.userId);
+    await reinvited(dora, other, bot);
+    expect(await bot.command("share", refused, charlie.userId)).toMatchObject({ code: 0 });
+    await reinvited(charlie, refused, bot);
+    await charlie.do("join", refused);
+    await charlie.reads(refused, ["for Charlie"]);
+});
+
+test.each([
+    ["in trouble", { status: 500, body: { errcode: "M_UNKNOWN", error: "a bad day" } }],
+    ["busy", { status: 429, body: { errcode: "M_LIMIT_EXCEEDED", error: "slow down", retry_after_ms: 1_500 } }],
+])("a homeserver that is %s at any step of a delivery is asked again, and the story ends well", async (_, answer) => {
+    const charlie = await scene.person("charlie");
+    const roomId = await roomWithBot(alice, bot);
+    await alice.do("send", roomId, "a message");
+    const steps = ["/keys/query", "/media/v1/create", "/media/v3/upload/", "/keys/claim", "/sendToDevice/", "/state/m.room.member/"];
+    const due = new Set(steps);
+    wiretap.intercept = (_method, path) => {
+        const step = steps.find((part) => path.includes(part));
+        return step !== undefined && due.delete(step) ? answer : undefined;
+    };
+    await alice.do("inviteWithoutSharing", roomId, charlie.userId);
+    await until("the bot's own invite", async () => (await membershipOf(roomId, charlie.userId)) !== undefined && due.size === 0, {
+        limitMs: 60_000,
+    });
+    await reinvited(charlie, roomId, bot);
+    await charlie.do("join", roomId);
+    await charlie.reads(roomId, ["a message"]);
+});
