@@ -180,3 +180,13 @@ test("absent account data is undefined, not an error", async () => {
     const { homeserver } = await start(notFound);
     expect(await homeserver.accountData(userId, "m.secret_storage.default_key")).toBeUndefined();
 });
+
+test.each([
+    ["keysQuery", "[]"],
+    ["keysQuery", '{"device_keys":[]}'],
+    ["keysClaim", "{}"],
+    ["keysUpload", '{"one_time_key_counts":"many"}'],
+] as const)("an answer to %s that the machine could not read is the homeserver's error: %s", async (operation, answer) => {
+    const { homeserver } = await start(json(200, JSON.parse(answer)));
+    await expect(homeserver[operation]("{}")).rejects.toMatchObject({ name: "HomeserverError", problem: { kind: "malformed" } });
+});

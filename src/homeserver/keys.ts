@@ -1,11 +1,16 @@
+import * as answers from "./answers.ts";
 import type { CallOptions } from "./api.ts";
 import type { Client } from "./client.ts";
 import { path } from "./path.ts";
 
-/** The OlmMachine's endpoints under `/_matrix/client/v3/keys/`: bodies and answers as JSON text, untouched. Safe to repeat. */
-export async function postKeys(client: Client, endpoint: string, body: string, options: CallOptions = {}): Promise<string> {
+/**
+ * The OlmMachine's endpoints under `/_matrix/client/v3/keys/`: bodies and answers as JSON text, untouched. Safe to repeat.
+ * An answer that the machine could not read is the homeserver's error, and not one of whoever hands it on.
+ */
+export async function postKeys(client: Client, endpoint: answers.KeysEndpoint, body: string, options: CallOptions = {}): Promise<string> {
     const operation = `keys_${endpoint.replace("/", "_")}`;
     const answer = await client.call({ operation, method: "POST", path: `/_matrix/client/v3/keys/${endpoint}`, body, ...options });
+    answers.read(operation, answers.keys[endpoint], answer);
     return answer.text;
 }
 
