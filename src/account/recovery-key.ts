@@ -1,9 +1,10 @@
 import { randomBytes } from "node:crypto";
-import { closeSync, existsSync, fsyncSync, linkSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Secret } from "../config/index.ts";
 import { Failure } from "../failures/index.ts";
 import { decodeRecoveryKey, encodeRecoveryKey } from "../matrix/index.ts";
+import { writeKeyFile } from "../sealing/index.ts";
 
 /** Where a recovery key that we made waits to be moved away. */
 export function recoveryKeyPath(dataDir: string): string {
@@ -19,25 +20,18 @@ export function findRecoveryKey(configured: Secret | undefined, dataDir: string)
 
 /**
  * Makes a recovery key and writes it to the data folder, mode 0600, on disk when this returns: it must be findable before anything is
- * encrypted to it. The file appears whole or not at all, and never replaces one.
+ * encrypted to it. Called only where there is none.
  */
 export function makeRecoveryKey(dataDir: string): Uint8Array {
     const key = Uint8Array.from(randomBytes(32));
-    const path = recoveryKeyPath(dataDir);
-    const draft = `${path}.new`;
-    rmSync(draft, { force: true });
     try {
-        writeDurably(draft, `${encodeRecoveryKey(key)}\n`);
-        linkSync(draft, path);
-        syncFolder(dataDir);
+        writeKeyFile(recoveryKeyPath(dataDir), `${encodeRecoveryKey(key)}\n`);
     } catch (error) {
         throw new Failure(
             "data_dir_unusable",
             { path: dataDir, detail: error instanceof Error ? error.message : String(error) },
             { cause: error },
         );
-    } finally {
-        rmSync(draft, { force: true });
     }
     return key;
 }
@@ -46,23 +40,4 @@ function decode(text: string, place: string): Uint8Array {
     const key = decodeRecoveryKey(text);
     if (key === undefined) throw new Failure("recovery_key_malformed", { place });
     return key;
-}
-
-function writeDurably(path: string, text: string): void {
-    const file = openSync(path, "wx", 0o600);
-    try {
-        writeSync(file, text);
-        fsyncSync(file);
-    } finally {
-        closeSync(file);
-    }
-}
-
-function syncFolder(path: string): void {
-    const folder = openSync(path, "r");
-    try {
-        fsyncSync(folder);
-    } finally {
-        closeSync(folder);
-    }
 }

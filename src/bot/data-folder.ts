@@ -1,8 +1,9 @@
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { type Secret, socketPath } from "../config/index.ts";
 import { Failure } from "../failures/index.ts";
+import { writeKeyFile } from "../sealing/index.ts";
 
 /** Where each thing lies in the data folder. */
 export interface DataFolder {
@@ -54,18 +55,11 @@ export function loadStoreKey(folder: DataFolder, configured: Secret | undefined,
     if (storeExists) throw new Failure("store_key_missing", { path: folder.storeKey });
     const key = randomBytes(32);
     try {
-        writeWhole(folder.storeKey, `${key.toString("base64")}\n`);
+        writeKeyFile(folder.storeKey, `${key.toString("base64")}\n`);
     } catch (error) {
         throw unusable(folder, error);
     }
     return key;
-}
-
-/** Under its name the file is there whole or not at all: half a key would stop every later start. */
-function writeWhole(path: string, text: string): void {
-    const draft = `${path}.new`;
-    writeFileSync(draft, text, { mode: 0o600, flush: true });
-    renameSync(draft, path);
 }
 
 function decode(text: string, place: string): Uint8Array {
