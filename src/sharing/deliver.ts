@@ -24,6 +24,9 @@ export interface DeliveryParts {
     readonly now: () => number;
 }
 
+/** Bytes from which the server's limit is asked before the upload; a smaller bundle that is too large is refused soon enough. */
+const worthAsking = 1_048_576;
+
 /** Milliseconds for which a job uses its upload again: enough for a crash or a few retries, not for a pause of days. */
 const freshFor = 3_600_000;
 
@@ -37,24 +40,13 @@ export async function deliver(parts: DeliveryParts, job: Job, signal: AbortSigna
     // 1. What can be decided without anybody's help: nobody is asked for keys on behalf of a paused or closed room.
     pass(parts, job, "not_asked");
 
-    // 2. Who is the invitee, now? A stored answer may lack the device that they logged in with a minute ago.
-    //    Meanwhile the bundle goes to the media repository, where nobody can read it without its key. That is waited for
-    //    first, whatever the answer: a second upload must not start beside it.
-    const asking = settled(parts.deviceKeys.refresh(job.userId, signal));
+    // 2. The bundle goes to the media repository, where nobody can read it without its key. Meanwhile the invitee's server is
+    //    asked. The upload is waited for first, whatever the answer: a second one must not start beside it.
+    const reaching = settled(reachInvitee(parts, job, signal));
     const upload = await uploadOnce(parts, job);
-    const keys = (await asking)();
-    if (keys === undefined) throw new Halt("retry", "invitee_server_unreachable");
+    const { pin, reachable } = (await reaching)();
 
-    // 3. Is that who they were when we first saw them?
-    const pin = pinFor(parts, job, keys);
-    if (pin === undefined) throw new Halt("refused", "no_identity");
-    pass(parts, job, keys.masterKey === pin ? "as_pinned" : "changed");
-    if (!keys.devices.some((device) => device.crossSigned)) throw new Halt("refused", "no_cross_signed_device");
-
-    // 4. An encrypted channel to each device that has none.
-    const reachable = await parts.deviceKeys.openSessions(job.userId);
-
-    // 5. The pin is checked again in the same step as the encryption: nothing can change between the two.
+    // 3. The pin is checked again in the same step as the encryption: nothing can change between the two.
     const sealed = await parts.crypto.sealBundle({
         deliveryId: String(job.id),
         roomId: job.roomId,
@@ -69,12 +61,32 @@ export async function deliver(parts: DeliveryParts, job: Job, signal: AbortSigna
         throw new Halt("retry", reachable ? "no_session_with_devices" : "invitee_server_unreachable");
     }
 
-    // 6. The last look before what cannot be taken back: each attempt has one of its own.
+    // 4. The last look before what cannot be taken back: each attempt has one of its own.
     pass(parts, job, "as_pinned");
     await send(parts, job, devices, signal);
 
-    // 7. What was sent is written down; only then may the worker forget the bodies.
+    // 5. What was sent is written down; only then may the worker forget the bodies.
     recordDevices(parts, job, devices, reachable);
+}
+
+/** Who the invitee is, and an encrypted channel to each of their devices. @throws Halt if they are not who they were, or nobody can be reached */
+async function reachInvitee(
+    parts: DeliveryParts,
+    job: Job,
+    signal: AbortSignal,
+): Promise<{ readonly pin: string; readonly reachable: boolean }> {
+    // 1. Who are they now? A stored answer may lack the device that they logged in with a minute ago.
+    const keys = await parts.deviceKeys.refresh(job.userId, signal);
+    if (keys === undefined) throw new Halt("retry", "invitee_server_unreachable");
+
+    // 2. Is that who they were when we first saw them?
+    const pin = pinFor(parts, job, keys);
+    if (pin === undefined) throw new Halt("refused", "no_identity");
+    pass(parts, job, keys.masterKey === pin ? "as_pinned" : "changed");
+    if (!keys.devices.some((device) => device.crossSigned)) throw new Halt("refused", "no_cross_signed_device");
+
+    // 3. A one-time key of each device that we have not spoken to.
+    return { pin, reachable: await parts.deviceKeys.openSessions(job.userId) };
 }
 
 /** Keeps an outcome for later: a rejection that comes while nobody waits is no unhandled one. */
@@ -101,8 +113,10 @@ async function uploadOnce(parts: DeliveryParts, job: Job): Promise<Upload> {
     if (kept?.uploaded === true) return kept;
     const bundle = await crypto.buildBundle(job.roomId);
     if (bundle.shared === 0) throw new Halt("refused", "nothing_to_share");
-    const limit = await homeserver.uploadLimit();
-    if (limit !== undefined && bundle.json.byteLength > limit) throw new Halt("failed", "bundle_too_large");
+    if (bundle.json.byteLength > worthAsking) {
+        const limit = await homeserver.uploadLimit();
+        if (limit !== undefined && bundle.json.byteLength > limit) throw new Halt("failed", "bundle_too_large");
+    }
 
     // Whether an interrupted upload arrived, the homeserver says when it is made once more.
     const again = kept === undefined ? undefined : encryptAgain(bundle.json, kept.file);

@@ -38,6 +38,8 @@ class World {
     fault: { readonly call: string; readonly error: Error; readonly after?: boolean } | undefined;
     masterKey: string | null = masterKey;
     shared = 3;
+    bundle: Uint8Array = Buffer.from("{}");
+    uploadLimit: number | undefined;
     canInvite = true;
     canKick = true;
     /** What the server answers for each event. */
@@ -158,7 +160,7 @@ class World {
                 openSessions: () => step("openSessions", () => true),
             },
             crypto: {
-                buildBundle: () => step("buildBundle", () => ({ json: Buffer.from("{}"), shared: this.shared, withheld: 0 })),
+                buildBundle: () => step("buildBundle", () => ({ json: this.bundle, shared: this.shared, withheld: 0 })),
                 sealBundle: () =>
                     step("sealBundle", () => ({
                         identity: "pinned" as const,
@@ -167,7 +169,7 @@ class World {
                 deliverySent: () => step("deliverySent", () => undefined),
             },
             homeserver: {
-                uploadLimit: () => step("uploadLimit", () => undefined),
+                uploadLimit: () => step("uploadLimit", () => this.uploadLimit),
                 createMedia: () => step("createMedia", () => "mxc://home/bundle"),
                 putMedia: () => step("putMedia", () => undefined),
                 sendToDevice: (_type, txnId, _body, options) => {
@@ -242,18 +244,10 @@ test("an invite becomes a delivery, then a re-invite, and a join ends the job", 
     world.sync(change("invite", "$invite", alice));
     await world.run();
     expect(world.status()).toEqual({ state: "reinvited", reason: "reinvited", devices: [{ device_id: "PHONE", state: "sent" }] });
-    expect(world.calls.filter((call) => call !== "deliverySent")).toEqual([
-        "refresh",
-        "buildBundle",
-        "uploadLimit",
-        "createMedia",
-        "putMedia",
-        "openSessions",
-        "sealBundle",
-        "sendToDevice",
-        "memberEvent",
-        "putMember",
-    ]);
+    const without = (...others: string[]) => world.calls.filter((call) => !others.includes(call));
+    const sending = ["sealBundle", "sendToDevice", "memberEvent", "putMember"];
+    expect(without("deliverySent", "refresh", "openSessions")).toEqual(["buildBundle", "createMedia", "putMedia", ...sending]);
+    expect(without("deliverySent", "buildBundle", "createMedia", "putMedia")).toEqual(["refresh", "openSessions", ...sending]);
     expect(world.calls.indexOf("deliverySent")).toBeGreaterThan(world.calls.indexOf("sendToDevice"));
     world.sync(change("join", "$join", charlie));
     expect(world.status()).toMatchObject({ state: "done", reason: "joined" });
@@ -594,4 +588,22 @@ test("a delivery that rested for long is made with the keys of now, and under a 
     expect(world.status()).toMatchObject({ state: "reinvited" });
     expect(world.calls.filter((call) => call === "putMedia")).toHaveLength(2);
     expect(new Set(world.txnIds).size).toBe(2);
+});
+
+test.each([
+    [
+        "that is larger than the server takes is not uploaded, and the job says so",
+        2_000_000,
+        { state: "failed", reason: "bundle_too_large" },
+    ],
+    ["that the server just takes is uploaded", 3_000_000, { state: "reinvited", reason: "reinvited" }],
+    ["is uploaded where the server names no limit", undefined, { state: "reinvited", reason: "reinvited" }],
+])("a large bundle %s", async (_, limit, status) => {
+    const world = new World();
+    world.bundle = Buffer.alloc(3_000_000);
+    world.uploadLimit = limit;
+    world.sync(change("invite", "$invite", alice));
+    await world.run();
+    expect(world.status()).toMatchObject(status);
+    expect(world.calls.includes("createMedia")).toBe(status.state === "reinvited");
 });
