@@ -11,11 +11,6 @@ export function haltFor(error: unknown): Halt {
     return haltForProblem(error.problem, error);
 }
 
-/** The homeserver's requests end like this when the bot stops, and then only. */
-export function isAbort(error: unknown): boolean {
-    return error instanceof DOMException && error.name === "AbortError";
-}
-
 function haltForProblem(problem: HomeserverProblem, cause: HomeserverError): Halt {
     switch (problem.kind) {
         case "rate_limited":

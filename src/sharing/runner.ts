@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { CryptoPort } from "../crypto/index.ts";
 import type { Database } from "../database/index.ts";
+import { isAbort } from "../homeserver/index.ts";
 import type { Logger } from "../telemetry/index.ts";
 import { deliver, type DeliveryParts } from "./deliver.ts";
 import type { Halt } from "./halt.ts";
-import { haltFor, isAbort } from "./homeserver-faults.ts";
+import { haltFor } from "./homeserver-faults.ts";
 import type { Job, ShareJobs } from "./jobs.ts";
 import { checkReinvite, type CheckParts } from "./reinvite-check.ts";
 import { reinvite, type ReinviteParts } from "./reinvite.ts";
