@@ -50,7 +50,12 @@ export function stopOnSignals(stop: () => void, log: Logger): () => void {
         }, deadline).unref();
         stop();
     };
-    process.on("SIGTERM", onSignal).on("SIGINT", onSignal);
+    for (const signal of ["SIGTERM", "SIGINT"] as const) {
+        const before = process.listeners(signal);
+        process.on(signal, onSignal);
+        // `main.ts` has held the place until now. Its listener goes after ours has come: in between a signal would be lost.
+        for (const listener of before) process.off(signal, listener);
+    }
     return () => process.off("SIGTERM", onSignal).off("SIGINT", onSignal);
 }
 
