@@ -22,16 +22,15 @@ export async function withOfflineBot<T>(settings: Settings, use: (operations: Co
     const open = async (): Promise<CryptoPort> => {
         const account = accountStatus(store.database, store.folder.path);
         if (account === null) throw new Failure("account_not_ready");
-        const { promise: fatal, reject } = Promise.withResolvers<never>();
-        const crypto = startCrypto({
+        return await startCrypto({
             path: store.folder.cryptoStore,
             userId: account.user_id,
             deviceId: account.device_id,
             storeKey: store.storeKey,
             log,
-            onFatal: reject,
+            // Whatever the command waits for is rejected with the reason: there is nobody else to tell.
+            onFatal: () => undefined,
         });
-        return await Promise.race([crypto, fatal]);
     };
     const crypto = (): Promise<CryptoPort> => (opening ??= open());
     const operations = controlOperations({

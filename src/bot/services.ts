@@ -4,7 +4,7 @@ import { OutgoingRequests, RoomEncryption } from "../crypto/index.ts";
 import { Failure } from "../failures/index.ts";
 import { Invitations, RoomRecorder } from "../rooms/index.ts";
 import { deriveSeal } from "../sealing/index.ts";
-import { DeviceKeys, Modes, releaseEmptyHanded, ShareRunner, Uploads } from "../sharing/index.ts";
+import { DeviceKeys, Modes, ShareRunner, Uploads } from "../sharing/index.ts";
 import { SyncLoop } from "../sync/index.ts";
 import type { Logger } from "../telemetry/index.ts";
 import type { Online } from "./bring-up.ts";
@@ -39,7 +39,7 @@ export interface Services {
 
 /** Starts the parts that only react before the sync that feeds them; `releases` stops them in reverse. */
 export function startServices(options: ServicesOptions): Services {
-    const { settings, store, ledger, online, log, releases } = options;
+    const { settings, store, online, log, releases } = options;
     const { homeserver, crypto, account } = online;
     const outgoing = new OutgoingRequests({ crypto, send: sendRequest(homeserver), deviceId: account.deviceId, log });
 
@@ -47,8 +47,6 @@ export function startServices(options: ServicesOptions): Services {
         const ofRooms = Object.entries(settings.rooms).flatMap(([roomId, { mode }]) =>
             mode === undefined ? [] : [[roomId, mode] as const],
         );
-        // A crash may have come between the keys and whoever waited for them.
-        releaseEmptyHanded(ledger);
         new Modes(store.database.sql).replace(settings.sharing.mode, new Map(ofRooms));
     });
     const runner = shareRunner(options, outgoing);
@@ -110,7 +108,10 @@ function startSync(
         afterBatch: (roomIds) => {
             caughtUp();
             if (flushDue) flush();
-            stock.take(roomIds).then(caughtUp).catch(endIfFatal);
+            stock
+                .take(roomIds)
+                .then((counted) => (counted ? caughtUp() : undefined))
+                .catch(endIfFatal);
         },
         logger: log,
         now: Date.now,

@@ -14,12 +14,16 @@ export class StockTaking {
         this.#take = take;
     }
 
-    /** Counts these rooms and whatever is left of earlier calls. @throws what the counting throws; the rooms stay due then */
-    async take(roomIds: readonly string[]): Promise<void> {
+    /**
+     * Counts these rooms and whatever is left of earlier calls. Answers whether there was anything to count.
+     * @throws what the counting throws; the rooms stay due then
+     */
+    async take(roomIds: readonly string[]): Promise<boolean> {
         const due = [...new Set([...this.#due, ...roomIds])];
         this.#due.clear();
         try {
             await this.#take(due);
+            return due.length > 0;
         } catch (error) {
             for (const roomId of due) this.#due.add(roomId);
             throw error;

@@ -80,16 +80,16 @@ export class ShareJobs {
         return this.#sql.prepare("SELECT * FROM share_jobs WHERE state = 'held' AND reason = ? ORDER BY id").all(reason).map(jobFrom);
     }
 
-    /** Jobs that found nothing to share, in these rooms or in all, and whose invitee has had no newer job. */
-    emptyHanded(roomIds?: readonly string[]): readonly Job[] {
+    /** Jobs that found nothing to share in these rooms, and whose invitee has had no newer job. */
+    emptyHanded(roomIds: readonly string[]): readonly Job[] {
         return this.#sql
             .prepare(
                 `SELECT * FROM share_jobs AS job WHERE state = 'refused' AND reason = 'nothing_to_share'
-                 AND (?1 IS NULL OR room_id IN (SELECT value FROM json_each(?1)))
+                 AND room_id IN (SELECT value FROM json_each(?))
                  AND NOT EXISTS (SELECT 1 FROM share_jobs AS newer WHERE newer.room_id = job.room_id AND newer.user_id = job.user_id AND newer.id > job.id)
                  ORDER BY id`,
             )
-            .all(roomIds === undefined ? null : JSON.stringify(roomIds))
+            .all(JSON.stringify(roomIds))
             .map(jobFrom);
     }
 

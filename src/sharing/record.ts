@@ -48,11 +48,11 @@ export function releaseEmpowered(parts: RecordParts): void {
 
 /**
  * Jobs that found nothing to share go on when keys of their room come, as long as their invite stands.
- * @param roomIds where keys came; undefined: anywhere, since nobody looked
+ * @param roomIds where keys came, or may have come while nobody looked
  */
 export function releaseEmptyHanded(
     { jobs, rooms }: { readonly jobs: ShareJobs; readonly rooms: Pick<Rooms, "member"> },
-    roomIds?: readonly string[],
+    roomIds: readonly string[],
 ): void {
     for (const job of jobs.emptyHanded(roomIds)) {
         const member = rooms.member(job.roomId, job.userId);
