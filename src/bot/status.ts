@@ -2,7 +2,7 @@ import { accountStatus } from "../account/index.ts";
 import { connectToBot, emptyStatus, type RoomStatus, type StatusFilters, type StatusReport } from "../control/index.ts";
 import { type Database, openDatabase } from "../database/index.ts";
 import { RoomReader, type Room } from "../rooms/index.ts";
-import { Holdings, jobStatuses, Modes, Pauses, roomProblems } from "../sharing/index.ts";
+import { Holdings, type JobStory, jobStatuses, jobStory, Modes, Pauses, roomProblems } from "../sharing/index.ts";
 import { lastSuccessAt } from "../sync/index.ts";
 import { programVersion } from "../telemetry/index.ts";
 import { dataFolder } from "./data-folder.ts";
@@ -15,6 +15,16 @@ export async function readStatus(dataDir: string, filters: StatusFilters): Promi
     const database = openDatabase({ path: folder.database, schemas, readOnly: true });
     try {
         return { ...report(database, folder.path, filters), running: await running };
+    } finally {
+        database.close();
+    }
+}
+
+/** @see {@link import("./index.ts").readJob} */
+export function readJob(dataDir: string, jobId: string): JobStory | undefined {
+    const database = openDatabase({ path: dataFolder(dataDir).database, schemas, readOnly: true });
+    try {
+        return jobStory(database.sql, jobId);
     } finally {
         database.close();
     }

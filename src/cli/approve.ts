@@ -11,14 +11,8 @@ export async function approve(invocation: Invocation): Promise<number> {
 
 /** Nobody releases what they have not read. */
 async function showHeldJob(dataDir: string, jobId: string): Promise<void> {
-    const { readStatus } = await import("../bot/index.ts");
-    const { jobs } = await readStatus(dataDir, {
-        roomId: undefined,
-        userId: undefined,
-        state: "held",
-        since: undefined,
-        limit: Number.MAX_SAFE_INTEGER,
-    });
-    const job = jobs.find(({ id }) => id === jobId);
-    if (job !== undefined) note(`Held: the history of ${job.room_id} for ${job.user_id}, invited by ${job.inviter}. ${job.message}`);
+    const { readJob } = await import("../bot/index.ts");
+    const job = await readJob(dataDir, jobId);
+    if (job?.state !== "held") return;
+    note(`Held: the history of ${job.room_id} for ${job.user_id}, invited by ${job.inviter}. ${job.message}`);
 }

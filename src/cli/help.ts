@@ -45,6 +45,7 @@ Works with and without a running bot, from the bot's database.
 Examples:
   backscroll status
   backscroll status --state held
+  backscroll status --job 17
   backscroll status --room '!abcdef:home.server' --since 12h
   backscroll status --json | jq '.jobs[] | select(.state == "refused")'
 `,
@@ -68,6 +69,13 @@ approved: see 'backscroll trust --help'.
 Example:
   backscroll status --state held
   backscroll approve JOB
+`,
+    cancel: `
+Ends a job that is not over: nothing more is sent for it. Keys that were sent stay
+sent, and the invite stays as it is.
+
+Example:
+  backscroll cancel JOB
 `,
     pause: `
 Nothing is sent and nobody is invited again until 'resume': in one room, or without

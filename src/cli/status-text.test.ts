@@ -42,8 +42,8 @@ const report: StatusReport = {
             attempts: 2,
             next_attempt_at: "2026-02-01T12:00:30Z",
             devices: [
-                { device_id: "X", state: "sent" },
-                { device_id: "Y", state: "no_session" },
+                { device_id: "X", state: "sent", updated_at: "2026-02-01T11:55:00Z" },
+                { device_id: "Y", state: "no_session", updated_at: "2026-02-01T11:55:00Z" },
             ],
             created_at: "2026-02-01T11:50:00Z",
             updated_at: "2026-02-01T11:59:59.500Z",

@@ -1,5 +1,6 @@
 import type { RoomStatus, StatusReport } from "../control/index.ts";
 import type { JobStatus } from "../sharing/index.ts";
+import { ago, facts, span, table } from "./layout.ts";
 
 /** The status as people read it. @param now milliseconds since the epoch */
 export function statusText(report: StatusReport, now: number): string {
@@ -20,11 +21,6 @@ function head({ version, running, sync, account, paused }: StatusReport, now: nu
         ["Key backup", account.backup],
         ["Paused", pause],
     ]);
-}
-
-function facts(rows: readonly (readonly [string, string])[]): string {
-    const filled = rows.filter(([, value]) => value !== "");
-    return filled.map(([name, value]) => `${name.padEnd(14)}${value}`).join("\n");
 }
 
 function rooms(all: readonly RoomStatus[], now: number): string {
@@ -87,25 +83,4 @@ function sentence({ message, next_attempt_at }: JobStatus, now: number): string 
     if (next_attempt_at === null) return message;
     const wait = Date.parse(next_attempt_at) - now;
     return wait > 0 ? `${message} Next try in ${span(wait)}.` : message;
-}
-
-function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
-    const lines = [header, ...rows];
-    const widths = header.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
-    return lines.map((line) => `  ${line.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ")}`.trimEnd()).join("\n");
-}
-
-function ago(time: string | null, now: number): string | undefined {
-    if (time === null) return undefined;
-    const passed = now - Date.parse(time);
-    return passed < 1_000 ? "just now" : `${span(passed)} ago`;
-}
-
-/** The largest unit that fits, rounded down. */
-function span(milliseconds: number): string {
-    const seconds = Math.floor(milliseconds / 1_000);
-    if (seconds < 120) return `${seconds} s`;
-    if (seconds < 7_200) return `${Math.floor(seconds / 60)} min`;
-    if (seconds < 172_800) return `${Math.floor(seconds / 3_600)} h`;
-    return `${Math.floor(seconds / 86_400)} days`;
 }

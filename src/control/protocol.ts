@@ -6,6 +6,7 @@ export interface ControlOperations {
     health(): Promise<{ readonly healthy: boolean; readonly problems: readonly string[] }>;
     share(roomId: string, userId: string): Promise<CommandOutcome & { readonly jobId?: string }>;
     approve(jobId: string): Promise<CommandOutcome>;
+    cancel(jobId: string): Promise<CommandOutcome>;
     pause(roomId: string | undefined): Promise<CommandOutcome>;
     resume(roomId: string | undefined): Promise<CommandOutcome>;
     trust(userId: string, fingerprint: string): Promise<CommandOutcome>;

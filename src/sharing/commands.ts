@@ -6,6 +6,7 @@ import type { Job, ShareJobs } from "./jobs.ts";
 import type { Pauses } from "./pauses.ts";
 import type { IdentityPins } from "./pins.ts";
 import { type Reason, reasons } from "./reasons.ts";
+import { moves } from "./states.ts";
 
 /** The answer to a command. `ok: false` is a no: `message` says why and what to do. */
 export interface Outcome {
@@ -51,8 +52,8 @@ export class ShareCommands {
     approve(jobId: string): Outcome {
         const { database, jobs } = this.#parts;
         return database.transaction(() => {
-            const job = /^\d{1,15}$/.test(jobId) ? jobs.get(Number(jobId)) : undefined;
-            if (job === undefined) return { ok: false, message: `There is no job ${jobId}: \`backscroll status\` lists them.` };
+            const job = jobNamed(jobs, jobId);
+            if (job === undefined) return noJob(jobId);
             if (job.state !== "held")
                 return { ok: false, message: `Job ${jobId} is ${job.state}, so there is nothing to approve. ${reasons[job.reason]}` };
             if (job.reason === "identity_changed" || job.reason === "paused" || job.reason === "no_power_to_invite") return no(job.reason);
@@ -61,6 +62,21 @@ export class ShareCommands {
                 ok: true,
                 message: `Job ${jobId} was held: ${reasons[job.reason]} Released: ${job.userId} is given the keys of ${job.roomId} now.`,
             };
+        });
+    }
+
+    /** Ends an open job. What was sent stays sent. */
+    cancel(jobId: string): Outcome {
+        const { database, jobs } = this.#parts;
+        return database.transaction(() => {
+            const job = jobNamed(jobs, jobId);
+            if (job === undefined) return noJob(jobId);
+            if (!moves[job.state].includes("cancelled"))
+                return { ok: false, message: `Job ${jobId} is ${job.state}, so there is nothing to cancel. ${reasons[job.reason]}` };
+            jobs.move(job, "cancelled", "cancelled_by_command");
+            const sent = job.state === "delivered" || job.state === "reinvited";
+            const rest = sent ? "Keys had been sent already, and nobody can take them back." : `${job.userId} is sent nothing.`;
+            return { ok: true, message: `Job ${jobId} is cancelled. ${rest}` };
         });
     }
 
@@ -112,6 +128,12 @@ export class ShareCommands {
         return { ok: false, message: `Job ${job.id} is ${decision.verdict === "hold" ? "held" : "refused"}: ${reasons[decision.reason]}` };
     }
 }
+
+function jobNamed(jobs: ShareJobs, jobId: string): Job | undefined {
+    return /^\d{1,15}$/.test(jobId) ? jobs.get(Number(jobId)) : undefined;
+}
+
+const noJob = (jobId: string): Outcome => ({ ok: false, message: `There is no job ${jobId}: \`backscroll status\` lists them.` });
 
 function no(reason: Reason): Outcome {
     return { ok: false, message: reasons[reason] };

@@ -12,5 +12,5 @@ export { type RoomProblem, roomProblems } from "./room-problems.ts";
 export { ShareRunner } from "./runner.ts";
 export { sharingSchema } from "./schema.ts";
 export { states as jobStates } from "./states.ts";
-export { type JobFilter, type JobStatus, jobStatuses } from "./status.ts";
+export { type JobFilter, type JobStatus, jobStatuses, type JobStory, jobStory } from "./status.ts";
 export { Uploads } from "./uploads.ts";

@@ -79,7 +79,7 @@ test("a device that got its copy stays sent", () => {
     jobs.recordDevice(id, "PHONE", "no_session");
     jobs.recordDevice(id, "LAPTOP", "no_session");
     jobs.recordDevice(id, "LAPTOP", "sent");
-    expect(jobStatuses(sql, { limit: 1 })[0]?.devices).toEqual([
+    expect(jobStatuses(sql, { limit: 1 })[0]?.devices).toMatchObject([
         { device_id: "LAPTOP", state: "sent" },
         { device_id: "PHONE", state: "sent" },
     ]);

@@ -55,6 +55,7 @@ export const reasons = {
     invitee_banned: "The invitee was banned.",
     bot_left: "The bot is no longer in the room.",
     joined_before_delivery: "The invitee joined before the keys were sent; clients open only what the inviter sent before.",
+    cancelled_by_command: "The delivery was cancelled by a command.",
     reinvite_taken_back: "The invite ended in the very moment of the bot's own; the bot's was taken back.",
     reinvite_left_standing:
         "The invite ended in the very moment of the bot's own, and the bot may not take its invite back: somebody with the power to kick has to.",

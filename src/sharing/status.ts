@@ -1,4 +1,4 @@
-import type { DatabaseSync } from "node:sqlite";
+import type { DatabaseSync, SQLOutputValue } from "node:sqlite";
 import { reasonFrom, reasons } from "./reasons.ts";
 
 /** A share job as `status --json` shows it; part of the contract with operators (schema 1). Times are ISO 8601 UTC. */
@@ -12,7 +12,7 @@ export interface JobStatus {
     readonly message: string;
     readonly attempts: number;
     readonly next_attempt_at: string | null;
-    readonly devices: readonly { readonly device_id: string; readonly state: string }[];
+    readonly devices: readonly { readonly device_id: string; readonly state: string; readonly updated_at: string }[];
     readonly created_at: string;
     readonly updated_at: string;
 }
@@ -26,9 +26,20 @@ export interface JobFilter {
     readonly limit: number;
 }
 
+/** One job with everything that became of it, oldest first. */
+export interface JobStory extends JobStatus {
+    readonly story: readonly JobEvent[];
+}
+
+export interface JobEvent {
+    readonly at: string;
+    readonly state: string;
+    readonly reason: string;
+    readonly message: string;
+}
+
 /** Jobs that pass the filter, newest first. */
 export function jobStatuses(sql: DatabaseSync, filter: JobFilter): readonly JobStatus[] {
-    const devicesOf = sql.prepare("SELECT device_id, state FROM share_job_devices WHERE job_id = ? ORDER BY device_id");
     return sql
         .prepare(
             `SELECT * FROM share_jobs
@@ -36,22 +47,47 @@ export function jobStatuses(sql: DatabaseSync, filter: JobFilter): readonly JobS
              ORDER BY id DESC LIMIT ?5`,
         )
         .all(filter.roomId ?? null, filter.userId ?? null, filter.state ?? null, filter.since ?? null, filter.limit)
-        .map((row) => ({
-            id: String(row["id"]),
-            room_id: String(row["room_id"]),
-            user_id: String(row["user_id"]),
-            inviter: String(row["inviter"]),
-            state: String(row["state"]),
-            reason: String(row["reason"]),
-            message: reasons[reasonFrom(row["reason"])],
-            attempts: Number(row["attempts"]),
-            next_attempt_at: row["next_attempt_at"] === null ? null : isoTime(Number(row["next_attempt_at"])),
-            devices: devicesOf
-                .all(Number(row["id"]))
-                .map((device) => ({ device_id: String(device["device_id"]), state: String(device["state"]) })),
-            created_at: isoTime(Number(row["created_at"])),
-            updated_at: isoTime(Number(row["updated_at"])),
+        .map((row) => jobStatus(sql, row));
+}
+
+/** The job with this ID and its story; undefined if there is none. */
+export function jobStory(sql: DatabaseSync, jobId: string): JobStory | undefined {
+    const row = sql.prepare("SELECT * FROM share_jobs WHERE id = ?").get(jobId);
+    if (row === undefined) return undefined;
+    const story = sql
+        .prepare("SELECT at, state, reason FROM share_job_moves WHERE job_id = ? ORDER BY rowid")
+        .all(jobId)
+        .map(({ at, state, reason }) => ({
+            at: isoTime(Number(at)),
+            state: String(state),
+            reason: String(reason),
+            message: reasons[reasonFrom(reason)],
         }));
+    return { ...jobStatus(sql, row), story };
+}
+
+function jobStatus(sql: DatabaseSync, row: Readonly<Record<string, SQLOutputValue>>): JobStatus {
+    return {
+        id: String(row["id"]),
+        room_id: String(row["room_id"]),
+        user_id: String(row["user_id"]),
+        inviter: String(row["inviter"]),
+        state: String(row["state"]),
+        reason: String(row["reason"]),
+        message: reasons[reasonFrom(row["reason"])],
+        attempts: Number(row["attempts"]),
+        next_attempt_at: row["next_attempt_at"] === null ? null : isoTime(Number(row["next_attempt_at"])),
+        devices: sql
+            .prepare("SELECT device_id, state, updated_at FROM share_job_devices WHERE job_id = ? ORDER BY device_id")
+            .all(Number(row["id"]))
+            .map((device) => ({
+                device_id: String(device["device_id"]),
+                state: String(device["state"]),
+                updated_at: isoTime(Number(device["updated_at"])),
+            })),
+        created_at: isoTime(Number(row["created_at"])),
+        updated_at: isoTime(Number(row["updated_at"])),
+    };
 }
 
 function isoTime(milliseconds: number): string {
