@@ -1,11 +1,14 @@
 import { defineConfig } from "vitest/config";
 
+const slowTests = "**/*.slow.test.ts";
+
 // The sources run as Node runs them (`viteModuleRunner: false`): what type stripping refuses, the tests refuse too.
 const asNodeDoes = { viteModuleRunner: false } as const;
 
 const unit = {
     name: "unit",
     include: ["src/**/*.test.ts", "test/{bot,clients,process,synapse}/**/*.test.ts"],
+    exclude: [slowTests],
     testTimeout: 20_000,
     experimental: asNodeDoes,
 };
@@ -31,8 +34,19 @@ const smoke = {
 const integration = {
     name: "integration",
     include: ["test/integration/**/*.test.ts"],
+    exclude: [slowTests],
     globalSetup: installSynapse,
     testTimeout: 90_000,
+    hookTimeout: 180_000,
+    experimental: asNodeDoes,
+};
+
+// Hundreds of kills, long fuzzing, large stores: minutes each.
+const slow = {
+    name: "slow",
+    include: [`{src,test}/${slowTests}`],
+    globalSetup: installSynapse,
+    testTimeout: 1_800_000,
     hookTimeout: 180_000,
     experimental: asNodeDoes,
 };
@@ -41,6 +55,6 @@ export default defineConfig({
     test: {
         pool: "forks",
         maxWorkers: 2,
-        projects: [{ test: unit }, { test: gates }, { test: smoke }, { test: integration }],
+        projects: [{ test: unit }, { test: gates }, { test: smoke }, { test: integration }, { test: slow }],
     },
 });
