@@ -30,6 +30,14 @@ test("a closed port has ended without a fatal reason", async () => {
     expect(fatal).toEqual([]);
 });
 
+test("a thread that is gone before its answer to close was read has ended without a fatal reason", async () => {
+    const fatal: Failure[] = [];
+    const options = { ...BOT, storeKey, path: "", log: silent, onFatal: (reason: Failure) => fatal.push(reason) };
+    const crypto = await startCrypto(options, broken("process.exit(0)", 5_000));
+    await crypto.close();
+    expect(fatal).toEqual([]);
+});
+
 test("a call that cannot be cloned is rejected, and the port works on", async () => {
     using store = temporaryStore();
     const crypto = await start(store.path, () => undefined);

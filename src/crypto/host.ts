@@ -49,12 +49,13 @@ export async function startCrypto(options: CryptoOptions, body: WorkerBody = our
 class WorkerHost {
     readonly ready: Promise<void>;
     readonly #opened = Promise.withResolvers<void>();
+    readonly #left = Promise.withResolvers<void>();
     readonly #worker: Worker;
     readonly #log: Logger;
     readonly #onFatal: (reason: Failure) => void;
     readonly #pending = new Map<number, Pending>();
     readonly #watch: NodeJS.Timeout;
-    #state: "opening" | "open" | "ended" = "opening";
+    #state: "opening" | "open" | "closing" | "ended" = "opening";
     #lastId = 0;
     #idleTicks = 0;
 
@@ -67,7 +68,7 @@ class WorkerHost {
         this.#worker.on("message", (message: FromWorker<never>) => this.#hear(message));
         this.#worker.on("error", (error: unknown) => this.#end(toFailure(error)));
         this.#worker.on("messageerror", (error: Error) => this.#end(toFailure(error)));
-        this.#worker.on("exit", (code) => this.#end(new Failure("worker_died", { detail: `its thread ended with code ${code}` })));
+        this.#worker.on("exit", (code) => this.#exited(code));
         this.#watch = setInterval(() => this.#tick(body), body.tickMs).unref();
     }
 
@@ -83,11 +84,19 @@ class WorkerHost {
     /** Ends the worker after what it is doing, or after the time limit without that. */
     async close(): Promise<void> {
         if (this.#state === "ended") return;
+        this.#state = "closing";
         const limit = AbortSignal.timeout(CLOSE_MS);
         const late = new Promise<void>((resolve) => limit.addEventListener("abort", () => resolve(), { once: true }));
-        await Promise.race([this.call("close"), late]);
-        this.#stop(new Failure("worker_died", { detail: "it was closed" }));
+        await Promise.race([this.call("close"), this.#left.promise, late]);
+        this.#stop(closed());
         await Promise.race([this.#worker.terminate(), late]);
+    }
+
+    /** A thread that was told to close may be gone before anybody could take note of its answer. */
+    #exited(code: number): void {
+        this.#left.resolve();
+        if (this.#state === "closing" && code === 0) this.#stop(closed());
+        else this.#end(new Failure("worker_died", { detail: `its thread ended with code ${code}` }));
     }
 
     #hear(message: FromWorker<never>): void {
@@ -140,6 +149,8 @@ class WorkerHost {
         this.#pending.clear();
     }
 }
+
+const closed = (): Failure => new Failure("worker_died", { detail: "it was closed" });
 
 function portOf(host: WorkerHost): CryptoPort {
     return {
