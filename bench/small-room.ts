@@ -1,13 +1,15 @@
-import { join } from "node:path";
-import { type Bot, roomWithBot } from "../test/bot/index.ts";
+import { Bot, roomWithBot } from "../test/bot/index.ts";
 import { Client } from "../test/clients/index.ts";
-import { Program, until } from "../test/process/index.ts";
-import type { Synapse, SynapseUser } from "../test/synapse/index.ts";
+import { until } from "../test/process/index.ts";
+import { Synapse } from "../test/synapse/index.ts";
 import { Api } from "./api.ts";
+import { median, milliseconds, table, verdict } from "./figures.ts";
 import { startFloor } from "./floor.ts";
 import { type SeenInvite, watchInvites } from "./invites.ts";
+import { startPeer } from "./peer-process.ts";
+import { executable, peakMemory, type Stage } from "./stage.ts";
 
-export interface ReinviteTimes {
+interface ReinviteTimes {
     /** Milliseconds from the human's request to the re-invite in her own sync: the first one, cold, then one a round. */
     readonly bot: readonly number[];
     readonly peer: readonly number[];
@@ -22,17 +24,43 @@ interface Contender {
     readonly times: number[];
 }
 
+/** The time from an invite to the re-invite in a room with a handful of sessions. */
+export async function smallRoom(stage: Stage): Promise<void> {
+    const { rounds, disposal, progress } = stage;
+    progress("starting Synapse, bot and peer");
+    const synapse = disposal.use(await Synapse.start({ progress }));
+    const bot = disposal.use(new Bot(synapse, await synapse.register("backscroll"), { LOG_LEVEL: "info" }, executable));
+    await bot.run();
+    const reinvites = await measureReinvites(synapse, bot, stage);
+    const [own, peer, floor] = [median(reinvites.bot.slice(1)), median(reinvites.peer.slice(1)), median(reinvites.floor.slice(1))];
+    console.log(`\nFrom an invite to the re-invite, in a room with a handful of sessions (${rounds} rounds in turn)\n`);
+    console.log(
+        table([
+            ["", "median", "fastest", "slowest", "the first", "bot / this", "limit", ""],
+            ["bot", milliseconds(own), ...extremes(reinvites.bot), "", "", ""],
+            ["matrix-js-sdk peer", milliseconds(peer), ...extremes(reinvites.peer), ...ratio(own / peer, 0.5)],
+            ["same calls, bare HTTP", milliseconds(floor), ...extremes(reinvites.floor), ...ratio(own / floor, 2)],
+        ]),
+    );
+    const megabytes = (pid: number): string => `${peakMemory(pid).toFixed(0)} MB`;
+    console.log(`\nPeak memory: bot ${megabytes(bot.process.pid)}, peer ${megabytes(reinvites.peerPid)}`);
+}
+
+function ratio(value: number, limit: number): readonly string[] {
+    return [value.toFixed(2), String(limit), verdict(value, limit)];
+}
+
+function extremes([first = Number.NaN, ...later]: readonly number[]): readonly string[] {
+    return [Math.min(...later), Math.max(...later), first].map(milliseconds);
+}
+
 /** Lets bot, peer and floor serve one invite each, `rounds` times in turn, in rooms with the same handful of sessions. */
-export async function measureReinvites(
-    { synapse, bot, rounds }: { readonly synapse: Synapse; readonly bot: Bot; readonly rounds: number },
-    stage: AsyncDisposableStack,
-    progress: (text: string) => void,
-): Promise<ReinviteTimes> {
+async function measureReinvites(synapse: Synapse, bot: Bot, { rounds, disposal, progress }: Stage): Promise<ReinviteTimes> {
     const stop = new AbortController();
-    stage.defer(() => stop.abort());
+    disposal.defer(() => stop.abort());
     const user = await synapse.register("alice");
-    const alice = stage.use(await Client.start({ url: synapse.url, user }));
-    const peer = await startPeer(synapse, stage);
+    const alice = disposal.use(await Client.start({ url: synapse.url, user }));
+    const peer = await startPeer(synapse, disposal);
     const floor = await Api.login(synapse.url, await synapse.register("floor"));
     const watcher = await Api.login(synapse.url, user);
 
@@ -62,15 +90,6 @@ export async function measureReinvites(
     }
     const timesOf = (name: Contender["name"]): readonly number[] => contenders.find((contender) => contender.name === name)?.times ?? [];
     return { bot: timesOf("bot"), peer: timesOf("peer"), floor: timesOf("floor"), peerPid: peer.pid };
-}
-
-async function startPeer(synapse: Synapse, stage: AsyncDisposableStack): Promise<{ readonly user: SynapseUser; readonly pid: number }> {
-    const user = await synapse.register("peer");
-    const args = [join(import.meta.dirname, "peer.ts"), synapse.url, user.localpart, user.password];
-    const program = new Program({ name: "the peer", command: process.execPath, args });
-    stage.defer(async () => void (await program.kill()));
-    await program.line((line) => line === "ready");
-    return { user, pid: program.pid };
 }
 
 async function roomWith(alice: Client, userId: string, joiner: Api | undefined): Promise<string> {

@@ -1,0 +1,27 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+
+/** What every part of the bench is given. */
+export interface Stage {
+    /** How often a part repeats what it measures. */
+    readonly rounds: number;
+    /** What a part starts is entered here, and ended in reverse. */
+    readonly disposal: AsyncDisposableStack;
+    readonly progress: (text: string) => void;
+}
+
+/** One part of the bench; prints its figures beside their limits. */
+export type Part = (stage: Stage) => Promise<void>;
+
+/** The bot as it is shipped. */
+export const executable = join(import.meta.dirname, "../dist/main.js");
+
+/** The largest resident set that a process has had, in MB; NaN where the system is not Linux. */
+export function peakMemory(pid: number): number {
+    try {
+        const kilobytes = /VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
+        return Number(kilobytes) / 1024;
+    } catch {
+        return Number.NaN;
+    }
+}
