@@ -7,7 +7,7 @@ const asNodeDoes = { viteModuleRunner: false } as const;
 
 const unit = {
     name: "unit",
-    include: ["src/**/*.test.ts", "test/{bot,clients,process,synapse}/**/*.test.ts"],
+    include: ["src/**/*.test.ts", "test/{bot,clients,process,proxy,synapse}/**/*.test.ts"],
     exclude: [slowTests],
     testTimeout: 20_000,
     experimental: asNodeDoes,

@@ -5,8 +5,8 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Bot, reinvited, roomWithBot } from "../bot/index.ts";
 import type { Client } from "../clients/index.ts";
 import { TemporaryFolder, until } from "../process/index.ts";
+import { Proxy } from "../proxy/index.ts";
 import { Scene } from "./scene.ts";
-import { Wiretap } from "./wiretap.ts";
 
 let scene: Scene;
 let alice: Client;
@@ -123,9 +123,9 @@ test("share answers the job's ID with 0; for somebody who is not invited, it is 
 });
 
 test("no password, token, session key or file key lies in the data folder or the log", async () => {
-    await using wiretap = await Wiretap.open(scene.synapse.url);
+    await using proxy = await Proxy.open(scene.synapse.url);
     const [user, charlie] = [await scene.user("backscroll"), await scene.person("charlie")];
-    const bot = await scene.botOf(user, { HOMESERVER_URL: wiretap.url });
+    const bot = await scene.botOf(user, { HOMESERVER_URL: proxy.url });
     const roomId = await roomWithBot(alice, bot);
     await alice.do("send", roomId, "nobody else reads this");
     await alice.do("inviteWithoutSharing", roomId, charlie.userId);
@@ -136,8 +136,8 @@ test("no password, token, session key or file key lies in the data folder or the
     await bot.command("export-keys", "--room", roomId, "--plain", file);
     const sessionKeys = (JSON.parse(readFileSync(file, "utf8")) as { session_key: string }[]).map((entry) => entry.session_key);
     const fileKeys = (await charlie.do("bundlesReceived")).map((bundle) => bundle.file.key.k);
-    const secrets = [user.password, "nobody else reads this", ...wiretap.tokens, ...sessionKeys, ...fileKeys];
-    expect([sessionKeys.length, fileKeys.length, wiretap.tokens.size]).toEqual([2, 1, 1]);
+    const secrets = [user.password, "nobody else reads this", ...proxy.tokens, ...sessionKeys, ...fileKeys];
+    expect([sessionKeys.length, fileKeys.length, proxy.tokens.size]).toEqual([2, 1, 1]);
 
     const places = { ...filesOf(bot), log: Buffer.from(bot.process.output) };
     await bot.stop();

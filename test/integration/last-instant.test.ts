@@ -2,33 +2,33 @@ import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { type Bot, reinvited, roomWithBot } from "../bot/index.ts";
 import type { Client } from "../clients/index.ts";
 import { until } from "../process/index.ts";
+import { Proxy } from "../proxy/index.ts";
 import { Scene } from "./scene.ts";
-import { Wiretap } from "./wiretap.ts";
 
 let scene: Scene;
-let wiretap: Wiretap;
+let proxy: Proxy;
 let bot: Bot;
 let alice: Client;
 
 beforeAll(async () => {
     scene = await Scene.open();
-    wiretap = await Wiretap.open(scene.synapse.url);
-    [bot, alice] = await Promise.all([scene.bot({ HOMESERVER_URL: wiretap.url }), scene.person("alice")]);
+    proxy = await Proxy.open(scene.synapse.url);
+    [bot, alice] = await Promise.all([scene.bot({ HOMESERVER_URL: proxy.url }), scene.person("alice")]);
 });
 
 afterEach(() => {
-    wiretap.intercept = () => undefined;
+    proxy.script = () => undefined;
 });
 
 afterAll(async () => {
     await scene[Symbol.asyncDispose]();
-    await wiretap[Symbol.asyncDispose]();
+    await proxy[Symbol.asyncDispose]();
 });
 
 /** Does something once, at the very moment at which the bot's re-invite of this user has left the bot and not reached the homeserver. */
 function beforeTheReinvite(userId: string, happens: () => Promise<unknown>): void {
     let happened = false;
-    wiretap.intercept = async (method, path) => {
+    proxy.script = async ({ method, path }) => {
         if (happened || method !== "PUT" || !path.endsWith(`/state/m.room.member/${userId}`)) return undefined;
         happened = true;
         await happens();
@@ -68,10 +68,10 @@ test("an upload that the homeserver refuses fails this delivery with its reason,
     await alice.do("send", refused, "for Charlie");
     await alice.do("send", other, "for Dora");
     let refusals = 0;
-    wiretap.intercept = (method, path) => {
+    proxy.script = ({ method, path }) => {
         if (refusals > 0 || method !== "PUT" || !path.startsWith("/_matrix/media/")) return undefined;
         refusals += 1;
-        return { status: 403, body: { errcode: "M_FORBIDDEN", error: "no uploads for you" } };
+        return { kind: "answer_instead", answer: { status: 403, body: { errcode: "M_FORBIDDEN", error: "no uploads for you" } } };
     };
     await alice.do("inviteWithoutSharing", refused, charlie.userId);
     expect(await bot.job(refused, charlie.userId, "failed")).toMatchObject({ reason: "upload_refused", devices: [] });
@@ -94,9 +94,9 @@ test.each([
     await alice.do("send", roomId, "a message");
     const steps = ["/keys/query", "/media/v1/create", "/media/v3/upload/", "/keys/claim", "/sendToDevice/", "/state/m.room.member/"];
     const due = new Set(steps);
-    wiretap.intercept = (_method, path) => {
+    proxy.script = ({ path }) => {
         const step = steps.find((part) => path.includes(part));
-        return step !== undefined && due.delete(step) ? answer : undefined;
+        return step !== undefined && due.delete(step) ? { kind: "answer_instead", answer } : undefined;
     };
     await alice.do("inviteWithoutSharing", roomId, charlie.userId);
     await until("the bot's own invite", async () => (await membershipOf(roomId, charlie.userId)) !== undefined && due.size === 0, {
