@@ -4,7 +4,7 @@ import { OutgoingRequests, RoomEncryption } from "../crypto/index.ts";
 import { Failure } from "../failures/index.ts";
 import { Invitations, RoomRecorder } from "../rooms/index.ts";
 import { deriveSeal } from "../sealing/index.ts";
-import { DeviceKeys, Modes, ShareRunner, Uploads } from "../sharing/index.ts";
+import { DeviceKeys, DeviceWatch, JobDevices, Modes, ShareRunner, Uploads, Watches } from "../sharing/index.ts";
 import { SyncLoop } from "../sync/index.ts";
 import type { Logger } from "../telemetry/index.ts";
 import type { Online } from "./bring-up.ts";
@@ -49,8 +49,11 @@ export function startServices(options: ServicesOptions): Services {
         );
         new Modes(store.database.sql).replace(settings.sharing.mode, new Map(ofRooms));
     });
-    const runner = shareRunner(options, outgoing);
+    const sharing = sharingParts(options, outgoing);
+    const runner = new ShareRunner(sharing);
     releases.add("sharing", () => runner.stop());
+    const watch = new DeviceWatch(sharing);
+    releases.add("the watch for devices", () => watch.stop());
     const greeter = roomGreeter(options, outgoing);
     releases.add("greetings", () => greeter.stop());
     const invitations = new Invitations({
@@ -67,6 +70,7 @@ export function startServices(options: ServicesOptions): Services {
     const wake = (): void => {
         if (!caughtUp) return;
         runner.wake();
+        watch.wake();
         greeter.wake();
         invitations.wake();
     };
@@ -141,20 +145,25 @@ function failureOf(error: unknown, log: Logger): Failure {
     return new Failure("sync_died", { detail: error instanceof Error ? error.message : String(error) }, { cause: error });
 }
 
-function shareRunner({ settings, store, ledger, online, log }: ServicesOptions, outgoing: OutgoingRequests): ShareRunner {
+type SharingParts = ConstructorParameters<typeof ShareRunner>[0] & ConstructorParameters<typeof DeviceWatch>[0];
+
+function sharingParts({ settings, store, ledger, online, log }: ServicesOptions, outgoing: OutgoingRequests): SharingParts {
     const { homeserver, crypto } = online;
-    return new ShareRunner({
+    const { sql } = store.database;
+    return {
         botUserId: settings.homeserver.user_id,
         database: store.database,
         ...ledger,
-        uploads: new Uploads(store.database.sql, deriveSeal(store.storeKey, "sharing")),
+        devices: new JobDevices(sql),
+        watches: new Watches(sql),
+        uploads: new Uploads(sql, deriveSeal(store.storeKey, "sharing")),
         deviceKeys: new DeviceKeys(crypto, homeserver, outgoing),
         crypto,
         homeserver,
         now: Date.now,
         random: Math.random,
         log,
-    });
+    };
 }
 
 function roomGreeter({ settings, store, ledger, online, log }: ServicesOptions, outgoing: OutgoingRequests): Greeter {

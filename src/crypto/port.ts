@@ -146,6 +146,8 @@ export interface BundleDelivery {
     readonly deliveryId: string;
     readonly roomId: string;
     readonly userId: string;
+    /** Only these of the user's devices; undefined: all. */
+    readonly deviceIds?: readonly string[];
     /** The master key that the invitee must have: our pin. */
     readonly pinnedMasterKey: string;
     readonly file: EncryptedFile;

@@ -40,7 +40,7 @@ export class ShareCommands {
             const problem =
                 rooms.room(roomId)?.membership !== "join" ? "not_in_room" : member?.membership !== "invite" ? "not_invited" : undefined;
             if (problem !== undefined || member === undefined) return no(problem ?? "not_invited");
-            for (const older of jobs.open(roomId, userId)) jobs.move(older, "cancelled", "superseded");
+            for (const older of jobs.open(roomId, userId)) jobs.end(older, older.state === "joined" ? "left_again" : "superseded");
             const { sender: inviter, eventId: inviteEventId } = member;
             const job = jobs.create({ roomId, userId, inviter, origin: "command", inviteEventId, byAnotherBot: false });
             if (job === undefined) throw new Error("a job made by command cannot exist already");
@@ -74,7 +74,7 @@ export class ShareCommands {
             if (!moves[job.state].includes("cancelled"))
                 return { ok: false, message: `Job ${jobId} is ${job.state}, so there is nothing to cancel. ${reasons[job.reason]}` };
             jobs.move(job, "cancelled", "cancelled_by_command");
-            const sent = job.state === "delivered" || job.state === "reinvited";
+            const sent = job.state === "delivered" || job.state === "reinvited" || job.state === "joined";
             const rest = sent ? "Keys had been sent already, and nobody can take them back." : `${job.userId} is sent nothing.`;
             return { ok: true, message: `Job ${jobId} is cancelled. ${rest}` };
         });

@@ -7,7 +7,7 @@ const open: ShareFacts = {
     paused: false,
     mode: "automatic",
     room: { joined: true, encryption: "encrypted", visibility: "shared" },
-    invitee: { membership: "invite", identity: "as_pinned" },
+    invitee: { membership: "invite", servedBeforeJoin: false, identity: "as_pinned" },
     inviter: { trusted: true, isAnotherBot: false },
     reinvite: "possible",
 };
@@ -30,6 +30,8 @@ test.each<[string, ShareFacts, ReturnType<typeof decide>]>([
     ["the bot was thrown out", room({ joined: false }), refuse("not_in_room")],
     ["the invitee has declined meanwhile", invitee({ membership: "leave" }), refuse("not_invited")],
     ["the invitee has joined meanwhile", invitee({ membership: "join" }), refuse("not_invited")],
+    ["they joined after the delivery, and another device gets its copy", invitee({ membership: "join", servedBeforeJoin: true }), go],
+    ["they left again after that", invitee({ membership: "leave", servedBeforeJoin: true }), refuse("not_invited")],
     ["nobody ever invited them", commanded(invitee({ membership: "none" })), refuse("not_invited")],
     ["before the server was asked for the invitee's identity", invitee({ identity: "not_asked" }), go],
     ["an invitee without cross-signing", invitee({ identity: "none" }), refuse("no_identity")],

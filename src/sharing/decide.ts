@@ -16,6 +16,8 @@ export interface ShareFacts {
     };
     readonly invitee: {
         readonly membership: Membership | "none";
+        /** This job had been delivered when they joined: what is sent now completes it. */
+        readonly servedBeforeJoin: boolean;
         /** `not_asked`: the server has not been asked for the invitee's keys yet. */
         readonly identity: "not_asked" | "none" | "as_pinned" | "changed";
     };
@@ -52,7 +54,8 @@ export function decide(facts: ShareFacts): Decision {
     if (room.encryption === "unknown" || room.visibility === "unknown") return wait("room_state_unknown");
     if (room.encryption === "plain") return refuse("room_not_encrypted");
     if (!opensHistory(room.visibility)) return refuse("visibility_not_shared");
-    if (invitee.membership !== "invite") return refuse("not_invited");
+    const expected = invitee.servedBeforeJoin ? "join" : "invite";
+    if (invitee.membership !== expected) return refuse("not_invited");
     if (inviter.isAnotherBot) return refuse("reinvited_by_another_bot");
     if (invitee.identity === "none") return refuse("no_identity");
     if (facts.paused) return hold("paused");

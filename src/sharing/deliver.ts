@@ -4,6 +4,7 @@ import type { Database } from "../database/index.ts";
 import type { Homeserver } from "../homeserver/index.ts";
 import type { DeviceKeys } from "./device-keys.ts";
 import { encryptAgain, encryptFile } from "./encrypted-file.ts";
+import type { JobDevices } from "./devices.ts";
 import type { FactSources } from "./facts.ts";
 import { pass } from "./gate.ts";
 import { Halt } from "./halt.ts";
@@ -15,6 +16,7 @@ import type { Upload, Uploads } from "./uploads.ts";
 export interface DeliveryParts {
     readonly database: Database;
     readonly jobs: ShareJobs;
+    readonly devices: JobDevices;
     readonly pins: IdentityPins;
     readonly uploads: Uploads;
     readonly facts: FactSources;
@@ -46,11 +48,47 @@ export async function deliver(parts: DeliveryParts, job: Job, signal: AbortSigna
     const upload = await uploadOnce(parts, job);
     const { pin, reachable } = (await reaching)();
 
+    await sealAndSend(parts, job, { deliveryId: String(job.id), pin, reachable, upload }, signal);
+}
+
+/**
+ * Gives a delivered job's keys to these devices, too: they have appeared since, or are given a second copy.
+ * Safe to run again under the same `deliveryId`, like `deliver`.
+ * @throws Halt when it cannot be done now
+ */
+export async function deliverAgain(
+    parts: DeliveryParts,
+    job: Job,
+    { deliveryId, deviceIds }: { readonly deliveryId: string; readonly deviceIds: readonly string[] },
+    signal: AbortSignal,
+): Promise<void> {
+    pass(parts, job, "not_asked");
+    const { pin, reachable } = await reachInvitee(parts, job, signal);
+    const upload = await uploadOnce(parts, job);
+    await sealAndSend(parts, job, { deliveryId, deviceIds, pin, reachable, upload }, signal);
+}
+
+interface Sending {
+    readonly deliveryId: string;
+    /** Undefined: every device. */
+    readonly deviceIds?: readonly string[];
+    readonly pin: string;
+    readonly reachable: boolean;
+    readonly upload: Upload;
+}
+
+async function sealAndSend(
+    parts: DeliveryParts,
+    job: Job,
+    { deliveryId, deviceIds, pin, reachable, upload }: Sending,
+    signal: AbortSignal,
+): Promise<void> {
     // 3. The pin is checked again in the same step as the encryption: nothing can change between the two.
     const sealed = await parts.crypto.sealBundle({
-        deliveryId: String(job.id),
+        deliveryId,
         roomId: job.roomId,
         userId: job.userId,
+        ...(deviceIds === undefined ? {} : { deviceIds }),
         pinnedMasterKey: pin,
         file: upload.file,
     });
@@ -151,7 +189,7 @@ async function send(parts: DeliveryParts, job: Job, devices: Devices, signal: Ab
 
 function recordDevices(parts: DeliveryParts, job: Job, devices: Devices, reachable: boolean): void {
     parts.database.transaction(() => {
-        for (const device of devices) parts.jobs.recordDevice(job.id, device.deviceId, outcome(device.state));
+        for (const device of devices) parts.devices.record(job.id, device.deviceId, outcome(device.state), parts.now());
     });
 
     function outcome(state: Devices[number]["state"]): DeviceState {

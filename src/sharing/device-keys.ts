@@ -27,12 +27,21 @@ export class DeviceKeys {
         this.#outgoing = outgoing;
     }
 
-    /** The user's identity and devices as their homeserver says now; undefined: it cannot be reached, which is not the same as "has no devices". */
-    async refresh(userId: string, signal: AbortSignal): Promise<UserKeys | undefined> {
-        const request = await this.#crypto.keysQuery([userId]);
+    /** Like `refresh` for many users with one question: users whose homeserver cannot be reached are absent. */
+    async refreshAll(userIds: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, UserKeys>> {
+        const request = await this.#crypto.keysQuery(userIds);
         const answer = await this.#homeserver.keysQuery(request.body, { signal, ...once });
         await this.#crypto.markSent(request, answer);
-        return failedServers(answer).has(serverOf(userId)) ? undefined : await this.#crypto.userKeys(userId);
+        const failed = failedServers(answer);
+        const reached = userIds.filter((userId) => !failed.has(serverOf(userId)));
+        const keys: (readonly [string, UserKeys])[] = [];
+        for (const userId of reached) keys.push([userId, await this.#crypto.userKeys(userId)]);
+        return new Map(keys);
+    }
+
+    /** The user's identity and devices as their homeserver says now; undefined: it cannot be reached, which is not the same as "has no devices". */
+    async refresh(userId: string, signal: AbortSignal): Promise<UserKeys | undefined> {
+        return (await this.refreshAll([userId], signal)).get(userId);
     }
 
     /** Opens Olm sessions with the user's devices that have none. Answers whether the user's homeserver could be reached. */

@@ -21,6 +21,7 @@ export function gatherFacts(sources: FactSources, job: Job, identity: ShareFacts
     const room = rooms.room(job.roomId);
     const invitee = rooms.member(job.roomId, job.userId);
     const policy = sources.policy(job.roomId);
+    const servedBeforeJoin = job.state === "joined";
     return {
         origin: job.origin,
         approved: job.approved,
@@ -31,13 +32,13 @@ export function gatherFacts(sources: FactSources, job: Job, identity: ShareFacts
             encryption: room?.encryption ?? "unknown",
             visibility: room?.visibility ?? "unknown",
         },
-        invitee: { membership: invitee?.membership ?? "none", identity },
+        invitee: { membership: invitee?.membership ?? "none", servedBeforeJoin, identity },
         inviter: { trusted: policy.trusted_servers.includes(serverOf(job.inviter)), isAnotherBot: job.byAnotherBot },
         reinvite: reinviteFact(),
     };
 
     function reinviteFact(): ShareFacts["reinvite"] {
-        if (policy.reinvite === "never" || invitee?.sender === botUserId) return "not_needed";
+        if (servedBeforeJoin || policy.reinvite === "never" || invitee?.sender === botUserId) return "not_needed";
         return rooms.canInvite(job.roomId, botUserId) ? "possible" : "no_power";
     }
 }

@@ -1,5 +1,6 @@
 export { ShareCommands } from "./commands.ts";
 export { DeviceKeys } from "./device-keys.ts";
+export { JobDevices } from "./devices.ts";
 export type { FactSources, SharingPolicy } from "./facts.ts";
 export { Holdings } from "./holdings.ts";
 export { ShareJobs } from "./jobs.ts";
@@ -14,3 +15,5 @@ export { sharingSchema } from "./schema.ts";
 export { states as jobStates } from "./states.ts";
 export { type JobFilter, type JobStatus, jobStatuses, type JobStory, jobStory } from "./status.ts";
 export { Uploads } from "./uploads.ts";
+export { DeviceWatch } from "./watch.ts";
+export { Watches } from "./watches.ts";

@@ -1,5 +1,6 @@
 import { DatabaseSync } from "node:sqlite";
 import { beforeEach, expect, test } from "vitest";
+import { JobDevices } from "./devices.ts";
 import { ShareJobs, type NewJob } from "./jobs.ts";
 import { sharingSchema } from "./schema.ts";
 import { jobStatuses } from "./status.ts";
@@ -73,12 +74,15 @@ test("a retry counts, and keeps what was delivered", () => {
     expect(jobs.get(job.id)).toMatchObject({ state: "delivered", attempts: 1, reason: "homeserver_unavailable" });
 });
 
-test("a device that got its copy stays sent", () => {
+test("a device that got its copy stays sent, and is remembered when the user has it no more; any other is forgotten", () => {
     const { id } = create();
-    jobs.recordDevice(id, "PHONE", "sent");
-    jobs.recordDevice(id, "PHONE", "no_session");
-    jobs.recordDevice(id, "LAPTOP", "no_session");
-    jobs.recordDevice(id, "LAPTOP", "sent");
+    const devices = new JobDevices(sql);
+    devices.record(id, "PHONE", "sent", now);
+    devices.record(id, "PHONE", "no_session", now);
+    devices.record(id, "LAPTOP", "no_session", now);
+    devices.record(id, "LAPTOP", "sent", now);
+    devices.record(id, "TABLET", "no_session", now);
+    devices.forgetOthers(id, ["LAPTOP"]);
     expect(jobStatuses(sql, { limit: 1 })[0]?.devices).toMatchObject([
         { device_id: "LAPTOP", state: "sent" },
         { device_id: "PHONE", state: "sent" },

@@ -1,6 +1,7 @@
 import type { DatabaseSync, SQLOutputValue } from "node:sqlite";
 import { type Reason, reasonFrom } from "./reasons.ts";
-import { type DeviceState, type JobState, moves, openStates, stateFrom } from "./states.ts";
+import { type JobState, moves, openStates, stateFrom } from "./states.ts";
+import { Watches } from "./watches.ts";
 
 /** One delivery of a room's shareable keys to one invitee. Times are milliseconds since the epoch. */
 export interface Job {
@@ -32,10 +33,12 @@ const openList = openStates.map((state) => `'${state}'`).join(", ");
  */
 export class ShareJobs {
     readonly #sql: DatabaseSync;
+    readonly #watches: Watches;
     readonly #now: () => number;
 
     constructor(sql: DatabaseSync, now: () => number) {
         this.#sql = sql;
+        this.#watches = new Watches(sql);
         this.#now = now;
     }
 
@@ -122,6 +125,7 @@ export class ShareJobs {
             .run(state, reason, nextAttemptAt ?? null, now, job.id, job.state);
         if (changes === 0) return false;
         this.#remember(job.id, now, state, reason);
+        this.#watches.follow(job.id, state, reason, now);
         return true;
     }
 
@@ -146,13 +150,9 @@ export class ShareJobs {
         this.#remember(jobId, now, job.state, reason);
     }
 
-    recordDevice(jobId: number, deviceId: string, state: DeviceState): void {
-        this.#sql
-            .prepare(
-                `INSERT INTO share_job_devices (job_id, device_id, state, updated_at) VALUES (?, ?, ?, ?)
-                 ON CONFLICT DO UPDATE SET state = excluded.state, updated_at = excluded.updated_at WHERE share_job_devices.state <> 'sent'`,
-            )
-            .run(jobId, deviceId, state, this.#now());
+    /** Ends a job from outside: what has been served to the end is done, anything else is cancelled. */
+    end(job: Job, reason: Reason): boolean {
+        return this.move(job, job.state === "joined" ? "done" : "cancelled", reason);
     }
 
     #remember(jobId: number, at: number, state: JobState, reason: Reason): void {

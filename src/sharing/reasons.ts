@@ -11,6 +11,7 @@ export const reasons = {
     resumed: "Sharing was resumed.",
     bot_returned: "The bot is back in the room, and the invite still stands.",
     keys_arrived: "Keys that may be shared have come.",
+    devices_appeared: "The invitee has a device now that can be given the keys.",
     power_granted: "The bot may invite now.",
     delivering: "The keys are being delivered.",
     room_state_unknown: "The room's state has not been seen whole yet; this is tried again.",
@@ -34,6 +35,9 @@ export const reasons = {
     already_inviter: "The keys were sent, and the bot already is the inviter of record.",
     reinvited: "The keys were sent and the bot invited again, so the invitee's client will open them when they join.",
     joined: "The invitee joined after the keys were sent.",
+
+    left_again: "The invitee joined after the keys were sent, and has left again.",
+    watched_long_enough: "The invitee joined after the keys were sent, and every device that appeared within a day was served.",
 
     // Refused
     sharing_off: "Sharing is off for this room (sharing.mode).",

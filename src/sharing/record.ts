@@ -1,5 +1,5 @@
 import type { MembershipChange, Rooms } from "../rooms/index.ts";
-import type { Job, ShareJobs } from "./jobs.ts";
+import type { ShareJobs } from "./jobs.ts";
 import type { ReinviteChecks } from "./reinvite-check.ts";
 import { repeatedInvite } from "./reinvite-mark.ts";
 import type { Reason } from "./reasons.ts";
@@ -36,7 +36,7 @@ export function recordMemberships(parts: RecordParts, changes: readonly Membersh
 
 /** The bot is out of the room: nothing there can be delivered any more. */
 export function recordOwnLeave(parts: Pick<RecordParts, "jobs">, roomId: string): void {
-    for (const job of parts.jobs.open(roomId)) parts.jobs.move(job, "cancelled", "bot_left");
+    for (const job of parts.jobs.open(roomId)) parts.jobs.end(job, "bot_left");
 }
 
 /** Jobs that waited for the power to invite go on once it is there. */
@@ -65,7 +65,7 @@ function recordInvite({ jobs }: RecordParts, { roomId, userId, sender, eventId, 
     const known = jobs.ofInvite(roomId, userId, eventId);
     if (known?.state === "cancelled" && known.reason === "bot_left") jobs.release(known, "bot_returned", { approved: false });
     if (known !== undefined) return;
-    for (const older of jobs.open(roomId, userId)) jobs.move(older, "cancelled", "superseded");
+    for (const older of jobs.open(roomId, userId)) jobs.end(older, older.state === "joined" ? "left_again" : "superseded");
     jobs.create({
         roomId,
         userId,
@@ -88,21 +88,12 @@ function recordOwnInvite({ jobs, checks }: RecordParts, { roomId, userId, eventI
 
 function recordJoin({ jobs }: RecordParts, { roomId, userId }: MembershipChange): void {
     for (const job of jobs.open(roomId, userId)) {
-        if (job.state !== "delivered" && job.state !== "reinvited") {
-            jobs.move(job, "cancelled", "joined_before_delivery");
-        } else if (jobs.move(job, "joined", "joined")) {
-            finish(jobs, job.id);
-        }
+        if (job.state === "delivered" || job.state === "reinvited") jobs.move(job, "joined", "joined");
+        // A member who changes their name joins once more.
+        else if (job.state !== "joined") jobs.move(job, "cancelled", "joined_before_delivery");
     }
 }
 
-/** Watching for more devices after the join is not built yet, so a joined job is done. */
-function finish(jobs: ShareJobs, jobId: number): void {
-    const joined = jobs.get(jobId);
-    if (joined !== undefined) jobs.move(joined, "done", "joined");
-}
-
 function cancelAll({ jobs }: RecordParts, { roomId, userId }: MembershipChange, reason: Reason): void {
-    const open: readonly Job[] = jobs.open(roomId, userId);
-    for (const job of open) jobs.move(job, "cancelled", reason);
+    for (const job of jobs.open(roomId, userId)) jobs.end(job, job.state === "joined" ? "left_again" : reason);
 }

@@ -9,7 +9,7 @@ const meanings: Readonly<Record<JobState, string>> = {
     delivering: "The bundle is being uploaded and sent.",
     delivered: "Every device that could be addressed was sent its copy.",
     reinvited: "The bot is the inviter of record: the invitee's client will open the keys.",
-    joined: "The invitee has joined.",
+    joined: "The invitee has joined; further devices of theirs are served for a day.",
     done: "Nothing is left to do.",
     refused: "Not right as things are.",
     cancelled: "What it was for is over.",

@@ -1,3 +1,9 @@
+/** Milliseconds from a delivery to the first look for devices that have appeared since. */
+export const firstLook = 30_000;
+const rarestLook = 12 * 3_600_000;
+const firstLookAfterJoin = 5_000;
+const rarestLookAfterJoin = 3_600_000;
+
 const first = 2_000;
 const longest = 15 * 60_000;
 
@@ -11,4 +17,16 @@ const longest = 15 * 60_000;
 export function retryDelay(attempts: number, random: number, notBefore = 0): number {
     const ceiling = Math.min(longest, first * 2 ** Math.min(attempts, 20));
     return Math.max(notBefore, Math.round(ceiling / 2 + (ceiling / 2) * random));
+}
+
+/**
+ * When an invitee's devices are looked at again: in ever longer steps, up to twice a day while the invite is pending, hourly after the join.
+ * @param looks how many looks there were before the one that has just been made
+ * @param random in [0, 1)
+ * @returns milliseconds from now
+ */
+export function lookDelay(looks: number, joined: boolean, random: number): number {
+    const [shortest, rarest] = joined ? [firstLookAfterJoin, rarestLookAfterJoin] : [2 * firstLook, rarestLook];
+    const ceiling = Math.min(rarest, shortest * 2 ** Math.min(looks, 20));
+    return Math.round(ceiling * (0.75 + 0.25 * random));
 }

@@ -83,5 +83,17 @@ export const sharingSchema: Schema = {
                 ) STRICT, WITHOUT ROWID;
             `);
         },
+        (sql) => {
+            sql.exec(`
+                -- Jobs whose invitee's devices are looked at again.
+                CREATE TABLE share_watches (
+                    job_id INTEGER PRIMARY KEY REFERENCES share_jobs (id),
+                    look_at INTEGER NOT NULL,
+                    looks INTEGER NOT NULL DEFAULT 0,
+                    joined_at INTEGER
+                ) STRICT;
+                CREATE INDEX share_watches_by_time ON share_watches (look_at);
+            `);
+        },
     ],
 };

@@ -21,10 +21,10 @@ export const moves: Readonly<Record<JobState, readonly JobState[]>> = {
     queued: ["held", "queued", "delivering", "refused", "cancelled", "expired", "failed"],
     delivering: ["held", "queued", "delivered", "refused", "cancelled", "expired", "failed"],
     delivered: ["held", "delivered", "reinvited", "joined", "refused", "cancelled", "expired", "failed"],
-    reinvited: ["joined", "done", "cancelled", "expired"],
-    joined: ["done"],
+    reinvited: ["held", "joined", "cancelled", "expired"],
+    joined: ["done", "cancelled"],
     done: [],
-    // Only "nothing to share" while the invite stands: keys may still come.
+    // Only what may still come while the invite stands: keys to share, or devices to give them to.
     refused: ["queued"],
     // Only "the bot left", if it comes back while the invite stands.
     cancelled: ["queued"],
@@ -43,4 +43,13 @@ export function stateFrom(word: unknown): JobState {
 export const openStates = ["held", "queued", "delivering", "delivered", "reinvited", "joined"] as const satisfies readonly JobState[];
 
 /** Only what we know: a server that accepted a message says nothing of whether a device received it. */
-export type DeviceState = "sent" | "no_session" | "not_cross_signed" | "server_unreachable" | "error";
+const deviceStates = ["sent", "no_session", "not_cross_signed", "server_unreachable", "error"] as const;
+
+export type DeviceState = (typeof deviceStates)[number];
+
+/** @throws Error for a word that is no state: somebody else wrote into the ledger */
+export function deviceStateFrom(word: unknown): DeviceState {
+    const state = deviceStates.find((known) => known === word);
+    if (state === undefined) throw new Error(`the ledger of share jobs has an unknown device state ${String(word)}`);
+    return state;
+}

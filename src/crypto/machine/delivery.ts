@@ -52,7 +52,10 @@ export async function sealBundle(context: MachineContext, delivery: BundleDelive
     if (masterKey === null) return { identity: "none" };
     if (masterKey !== delivery.pinnedMasterKey) return { identity: "changed", masterKey };
     // 2. One commit: each device's ratchet and the body that it made.
-    const devices = await devicesOf(context, delivery.userId);
+    const { deviceIds } = delivery;
+    const devices = (await devicesOf(context, delivery.userId)).filter(
+        (device) => deviceIds === undefined || deviceIds.includes(device.deviceId.toString()),
+    );
     const sealed = await commit(context, async (sql) => {
         const answers: SealedDevice[] = [];
         for (const device of devices) answers.push(await sealFor(context, sql, device, delivery, content));

@@ -1,0 +1,241 @@
+import { DatabaseSync } from "node:sqlite";
+import { randomBytes } from "node:crypto";
+import { vi } from "vitest";
+import type { Database } from "../../database/index.ts";
+import type { CallOptions } from "../../homeserver/index.ts";
+import type { MembershipChange } from "../../rooms/index.ts";
+import { deriveSeal } from "../../sealing/index.ts";
+import type { FactSources } from "../facts.ts";
+import { JobDevices } from "../devices.ts";
+import { ShareJobs } from "../jobs.ts";
+import { Pauses } from "../pauses.ts";
+import { IdentityPins } from "../pins.ts";
+import { recordMemberships } from "../record.ts";
+import { ReinviteChecks } from "../reinvite-check.ts";
+import { ShareRunner } from "../runner.ts";
+import { sharingSchema } from "../schema.ts";
+import { jobStatuses } from "../status.ts";
+import { Uploads } from "../uploads.ts";
+
+export const bot = "@backscroll:home";
+export const alice = "@alice:home";
+export const charlie = "@charlie:home";
+export const roomId = "!room:home";
+const masterKey = "A".repeat(43);
+
+/** One bot on one database, a homeserver that keeps Charlie's member event, and a list of what was asked of it, in order. */
+export class World {
+    readonly calls: string[] = [];
+    readonly faults: string[] = [];
+    readonly database: Database;
+    readonly jobs: ShareJobs;
+    readonly pauses: Pauses;
+    readonly checks: ReinviteChecks;
+    readonly pins: IdentityPins;
+    readonly seal = deriveSeal(randomBytes(32), "test");
+    now = 1_000_000;
+    /** Thrown once by the call with this name. */
+    fault: { readonly call: string; readonly error: Error; readonly after?: boolean } | undefined;
+    masterKey: string | null = masterKey;
+    shared = 3;
+    bundle: Uint8Array = Buffer.from("{}");
+    uploadLimit: number | undefined;
+    canInvite = true;
+    canKick = true;
+    /** What the server answers for each event. */
+    readonly events = new Map<string, object>();
+    memberEvent = invite("$invite", alice);
+    beforePut: (() => void) | undefined;
+    /** What happens while the call with this name is under way. */
+    readonly meanwhile = new Map<string, () => void>();
+    sendOptions: CallOptions | undefined;
+    readonly txnIds: string[] = [];
+    /** The encrypted body for Charlie's device. */
+    sealed: object = {};
+
+    constructor() {
+        const sql = new DatabaseSync(":memory:");
+        for (const migration of sharingSchema.migrations) migration(sql);
+        this.database = {
+            sql,
+            close: () => sql.close(),
+            transaction: (work) => {
+                sql.exec("BEGIN");
+                try {
+                    const result = work();
+                    sql.exec("COMMIT");
+                    return result;
+                } catch (error) {
+                    sql.exec("ROLLBACK");
+                    throw error;
+                }
+            },
+        };
+        this.jobs = new ShareJobs(sql, () => this.now);
+        this.pauses = new Pauses(sql);
+        this.checks = new ReinviteChecks(sql);
+        this.pins = new IdentityPins(sql);
+    }
+
+    sync(...changes: MembershipChange[]): void {
+        this.database.transaction(() => {
+            recordMemberships(
+                { botUserId: bot, jobs: this.jobs, checks: this.checks, rooms: { canInvite: () => this.canInvite } },
+                changes,
+            );
+        });
+    }
+
+    /** Starts a runner as after a start of the process, lets it work until it rests, and stops it. */
+    async run(): Promise<void> {
+        await this.runUntil(() => {
+            if (this.jobs.due(10).length > 0 || this.checks.next() !== undefined) throw new Error("still at work");
+        });
+    }
+
+    async runUntil(condition: () => void): Promise<void> {
+        const runner = this.runner();
+        runner.wake();
+        await vi.waitFor(condition);
+        await runner.stop();
+    }
+
+    runner(): ShareRunner {
+        return new ShareRunner(this.#parts());
+    }
+
+    status() {
+        const job = jobStatuses(this.database.sql, { limit: 1 })[0];
+        return { state: job?.state, reason: job?.reason, devices: job?.devices };
+    }
+
+    #parts(): ConstructorParameters<typeof ShareRunner>[0] {
+        const member = () => ({
+            userId: charlie,
+            membership: this.memberEvent.content.membership,
+            eventId: this.memberEvent.event_id,
+            sender: this.memberEvent.sender,
+            isDirect: false,
+        });
+        const facts: FactSources = {
+            botUserId: bot,
+            pauses: this.pauses,
+            policy: () => ({ mode: "automatic", reinvite: "always", trusted_servers: ["home"] }),
+            rooms: {
+                room: () => ({
+                    roomId,
+                    membership: "join",
+                    encryption: "encrypted",
+                    visibility: "shared",
+                    joinedAt: 0,
+                    successor: undefined,
+                }),
+                member,
+                canInvite: () => this.canInvite,
+            },
+        };
+        const step = async <T>(name: string, answer: () => T): Promise<T> => {
+            await Promise.resolve();
+            if (this.fault?.call === name && this.fault.after !== true) this.#fail();
+            this.calls.push(name);
+            this.meanwhile.get(name)?.();
+            const result = answer();
+            if (this.fault?.call === name) this.#fail();
+            return result;
+        };
+        return {
+            botUserId: bot,
+            database: this.database,
+            jobs: this.jobs,
+            pins: this.pins,
+            checks: this.checks,
+            devices: new JobDevices(this.database.sql),
+            uploads: new Uploads(this.database.sql, this.seal),
+            facts,
+            rooms: { canKick: () => this.canKick },
+            now: () => this.now,
+            random: () => 0,
+            log: { ...silent, child: () => silent, error: (_facts, message) => this.faults.push(message) },
+            deviceKeys: {
+                refresh: () => step("refresh", () => ({ masterKey: this.masterKey, devices: [{ deviceId: "PHONE", crossSigned: true }] })),
+                openSessions: () => step("openSessions", () => true),
+            },
+            crypto: {
+                buildBundle: () => step("buildBundle", () => ({ json: this.bundle, shared: this.shared, withheld: 0 })),
+                sealBundle: () =>
+                    step("sealBundle", () => ({
+                        identity: "pinned" as const,
+                        devices: [{ deviceId: "PHONE", state: "sealed" as const, content: this.sealed }],
+                    })),
+                deliverySent: () => step("deliverySent", () => undefined),
+            },
+            homeserver: {
+                uploadLimit: () => step("uploadLimit", () => this.uploadLimit),
+                createMedia: () => step("createMedia", () => "mxc://home/bundle"),
+                putMedia: () => step("putMedia", () => undefined),
+                sendToDevice: (_type, txnId, _body, options) => {
+                    this.txnIds.push(txnId);
+                    this.sendOptions = options;
+                    return step("sendToDevice", () => "{}");
+                },
+                memberEvent: () => step("memberEvent", () => this.memberEvent),
+                event: (_room, eventId) => step("event", () => this.events.get(eventId)),
+                putMember: (_room, _user, content) => {
+                    this.beforePut?.();
+                    return step("putMember", () => {
+                        this.memberEvent = { ...invite(`$bot${this.calls.length}`, bot), content: content as { membership: "invite" } };
+                        return this.memberEvent.event_id;
+                    });
+                },
+            },
+        };
+    }
+
+    #fail(): never {
+        const error = this.fault?.error ?? new Error("no fault");
+        this.fault = undefined;
+        throw error;
+    }
+}
+
+const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {}, child: () => silent };
+
+export function invite(eventId: string, sender: string) {
+    return {
+        type: "m.room.member",
+        event_id: eventId,
+        sender,
+        state_key: charlie,
+        origin_server_ts: 1,
+        content: { membership: "invite" as "invite" | "leave" | "join" },
+    };
+}
+
+export function change(
+    membership: "invite" | "leave" | "join",
+    eventId: string,
+    sender: string,
+    more: { replacesState?: string; content?: object } = {},
+): MembershipChange {
+    const { replacesState } = more;
+    return {
+        roomId,
+        userId: charlie,
+        membership,
+        sender,
+        eventId,
+        at: 1,
+        isDirect: false,
+        foundAtJoin: false,
+        previous: undefined,
+        event: {
+            type: "m.room.member",
+            eventId,
+            sender,
+            stateKey: charlie,
+            originServerTs: 1,
+            content: { membership, ...more.content },
+            ...(replacesState === undefined ? {} : { replacesState }),
+        },
+    };
+}
