@@ -3,6 +3,7 @@ import { sharingPolicy } from "../config/index.ts";
 import type { Database } from "../database/index.ts";
 import { RoomReader } from "../rooms/index.ts";
 import { type FactSources, Holdings, IdentityPins, Pauses, ReinviteChecks, ShareCommands, ShareJobs } from "../sharing/index.ts";
+import { Timelines } from "../timeline/index.ts";
 
 /** What sharing keeps in the database and the commands on it: the same with a running bot and without one. */
 export interface SharingLedger {
@@ -14,6 +15,7 @@ export interface SharingLedger {
     readonly holdings: Holdings;
     readonly facts: FactSources;
     readonly commands: ShareCommands;
+    readonly timelines: Timelines;
 }
 
 export function sharingLedger(database: Database, settings: Settings): SharingLedger {
@@ -36,6 +38,7 @@ export function sharingLedger(database: Database, settings: Settings): SharingLe
         checks: new ReinviteChecks(database.sql),
         holdings: new Holdings(database.sql),
         facts,
+        timelines: new Timelines(database),
         commands: new ShareCommands({ database, jobs, pins, pauses, facts, rooms, now }),
     };
 }
