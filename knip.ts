@@ -7,6 +7,8 @@ const config: KnipConfig = {
         "src/crypto/machine/testing/fixtures/make.ts",
         "test/clients/client-process.ts",
         "bench/peer.ts",
+        "bench/store-subject.ts",
+        "bench/store-worker.ts",
     ],
     project: ["src/**/*.ts", "test/**/*.ts", "demo/**/*.ts", "bench/**/*.ts"],
     ignoreDependencies: [

@@ -1,13 +1,18 @@
 import { parseArgs } from "node:util";
 import type { Part } from "./stage.ts";
 
-/** The parts, in the order in which they run; each can be run alone: `npm run bench -- NAME...`. */
+/** The parts, in the order in which they run; each can be run alone: `npm run bench -- NAME... [--rounds N] [--sizes N,N]`. */
 const parts: Readonly<Record<string, () => Promise<Part>>> = {
     invites: async () => (await import("./small-room.ts")).smallRoom,
     commands: async () => (await import("./commands.ts")).commands,
+    store: async () => (await import("./store.ts")).store,
 };
 
-const { positionals, values } = parseArgs({ allowPositionals: true, options: { rounds: { type: "string", default: "9" } } });
+const { positionals, values } = parseArgs({
+    allowPositionals: true,
+    options: { rounds: { type: "string", default: "9" }, sizes: { type: "string", default: "1000,10000" } },
+});
+const sizes = values.sizes.split(",").map(Number);
 const names = positionals.length === 0 ? Object.keys(parts) : positionals;
 const unknown = names.find((name) => !Object.hasOwn(parts, name));
 if (unknown !== undefined) {
@@ -17,5 +22,5 @@ if (unknown !== undefined) {
 for (const name of names) {
     const part = await parts[name]?.();
     await using disposal = new AsyncDisposableStack();
-    await part?.({ rounds: Number(values.rounds), disposal, progress: (text) => console.log(`… ${name}: ${text}`) });
+    await part?.({ rounds: Number(values.rounds), sizes, disposal, progress: (text) => console.log(`… ${name}: ${text}`) });
 }

@@ -5,6 +5,8 @@ import { join } from "node:path";
 export interface Stage {
     /** How often a part repeats what it measures. */
     readonly rounds: number;
+    /** Numbers of sessions, for the parts that depend on it. */
+    readonly sizes: readonly number[];
     /** What a part starts is entered here, and ended in reverse. */
     readonly disposal: AsyncDisposableStack;
     readonly progress: (text: string) => void;

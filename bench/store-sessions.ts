@@ -1,0 +1,37 @@
+import { randomBytes } from "node:crypto";
+import { createWriteStream } from "node:fs";
+import { once } from "node:events";
+import { MegolmSession } from "../src/crypto/machine/testing/megolm.ts";
+import { unpadded } from "../src/crypto/machine/exported-session-key.ts";
+
+export const room = "!bench:home";
+/** New room keys that come over Olm, whatever the size of the store. */
+export const received = 500;
+/** Devices that the sessions come from. */
+const senders = 200;
+
+/** Writes so many sessions of one room, as entries of a key export, one JSON object a line. */
+export async function writeSessions(path: string, count: number): Promise<void> {
+    const devices = Array.from({ length: senders }, () => ({
+        curve25519: unpadded(randomBytes(32)),
+        ed25519: new MegolmSession().sessionId,
+    }));
+    const file = createWriteStream(path);
+    for (let n = 0; n < count; n++) {
+        const session = new MegolmSession();
+        const device = devices[n % senders];
+        const entry = {
+            algorithm: "m.megolm.v1.aes-sha2",
+            room_id: room,
+            sender_key: device?.curve25519,
+            session_id: session.sessionId,
+            session_key: session.exportedAt(0),
+            sender_claimed_keys: { ed25519: device?.ed25519 },
+            forwarding_curve25519_key_chain: [],
+            "org.matrix.msc3061.shared_history": true,
+        };
+        if (!file.write(`${JSON.stringify(entry)}\n`)) await once(file, "drain");
+    }
+    file.end();
+    await once(file, "close");
+}
