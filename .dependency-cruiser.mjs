@@ -6,7 +6,6 @@ const layers = [
     ["bot"],
     ["control", "chat", "sync"],
     ["sharing", "account"],
-    ["timeline"],
     ["rooms", "crypto", "homeserver"],
     ["database", "sealing", "config", "telemetry"],
     ["failures", "matrix"],

@@ -1,6 +1,6 @@
 import type { Settings } from "../config/index.ts";
 import type { ControlOperations, StatusFilters, StatusReport } from "../control/index.ts";
-import type { JobStory } from "../sharing/index.ts";
+import type { AuditFilter, AuditReport, JobStory } from "../sharing/index.ts";
 import type { LoginResult } from "./login.ts";
 
 // Each entry is loaded when it is called: `status` has to answer without the weight of the bot.
@@ -18,6 +18,11 @@ export async function loginAccount(start: { readonly settings: Settings; readonl
 /** What `status` shows, from the database alone. @throws Failure if it does not open */
 export async function readStatus(dataDir: string, filters: StatusFilters): Promise<StatusReport> {
     return await (await import("./status.ts")).readStatus(dataDir, filters);
+}
+
+/** Who was given what, from the database alone. @throws Failure if it does not open */
+export async function readAudit(dataDir: string, filter: AuditFilter): Promise<AuditReport> {
+    return (await import("./audit.ts")).readAudit(dataDir, filter);
 }
 
 /** A share job with its whole story, from the database alone; undefined if there is none with this ID. @throws Failure if it does not open */

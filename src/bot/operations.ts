@@ -19,6 +19,7 @@ export function controlOperations({ commands, crypto, health, wake, holdingsChan
         health,
         share: (roomId, userId) => answer(() => commands.share(roomId, userId)),
         approve: (jobId) => answer(() => commands.approve(jobId)),
+        approveAll: (roomId) => answer(() => commands.approveAll(roomId)),
         cancel: (jobId) => answer(() => commands.cancel(jobId)),
         pause: (roomId) => answer(() => commands.pause(roomId)),
         resume: (roomId) => answer(() => commands.resume(roomId)),

@@ -4,7 +4,6 @@ import type { Schema } from "../database/index.ts";
 import { roomsSchema } from "../rooms/index.ts";
 import { sharingSchema } from "../sharing/index.ts";
 import { syncSchema } from "../sync/index.ts";
-import { timelineSchema } from "../timeline/index.ts";
 
 /** Every part's tables in `backscroll.sqlite`. */
-export const schemas: readonly Schema[] = [accountSchema, roomsSchema, sharingSchema, syncSchema, chatSchema, timelineSchema];
+export const schemas: readonly Schema[] = [accountSchema, roomsSchema, sharingSchema, syncSchema, chatSchema];

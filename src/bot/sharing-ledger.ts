@@ -2,8 +2,18 @@ import type { Settings } from "../config/index.ts";
 import { sharingPolicy } from "../config/index.ts";
 import type { Database } from "../database/index.ts";
 import { RoomReader } from "../rooms/index.ts";
-import { type FactSources, Holdings, IdentityPins, Pauses, ReinviteChecks, ShareCommands, ShareJobs } from "../sharing/index.ts";
-import { Timelines } from "../timeline/index.ts";
+import {
+    Audit,
+    type FactSources,
+    Holdings,
+    IdentityPins,
+    Notices,
+    Pauses,
+    rememberLooks,
+    ReinviteChecks,
+    ShareCommands,
+    ShareJobs,
+} from "../sharing/index.ts";
 
 /** What sharing keeps in the database and the commands on it: the same with a running bot and without one. */
 export interface SharingLedger {
@@ -13,9 +23,10 @@ export interface SharingLedger {
     readonly pauses: Pauses;
     readonly checks: ReinviteChecks;
     readonly holdings: Holdings;
+    readonly audit: Audit;
+    readonly notices: Notices;
     readonly facts: FactSources;
     readonly commands: ShareCommands;
-    readonly timelines: Timelines;
 }
 
 export function sharingLedger(database: Database, settings: Settings): SharingLedger {
@@ -24,11 +35,15 @@ export function sharingLedger(database: Database, settings: Settings): SharingLe
     const jobs = new ShareJobs(database.sql, now);
     const pins = new IdentityPins(database.sql);
     const pauses = new Pauses(database.sql);
+    const audit = new Audit(database.sql);
     const facts: FactSources = {
         botUserId: settings.homeserver.user_id,
         rooms,
         pauses,
         policy: (roomId) => sharingPolicy(settings, roomId),
+        audit,
+        looks: rememberLooks(),
+        now,
     };
     return {
         rooms,
@@ -37,8 +52,9 @@ export function sharingLedger(database: Database, settings: Settings): SharingLe
         pauses,
         checks: new ReinviteChecks(database.sql),
         holdings: new Holdings(database.sql),
+        audit,
+        notices: new Notices(database.sql),
         facts,
-        timelines: new Timelines(database),
         commands: new ShareCommands({ database, jobs, pins, pauses, facts, rooms, now }),
     };
 }

@@ -1,12 +1,20 @@
 import { loadDataDir } from "../config/index.ts";
-import { argument } from "./arguments.ts";
+import { refused, roomId } from "./arguments.ts";
 import { type Invocation, note } from "./context.ts";
+import { filter } from "./filters.ts";
 import { conclude, withBot } from "./with-bot.ts";
 
+const command = "approve";
+
 export async function approve(invocation: Invocation): Promise<number> {
-    const jobId = argument(invocation, 0);
-    await showHeldJob(loadDataDir(invocation), jobId);
-    return conclude(await withBot(invocation, (bot) => bot.approve(jobId)));
+    const jobId = invocation.args[0];
+    const room = filter(invocation, command, "room", roomId);
+    if ((jobId === undefined) === (room === undefined))
+        throw refused(jobId ?? "", "either a job, or --room ROOM for all of a room's", { name: "JOB", command });
+    if (room !== undefined) return conclude(await withBot(invocation, (bot) => bot.approveAll(room)));
+    const job = jobId ?? "";
+    await showHeldJob(loadDataDir(invocation), job);
+    return conclude(await withBot(invocation, (bot) => bot.approve(job)));
 }
 
 /** Nobody releases what they have not read. */

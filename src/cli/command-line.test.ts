@@ -21,13 +21,19 @@ test("every command explains itself, and what is not built is not listed", async
     const listed = [...(out.split(/^(?:Commands|First steps):$/m)[1] ?? "").matchAll(/^ {2}([a-z][a-z-]*)(?: [<[].*?)? {2,}\w/gm)].map(
         ([, name]) => name,
     );
-    expect(listed).toEqual("run login status health share approve cancel pause resume trust import-keys export-keys".split(" "));
+    expect(listed).toEqual("run login status audit health share approve cancel pause resume trust import-keys export-keys".split(" "));
     const helps = await Promise.all(listed.map((name) => backscroll([name ?? "", "--help"], folder)));
     for (const { code, out } of helps) {
         expect(code).toBe(0);
         expect(out).toMatch("--config <FILE>");
         expect(out.split("\n").every((line) => line.length <= 84)).toBe(true);
     }
+});
+
+test("before the first start nobody was given anything", async () => {
+    expect(await backscroll(["audit"], folder)).toEqual({ code: 0, out: "Nobody was given anything.\n", err: "" });
+    const { code, out } = await backscroll(["audit", "--json", "--since", "12h"], folder);
+    expect([code, JSON.parse(out)]).toEqual([0, { schema: 1, deliveries: [] }]);
 });
 
 test("--version", async () => {
@@ -40,6 +46,8 @@ test.each<[string, string[], RegExp]>([
     ["an unknown option", ["run", "--fast"], /unknown option '--fast'/],
     ["too few arguments", ["share", "!a:b"], /missing required argument 'USER'/],
     ["too many arguments", ["approve", "a", "b"], /too many arguments/],
+    ["nothing to approve", ["approve"], /JOB: found "", expected either a job, or --room ROOM/],
+    ["a job and a room to approve", ["approve", "1", "--room", "!a:b"], /JOB: found "1", expected either/],
     ["a missing option", ["trust", "@a:b"], /required option '--key <FINGERPRINT>' not specified/],
     ["an alias", ["pause", "#a:b"], /found "#a:b", expected a room ID, .* \(an alias will not do/],
     ["a room where a user belongs", ["share", "!a:b", "!c:d"], /USER: found "!c:d", expected a full user ID/],
@@ -55,7 +63,6 @@ test.each<[string, string[], RegExp]>([
         "doctor --help",
 
         "leave !a:b",
-        "audit --json",
         "recovery-key check",
         "snapshot -",
         "restore -",

@@ -49,6 +49,17 @@ Examples:
   backscroll status --room '!abcdef:home.server' --since 12h
   backscroll status --json | jq '.jobs[] | select(.state == "refused")'
 `,
+    audit: `
+Every delivery of keys: whose devices, under which identity (the master key, as
+'trust --key' takes it), how many sessions, what allowed it, and which file it was.
+It says what was sent; nobody is told what was opened. It is kept for good, and
+works with and without a running bot, from the bot's database.
+
+Examples:
+  backscroll audit --user @charlie:home.server
+  backscroll audit --room '!abcdef:home.server' --since 30d
+  backscroll audit --json | jq '.deliveries[].user_id'
+`,
     health: `
 For container health checks: exit code 0 if the bot is running, answers within 2
 seconds and can write its disk, else 1. A homeserver that is away does not count.
@@ -66,9 +77,14 @@ Example:
 Says what is held and why, and releases it this once. A changed identity cannot be
 approved: see 'backscroll trust --help'.
 
-Example:
+With --room every job of the room is released that waits for approval, for a trusted
+server, or because too many people were invited. Who looks like a member has to be
+approved one by one, so that somebody has looked.
+
+Examples:
   backscroll status --state held
   backscroll approve JOB
+  backscroll approve --room '!abcdef:home.server'
 `,
     cancel: `
 Ends a job that is not over: nothing more is sent for it. Keys that were sent stay

@@ -1,15 +1,18 @@
 /** Rows of name and value; rows without a value are left out. */
 export function facts(rows: readonly (readonly [string, string])[]): string {
     const filled = rows.filter(([, value]) => value !== "");
-    return filled.map(([name, value]) => `${name.padEnd(14)}${value}`).join("\n");
+    return filled.map(([name, value]) => `${name.padEnd(14)}${oneLine(value)}`).join("\n");
 }
 
 /** Columns as wide as their widest cell. */
 export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
-    const lines = [header, ...rows];
+    const lines = [header, ...rows.map((row) => row.map(oneLine))];
     const widths = header.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
     return lines.map((line) => `  ${line.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ")}`.trimEnd()).join("\n");
 }
+
+/** A device's name with a line break in it must not look like a line of ours. */
+const oneLine = (text: string) => text.replaceAll(/[\n\r\u2028\u2029]/g, "\u{fffd}");
 
 /** How long before `now` (milliseconds since the epoch) a time in ISO 8601 was; undefined: it has not happened. */
 export function ago(time: string | null, now: number): string | undefined {

@@ -1,8 +1,9 @@
-import { loadDataDir, parseDuration } from "../config/index.ts";
+import { loadDataDir } from "../config/index.ts";
 import type { StatusFilters } from "../control/index.ts";
 import { exitCodes } from "../failures/index.ts";
-import { oneOf, option, refused, roomId, userId, wholeNumber } from "./arguments.ts";
+import { oneOf, option, roomId, userId, wholeNumber } from "./arguments.ts";
 import { type Invocation, note, print } from "./context.ts";
+import { filter, instant } from "./filters.ts";
 import { jobText } from "./job-text.ts";
 import { statusText } from "./status-text.ts";
 
@@ -13,7 +14,7 @@ export async function status(invocation: Invocation): Promise<number> {
     const { jobStates } = await import("../sharing/index.ts");
     const jobId = option(invocation, "job");
     if (jobId !== undefined) return await oneJob(invocation, jobId);
-    const filters = filtersOf(invocation, jobStates, Date.now());
+    const filters = filtersOf(invocation, jobStates);
     const dataDir = loadDataDir(invocation);
     const { readStatus } = await import("../bot/index.ts");
     const report = await readStatus(dataDir, filters);
@@ -32,25 +33,12 @@ async function oneJob(invocation: Invocation, jobId: string): Promise<number> {
     return exitCodes.done;
 }
 
-function filtersOf(invocation: Invocation, jobStates: readonly string[], now: number): StatusFilters {
-    const given = <Value>(name: string, read: (text: string, asked: { name: string; command: string }) => Value) => {
-        const text = option(invocation, name);
-        return text === undefined ? undefined : read(text, { name: `--${name}`, command });
-    };
+function filtersOf(invocation: Invocation, jobStates: readonly string[]): StatusFilters {
     return {
-        roomId: given("room", roomId),
-        userId: given("user", userId),
-        state: given("state", (text, asked) => oneOf(text, jobStates, asked)),
-        since: given("since", (text, asked) => instant(text, now, asked)),
-        limit: given("limit", (text, asked) => wholeNumber(text, [1, 1_000_000], asked)) ?? usualLimit,
+        roomId: filter(invocation, command, "room", roomId),
+        userId: filter(invocation, command, "user", userId),
+        state: filter(invocation, command, "state", (text, asked) => oneOf(text, jobStates, asked)),
+        since: filter(invocation, command, "since", instant),
+        limit: filter(invocation, command, "limit", (text, asked) => wholeNumber(text, [1, 1_000_000], asked)) ?? usualLimit,
     };
-}
-
-/** Milliseconds since the epoch of a time (ISO 8601) or of so long ago. */
-function instant(text: string, now: number, asked: { readonly name: string; readonly command: string }): number {
-    const ago = parseDuration(text);
-    if (ago !== undefined) return now - ago;
-    const time = /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text) : Number.NaN;
-    if (Number.isNaN(time)) throw refused(text, "a time like 2026-01-31T12:00:00Z, or how long ago, like 12h", asked);
-    return time;
 }

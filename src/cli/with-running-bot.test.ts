@@ -32,6 +32,7 @@ async function stopped(
         health: unexpected,
         share: unexpected,
         approve: unexpected,
+        approveAll: unexpected,
         cancel: unexpected,
         pause: unexpected,
         resume: unexpected,

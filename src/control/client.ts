@@ -75,6 +75,7 @@ export class BotConnection implements ControlOperations {
         return jobId === undefined ? outcome : { ...outcome, jobId };
     };
     approve = (jobId: string) => this.call("approve", { job_id: jobId });
+    approveAll = (roomId: string) => this.call("approve_all", { room_id: roomId });
     cancel = (jobId: string) => this.call("cancel", { job_id: jobId });
     pause = (roomId: string | undefined) => this.call("pause", { room_id: roomId });
     resume = (roomId: string | undefined) => this.call("resume", { room_id: roomId });

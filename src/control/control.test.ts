@@ -12,6 +12,7 @@ const operations: ControlOperations = {
     health: async () => ({ healthy: true, problems: [] }),
     share: async (roomId, userId) => ({ ok: true, message: `${userId} in ${roomId}`, jobId: "j1" }),
     approve: async () => done,
+    approveAll: async (roomId) => ({ ok: true, message: roomId }),
     cancel: async () => done,
     pause: async (roomId) => ({ ok: true, message: roomId ?? "everywhere" }),
     resume: async () => done,
@@ -47,6 +48,7 @@ test("every operation travels there and back", async () => {
     expect(await bot?.health()).toEqual({ healthy: true, problems: [] });
     expect(await bot?.share("!a:b", "@c:d")).toEqual({ ok: true, message: "@c:d in !a:b", jobId: "j1" });
     expect(await bot?.approve("j1")).toEqual(done);
+    expect(await bot?.approveAll("!r")).toEqual({ ok: true, message: "!r" });
     expect(await bot?.cancel("j1")).toEqual(done);
     expect(await bot?.pause(undefined)).toEqual({ ok: true, message: "everywhere" });
     expect(await bot?.resume("!a:b")).toEqual(done);

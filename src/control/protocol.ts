@@ -6,6 +6,8 @@ export interface ControlOperations {
     health(): Promise<{ readonly healthy: boolean; readonly problems: readonly string[] }>;
     share(roomId: string, userId: string): Promise<CommandOutcome & { readonly jobId?: string }>;
     approve(jobId: string): Promise<CommandOutcome>;
+    /** Every held job of the room, but for those that each need a look of their own. */
+    approveAll(roomId: string): Promise<CommandOutcome>;
     cancel(jobId: string): Promise<CommandOutcome>;
     pause(roomId: string | undefined): Promise<CommandOutcome>;
     resume(roomId: string | undefined): Promise<CommandOutcome>;

@@ -117,6 +117,8 @@ function perform(request: Request, operations: ControlOperations): Promise<unkno
             return operations.share(request.params.room_id, request.params.user_id);
         case "approve":
             return operations.approve(request.params.job_id);
+        case "approve_all":
+            return operations.approveAll(request.params.room_id);
         case "cancel":
             return operations.cancel(request.params.job_id);
         case "pause":

@@ -21,6 +21,14 @@ test.each([
         { membership: "join", is_direct: "true" },
         { membership: "join", isDirect: false },
     ],
+    [
+        { membership: "join", displayname: "Alice" },
+        { membership: "join", isDirect: false, displayName: "Alice" },
+    ],
+    [
+        { membership: "join", displayname: null },
+        { membership: "join", isDirect: false },
+    ],
     [{ membership: "lurk" }, undefined],
     [{}, undefined],
 ])("member content %o reads as %o", (content, member) => {

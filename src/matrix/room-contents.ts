@@ -8,6 +8,12 @@ const visibility = z.object({ history_visibility: z.enum(["invited", "joined", "
 const member = z.object({
     membership: z.enum(["invite", "join", "knock", "leave", "ban"]),
     is_direct: z.literal(true).optional().catch(undefined),
+    // An event has 64 kB, and nobody is recognised by the end of such a name.
+    displayname: z
+        .string()
+        .transform((name) => name.slice(0, 1_000))
+        .optional()
+        .catch(undefined),
 });
 const tombstone = z.object({ replacement_room: identifier.refine((roomId) => roomId.startsWith("!")) });
 const create = z.object({
@@ -26,9 +32,17 @@ export function parseHistoryVisibility(content: Content): HistoryVisibility | un
 }
 
 /** Undefined: no membership that we know. Source: Matrix v1.19, `m.room.member`. */
-export function parseMember(content: Content): { readonly membership: Membership; readonly isDirect: boolean } | undefined {
+export function parseMember(content: Content): MemberContent | undefined {
     const { data } = member.safeParse(content);
-    return data === undefined ? undefined : { membership: data.membership, isDirect: data.is_direct ?? false };
+    if (data === undefined) return undefined;
+    const { membership, is_direct: isDirect = false, displayname } = data;
+    return { membership, isDirect, ...(displayname === undefined ? {} : { displayName: displayname }) };
+}
+
+interface MemberContent {
+    readonly membership: Membership;
+    readonly isDirect: boolean;
+    readonly displayName?: string;
 }
 
 /** The room that replaces this one; undefined if none is named. Source: Matrix v1.19, `m.room.tombstone`. */

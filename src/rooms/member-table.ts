@@ -17,9 +17,9 @@ export class MemberTable {
         this.#selectRoom = sql.prepare("SELECT * FROM room_members WHERE room_id = ?");
         this.#selectWith = sql.prepare("SELECT * FROM room_members WHERE room_id = ? AND membership = ?");
         this.#upsert = sql.prepare(
-            `INSERT INTO room_members (room_id, user_id, membership, event_id, sender, is_direct) VALUES (?, ?, ?, ?, ?, ?)
+            `INSERT INTO room_members (room_id, user_id, membership, event_id, sender, is_direct, display_name) VALUES (?, ?, ?, ?, ?, ?, ?)
              ON CONFLICT DO UPDATE SET membership = excluded.membership, event_id = excluded.event_id,
-                 sender = excluded.sender, is_direct = excluded.is_direct`,
+                 sender = excluded.sender, is_direct = excluded.is_direct, display_name = excluded.display_name`,
         );
         this.#deleteRoom = sql.prepare("DELETE FROM room_members WHERE room_id = ?");
     }
@@ -38,7 +38,8 @@ export class MemberTable {
     }
 
     put(roomId: string, member: Member): void {
-        this.#upsert.run(roomId, member.userId, member.membership, member.eventId, member.sender, member.isDirect ? 1 : 0);
+        const { userId, membership, eventId, sender, isDirect, displayName } = member;
+        this.#upsert.run(roomId, userId, membership, eventId, sender, isDirect ? 1 : 0, displayName ?? null);
     }
 
     deleteRoom(roomId: string): void {

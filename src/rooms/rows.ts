@@ -19,6 +19,7 @@ export function memberFrom(row: Row): Member {
         eventId: String(row["event_id"]),
         sender: String(row["sender"]),
         isDirect: row["is_direct"] === 1,
+        ...(typeof row["display_name"] === "string" ? { displayName: row["display_name"] } : {}),
     };
 }
 

@@ -52,5 +52,6 @@ export const roomsSchema: Schema = {
                     reason TEXT
                 ) STRICT, WITHOUT ROWID;
             `),
+        (sql) => sql.exec("ALTER TABLE room_members ADD COLUMN display_name TEXT"),
     ],
 };

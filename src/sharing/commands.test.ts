@@ -1,7 +1,9 @@
 import { beforeEach, expect, test } from "vitest";
 import { type Database, openDatabase } from "../database/index.ts";
+import { Audit } from "./audit.ts";
 import { ShareCommands } from "./commands.ts";
 import { ShareJobs } from "./jobs.ts";
+import { rememberLooks } from "./lookalike.ts";
 import { Pauses } from "./pauses.ts";
 import { IdentityPins } from "./pins.ts";
 import type { Reason } from "./reasons.ts";
@@ -17,25 +19,37 @@ beforeEach(() => {
     database = openDatabase({ path: ":memory:", schemas: [sharingSchema] });
     jobs = new ShareJobs(database.sql, () => 1_000);
     const pauses = new Pauses(database.sql);
-    const rooms = { room: () => undefined, member: () => undefined, canInvite: () => false };
+    const rooms = { room: () => undefined, member: () => undefined, membersWith: () => [], canInvite: () => false };
     commands = new ShareCommands({
         database,
         jobs,
         pins: new IdentityPins(database.sql),
         pauses,
-        facts: { botUserId: "@bot:home", rooms, pauses, policy: () => ({ mode: "automatic", reinvite: "always", trusted_servers: [] }) },
+        facts: {
+            botUserId: "@bot:home",
+            rooms,
+            pauses,
+            policy: () => ({ mode: "automatic", reinvite: "always", trusted_servers: [], max_invitees_per_hour: 50 }),
+            audit: new Audit(database.sql),
+            looks: rememberLooks(),
+            now: () => 1_000,
+        },
         rooms,
         now: () => 1_000,
     });
 });
 
 function jobThat(...steps: readonly (readonly [JobState, Reason])[]): string {
+    return jobOf("@charlie:home", ...steps);
+}
+
+function jobOf(userId: string, ...steps: readonly (readonly [JobState, Reason])[]): string {
     const created = jobs.create({
         roomId: "!room:home",
-        userId: "@charlie:home",
+        userId,
         inviter: "@alice:home",
         origin: "invite",
-        inviteEventId: "$invite",
+        inviteEventId: `$invite-${userId}`,
         byAnotherBot: false,
     });
     for (const [state, reason] of steps) {
@@ -68,4 +82,23 @@ test.each([
     const { ok, message } = commands.cancel(id());
     expect(ok).toBe(false);
     expect(message).toMatch(sentence);
+});
+
+test("a room's held jobs are approved at once, but for those that need a look of their own", () => {
+    const reasons: readonly Reason[] = [
+        "waits_for_approval",
+        "too_many_invitees",
+        "looks_like_member",
+        "identity_changed",
+        "inviter_server_not_trusted",
+    ];
+    const ids = reasons.map((reason, index) => jobOf(`@charlie${index}:home`, ["held", reason]));
+    expect(commands.approveAll("!room:home")).toEqual({
+        ok: true,
+        message:
+            "Released: @charlie0:home, @charlie1:home, @charlie4:home. 2 stay held, each for a reason of its own: see `backscroll status --state held`.",
+    });
+    expect(ids.map((id) => jobs.get(Number(id))?.state)).toEqual(["queued", "queued", "held", "held", "queued"]);
+    expect(commands.approveAll("!room:home").ok).toBe(false);
+    expect(commands.approve(ids[2] ?? "").ok).toBe(true);
 });

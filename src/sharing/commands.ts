@@ -5,7 +5,7 @@ import { type FactSources, gatherFacts } from "./facts.ts";
 import type { Job, ShareJobs } from "./jobs.ts";
 import type { Pauses } from "./pauses.ts";
 import type { IdentityPins } from "./pins.ts";
-import { type Reason, reasons } from "./reasons.ts";
+import { type Reason, reasons, sentence } from "./reasons.ts";
 import { moves } from "./states.ts";
 
 /** The answer to a command. `ok: false` is a no: `message` says why and what to do. */
@@ -56,12 +56,24 @@ export class ShareCommands {
             if (job === undefined) return noJob(jobId);
             if (job.state !== "held")
                 return { ok: false, message: `Job ${jobId} is ${job.state}, so there is nothing to approve. ${reasons[job.reason]}` };
-            if (job.reason === "identity_changed" || job.reason === "paused" || job.reason === "no_power_to_invite") return no(job.reason);
+            if (!approvable.includes(job.reason) && job.reason !== "looks_like_member") return no(job.reason);
             jobs.release(job, "approved", { approved: true });
-            return {
-                ok: true,
-                message: `Job ${jobId} was held: ${reasons[job.reason]} Released: ${job.userId} is given the keys of ${job.roomId} now.`,
-            };
+            const was = sentence(job.reason, job.detail);
+            return { ok: true, message: `Job ${jobId} was held: ${was} Released: ${job.userId} is given the keys of ${job.roomId} now.` };
+        });
+    }
+
+    /** Releases every held job of a room, but for those that each need a look of their own. */
+    approveAll(roomId: string): Outcome {
+        const { database, jobs } = this.#parts;
+        return database.transaction(() => {
+            const held = jobs.open(roomId).filter(({ state }) => state === "held");
+            const released = held.filter(({ reason }) => approvable.includes(reason));
+            for (const job of released) jobs.release(job, "approved", { approved: true });
+            const left = held.length - released.length;
+            const rest = left === 0 ? "" : ` ${left} stay held, each for a reason of its own: see \`backscroll status --state held\`.`;
+            if (released.length === 0) return { ok: false, message: `There is nothing to approve in ${roomId}.${rest}` };
+            return { ok: true, message: `Released: ${released.map(({ userId }) => userId).join(", ")}.${rest}` };
         });
     }
 
@@ -124,10 +136,14 @@ export class ShareCommands {
     #answerFor(job: Job): Outcome {
         const decision = decide(gatherFacts(this.#parts.facts, job, "not_asked"));
         if (decision.verdict === "go" || decision.verdict === "wait") return { ok: true, message: `Job ${job.id} is queued.` };
-        this.#parts.jobs.move(job, decision.verdict === "hold" ? "held" : "refused", decision.reason);
-        return { ok: false, message: `Job ${job.id} is ${decision.verdict === "hold" ? "held" : "refused"}: ${reasons[decision.reason]}` };
+        const [state, detail] = decision.verdict === "hold" ? (["held", decision.detail] as const) : (["refused", undefined] as const);
+        this.#parts.jobs.move(job, state, decision.reason, undefined, detail);
+        return { ok: false, message: `Job ${job.id} is ${state}: ${sentence(decision.reason, detail)}` };
     }
 }
+
+/** What a person may release without having looked at each invitee. */
+const approvable: readonly Reason[] = ["waits_for_approval", "inviter_server_not_trusted", "too_many_invitees"];
 
 function jobNamed(jobs: ShareJobs, jobId: string): Job | undefined {
     return /^\d{1,15}$/.test(jobId) ? jobs.get(Number(jobId)) : undefined;

@@ -13,6 +13,8 @@ export interface ShareFacts {
         readonly joined: boolean;
         readonly encryption: "encrypted" | "plain" | "unknown";
         readonly visibility: HistoryVisibility | "unknown";
+        /** As many others as `sharing.max_invitees_per_hour` allows were given keys in the last hour, and this invitee none. */
+        readonly crowded: boolean;
     };
     readonly invitee: {
         readonly membership: Membership | "none";
@@ -20,6 +22,8 @@ export interface ShareFacts {
         readonly servedBeforeJoin: boolean;
         /** `not_asked`: the server has not been asked for the invitee's keys yet. */
         readonly identity: "not_asked" | "none" | "as_pinned" | "changed";
+        /** The member for whom people could take the invitee, unless that member made the invite or the keys were given before. */
+        readonly resembles: string | undefined;
     };
     readonly inviter: {
         readonly trusted: boolean;
@@ -33,12 +37,17 @@ export interface ShareFacts {
 export type Decision =
     | { readonly verdict: "go" }
     | { readonly verdict: "wait"; readonly reason: Reason }
-    | { readonly verdict: "hold"; readonly reason: Reason }
+    /** `detail`: what of the facts a person has to know; for `looks_like_member`, who. */
+    | { readonly verdict: "hold"; readonly reason: Reason; readonly detail?: string | undefined }
     | { readonly verdict: "refuse"; readonly reason: Reason };
 
 export const go: Decision = { verdict: "go" };
 export const wait = (reason: Reason): Decision => ({ verdict: "wait", reason });
-export const hold = (reason: Reason): Decision => ({ verdict: "hold", reason });
+export const hold = (reason: Reason, detail?: string): Decision => ({
+    verdict: "hold",
+    reason,
+    ...(detail === undefined ? {} : { detail }),
+});
 export const refuse = (reason: Reason): Decision => ({ verdict: "refuse", reason });
 
 /**
@@ -62,8 +71,11 @@ export function decide(facts: ShareFacts): Decision {
     if (invitee.identity === "changed") return hold("identity_changed");
     if (facts.reinvite === "no_power") return hold("no_power_to_invite");
     if (facts.approved) return go;
+    // First of what an approval releases: many jobs are approved at once for other reasons, a look-alike never unseen.
+    if (invitee.resembles !== undefined) return hold("looks_like_member", invitee.resembles);
     if (facts.mode === "approval") return hold("waits_for_approval");
     if (!inviter.trusted) return hold("inviter_server_not_trusted");
+    if (room.crowded) return hold("too_many_invitees");
     return go;
 }
 

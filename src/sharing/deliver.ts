@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import type { CryptoPort, SealedDelivery, UserKeys } from "../crypto/index.ts";
 import type { Database } from "../database/index.ts";
 import type { Homeserver } from "../homeserver/index.ts";
+import type { Audit, Given } from "./audit.ts";
 import type { DeviceKeys } from "./device-keys.ts";
 import { encryptAgain, encryptFile } from "./encrypted-file.ts";
 import type { JobDevices } from "./devices.ts";
@@ -17,6 +18,7 @@ export interface DeliveryParts {
     readonly database: Database;
     readonly jobs: ShareJobs;
     readonly devices: JobDevices;
+    readonly audit: Pick<Audit, "record">;
     readonly pins: IdentityPins;
     readonly uploads: Uploads;
     readonly facts: FactSources;
@@ -101,10 +103,10 @@ async function sealAndSend(
 
     // 4. The last look before what cannot be taken back: each attempt has one of its own.
     pass(parts, job, "as_pinned");
-    await send(parts, job, devices, signal);
+    const txnId = await send(parts, job, devices, signal);
 
     // 5. What was sent is written down; only then may the worker forget the bodies.
-    recordDevices(parts, job, devices, reachable);
+    recordDevices(parts, job, devices, reachable, { txnId, pin, upload });
 }
 
 /** Who the invitee is, and an encrypted channel to each of their devices. @throws Halt if they are not who they were, or nobody can be reached */
@@ -177,19 +179,29 @@ function sealedDevices(sealed: SealedDelivery): Devices {
     }
 }
 
-async function send(parts: DeliveryParts, job: Job, devices: Devices, signal: AbortSignal): Promise<void> {
+async function send(parts: DeliveryParts, job: Job, devices: Devices, signal: AbortSignal): Promise<string> {
     const messages = Object.fromEntries(
         devices.flatMap((device) => (device.state === "sealed" ? [[device.deviceId, device.content]] : [])),
     );
     const body = JSON.stringify({ messages: { [job.userId]: messages } });
     // The server drops what it has seen under the same ID: the kept bodies sent again, and never other ones.
     const digest = createHash("sha256").update(body).digest("hex").slice(0, 16);
-    await parts.homeserver.sendToDevice("m.room.encrypted", `backscroll-share-${job.id}-${digest}`, body, { signal, attempts: 1 });
+    const txnId = `backscroll-share-${job.id}-${digest}`;
+    await parts.homeserver.sendToDevice("m.room.encrypted", txnId, body, { signal, attempts: 1 });
+    return txnId;
 }
 
-function recordDevices(parts: DeliveryParts, job: Job, devices: Devices, reachable: boolean): void {
+/** @param sent undefined: nothing was */
+function recordDevices(
+    parts: DeliveryParts,
+    job: Job,
+    devices: Devices,
+    reachable: boolean,
+    sent?: Pick<Sending, "pin" | "upload"> & { readonly txnId: string },
+): void {
     parts.database.transaction(() => {
         for (const device of devices) parts.devices.record(job.id, device.deviceId, outcome(device.state), parts.now());
+        if (sent !== undefined) parts.audit.record(given(parts, job, devices, sent), parts.now());
     });
 
     function outcome(state: Devices[number]["state"]): DeviceState {
@@ -202,4 +214,25 @@ function recordDevices(parts: DeliveryParts, job: Job, devices: Devices, reachab
                 return reachable ? "no_session" : "server_unreachable";
         }
     }
+}
+
+function given(
+    { facts }: DeliveryParts,
+    { id, roomId, userId, inviter, origin, approved }: Job,
+    devices: Devices,
+    { txnId, pin, upload }: Pick<Sending, "pin" | "upload"> & { readonly txnId: string },
+): Given {
+    const visibility = facts.rooms.room(roomId)?.visibility ?? "unknown";
+    return {
+        txnId,
+        jobId: id,
+        roomId,
+        userId,
+        inviter,
+        identity: pin,
+        deviceIds: devices.flatMap(({ deviceId, state }) => (state === "sealed" ? [deviceId] : [])),
+        sessions: upload.shared,
+        mxc: upload.file.url,
+        policy: { mode: facts.policy(roomId).mode, visibility, origin, approved },
+    };
 }

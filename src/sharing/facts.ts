@@ -1,19 +1,27 @@
 import type { SharingSettings } from "../config/index.ts";
 import { serverOf } from "../matrix/index.ts";
 import type { Rooms } from "../rooms/index.ts";
+import type { Audit } from "./audit.ts";
 import type { ShareFacts } from "./decide.ts";
 import type { Job } from "./jobs.ts";
+import { type Looks, resembledMember } from "./lookalike.ts";
 import type { Pauses } from "./pauses.ts";
 
 /** The settings of one room that the decision looks at. */
-export type SharingPolicy = Pick<SharingSettings, "mode" | "reinvite" | "trusted_servers">;
+export type SharingPolicy = Pick<SharingSettings, "mode" | "reinvite" | "trusted_servers" | "max_invitees_per_hour">;
 
 export interface FactSources {
     readonly botUserId: string;
-    readonly rooms: Pick<Rooms, "room" | "member" | "canInvite">;
+    readonly rooms: Pick<Rooms, "room" | "member" | "membersWith" | "canInvite">;
     readonly pauses: Pick<Pauses, "covers">;
     readonly policy: (roomId: string) => SharingPolicy;
+    readonly audit: Pick<Audit, "others">;
+    readonly looks: Looks;
+    readonly now: () => number;
 }
+
+/** Milliseconds. */
+const hour = 3_600_000;
 
 /** Gathers what `decide` looks at, as of the last recorded batch. */
 export function gatherFacts(sources: FactSources, job: Job, identity: ShareFacts["invitee"]["identity"]): ShareFacts {
@@ -22,6 +30,7 @@ export function gatherFacts(sources: FactSources, job: Job, identity: ShareFacts
     const invitee = rooms.member(job.roomId, job.userId);
     const policy = sources.policy(job.roomId);
     const servedBeforeJoin = job.state === "joined";
+    const given = servedBeforeJoin || job.state === "delivered" || job.state === "reinvited";
     return {
         origin: job.origin,
         approved: job.approved,
@@ -31,11 +40,29 @@ export function gatherFacts(sources: FactSources, job: Job, identity: ShareFacts
             joined: room?.membership === "join",
             encryption: room?.encryption ?? "unknown",
             visibility: room?.visibility ?? "unknown",
+            crowded: !given && isCrowded(),
         },
-        invitee: { membership: invitee?.membership ?? "none", servedBeforeJoin, identity },
+        invitee: {
+            membership: invitee?.membership ?? "none",
+            servedBeforeJoin,
+            identity,
+            resembles: given ? undefined : resembles(),
+        },
         inviter: { trusted: policy.trusted_servers.includes(serverOf(job.inviter)), isAnotherBot: job.byAnotherBot },
         reinvite: reinviteFact(),
     };
+
+    function isCrowded(): boolean {
+        const now = sources.now();
+        return sources.audit.others(job, now - hour, now) >= policy.max_invitees_per_hour;
+    }
+
+    /** Who invites somebody takes them for nobody but themselves: an inviter's own second account is none of our business. */
+    function resembles(): string | undefined {
+        if (invitee === undefined) return undefined;
+        const others = rooms.membersWith(job.roomId, "join").filter(({ userId }) => userId !== job.inviter);
+        return resembledMember(invitee, others, sources.looks);
+    }
 
     function reinviteFact(): ShareFacts["reinvite"] {
         if (servedBeforeJoin || policy.reinvite === "never" || invitee?.sender === botUserId) return "not_needed";

@@ -20,7 +20,7 @@ export function pass({ facts, jobs }: GateParts, job: Job, identity: ShareFacts[
         case "wait":
             throw new Halt("retry", decision.reason);
         case "hold":
-            throw new Halt("held", decision.reason);
+            throw new Halt("held", decision.reason, { detail: decision.detail });
         case "refuse":
             throw new Halt("refused", decision.reason);
     }

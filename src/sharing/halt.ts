@@ -8,12 +8,15 @@ export class Halt extends Error {
     readonly reason: Reason;
     /** Milliseconds before which a retry makes no sense, if the server said so. */
     readonly notBefore: number | undefined;
+    /** What of the facts belongs to the reason, for people: who, or what the homeserver said. */
+    readonly detail: string | undefined;
 
-    constructor(to: Halt["to"], reason: Reason, options?: ErrorOptions & { readonly notBefore?: number | undefined }) {
+    constructor(to: Halt["to"], reason: Reason, options?: ErrorOptions & Partial<Pick<Halt, "notBefore" | "detail">>) {
         super(reason, options);
         this.name = "Halt";
         this.to = to;
         this.reason = reason;
         this.notBefore = options?.notBefore;
+        this.detail = options?.detail;
     }
 }

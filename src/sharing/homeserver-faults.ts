@@ -12,25 +12,26 @@ export function haltFor(error: unknown): Halt {
 }
 
 function haltForProblem(problem: HomeserverProblem, cause: HomeserverError): Halt {
+    const detail = cause.message;
     switch (problem.kind) {
         case "rate_limited":
         case "server_error":
-            return new Halt("retry", "homeserver_unavailable", { cause, notBefore: problem.retryAfterMs });
+            return new Halt("retry", "homeserver_unavailable", { cause, detail, notBefore: problem.retryAfterMs });
         case "unreachable":
         case "not_matrix":
         case "malformed":
         case "unknown_token":
         case "user_locked":
         case "user_suspended":
-            return new Halt("retry", "homeserver_unavailable", { cause });
+            return new Halt("retry", "homeserver_unavailable", { cause, detail });
         case "too_large":
-            return new Halt("failed", "bundle_too_large", { cause });
+            return new Halt("failed", "bundle_too_large", { cause, detail });
         case "forbidden":
         case "not_found":
         case "invalid":
         case "unrecognized":
         case "auth_required":
         case "user_deactivated":
-            return new Halt("failed", cause.operation.includes("media") ? "upload_refused" : "refused_by_homeserver", { cause });
+            return new Halt("failed", cause.operation.includes("media") ? "upload_refused" : "refused_by_homeserver", { cause, detail });
     }
 }

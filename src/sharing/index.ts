@@ -1,10 +1,13 @@
+export { Audit, type AuditedDelivery, type AuditFilter, type AuditReport, auditReport } from "./audit.ts";
 export { ShareCommands } from "./commands.ts";
 export { DeviceKeys } from "./device-keys.ts";
 export { JobDevices } from "./devices.ts";
 export type { FactSources, SharingPolicy } from "./facts.ts";
 export { Holdings } from "./holdings.ts";
 export { ShareJobs } from "./jobs.ts";
+export { rememberLooks } from "./lookalike.ts";
 export { Modes } from "./modes.ts";
+export { type Notice, Notices } from "./notices.ts";
 export { Pauses } from "./pauses.ts";
 export { IdentityPins } from "./pins.ts";
 export { recordMemberships, recordOwnLeave, releaseEmptyHanded, releaseEmpowered } from "./record.ts";

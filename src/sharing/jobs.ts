@@ -1,4 +1,5 @@
 import type { DatabaseSync, SQLOutputValue } from "node:sqlite";
+import { Notices } from "./notices.ts";
 import { type Reason, reasonFrom } from "./reasons.ts";
 import { type JobState, moves, openStates, stateFrom } from "./states.ts";
 import { Watches } from "./watches.ts";
@@ -16,6 +17,8 @@ export interface Job {
     readonly byAnotherBot: boolean;
     readonly state: JobState;
     readonly reason: Reason;
+    /** What of the facts belongs to the reason, for people. */
+    readonly detail: string | undefined;
     readonly approved: boolean;
     readonly attempts: number;
     readonly nextAttemptAt: number | undefined;
@@ -34,11 +37,13 @@ const openList = openStates.map((state) => `'${state}'`).join(", ");
 export class ShareJobs {
     readonly #sql: DatabaseSync;
     readonly #watches: Watches;
+    readonly #notices: Notices;
     readonly #now: () => number;
 
     constructor(sql: DatabaseSync, now: () => number) {
         this.#sql = sql;
         this.#watches = new Watches(sql);
+        this.#notices = new Notices(sql);
         this.#now = now;
     }
 
@@ -115,24 +120,27 @@ export class ShareJobs {
     /**
      * Moves a job on, if it still is in the state that the caller saw.
      * @param nextAttemptAt when the runner should look at it again; undefined: not by itself.
+     * @param detail what of the facts belongs to the reason, for people
      * @returns false if something else (a withdrawal, a command) moved it first: then the caller's step is void.
      */
-    move(job: Job, state: JobState, reason: Reason, nextAttemptAt?: number): boolean {
+    move(job: Job, state: JobState, reason: Reason, nextAttemptAt?: number, detail?: string): boolean {
         if (!moves[job.state].includes(state)) throw new Error(`share job ${job.id} cannot go from ${job.state} to ${state} (${reason})`);
         const now = this.#now();
         const { changes } = this.#sql
-            .prepare("UPDATE share_jobs SET state = ?, reason = ?, next_attempt_at = ?, updated_at = ? WHERE id = ? AND state = ?")
-            .run(state, reason, nextAttemptAt ?? null, now, job.id, job.state);
+            .prepare(
+                "UPDATE share_jobs SET state = ?, reason = ?, detail = ?, next_attempt_at = ?, updated_at = ? WHERE id = ? AND state = ?",
+            )
+            .run(state, reason, detail ?? null, nextAttemptAt ?? null, now, job.id, job.state);
         if (changes === 0) return false;
-        this.#remember(job.id, now, state, reason);
+        this.#remember(job.id, now, state, reason, detail);
         this.#watches.follow(job.id, state, reason, now);
         return true;
     }
 
     /** Counts a failed attempt and has the job looked at again; what was delivered stays delivered. */
-    retry(job: Job, reason: Reason, nextAttemptAt: number): boolean {
+    retry(job: Job, reason: Reason, nextAttemptAt: number, detail?: string): boolean {
         this.#sql.prepare("UPDATE share_jobs SET attempts = attempts + 1 WHERE id = ?").run(job.id);
-        return this.move(job, job.state === "delivered" ? "delivered" : "queued", reason, nextAttemptAt);
+        return this.move(job, job.state === "delivered" ? "delivered" : "queued", reason, nextAttemptAt, detail);
     }
 
     /** Gives a job that rested to the runner. */
@@ -146,7 +154,7 @@ export class ShareJobs {
         const job = this.get(jobId);
         if (job === undefined) return;
         const now = this.#now();
-        this.#sql.prepare("UPDATE share_jobs SET reason = ?, updated_at = ? WHERE id = ?").run(reason, now, jobId);
+        this.#sql.prepare("UPDATE share_jobs SET reason = ?, detail = NULL, updated_at = ? WHERE id = ?").run(reason, now, jobId);
         this.#remember(jobId, now, job.state, reason);
     }
 
@@ -155,10 +163,13 @@ export class ShareJobs {
         return this.move(job, job.state === "joined" ? "done" : "cancelled", reason);
     }
 
-    #remember(jobId: number, at: number, state: JobState, reason: Reason): void {
+    #remember(jobId: number, at: number, state: JobState, reason: Reason, detail?: string): void {
         const last = this.#sql.prepare("SELECT state, reason FROM share_job_moves WHERE job_id = ? ORDER BY rowid DESC LIMIT 1").get(jobId);
         if (last?.["state"] === state && last["reason"] === reason) return;
-        this.#sql.prepare("INSERT INTO share_job_moves (job_id, at, state, reason) VALUES (?, ?, ?, ?)").run(jobId, at, state, reason);
+        this.#sql
+            .prepare("INSERT INTO share_job_moves (job_id, at, state, reason, detail) VALUES (?, ?, ?, ?, ?)")
+            .run(jobId, at, state, reason, detail ?? null);
+        this.#notices.follow(jobId, state, reason);
     }
 }
 
@@ -173,6 +184,7 @@ function jobFrom(row: Record<string, SQLOutputValue>): Job {
         byAnotherBot: row["by_another_bot"] === 1,
         state: stateFrom(row["state"]),
         reason: reasonFrom(row["reason"]),
+        detail: typeof row["detail"] === "string" ? row["detail"] : undefined,
         approved: row["approved"] === 1,
         attempts: Number(row["attempts"]),
         nextAttemptAt: row["next_attempt_at"] === null ? undefined : Number(row["next_attempt_at"]),

@@ -25,6 +25,10 @@ export const reasons = {
     waits_for_approval: "This room shares only with approval: use `backscroll approve`.",
     inviter_server_not_trusted:
         "The inviter's homeserver is not in sharing.trusted_servers: use `backscroll approve` if you know about this invite.",
+    looks_like_member:
+        "The invitee can be taken for somebody who is in the room already: make sure who they are, then use `backscroll approve`, or withdraw the invite.",
+    too_many_invitees:
+        "More people were given the history within an hour than sharing.max_invitees_per_hour: use `backscroll approve`, for all of them with --room.",
     identity_changed: "The invitee's identity is not the one first seen: ask them, then use `backscroll trust`.",
     no_power_to_invite: "The bot may not invite here, so the invitee's client would never open its keys: give the bot the power to invite.",
 
@@ -72,6 +76,11 @@ export const reasons = {
 } as const;
 
 export type Reason = keyof typeof reasons;
+
+/** A reason for people, with what of the facts belongs to it: who, or what the homeserver said. */
+export function sentence(reason: Reason, detail: unknown): string {
+    return typeof detail === "string" ? `${reasons[reason]} Namely: ${detail}.` : reasons[reason];
+}
 
 /** @throws Error for a word that is no reason: somebody else wrote into the ledger */
 export function reasonFrom(word: unknown): Reason {

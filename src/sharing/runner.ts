@@ -123,8 +123,8 @@ export class ShareRunner {
         database.transaction(() => {
             const job = jobs.get(jobId);
             if (job === undefined || job.nextAttemptAt === undefined) return;
-            if (to === "retry") jobs.retry(job, halt.reason, now() + retryDelay(job.attempts, random(), halt.notBefore));
-            else jobs.move(job, to, halt.reason);
+            if (to === "retry") jobs.retry(job, halt.reason, now() + retryDelay(job.attempts, random(), halt.notBefore), halt.detail);
+            else jobs.move(job, to, halt.reason, undefined, halt.detail);
         });
         const facts = { reason: halt.reason, ...(halt.cause === undefined ? {} : { err: halt.cause }) };
         if (halt.reason === "internal_error") log.error(facts, "a fault stopped the delivery");

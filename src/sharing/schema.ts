@@ -1,4 +1,6 @@
 import type { Schema } from "../database/index.ts";
+import { createAudit } from "./audit.ts";
+import { createNotices } from "./notices.ts";
 
 /** The tables of sharing in `backscroll.sqlite`. */
 export const sharingSchema: Schema = {
@@ -94,6 +96,11 @@ export const sharingSchema: Schema = {
                 ) STRICT;
                 CREATE INDEX share_watches_by_time ON share_watches (look_at);
             `);
+        },
+        (sql) => {
+            sql.exec("ALTER TABLE share_jobs ADD COLUMN detail TEXT; ALTER TABLE share_job_moves ADD COLUMN detail TEXT");
+            createAudit(sql);
+            createNotices(sql);
         },
     ],
 };

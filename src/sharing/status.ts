@@ -1,5 +1,5 @@
 import type { DatabaseSync, SQLOutputValue } from "node:sqlite";
-import { reasonFrom, reasons } from "./reasons.ts";
+import { reasonFrom, sentence } from "./reasons.ts";
 
 /** A share job as `status --json` shows it; part of the contract with operators (schema 1). Times are ISO 8601 UTC. */
 export interface JobStatus {
@@ -55,13 +55,13 @@ export function jobStory(sql: DatabaseSync, jobId: string): JobStory | undefined
     const row = sql.prepare("SELECT * FROM share_jobs WHERE id = ?").get(jobId);
     if (row === undefined) return undefined;
     const story = sql
-        .prepare("SELECT at, state, reason FROM share_job_moves WHERE job_id = ? ORDER BY rowid")
+        .prepare("SELECT at, state, reason, detail FROM share_job_moves WHERE job_id = ? ORDER BY rowid")
         .all(jobId)
-        .map(({ at, state, reason }) => ({
+        .map(({ at, state, reason, detail }) => ({
             at: isoTime(Number(at)),
             state: String(state),
             reason: String(reason),
-            message: reasons[reasonFrom(reason)],
+            message: sentence(reasonFrom(reason), detail),
         }));
     return { ...jobStatus(sql, row), story };
 }
@@ -74,7 +74,7 @@ function jobStatus(sql: DatabaseSync, row: Readonly<Record<string, SQLOutputValu
         inviter: String(row["inviter"]),
         state: String(row["state"]),
         reason: String(row["reason"]),
-        message: reasons[reasonFrom(row["reason"])],
+        message: sentence(reasonFrom(row["reason"]), row["detail"]),
         attempts: Number(row["attempts"]),
         next_attempt_at: row["next_attempt_at"] === null ? null : isoTime(Number(row["next_attempt_at"])),
         devices: sql

@@ -111,7 +111,6 @@ const unusedPort: CryptoPort = {
     encryptRoomEvent: unused,
     rotate: unused,
     holdings: unused,
-    roomSessions: unused,
     buildBundle: unused,
     userKeys: unused,
     sealBundle: unused,

@@ -3,11 +3,13 @@ import { randomBytes } from "node:crypto";
 import { vi } from "vitest";
 import type { Database } from "../../database/index.ts";
 import type { CallOptions } from "../../homeserver/index.ts";
-import type { MembershipChange } from "../../rooms/index.ts";
+import type { Member, MembershipChange } from "../../rooms/index.ts";
 import { deriveSeal } from "../../sealing/index.ts";
+import { Audit } from "../audit.ts";
 import type { FactSources } from "../facts.ts";
 import { JobDevices } from "../devices.ts";
 import { ShareJobs } from "../jobs.ts";
+import { rememberLooks } from "../lookalike.ts";
 import { Pauses } from "../pauses.ts";
 import { IdentityPins } from "../pins.ts";
 import { recordMemberships } from "../record.ts";
@@ -21,7 +23,7 @@ export const bot = "@backscroll:home";
 export const alice = "@alice:home";
 export const charlie = "@charlie:home";
 export const roomId = "!room:home";
-const masterKey = "A".repeat(43);
+export const masterKey = "A".repeat(43);
 
 /** One bot on one database, a homeserver that keeps Charlie's member event, and a list of what was asked of it, in order. */
 export class World {
@@ -42,6 +44,8 @@ export class World {
     uploadLimit: number | undefined;
     canInvite = true;
     canKick = true;
+    mostInvitees = 50;
+    members: readonly Member[] = [];
     /** What the server answers for each event. */
     readonly events = new Map<string, object>();
     memberEvent = invite("$invite", alice);
@@ -120,7 +124,10 @@ export class World {
         const facts: FactSources = {
             botUserId: bot,
             pauses: this.pauses,
-            policy: () => ({ mode: "automatic", reinvite: "always", trusted_servers: ["home"] }),
+            policy: () => ({ mode: "automatic", reinvite: "always", trusted_servers: ["home"], max_invitees_per_hour: this.mostInvitees }),
+            audit: new Audit(this.database.sql),
+            looks: rememberLooks(),
+            now: () => this.now,
             rooms: {
                 room: () => ({
                     roomId,
@@ -131,6 +138,7 @@ export class World {
                     successor: undefined,
                 }),
                 member,
+                membersWith: () => this.members,
                 canInvite: () => this.canInvite,
             },
         };
@@ -150,6 +158,7 @@ export class World {
             pins: this.pins,
             checks: this.checks,
             devices: new JobDevices(this.database.sql),
+            audit: new Audit(this.database.sql),
             uploads: new Uploads(this.database.sql, this.seal),
             facts,
             rooms: { canKick: () => this.canKick },

@@ -1,0 +1,161 @@
+import type { DatabaseSync, SQLOutputValue } from "node:sqlite";
+
+/** Keys that went out to an invitee's devices, in one sending. */
+export interface Given {
+    /** The transaction ID of the sending: recorded again after a crash, it is the same one. */
+    readonly txnId: string;
+    readonly jobId: number;
+    readonly roomId: string;
+    readonly userId: string;
+    readonly inviter: string;
+    /** Whom the keys were encrypted for: the user's master key, unpadded base64. */
+    readonly identity: string;
+    readonly deviceIds: readonly string[];
+    readonly sessions: number;
+    /** The encrypted file in the media repository. */
+    readonly mxc: string;
+    /** What allowed it. */
+    readonly policy: Policy;
+}
+
+export interface Policy {
+    readonly mode: string;
+    readonly visibility: string;
+    readonly origin: "invite" | "command";
+    /** A person released the delivery from a hold. */
+    readonly approved: boolean;
+}
+
+/** One row is one sending. Rows are never changed nor deleted, whatever becomes of the jobs: the triggers see to it. */
+export function createAudit(sql: DatabaseSync): void {
+    sql.exec(`
+        CREATE TABLE share_audit (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            txn_id TEXT NOT NULL UNIQUE,
+            at INTEGER NOT NULL,
+            job_id INTEGER NOT NULL,
+            room_id TEXT NOT NULL,
+            user_id TEXT NOT NULL,
+            inviter TEXT NOT NULL,
+            identity TEXT NOT NULL,
+            device_ids TEXT NOT NULL,
+            sessions INTEGER NOT NULL,
+            mxc TEXT NOT NULL,
+            mode TEXT NOT NULL,
+            visibility TEXT NOT NULL,
+            origin TEXT NOT NULL,
+            approved INTEGER NOT NULL
+        ) STRICT;
+        CREATE INDEX share_audit_by_room ON share_audit (room_id, at);
+        CREATE TRIGGER share_audit_is_not_changed BEFORE UPDATE ON share_audit BEGIN SELECT raise(ABORT, 'the audit is never changed'); END;
+        CREATE TRIGGER share_audit_is_kept BEFORE DELETE ON share_audit BEGIN SELECT raise(ABORT, 'the audit is never deleted'); END;
+    `);
+}
+
+/** Who was given what: written in the transaction that records the delivery. */
+export class Audit {
+    readonly #sql: DatabaseSync;
+
+    constructor(sql: DatabaseSync) {
+        this.#sql = sql;
+    }
+
+    /** @param now milliseconds since the epoch */
+    record(given: Given, now: number): void {
+        const { txnId, jobId, roomId, userId, inviter, identity, deviceIds, sessions, mxc, policy } = given;
+        const { mode, visibility, origin, approved } = policy;
+        this.#sql
+            .prepare(
+                `INSERT INTO share_audit (txn_id, at, job_id, room_id, user_id, inviter, identity, device_ids, sessions, mxc, mode, visibility, origin, approved)
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (txn_id) DO NOTHING`,
+            )
+            .run(
+                txnId,
+                now,
+                jobId,
+                roomId,
+                userId,
+                inviter,
+                identity,
+                JSON.stringify(deviceIds),
+                sessions,
+                mxc,
+                mode,
+                visibility,
+                origin,
+                approved ? 1 : 0,
+            );
+    }
+
+    /** How many other users were given keys of the room in the time up to `now`, and how many older jobs are giving them at this moment. */
+    others(job: { readonly id: number; readonly roomId: string; readonly userId: string }, since: number, now: number): number {
+        const row = this.#sql
+            .prepare(
+                `SELECT count(*) AS users FROM (
+                     SELECT user_id FROM share_audit WHERE room_id = ?1 AND at > ?4 AND at <= ?5
+                     UNION SELECT user_id FROM share_jobs WHERE room_id = ?1 AND state = 'delivering' AND id < ?2
+                 ) WHERE user_id <> ?3`,
+            )
+            .get(job.roomId, job.id, job.userId, since, now);
+        return Number(row?.["users"]);
+    }
+}
+
+/** What `audit --json` prints; part of the contract with operators (schema 1). Times are ISO 8601 UTC. */
+export interface AuditReport {
+    readonly schema: 1;
+    /** Newest first. */
+    readonly deliveries: readonly AuditedDelivery[];
+}
+
+export interface AuditedDelivery {
+    readonly at: string;
+    readonly job_id: string;
+    readonly room_id: string;
+    readonly user_id: string;
+    readonly inviter: string;
+    readonly identity: string;
+    readonly devices: readonly string[];
+    readonly sessions: number;
+    readonly file: string;
+    readonly policy: Policy;
+}
+
+export interface AuditFilter {
+    readonly roomId: string | undefined;
+    readonly userId: string | undefined;
+    /** Milliseconds since the epoch. */
+    readonly since: number | undefined;
+}
+
+/** Every delivery that passes the filter. */
+export function auditReport(sql: DatabaseSync, { roomId, userId, since }: AuditFilter): AuditReport {
+    const rows = sql
+        .prepare(
+            `SELECT * FROM share_audit WHERE room_id = coalesce(?1, room_id) AND user_id = coalesce(?2, user_id) AND at >= coalesce(?3, 0)
+             ORDER BY id DESC`,
+        )
+        .all(roomId ?? null, userId ?? null, since ?? null);
+    return { schema: 1, deliveries: rows.map(deliveryFrom) };
+}
+
+function deliveryFrom(row: Readonly<Record<string, SQLOutputValue>>): AuditedDelivery {
+    const devices: unknown = JSON.parse(String(row["device_ids"]));
+    return {
+        at: new Date(Number(row["at"])).toISOString(),
+        job_id: String(row["job_id"]),
+        room_id: String(row["room_id"]),
+        user_id: String(row["user_id"]),
+        inviter: String(row["inviter"]),
+        identity: String(row["identity"]),
+        devices: Array.isArray(devices) ? devices.map(String) : [],
+        sessions: Number(row["sessions"]),
+        file: String(row["mxc"]),
+        policy: {
+            mode: String(row["mode"]),
+            visibility: String(row["visibility"]),
+            origin: row["origin"] === "command" ? "command" : "invite",
+            approved: row["approved"] === 1,
+        },
+    };
+}

@@ -1,0 +1,64 @@
+import { expect, test } from "vitest";
+import { resembledMember, skeletons } from "./lookalike.ts";
+
+const alice = { userId: "@alice:home", displayName: "Alice Smith" };
+
+test.each<[string, { readonly userId: string; readonly displayName?: string }]>([
+    ["the same display name", { userId: "@x:home", displayName: "Alice Smith" }],
+    ["the same localpart on another server", { userId: "@alice:elsewhere" }],
+    ["the localpart as a display name", { userId: "@x:home", displayName: "alice" }],
+    ["the whole user ID as a display name", { userId: "@x:home", displayName: "@alice:home" }],
+    ["a Cyrillic a", { userId: "@x:home", displayName: "\u{410}lice Smith" }],
+    ["a Cyrillic a in the localpart, where an old server allows it", { userId: "@\u{430}lice:elsewhere" }],
+    ["Greek and Cyrillic letters mixed", { userId: "@x:home", displayName: "Α\u{406}і\u{441}е Sm\u{456}th" }],
+    ["a zero-width space", { userId: "@x:home", displayName: "Ali\u{200b}ce Smith" }],
+    ["a soft hyphen", { userId: "@x:home", displayName: "Al\u{ad}ice Smith" }],
+    ["a direction override", { userId: "@x:home", displayName: "\u{202e}Alice Smith\u{202c}" }],
+    ["a variation selector", { userId: "@x:home", displayName: "Alice\u{fe0f} Smith" }],
+    ["tag characters", { userId: "@x:home", displayName: "Alice Smith\u{e0041}\u{e007f}" }],
+    ["a Hangul filler for a space", { userId: "@x:home", displayName: "Alice\u{3164}Smith" }],
+    ["a blank braille cell", { userId: "@x:home", displayName: "Alice\u{2800} Smith" }],
+    ["another case", { userId: "@x:home", displayName: "ALICE SMITH" }],
+    ["a capital I for the l", { userId: "@x:home", displayName: "AIice Smith" }],
+    ["a digit for the l", { userId: "@a1ice:home" }],
+    ["a bar for the l", { userId: "@x:home", displayName: "A|ice Smith" }],
+    ["rn for m", { userId: "@x:home", displayName: "Alice Srnith" }],
+    ["full-width letters", { userId: "@x:home", displayName: "Ａｌｉｃｅ Smith" }],
+    ["mathematical letters", { userId: "@x:home", displayName: "𝐀𝐥𝐢𝐜𝐞 𝕊𝕞𝕚𝕥𝕙" }],
+    ["letters in circles", { userId: "@x:home", displayName: "Ⓐlice Smith" }],
+    ["an accent", { userId: "@x:home", displayName: "Alicé Smith" }],
+    ["an accent, composed otherwise", { userId: "@x:home", displayName: "Alice\u{301} Smith" }],
+    ["a dot at the end", { userId: "@x:home", displayName: "Alice Smith." }],
+    ["other spaces", { userId: "@x:home", displayName: " Alice  \u{a0}Smith " }],
+    ["a badge", { userId: "@x:home", displayName: "Alice Smith ✓" }],
+    ["underscores", { userId: "@alice_:home" }],
+])("%s: taken for Alice", (_, invitee) => {
+    expect(resembledMember(invitee, [{ userId: "@bot:home" }, alice])).toBe(alice.userId);
+});
+
+test.each<[string, { readonly userId: string; readonly displayName?: string }]>([
+    ["somebody else", { userId: "@charlie:home", displayName: "Charlie" }],
+    ["Alice herself, who left and comes back", alice],
+    ["a name that only begins the same", { userId: "@x:home", displayName: "Alice Sm" }],
+    ["another number", { userId: "@alice2:home", displayName: "Alice Smith 2" }],
+    ["the same server", { userId: "@x:home" }],
+    ["a display name of nothing but invisible characters", { userId: "@x:home", displayName: "\u{200b}\u{2800} " }],
+    ["an empty display name", { userId: "@x:home", displayName: "" }],
+])("%s: not taken for Alice", (_, invitee) => {
+    expect(
+        resembledMember(invitee, [{ userId: "@bot:home", displayName: "" }, alice, { userId: "@y:home", displayName: " " }]),
+    ).toBeUndefined();
+});
+
+test("names of other scripts are told apart, and taken for themselves", () => {
+    const names = ["Алиса", "Борис", "愛子", "さくら", "أليس", "עליזה", "अनिता", "🐸", "🐢"];
+    const all = names.flatMap((name) => [...new Set(skeletons(name))]);
+    expect(new Set(all).size).toBe(all.length);
+    for (const name of names)
+        expect(resembledMember({ userId: "@x:home", displayName: `${name} ` }, [{ userId: "@y:home", displayName: name }])).toBe("@y:home");
+});
+
+test("the ghosts of a bridge are not taken for each other", () => {
+    const ghosts = ["@telegram_123:home", "@telegram_124:home", "@_discord_11:home"].map((userId) => ({ userId }));
+    for (const ghost of ghosts) expect(resembledMember(ghost, ghosts)).toBeUndefined();
+});

@@ -1,0 +1,67 @@
+import type { DatabaseSync } from "node:sqlite";
+import { type Reason, reasonFrom, sentence } from "./reasons.ts";
+import { type JobState, stateFrom } from "./states.ts";
+
+/** A job that needs a person, for whoever tells people. */
+export interface Notice {
+    /** Grows; never used twice. */
+    readonly id: number;
+    readonly jobId: number;
+    readonly roomId: string;
+    readonly userId: string;
+    readonly inviter: string;
+    readonly state: JobState;
+    readonly message: string;
+}
+
+export function createNotices(sql: DatabaseSync): void {
+    sql.exec(`
+        CREATE TABLE share_notices (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            job_id INTEGER NOT NULL REFERENCES share_jobs (id) ON DELETE CASCADE,
+            state TEXT NOT NULL,
+            reason TEXT NOT NULL
+        ) STRICT;
+        CREATE INDEX share_notices_by_job ON share_notices (job_id);
+    `);
+}
+
+/** Which jobs came to need a person, in order. Sharing writes these rows; who is told of them, and how, is not its business. */
+export class Notices {
+    readonly #sql: DatabaseSync;
+
+    constructor(sql: DatabaseSync) {
+        this.#sql = sql;
+    }
+
+    /** Notes a job that has just come to need a person; inside the transaction that moves it. */
+    follow(jobId: number, state: JobState, reason: Reason): void {
+        if (!needsPerson(state, reason)) return;
+        this.#sql.prepare("INSERT INTO share_notices (job_id, state, reason) VALUES (?, ?, ?)").run(jobId, state, reason);
+    }
+
+    /** The newest notice of each job that was noted after the notice `id` and still stands where it stood then, oldest first. */
+    standingAfter(id: number): readonly Notice[] {
+        return this.#sql
+            .prepare(
+                `SELECT max(notice.id) AS id, job.id AS job_id, job.room_id, job.user_id, job.inviter, job.state, job.reason, job.detail
+                 FROM share_notices AS notice JOIN share_jobs AS job ON job.id = notice.job_id AND job.state = notice.state AND job.reason = notice.reason
+                 WHERE notice.id > ? GROUP BY job.id ORDER BY 1`,
+            )
+            .all(id)
+            .map((row) => ({
+                id: Number(row["id"]),
+                jobId: Number(row["job_id"]),
+                roomId: String(row["room_id"]),
+                userId: String(row["user_id"]),
+                inviter: String(row["inviter"]),
+                state: stateFrom(row["state"]),
+                message: sentence(reasonFrom(row["reason"]), row["detail"]),
+            }));
+    }
+}
+
+/** A pause was a person's own act, and nothing is wrong with what waits for its end. */
+function needsPerson(state: JobState, reason: Reason): boolean {
+    return (state === "held" && reason !== "paused") || state === "failed" || reason === "reinvite_left_standing";
+}
