@@ -6,6 +6,7 @@ const layers = [
     ["bot"],
     ["control", "chat", "sync"],
     ["sharing", "account"],
+    ["timeline"],
     ["rooms", "crypto", "homeserver"],
     ["database", "sealing", "config", "telemetry"],
     ["failures", "matrix"],

@@ -4,6 +4,7 @@ const config: KnipConfig = {
     entry: [
         // Started by path, not imported; what scripts in package.json start is known by itself.
         "src/crypto/worker.ts",
+        "src/crypto/machine/testing/fixtures/make.ts",
         "test/clients/client-process.ts",
         "bench/peer.ts",
         "bench/store-subject.ts",

@@ -2,19 +2,22 @@ import type { Greetings } from "../chat/index.ts";
 import type { SyncBatch } from "../matrix/index.ts";
 import type { RoomRecorder } from "../rooms/index.ts";
 import { recordMemberships, recordOwnLeave, releaseEmpowered } from "../sharing/index.ts";
+import type { TimelineRecorder } from "../timeline/index.ts";
 import type { SharingLedger } from "./sharing-ledger.ts";
 
 export interface RecordingParts {
     readonly botUserId: string;
     readonly recorder: RoomRecorder;
+    readonly timeline: TimelineRecorder;
     readonly ledger: SharingLedger;
     /** Undefined: greeting is off. */
     readonly greetings: Greetings | undefined;
 }
 
 /** What is written for a batch, in one transaction with the sync token: first what the rooms are, then what follows from it. */
-export function recordBatch({ botUserId, recorder, ledger, greetings }: RecordingParts, batch: SyncBatch): void {
+export function recordBatch({ botUserId, recorder, timeline, ledger, greetings }: RecordingParts, batch: SyncBatch): void {
     const changes = recorder.record(batch);
+    timeline.record(batch);
     const parts = { botUserId, jobs: ledger.jobs, checks: ledger.checks, rooms: ledger.rooms };
     recordMemberships(parts, changes.memberships);
     for (const { roomId } of changes.selfLeft) recordOwnLeave(parts, roomId);

@@ -4,6 +4,7 @@ import type { Schema } from "../database/index.ts";
 import { roomsSchema } from "../rooms/index.ts";
 import { sharingSchema } from "../sharing/index.ts";
 import { syncSchema } from "../sync/index.ts";
+import { timelineSchema } from "../timeline/index.ts";
 
 /** Every part's tables in `backscroll.sqlite`. */
-export const schemas: readonly Schema[] = [accountSchema, roomsSchema, sharingSchema, syncSchema, chatSchema];
+export const schemas: readonly Schema[] = [accountSchema, roomsSchema, sharingSchema, syncSchema, chatSchema, timelineSchema];

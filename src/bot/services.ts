@@ -5,8 +5,9 @@ import { Failure } from "../failures/index.ts";
 import { Invitations, RoomRecorder } from "../rooms/index.ts";
 import { deriveSeal } from "../sealing/index.ts";
 import { DeviceKeys, DeviceWatch, JobDevices, Modes, ShareRunner, Uploads, Watches } from "../sharing/index.ts";
-import { SyncLoop } from "../sync/index.ts";
+import { lastSuccessAt, SyncLoop } from "../sync/index.ts";
 import type { Logger } from "../telemetry/index.ts";
+import { CoverageCount, TimelineRecorder } from "../timeline/index.ts";
 import type { Online } from "./bring-up.ts";
 import { StockTaking, takeStock } from "./stock.ts";
 import { recordBatch } from "./recording.ts";
@@ -73,7 +74,10 @@ export function startServices(options: ServicesOptions): Services {
         watch.wake();
         greeter.wake();
         invitations.wake();
+        coverage.wake();
     };
+    const coverage = new CoverageCount({ database: store.database, crypto, counted: () => runner.wake(), log });
+    releases.add("the count of what is covered", () => coverage.stop());
     const sync = startSync(options, outgoing, () => {
         if (!caughtUp) invitations.start();
         caughtUp = true;
@@ -92,10 +96,16 @@ function startSync(
     const recording = {
         botUserId: account.userId,
         recorder: new RoomRecorder({ database: store.database, userId: account.userId, now: Date.now }),
+        timeline: new TimelineRecorder({
+            database: store.database,
+            lastBatchAt: () => lastSuccessAt(store.database),
+            now: Date.now,
+        }),
         ledger,
         greetings: settings.chat.greeting ? new Greetings(store.database) : undefined,
     };
     const rooms = ledger.rooms.joined().map(({ roomId }) => roomId);
+    store.database.transaction(() => recording.timeline.adopt(rooms));
     const stock = new StockTaking(rooms, (roomIds) => takeStock(store.database, ledger, crypto, roomIds));
     // A quiet batch has nothing for the machine, and the machine nothing for the homeserver.
     let flushDue = true;

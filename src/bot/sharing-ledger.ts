@@ -14,6 +14,7 @@ import {
     ShareCommands,
     ShareJobs,
 } from "../sharing/index.ts";
+import { Timelines } from "../timeline/index.ts";
 
 /** What sharing keeps in the database and the commands on it: the same with a running bot and without one. */
 export interface SharingLedger {
@@ -27,6 +28,7 @@ export interface SharingLedger {
     readonly notices: Notices;
     readonly facts: FactSources;
     readonly commands: ShareCommands;
+    readonly timelines: Timelines;
 }
 
 export function sharingLedger(database: Database, settings: Settings): SharingLedger {
@@ -55,6 +57,7 @@ export function sharingLedger(database: Database, settings: Settings): SharingLe
         audit,
         notices: new Notices(database.sql),
         facts,
+        timelines: new Timelines(database),
         commands: new ShareCommands({ database, jobs, pins, pauses, facts, rooms, now }),
     };
 }

@@ -34,7 +34,7 @@ export class StockTaking {
 /** Copies the crypto store's counts of these rooms to the bot's database, where `status` reads them, and lets jobs go on that waited for keys. */
 export async function takeStock(
     database: Database,
-    { holdings, jobs, rooms }: Pick<SharingLedger, "holdings" | "jobs" | "rooms">,
+    { holdings, jobs, rooms, timelines }: Pick<SharingLedger, "holdings" | "jobs" | "rooms" | "timelines">,
     crypto: Pick<CryptoPort, "holdings">,
     roomIds: readonly string[],
 ): Promise<void> {
@@ -42,6 +42,7 @@ export async function takeStock(
     if (counts.length === 0) return;
     database.transaction(() => {
         for (const [roomId, count] of counts) holdings.set(roomId, count);
+        timelines.touch(roomIds);
         releaseEmptyHanded({ jobs, rooms }, roomIds);
     });
 }

@@ -173,6 +173,7 @@ function portOf(host: WorkerHost): CryptoPort {
         shareRoomKey: (roomId, userIds, visibility) => host.call("shareRoomKey", roomId, userIds, visibility),
         encryptRoomEvent: (roomId, type, content) => host.call("encryptRoomEvent", roomId, type, content),
         rotate: (roomId) => host.call("rotate", roomId),
+        roomSessions: (roomId) => host.call("roomSessions", roomId),
         holdings: (roomId) => host.call("holdings", roomId),
         buildBundle: (roomId) => host.call("buildBundle", roomId),
         userKeys: (userId) => host.call("userKeys", userId),

@@ -43,6 +43,8 @@ export interface CryptoPort {
 
     /** What we hold of a room, counted by the flags. `missing` is not known here. */
     holdings(roomId: string): Promise<RoomHoldings>;
+    /** The same session by session, and which sessions of the room their senders refused us. */
+    roomSessions(roomId: string): Promise<RoomSessions>;
     /** Builds the room key bundle (UTF-8 JSON) from what the flags say may be shared now. */
     buildBundle(roomId: string): Promise<RoomKeyBundle>;
     /** What we know of a user's identity and devices, as of the last `/keys/query`. */
@@ -113,6 +115,30 @@ export interface RoomHoldings {
     readonly shareable: number;
     readonly notShareable: number;
     readonly unknown: number;
+}
+
+export interface RoomSessions {
+    /** Each session ID once. */
+    readonly held: readonly HeldSession[];
+    readonly refusals: readonly KeyRefusal[];
+}
+
+export interface HeldSession {
+    readonly sessionId: string;
+    /** The first message that we can decrypt. */
+    readonly firstIndex: number;
+    /** `withheld`: its sender keeps it from newcomers; `unknown`: nobody said anything about it. */
+    readonly verdict: "shareable" | "withheld" | "unknown";
+    /** Neither its sender's own `m.room_key` brought it nor ourselves: an import did. */
+    readonly given: boolean;
+}
+
+/** Somebody's `m.room_key.withheld` to this device. */
+export interface KeyRefusal {
+    readonly sessionId: string;
+    readonly sender: string;
+    /** Such as `m.unverified`, `m.blacklisted`. */
+    readonly code: string;
 }
 
 export interface RoomKeyBundle {

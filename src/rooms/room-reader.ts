@@ -53,6 +53,12 @@ export class RoomReader implements Rooms {
         return this.#members.with(roomId, membership);
     }
 
+    mayHaveBeenMember(roomId: string, userId: string): boolean {
+        const membership = this.#members.get(roomId, userId)?.membership;
+        if (membership === undefined) return this.#rooms.get(roomId)?.whole !== true;
+        return membership !== "invite" && membership !== "knock";
+    }
+
     canInvite(roomId: string, userId: string): boolean {
         return this.#isJoined(roomId, userId) && mayInvite(this.#power(roomId), userId);
     }

@@ -36,6 +36,8 @@ export interface Rooms {
     pendingInvites(): readonly { readonly roomId: string; readonly inviter: string; readonly since: number }[];
     member(roomId: string, userId: string): Member | undefined;
     membersWith(roomId: string, membership: Membership): readonly Member[];
+    /** Whether a user may ever have been in the room. Who was thrown out or declined cannot be told from who left; nobody is ruled out before the state was seen whole. */
+    mayHaveBeenMember(roomId: string, userId: string): boolean;
     /** Whether `userId` may invite in the room; room version 12 creators included. */
     canInvite(roomId: string, userId: string): boolean;
     /** Whether `userId` may kick `targetId`. */

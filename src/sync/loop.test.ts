@@ -259,17 +259,3 @@ test("a malformed event is left out and counted, and the batch goes on", async (
     expect(token()).toBe("s1");
     expect(lines).toEqual([["left malformed parts out of a sync answer", expect.objectContaining({ count: 3 })]]);
 });
-
-test("gaps are noted with the token that reaches into them", async () => {
-    const create = { type: "m.room.create", state_key: "", event_id: "$1", sender: "@a:home", content: {} };
-    const gap = {
-        "!room:home": { timeline: { limited: true, prev_batch: "p2" } },
-        "!other:home": { timeline: { prev_batch: "p3" } },
-        "!new:home": { state: { events: [create] }, timeline: { limited: true, prev_batch: "p4" } },
-    };
-    await run(batch("s1"), batch("s2", { rooms: { join: gap } }));
-    expect(database.sql.prepare("SELECT * FROM sync_gaps").all()).toEqual([
-        expect.objectContaining({ room_id: "!new:home", from_token: "p4", to_token: null }),
-        expect.objectContaining({ room_id: "!room:home", from_token: "p2", to_token: "s1", noticed_at: 5000 }),
-    ]);
-});

@@ -1,12 +1,11 @@
 import type { StatementSync } from "node:sqlite";
 import type { Database } from "../database/index.ts";
-import { hasWholeState, type SyncBatch } from "../matrix/index.ts";
+import type { SyncBatch } from "../matrix/index.ts";
 
 /** How far the sync has been recorded. */
 export class SyncPosition {
     readonly #selectToken: StatementSync;
     readonly #upsert: StatementSync;
-    readonly #insertGap: StatementSync;
 
     /** @param database opened with `syncSchema` */
     constructor({ sql }: Database) {
@@ -15,7 +14,6 @@ export class SyncPosition {
             `INSERT INTO sync_position (id, token, recorded_at) VALUES (1, ?, ?)
              ON CONFLICT DO UPDATE SET token = excluded.token, recorded_at = excluded.recorded_at`,
         );
-        this.#insertGap = sql.prepare("INSERT OR IGNORE INTO sync_gaps (room_id, from_token, to_token, noticed_at) VALUES (?, ?, ?, ?)");
     }
 
     /** What to ask `/sync` with; undefined before the first batch. */
@@ -24,14 +22,9 @@ export class SyncPosition {
         return row === undefined ? undefined : String(row["token"]);
     }
 
-    /** Moves on past this batch, and notes where its timelines have gaps. Belongs inside the transaction that records the batch. */
-    advance(batch: SyncBatch, now: number): void {
-        for (const [roomId, room] of batch.joined) {
-            if (!room.limited || room.prevBatch === undefined) continue;
-            const until = hasWholeState(room) ? undefined : batch.since;
-            this.#insertGap.run(roomId, room.prevBatch, until ?? null, now);
-        }
-        this.#upsert.run(batch.nextBatch, now);
+    /** Moves on past a batch. Belongs inside the transaction that records it. */
+    advance({ nextBatch }: Pick<SyncBatch, "nextBatch">, now: number): void {
+        this.#upsert.run(nextBatch, now);
     }
 }
 

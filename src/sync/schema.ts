@@ -20,5 +20,7 @@ export const syncSchema: Schema = {
                     PRIMARY KEY (room_id, from_token)
                 ) STRICT, WITHOUT ROWID;
             `),
+        // The timeline part has gaps of its own, and looks at the whole past of every room that is new to it.
+        (sql) => sql.exec("DROP TABLE sync_gaps"),
     ],
 };

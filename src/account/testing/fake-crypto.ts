@@ -111,6 +111,7 @@ const unusedPort: CryptoPort = {
     encryptRoomEvent: unused,
     rotate: unused,
     holdings: unused,
+    roomSessions: unused,
     buildBundle: unused,
     userKeys: unused,
     sealBundle: unused,

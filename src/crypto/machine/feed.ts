@@ -3,7 +3,7 @@ import { BackupDecryptionKey, type OlmMachine, RequestType } from "@matrix-org/m
 import { z } from "zod";
 import type { MachineContext } from "./context.ts";
 import { readSessionKey, unpadded } from "./exported-session-key.ts";
-import type { SpokenClaim } from "./flags.ts";
+import { readExportFlag, type SpokenClaim } from "./flags.ts";
 import { ReadyEntries, type SeenSession, type SessionKey } from "./ready-entries.ts";
 
 /** Never changes: another version or key would bring every session again. It names no backup on any server. */
@@ -22,12 +22,13 @@ const requestSchema = z.object({
     ),
 });
 
+const anObject = z.looseObject({});
+
 const sessionSchema = z.object({
     algorithm: z.string(),
     sender_key: z.string(),
     session_key: z.string(),
     sender_claimed_keys: z.record(z.string(), z.string()),
-    "m.shared_history": z.boolean().default(false),
 });
 
 /** What senders said in this batch, by session. */
@@ -76,14 +77,16 @@ export async function drainFeed(context: MachineContext, sql: DatabaseSync, clai
 function* readFeed(context: MachineContext, body: string): Generator<SeenSession> {
     for (const [roomId, room] of Object.entries(requestSchema.parse(JSON.parse(body)).rooms)) {
         for (const [sessionId, { session_data: data }] of Object.entries(room.sessions)) {
-            const session = sessionSchema.parse(JSON.parse(context.feed.decryptV1(data.ephemeral, data.mac, data.ciphertext)));
+            const told = anObject.parse(JSON.parse(context.feed.decryptV1(data.ephemeral, data.mac, data.ciphertext)));
+            const session = sessionSchema.parse(told);
             const key = readSessionKey(session.session_key);
             if (key?.sessionId !== sessionId) {
                 context.log.warn({ operation: "feed", room_id: roomId }, "left out a session whose ID is not the one of its key");
                 continue;
             }
-            const { "m.shared_history": machineFlag, ...rest } = session;
-            yield { firstIndex: key.firstIndex, machineFlag, entry: { ...rest, room_id: roomId, session_id: sessionId } };
+            // The machine's name for the flag has changed before: a version with another one must not close every session.
+            const machineFlag = readExportFlag(told) ?? false;
+            yield { firstIndex: key.firstIndex, machineFlag, entry: { ...session, room_id: roomId, session_id: sessionId } };
         }
     }
 }

@@ -7,6 +7,7 @@ import { commit, type CryptoStore, type MachineContext } from "./context.ts";
 import { deliverySent, sealBundle, userKeys } from "./delivery.ts";
 import { explain } from "./explain.ts";
 import { drainFeed, openFeed } from "./feed.ts";
+import { roomSessions } from "./held-sessions.ts";
 import { bundleOf, exportRoomKeys, holdings, importRoomKeys } from "./holdings.ts";
 import { account, createIdentity, exportIdentity, importIdentity, signOwnDevice } from "./identity.ts";
 import { LiveMachine } from "./live-machine.ts";
@@ -78,6 +79,7 @@ function portOf(machine: LiveMachine): CryptoPort {
         shareRoomKey: (roomId, userIds, visibility) => machine.run((context) => shareRoomKey(context, roomId, userIds, visibility)),
         encryptRoomEvent: (roomId, type, content) => machine.run((context) => encryptRoomEvent(context, roomId, type, content)),
         rotate: (roomId) => machine.run((context) => rotate(context, roomId)),
+        roomSessions: (roomId) => machine.run((context) => roomSessions(context, roomId)),
         holdings: (roomId) => machine.run((context) => holdings(context, roomId)),
         buildBundle: (roomId) => machine.run((context) => bundleOf(context, roomId)),
         userKeys: (userId) => machine.run((context) => userKeys(context, userId)),

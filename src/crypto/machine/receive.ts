@@ -3,6 +3,7 @@ import type { CryptoChanges } from "../../matrix/index.ts";
 import type { Logger } from "../../telemetry/index.ts";
 import { type Attempt, attempt, commit, type MachineContext, unwrap } from "./context.ts";
 import { drainFeed } from "./feed.ts";
+import { readRefusals, storeRefusals } from "./refusals.ts";
 import { readClaims, siftToDevice } from "./to-device.ts";
 
 /**
@@ -24,10 +25,12 @@ export async function receive(context: MachineContext, changes: CryptoChanges): 
     const outcome = await commit(context, async (sql): Promise<Attempt<readonly string[]>> => {
         const settings = new DecryptionSettings(TrustRequirement.Untrusted);
         const lists = new DeviceLists(changed, left);
+        const refused = storeRefusals(sql, readRefusals(changes.toDevice));
         const processed = await attempt(() => machine.receiveSyncChanges(events.json, lists, counts, fallback, settings));
         if (!processed.ok) return processed;
-        if (!processed.value.some((event) => event instanceof DecryptedToDeviceEvent)) return { ok: true, value: [] };
-        return { ok: true, value: [...(await drainFeed(context, sql, readClaims(processed.value)))] };
+        if (!processed.value.some((event) => event instanceof DecryptedToDeviceEvent)) return { ok: true, value: refused };
+        const fed = await drainFeed(context, sql, readClaims(processed.value));
+        return { ok: true, value: [...fed, ...refused] };
     });
     const rooms = unwrap(outcome);
     memory.keyCounts = news;

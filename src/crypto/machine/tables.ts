@@ -31,6 +31,16 @@ const migrations: readonly string[] = [
         body BLOB NOT NULL,
         PRIMARY KEY (delivery_id, device_id)
     ) STRICT;`,
+    // AUTOINCREMENT, so that the newest of a sender has the highest number.
+    `CREATE TABLE key_refusals (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        sender TEXT NOT NULL,
+        room_id TEXT NOT NULL,
+        session_id TEXT NOT NULL,
+        code TEXT NOT NULL,
+        UNIQUE (sender, room_id, session_id)
+    ) STRICT;
+    CREATE INDEX key_refusals_by_room ON key_refusals (room_id);`,
 ];
 
 const KEY_CHECK = "crypto_meta key_check";

@@ -1,0 +1,51 @@
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { gunzipSync } from "node:zlib";
+import { expect, test } from "vitest";
+import { createIndexedDB } from "../../indexeddb/index.ts";
+import { inThisThread, storeKey, temporaryStore, TestBot } from "./testing/bot.ts";
+import { expectation, flagsOf, ROOM, sealedBodies, speak } from "./testing/fixtures/story.ts";
+import { KeyServer } from "./testing/key-server.ts";
+
+const folder = join(import.meta.dirname, "testing/fixtures");
+const fixtures = readdirSync(folder, { withFileTypes: true }).flatMap((entry) => (entry.isDirectory() ? [entry.name] : []));
+
+function unpack(fixture: string, path: string) {
+    writeFileSync(path, gunzipSync(readFileSync(join(folder, fixture, "crypto.sqlite.gz"))));
+    return expectation.parse(JSON.parse(readFileSync(join(folder, fixture, "expectation.json"), "utf8")));
+}
+
+test.each(fixtures)(
+    "%s: the store has everything, its Olm sessions go on, and what was encrypted and not sent is the same",
+    async (fixture) => {
+        using store = temporaryStore();
+        const expected = unpack(fixture, store.path);
+        const bot = new TestBot(await inThisThread(store.path), new KeyServer());
+
+        const { curve25519, masterKey, crossSigned, canSign, fresh } = await bot.crypto.account();
+        expect({ curve25519, masterKey }).toEqual({ curve25519: expected.curve25519, masterKey: expected.masterKey });
+        expect({ crossSigned, canSign, fresh }).toEqual({ crossSigned: true, canSign: true, fresh: false });
+        expect(await bot.crypto.holdings(ROOM)).toEqual(expected.holdings);
+        expect(await flagsOf(bot)).toEqual(expected.flags);
+        expect(await sealedBodies(bot, expected.delivery.masterKey)).toEqual(expected.delivery.bodies);
+
+        await bot.receiveEvents(expected.next.events);
+        expect(await flagsOf(bot)).toEqual({ ...expected.flags, [expected.next.sessionId]: true });
+        expect(await speak(bot)).toBe(expected.ownSessionId);
+        await bot.crypto.close();
+
+        const reopened = createIndexedDB({ path: store.path });
+        expect(reopened.check()).toEqual([]);
+        reopened.close();
+    },
+);
+
+test.each(fixtures)("%s: another store key is refused, and not a byte is changed", async (fixture) => {
+    using store = temporaryStore();
+    unpack(fixture, store.path);
+    const before = readFileSync(store.path);
+    const wrong = Uint8Array.from(storeKey, (byte) => byte ^ 1);
+    await expect(inThisThread(store.path, { storeKey: wrong })).rejects.toMatchObject({ code: "store_key_wrong" });
+    expect(readFileSync(store.path).equals(before)).toBe(true);
+    expect(readdirSync(store.folder)).toEqual(["crypto.sqlite"]);
+});

@@ -1,0 +1,69 @@
+import type { StatementSync } from "node:sqlite";
+import type { Database } from "../database/index.ts";
+
+/** A part of a room's timeline that is not recorded yet, from its newer end backwards. */
+export interface Gap {
+    readonly id: number;
+    readonly roomId: string;
+    /** What `/messages` is asked with; undefined: start at the newest event. */
+    readonly from: string | undefined;
+    /** Where it ends; undefined: at the beginning of what we may see. */
+    readonly to: string | undefined;
+    /** Pages that were asked for already. */
+    readonly pages: number;
+}
+
+/** What is still to be back-filled. Every writing call stands in a transaction of the caller. */
+export class Gaps {
+    readonly #insert: StatementSync;
+    readonly #deleteRoom: StatementSync;
+    readonly #selectNext: StatementSync;
+    readonly #update: StatementSync;
+    readonly #delete: StatementSync;
+    readonly #selectRoom: StatementSync;
+
+    /** @param database opened with `timelineSchema` */
+    constructor({ sql }: Database) {
+        this.#insert = sql.prepare("INSERT INTO timeline_gaps (room_id, from_token, to_token) VALUES (?, ?, ?)");
+        this.#deleteRoom = sql.prepare("DELETE FROM timeline_gaps WHERE room_id = ?");
+        this.#selectNext = sql.prepare("SELECT * FROM timeline_gaps ORDER BY pages, id");
+        this.#update = sql.prepare("UPDATE timeline_gaps SET from_token = ?, pages = pages + 1 WHERE id = ?");
+        this.#delete = sql.prepare("DELETE FROM timeline_gaps WHERE id = ?");
+        this.#selectRoom = sql.prepare("SELECT 1 FROM timeline_gaps WHERE room_id = ? LIMIT 1");
+    }
+
+    add(roomId: string, from: string | undefined, to: string | undefined): void {
+        this.#insert.run(roomId, from ?? null, to ?? null);
+    }
+
+    forget(roomId: string): void {
+        this.#deleteRoom.run(roomId);
+    }
+
+    /** The ones with the fewest pages first: a room with a long past does not hold up the others. */
+    all(): readonly Gap[] {
+        return this.#selectNext.all().map((row) => ({
+            id: Number(row["id"]),
+            roomId: String(row["room_id"]),
+            from: textOrUndefined(row["from_token"]),
+            to: textOrUndefined(row["to_token"]),
+            pages: Number(row["pages"]),
+        }));
+    }
+
+    shorten(gap: Gap, from: string): void {
+        this.#update.run(from, gap.id);
+    }
+
+    close(gap: Gap): void {
+        this.#delete.run(gap.id);
+    }
+
+    isOpen(roomId: string): boolean {
+        return this.#selectRoom.get(roomId) !== undefined;
+    }
+}
+
+function textOrUndefined(value: unknown): string | undefined {
+    return typeof value === "string" ? value : undefined;
+}

@@ -1,0 +1,47 @@
+import type { Schema } from "../database/index.ts";
+
+/** What the rooms' timelines say of the sessions that encrypted them, in `backscroll.sqlite`. */
+export const timelineSchema: Schema = {
+    feature: "timeline",
+    migrations: [
+        (sql) =>
+            sql.exec(`
+                -- One row for each session that a sender's events name. The sender belongs to the key: anybody may name anybody's session.
+                CREATE TABLE timeline_sessions (
+                    id INTEGER PRIMARY KEY,
+                    room_id TEXT NOT NULL,
+                    session_id TEXT NOT NULL,
+                    sender TEXT NOT NULL,
+                    first_at INTEGER NOT NULL,
+                    events INTEGER NOT NULL,
+                    UNIQUE (room_id, session_id, sender)
+                ) STRICT;
+                -- Which messages of a session are counted, and when each was sent: what is seen twice counts once.
+                CREATE TABLE timeline_events (
+                    session INTEGER NOT NULL REFERENCES timeline_sessions (id),
+                    message_index INTEGER NOT NULL,
+                    at INTEGER NOT NULL,
+                    PRIMARY KEY (session, message_index)
+                ) STRICT, WITHOUT ROWID;
+                -- What is not recorded yet: what came before from_token (NULL: before now), back to to_token (NULL: to the beginning).
+                CREATE TABLE timeline_gaps (
+                    id INTEGER PRIMARY KEY,
+                    room_id TEXT NOT NULL,
+                    from_token TEXT,
+                    to_token TEXT,
+                    pages INTEGER NOT NULL DEFAULT 0
+                ) STRICT;
+                CREATE INDEX timeline_gaps_by_room ON timeline_gaps (room_id);
+                CREATE TABLE timeline_rooms (
+                    room_id TEXT PRIMARY KEY,
+                    -- 1: events are missing for good, because a bound or the homeserver ended the search for them.
+                    cut INTEGER NOT NULL DEFAULT 0,
+                    -- Goes up with whatever changes the coverage; counted is the revision that the count below is of.
+                    revision INTEGER NOT NULL DEFAULT 1,
+                    counted INTEGER NOT NULL DEFAULT 0,
+                    -- JSON.
+                    coverage TEXT
+                ) STRICT, WITHOUT ROWID;
+            `),
+    ],
+};

@@ -1,0 +1,79 @@
+import type { StatementSync } from "node:sqlite";
+import { z } from "zod";
+import type { Database } from "../database/index.ts";
+import type { Coverage } from "./coverage.ts";
+
+const count = z.number().int().nonnegative();
+
+const stored = z.object({
+    reach: z.enum(["start", "under_way", "cut"]),
+    coversSince: z.number().optional(),
+    complete: z.boolean(),
+    coveredShare: z.number(),
+    events: count,
+    covered: count,
+    sessions: z.object({ missing: count, unknown: count, withheld: count }),
+    withheldFromBot: z.object({ sessions: count, senders: z.array(z.string()) }),
+});
+
+/** A room whose coverage is out of date; `revision` is what the next count will be of. */
+export interface Uncounted {
+    readonly roomId: string;
+    readonly revision: number;
+}
+
+/** The rooms of whose timeline anything is recorded, with their last coverage. Every writing call stands in a transaction of the caller. */
+export class TimelineRooms {
+    readonly #insert: StatementSync;
+    readonly #touch: StatementSync;
+    readonly #cut: StatementSync;
+    readonly #selectCut: StatementSync;
+    readonly #selectUncounted: StatementSync;
+    readonly #store: StatementSync;
+    readonly #selectCoverage: StatementSync;
+
+    /** @param database opened with `timelineSchema` */
+    constructor({ sql }: Database) {
+        this.#insert = sql.prepare("INSERT INTO timeline_rooms (room_id) VALUES (?) ON CONFLICT DO NOTHING");
+        this.#touch = sql.prepare("UPDATE timeline_rooms SET revision = revision + 1 WHERE room_id = ?");
+        this.#cut = sql.prepare("UPDATE timeline_rooms SET cut = ? WHERE room_id = ?");
+        this.#selectCut = sql.prepare("SELECT 1 FROM timeline_rooms WHERE room_id = ? AND cut = 1");
+        this.#selectUncounted = sql.prepare("SELECT room_id, revision FROM timeline_rooms WHERE revision > counted");
+        this.#store = sql.prepare("UPDATE timeline_rooms SET coverage = ?, counted = ? WHERE room_id = ?");
+        this.#selectCoverage = sql.prepare("SELECT coverage FROM timeline_rooms WHERE room_id = ?");
+    }
+
+    /** Answers whether the room is a new one. */
+    add(roomId: string): boolean {
+        return this.#insert.run(roomId).changes > 0;
+    }
+
+    /** Something changed that the coverage depends on. */
+    touch(roomId: string): void {
+        this.#touch.run(roomId);
+    }
+
+    /** Events are missing for good; or are not any more, as the whole timeline is looked at anew. */
+    setCut(roomId: string, cut: boolean): void {
+        this.#cut.run(cut ? 1 : 0, roomId);
+    }
+
+    isCut(roomId: string): boolean {
+        return this.#selectCut.get(roomId) !== undefined;
+    }
+
+    uncounted(): readonly Uncounted[] {
+        return this.#selectUncounted.all().map((row) => ({ roomId: String(row["room_id"]), revision: Number(row["revision"]) }));
+    }
+
+    store({ roomId, revision }: Uncounted, coverage: Coverage): void {
+        this.#store.run(JSON.stringify(coverage), revision, roomId);
+    }
+
+    coverage(roomId: string): Coverage | undefined {
+        const text = this.#selectCoverage.get(roomId)?.["coverage"];
+        if (typeof text !== "string") return undefined;
+        const coverage = stored.parse(JSON.parse(text));
+        return { ...coverage, coversSince: coverage.coversSince };
+    }
+}

@@ -1,0 +1,34 @@
+import type { Database } from "../database/index.ts";
+import type { Coverage } from "./coverage.ts";
+import { type SessionUse, SessionUses } from "./session-uses.ts";
+import { TimelineRooms } from "./timeline-rooms.ts";
+
+/** What the recorded timelines say of rooms; every answer is as of the last recorded batch, `coverage` at most a few seconds older. */
+export class Timelines {
+    readonly #uses: SessionUses;
+    readonly #rooms: TimelineRooms;
+
+    /** @param database opened with `timelineSchema` */
+    constructor(database: Database) {
+        this.#uses = new SessionUses(database);
+        this.#rooms = new TimelineRooms(database);
+    }
+
+    /**
+     * Each session that known events of the room use, once for each sender who names it: only its own sender's row tells of it,
+     * as anybody in the room may name anybody's. A session that is not listed was used by no event that we know.
+     */
+    sessionTimes(roomId: string): readonly SessionUse[] {
+        return this.#uses.inRoom(roomId);
+    }
+
+    /** The sessions that we hold of these rooms changed: their coverage is counted anew. Inside a transaction of the caller's. */
+    touch(roomIds: readonly string[]): void {
+        for (const roomId of roomIds) this.#rooms.touch(roomId);
+    }
+
+    /** How much of the room's history we can hand on; undefined: it was not counted yet. */
+    coverage(roomId: string): Coverage | undefined {
+        return this.#rooms.coverage(roomId);
+    }
+}
