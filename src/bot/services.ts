@@ -2,9 +2,10 @@ import { Greeter, Greetings } from "../chat/index.ts";
 import type { Settings } from "../config/index.ts";
 import { OutgoingRequests, RoomEncryption } from "../crypto/index.ts";
 import { Failure } from "../failures/index.ts";
+import { serverOf } from "../matrix/index.ts";
 import { Invitations, RoomRecorder } from "../rooms/index.ts";
 import { deriveSeal } from "../sealing/index.ts";
-import { DeviceKeys, DeviceWatch, JobDevices, Modes, ShareRunner, Uploads, Watches } from "../sharing/index.ts";
+import { AtMost, BundleMessages, DeviceKeys, DeviceWatch, JobDevices, Modes, ShareRunner, Uploads, Watches } from "../sharing/index.ts";
 import { lastSuccessAt, SyncLoop } from "../sync/index.ts";
 import type { Logger } from "../telemetry/index.ts";
 import { CoverageCount, TimelineRecorder } from "../timeline/index.ts";
@@ -53,7 +54,7 @@ export function startServices(options: ServicesOptions): Services {
     const sharing = sharingParts(options, outgoing);
     const runner = new ShareRunner(sharing);
     releases.add("sharing", () => runner.stop());
-    const watch = new DeviceWatch(sharing);
+    const watch = new DeviceWatch({ ...sharing, released: () => runner.wake() });
     releases.add("the watch for devices", () => watch.stop());
     const greeter = roomGreeter(options, outgoing);
     releases.add("greetings", () => greeter.stop());
@@ -155,7 +156,7 @@ function failureOf(error: unknown, log: Logger): Failure {
     return new Failure("sync_died", { detail: error instanceof Error ? error.message : String(error) }, { cause: error });
 }
 
-type SharingParts = ConstructorParameters<typeof ShareRunner>[0] & ConstructorParameters<typeof DeviceWatch>[0];
+type SharingParts = ConstructorParameters<typeof ShareRunner>[0] & Omit<ConstructorParameters<typeof DeviceWatch>[0], "released">;
 
 function sharingParts({ settings, store, ledger, online, log }: ServicesOptions, outgoing: OutgoingRequests): SharingParts {
     const { homeserver, crypto } = online;
@@ -167,9 +168,11 @@ function sharingParts({ settings, store, ledger, online, log }: ServicesOptions,
         devices: new JobDevices(sql),
         watches: new Watches(sql),
         uploads: new Uploads(sql, deriveSeal(store.storeKey, "sharing")),
-        deviceKeys: new DeviceKeys(crypto, homeserver, outgoing),
+        deviceKeys: new DeviceKeys({ ownServer: serverOf(settings.homeserver.user_id), crypto, homeserver, outgoing }),
+        messages: new BundleMessages({ database: store.database, crypto, homeserver }),
         crypto,
         homeserver,
+        building: new AtMost(4),
         now: Date.now,
         random: Math.random,
         log,

@@ -50,13 +50,15 @@ export interface CryptoPort {
     /** What we know of a user's identity and devices, as of the last `/keys/query`. */
     userKeys(userId: string): Promise<UserKeys>;
     /**
-     * Checks the pin and encrypts an `m.room_key_bundle` for each of the user's cross-signed devices, in one step.
-     * The encrypted bodies stay in the worker's outbox until `deliverySent`; asking again with the same `deliveryId` answers the same bodies
+     * Checks each pin and encrypts an `m.room_key_bundle` for each of the users' cross-signed devices: all in one step, and one commit.
+     * The encrypted bodies stay in the worker's outbox until `deliveriesSent`; asking again with the same `deliveryId` answers the same bodies
      * and encrypts only for devices that have none yet.
      */
-    sealBundle(delivery: BundleDelivery): Promise<SealedDelivery>;
-    /** The bodies for these devices were accepted by the server: forget them. */
-    deliverySent(deliveryId: string): Promise<void>;
+    sealBundles(deliveries: readonly BundleDelivery[]): Promise<readonly SealedDelivery[]>;
+    /** The bodies of these deliveries were accepted by the server, or are not wanted any more: forget them. */
+    deliveriesSent(deliveryIds: readonly string[]): Promise<void>;
+    /** The deliveries of which bodies are still in the outbox. */
+    unsentDeliveries(): Promise<readonly string[]>;
 
     /** Imports room keys from a key export, a chunk at a time (about 100 entries each), flags put right first. */
     importRoomKeys(entries: readonly unknown[]): Promise<ImportReport>;

@@ -2,8 +2,8 @@ import type { DatabaseSync, SQLOutputValue } from "node:sqlite";
 
 /** Keys that went out to an invitee's devices, in one sending. */
 export interface Given {
-    /** The transaction ID of the sending: recorded again after a crash, it is the same one. */
-    readonly txnId: string;
+    /** Names the sending by what went out: recorded again after a crash, it is the same one. */
+    readonly sendingId: string;
     readonly jobId: number;
     readonly roomId: string;
     readonly userId: string;
@@ -31,7 +31,7 @@ export function createAudit(sql: DatabaseSync): void {
     sql.exec(`
         CREATE TABLE share_audit (
             id INTEGER PRIMARY KEY AUTOINCREMENT,
-            txn_id TEXT NOT NULL UNIQUE,
+            sending_id TEXT NOT NULL UNIQUE,
             at INTEGER NOT NULL,
             job_id INTEGER NOT NULL,
             room_id TEXT NOT NULL,
@@ -62,15 +62,15 @@ export class Audit {
 
     /** @param now milliseconds since the epoch */
     record(given: Given, now: number): void {
-        const { txnId, jobId, roomId, userId, inviter, identity, deviceIds, sessions, mxc, policy } = given;
+        const { sendingId, jobId, roomId, userId, inviter, identity, deviceIds, sessions, mxc, policy } = given;
         const { mode, visibility, origin, approved } = policy;
         this.#sql
             .prepare(
-                `INSERT INTO share_audit (txn_id, at, job_id, room_id, user_id, inviter, identity, device_ids, sessions, mxc, mode, visibility, origin, approved)
-                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (txn_id) DO NOTHING`,
+                `INSERT INTO share_audit (sending_id, at, job_id, room_id, user_id, inviter, identity, device_ids, sessions, mxc, mode, visibility, origin, approved)
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (sending_id) DO NOTHING`,
             )
             .run(
-                txnId,
+                sendingId,
                 now,
                 jobId,
                 roomId,

@@ -2,10 +2,13 @@ import { createHash } from "node:crypto";
 import type { CryptoPort, SealedDelivery, UserKeys } from "../crypto/index.ts";
 import type { Database } from "../database/index.ts";
 import type { Homeserver } from "../homeserver/index.ts";
+import type { AtMost } from "./at-most.ts";
 import type { Audit, Given } from "./audit.ts";
+import type { BundleMessages } from "./bundle-messages.ts";
+import { deliveryIds } from "./delivery-ids.ts";
 import type { DeviceKeys } from "./device-keys.ts";
-import { encryptAgain, encryptFile } from "./encrypted-file.ts";
 import type { JobDevices } from "./devices.ts";
+import { encryptAgain, encryptFile } from "./encrypted-file.ts";
 import type { FactSources } from "./facts.ts";
 import { pass } from "./gate.ts";
 import { Halt } from "./halt.ts";
@@ -22,9 +25,12 @@ export interface DeliveryParts {
     readonly pins: IdentityPins;
     readonly uploads: Uploads;
     readonly facts: FactSources;
+    /** Bundles that are built and uploaded at once. */
+    readonly building: AtMost;
     readonly deviceKeys: Pick<DeviceKeys, "refresh" | "openSessions">;
-    readonly crypto: Pick<CryptoPort, "buildBundle" | "sealBundle">;
-    readonly homeserver: Pick<Homeserver, "createMedia" | "putMedia" | "uploadLimit" | "sendToDevice">;
+    readonly messages: Pick<BundleMessages, "seal" | "send">;
+    readonly crypto: Pick<CryptoPort, "buildBundle">;
+    readonly homeserver: Pick<Homeserver, "createMedia" | "putMedia" | "uploadLimit">;
     readonly now: () => number;
 }
 
@@ -40,34 +46,34 @@ const freshFor = 3_600_000;
  * Source: Matrix v1.19, "Sharing keys between users"; MSC4268, "Sending".
  * @throws Halt when the job has to stop, wait or end.
  */
-export async function deliver(parts: DeliveryParts, job: Job, signal: AbortSignal): Promise<void> {
+export async function deliver(parts: DeliveryParts, job: Job): Promise<void> {
     // 1. What can be decided without anybody's help: nobody is asked for keys on behalf of a paused or closed room.
     pass(parts, job, "not_asked");
 
     // 2. The bundle goes to the media repository, where nobody can read it without its key. Meanwhile the invitee's server is
     //    asked. The upload is waited for first, whatever the answer: a second one must not start beside it.
-    const reaching = settled(reachInvitee(parts, job, signal));
-    const upload = await uploadOnce(parts, job);
+    const reaching = settled(reachInvitee(parts, job));
+    const upload = await parts.building.run(() => uploadOnce(parts, job));
     const { pin, reachable } = (await reaching)();
 
-    await sealAndSend(parts, job, { deliveryId: String(job.id), pin, reachable, upload }, signal);
+    await sealAndSend(parts, job, { deliveryId: deliveryIds(job.id).first, pin, reachable, upload });
 }
 
 /**
  * Gives a delivered job's keys to these devices, too: they have appeared since, or are given a second copy.
- * Safe to run again under the same `deliveryId`, like `deliver`.
+ * Safe to run again, like `deliver`, under the same `deliveryId`.
+ * @param keys the invitee's, as just learnt
  * @throws Halt when it cannot be done now
  */
 export async function deliverAgain(
     parts: DeliveryParts,
     job: Job,
-    { deliveryId, deviceIds }: { readonly deliveryId: string; readonly deviceIds: readonly string[] },
-    signal: AbortSignal,
+    further: { readonly deliveryId: string; readonly deviceIds: readonly string[]; readonly keys: UserKeys },
 ): Promise<void> {
-    pass(parts, job, "not_asked");
-    const { pin, reachable } = await reachInvitee(parts, job, signal);
-    const upload = await uploadOnce(parts, job);
-    await sealAndSend(parts, job, { deliveryId, deviceIds, pin, reachable, upload }, signal);
+    const { deliveryId, deviceIds } = further;
+    const { pin, reachable } = await openChannels(parts, job, further.keys);
+    const upload = await parts.building.run(() => uploadOnce(parts, job));
+    await sealAndSend(parts, job, { deliveryId, deviceIds, pin, reachable, upload });
 }
 
 interface Sending {
@@ -79,14 +85,10 @@ interface Sending {
     readonly upload: Upload;
 }
 
-async function sealAndSend(
-    parts: DeliveryParts,
-    job: Job,
-    { deliveryId, deviceIds, pin, reachable, upload }: Sending,
-    signal: AbortSignal,
-): Promise<void> {
+async function sealAndSend(parts: DeliveryParts, job: Job, sending: Sending): Promise<void> {
+    const { deliveryId, deviceIds, pin, reachable, upload } = sending;
     // 3. The pin is checked again in the same step as the encryption: nothing can change between the two.
-    const sealed = await parts.crypto.sealBundle({
+    const sealed = await parts.messages.seal({
         deliveryId,
         roomId: job.roomId,
         userId: job.userId,
@@ -94,38 +96,46 @@ async function sealAndSend(
         pinnedMasterKey: pin,
         file: upload.file,
     });
-    if (parts.pins.pinned(job.userId) !== pin) throw new Halt("retry", "trusted");
     const devices = sealedDevices(sealed);
-    if (!devices.some((device) => device.state === "sealed")) {
+    const copies = devices.filter((device) => device.state === "sealed");
+    if (copies.length === 0) {
         recordDevices(parts, job, devices, reachable);
         throw new Halt("retry", reachable ? "no_session_with_devices" : "invitee_server_unreachable");
     }
 
     // 4. The last look before what cannot be taken back: each attempt has one of its own.
-    pass(parts, job, "as_pinned");
-    const txnId = await send(parts, job, devices, signal);
+    const mayGo = (): void => {
+        if (parts.pins.pinned(job.userId) !== pin) throw new Halt("retry", "trusted");
+        pass(parts, job, "as_pinned");
+    };
+    await parts.messages.send({ jobId: job.id, deliveryId, userId: job.userId, devices: copies, mayGo });
 
     // 5. What was sent is written down; only then may the worker forget the bodies.
-    recordDevices(parts, job, devices, reachable, { txnId, pin, upload });
+    recordDevices(parts, job, devices, reachable, { sendingId: sendingId(deliveryId, copies), pin, upload });
 }
 
 /** Who the invitee is, and an encrypted channel to each of their devices. @throws Halt if they are not who they were, or nobody can be reached */
-async function reachInvitee(
-    parts: DeliveryParts,
-    job: Job,
-    signal: AbortSignal,
-): Promise<{ readonly pin: string; readonly reachable: boolean }> {
-    // 1. Who are they now? A stored answer may lack the device that they logged in with a minute ago.
-    const keys = await parts.deviceKeys.refresh(job.userId, signal);
+async function reachInvitee(parts: DeliveryParts, job: Job): Promise<Reached> {
+    // A stored answer may lack the device that they logged in with a minute ago.
+    const keys = await parts.deviceKeys.refresh(job.userId);
     if (keys === undefined) throw new Halt("retry", "invitee_server_unreachable");
+    parts.database.transaction(() => parts.devices.observe(job.id, keys, parts.now()));
+    return await openChannels(parts, job, keys);
+}
 
-    // 2. Is that who they were when we first saw them?
+interface Reached {
+    readonly pin: string;
+    readonly reachable: boolean;
+}
+
+async function openChannels(parts: DeliveryParts, job: Job, keys: UserKeys): Promise<Reached> {
+    // 1. Is that who they were when we first saw them?
     const pin = pinFor(parts, job, keys);
     if (pin === undefined) throw new Halt("refused", "no_identity");
     pass(parts, job, keys.masterKey === pin ? "as_pinned" : "changed");
     if (!keys.devices.some((device) => device.crossSigned)) throw new Halt("refused", "no_cross_signed_device");
 
-    // 3. A one-time key of each device that we have not spoken to.
+    // 2. A one-time key of each device that we have not spoken to.
     return { pin, reachable: await parts.deviceKeys.openSessions(job.userId) };
 }
 
@@ -179,16 +189,10 @@ function sealedDevices(sealed: SealedDelivery): Devices {
     }
 }
 
-async function send(parts: DeliveryParts, job: Job, devices: Devices, signal: AbortSignal): Promise<string> {
-    const messages = Object.fromEntries(
-        devices.flatMap((device) => (device.state === "sealed" ? [[device.deviceId, device.content]] : [])),
-    );
-    const body = JSON.stringify({ messages: { [job.userId]: messages } });
-    // The server drops what it has seen under the same ID: the kept bodies sent again, and never other ones.
-    const digest = createHash("sha256").update(body).digest("hex").slice(0, 16);
-    const txnId = `backscroll-share-${job.id}-${digest}`;
-    await parts.homeserver.sendToDevice("m.room.encrypted", txnId, body, { signal, attempts: 1 });
-    return txnId;
+/** Names a sending by what went out: run again after a crash, it has the same name. */
+function sendingId(deliveryId: string, copies: Devices): string {
+    const digest = createHash("sha256").update(JSON.stringify(copies)).digest("hex").slice(0, 16);
+    return `${deliveryId}-${digest}`;
 }
 
 /** @param sent undefined: nothing was */
@@ -197,7 +201,7 @@ function recordDevices(
     job: Job,
     devices: Devices,
     reachable: boolean,
-    sent?: Pick<Sending, "pin" | "upload"> & { readonly txnId: string },
+    sent?: Pick<Sending, "pin" | "upload"> & { readonly sendingId: string },
 ): void {
     parts.database.transaction(() => {
         for (const device of devices) parts.devices.record(job.id, device.deviceId, outcome(device.state), parts.now());
@@ -220,11 +224,11 @@ function given(
     { facts }: DeliveryParts,
     { id, roomId, userId, inviter, origin, approved }: Job,
     devices: Devices,
-    { txnId, pin, upload }: Pick<Sending, "pin" | "upload"> & { readonly txnId: string },
+    { sendingId, pin, upload }: Pick<Sending, "pin" | "upload"> & { readonly sendingId: string },
 ): Given {
     const visibility = facts.rooms.room(roomId)?.visibility ?? "unknown";
     return {
-        txnId,
+        sendingId,
         jobId: id,
         roomId,
         userId,

@@ -2,6 +2,8 @@ import { z } from "zod";
 import type { CryptoPort, OutgoingRequests, UserKeys } from "../crypto/index.ts";
 import type { Homeserver } from "../homeserver/index.ts";
 import { serverOf } from "../matrix/index.ts";
+import { refusesOne } from "./homeserver-faults.ts";
+import { oldest, Together } from "./together.ts";
 
 /**
  * Milliseconds that one question for keys may take: our homeserver waits 10 s for the invitee's, and its answer that nobody is there has to reach us.
@@ -9,45 +11,86 @@ import { serverOf } from "../matrix/index.ts";
  */
 const once = { timeoutMs: 20_000, attempts: 1 };
 
+/** Users of one question or claim at most: what comes back is one step of the crypto worker, and nobody should wait long behind it. */
+const most = 50;
+
 const KeysAnswer = z.object({ failures: z.record(z.string(), z.unknown()).optional().catch(undefined) });
 
-/** Asks homeservers for other users' keys, for the machine and for us. */
+export interface DeviceKeysParts {
+    readonly ownServer: string;
+    readonly crypto: Pick<CryptoPort, "keysQuery" | "markSent" | "userKeys">;
+    readonly homeserver: Pick<Homeserver, "keysQuery">;
+    readonly outgoing: Pick<OutgoingRequests, "claim">;
+}
+
+/** Asks homeservers for other users' keys, for the machine and for us. Whoever asks at the same time shares a request; no server waits for another. */
 export class DeviceKeys {
-    readonly #crypto: Pick<CryptoPort, "keysQuery" | "markSent" | "userKeys">;
-    readonly #homeserver: Pick<Homeserver, "keysQuery">;
-    readonly #outgoing: Pick<OutgoingRequests, "claim">;
+    readonly #parts: DeviceKeysParts;
+    /** By server: our homeserver answers a question when the slowest server in it has. */
+    readonly #questions = new Map<string, Together<string, UserKeys | undefined>>();
+    readonly #looks = this.#questionsToAny();
+    readonly #claims: Together<string, boolean>;
 
-    constructor(
-        crypto: Pick<CryptoPort, "keysQuery" | "markSent" | "userKeys">,
-        homeserver: Pick<Homeserver, "keysQuery">,
-        outgoing: Pick<OutgoingRequests, "claim">,
-    ) {
-        this.#crypto = crypto;
-        this.#homeserver = homeserver;
-        this.#outgoing = outgoing;
-    }
-
-    /** Like `refresh` for many users with one question: users whose homeserver cannot be reached are absent. */
-    async refreshAll(userIds: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, UserKeys>> {
-        const request = await this.#crypto.keysQuery(userIds);
-        const answer = await this.#homeserver.keysQuery(request.body, { signal, ...once });
-        await this.#crypto.markSent(request, answer);
-        const failed = failedServers(answer);
-        const reached = userIds.filter((userId) => !failed.has(serverOf(userId)));
-        const keys: (readonly [string, UserKeys])[] = [];
-        for (const userId of reached) keys.push([userId, await this.#crypto.userKeys(userId)]);
-        return new Map(keys);
+    constructor(parts: DeviceKeysParts) {
+        this.#parts = parts;
+        this.#claims = new Together({
+            make: (userIds) => this.#claim(userIds),
+            next: (waiting) => this.#nextToClaim(waiting),
+            divisible: refusesOne,
+        });
     }
 
     /** The user's identity and devices as their homeserver says now; undefined: it cannot be reached, which is not the same as "has no devices". */
-    async refresh(userId: string, signal: AbortSignal): Promise<UserKeys | undefined> {
-        return (await this.refreshAll([userId], signal)).get(userId);
+    refresh(userId: string): Promise<UserKeys | undefined> {
+        return this.#questionsTo(serverOf(userId)).ask(userId);
+    }
+
+    /** Like `refresh`, but in one question with whoever else is looked at: for what may wait for slow servers. */
+    look(userId: string): Promise<UserKeys | undefined> {
+        return this.#looks.ask(userId);
     }
 
     /** Opens Olm sessions with the user's devices that have none. Answers whether the user's homeserver could be reached. */
-    async openSessions(userId: string): Promise<boolean> {
-        const answer = await this.#outgoing.claim([userId]);
-        return answer === undefined || !failedServers(answer).has(serverOf(userId));
+    openSessions(userId: string): Promise<boolean> {
+        return this.#claims.ask(userId);
+    }
+
+    #questionsTo(server: string): Together<string, UserKeys | undefined> {
+        const known = this.#questions.get(server);
+        if (known !== undefined) return known;
+        const questions = this.#questionsToAny();
+        this.#questions.set(server, questions);
+        return questions;
+    }
+
+    #questionsToAny(): Together<string, UserKeys | undefined> {
+        return new Together({ make: (userIds) => this.#ask(userIds), next: oldest(most), divisible: refusesOne });
+    }
+
+    /** There is one claim at a time, so ours go first; then one server's, so that each waits only for itself. */
+    #nextToClaim(waiting: readonly string[]): readonly string[] {
+        const { ownServer } = this.#parts;
+        const first = waiting.find((userId) => serverOf(userId) === ownServer) ?? waiting[0];
+        return first === undefined ? [] : waiting.filter((userId) => serverOf(userId) === serverOf(first)).slice(0, most);
+    }
+
+    /** Users whose homeserver cannot be reached have no answer. */
+    async #ask(userIds: readonly string[]): Promise<(userId: string) => UserKeys | undefined> {
+        const { crypto, homeserver } = this.#parts;
+        const users = [...new Set(userIds)];
+        const request = await crypto.keysQuery(users);
+        const answer = await homeserver.keysQuery(request.body, once);
+        await crypto.markSent(request, answer);
+        const failed = failedServers(answer);
+        const keys = new Map<string, UserKeys>();
+        for (const userId of users) if (!failed.has(serverOf(userId))) keys.set(userId, await crypto.userKeys(userId));
+        return (userId) => keys.get(userId);
+    }
+
+    async #claim(userIds: readonly string[]): Promise<(userId: string) => boolean> {
+        const answer = await this.#parts.outgoing.claim([...new Set(userIds)]);
+        const failed = answer === undefined ? new Set<string>() : failedServers(answer);
+        return (userId) => !failed.has(serverOf(userId));
     }
 }
 

@@ -24,6 +24,12 @@ export function devicesToServe(keys: UserKeys, served: readonly ServedDevice[], 
     });
 }
 
+/** Those of the user's devices that have been seen before, whatever became of them. */
+export function concerned(keys: UserKeys, served: readonly ServedDevice[]): UserKeys["devices"] {
+    const known = new Set(served.map(({ deviceId }) => deviceId));
+    return keys.devices.filter(({ deviceId }) => known.has(deviceId));
+}
+
 /** Each job's outcome for each device. Every method belongs inside a transaction of the caller's. */
 export class JobDevices {
     readonly #sql: DatabaseSync;
@@ -54,13 +60,14 @@ export class JobDevices {
             .run(jobId, deviceId, state, now);
     }
 
-    /** Forgets devices that the user has no more, unless they were sent a copy: that stays on record. */
-    forgetOthers(jobId: number, existing: readonly string[]): void {
+    /** Notes the devices that nobody has signed, and forgets those that the user has no more, unless they were sent a copy: that stays on record. */
+    observe(jobId: number, { devices }: UserKeys, now: number): void {
         this.#sql
             .prepare(
                 `DELETE FROM share_job_devices WHERE job_id = ? AND state <> 'sent'
                  AND device_id NOT IN (SELECT value FROM json_each(?))`,
             )
-            .run(jobId, JSON.stringify(existing));
+            .run(jobId, JSON.stringify(devices.map(({ deviceId }) => deviceId)));
+        for (const { deviceId, crossSigned } of devices) if (!crossSigned) this.record(jobId, deviceId, "not_cross_signed", now);
     }
 }

@@ -1,5 +1,5 @@
 import { Failure } from "../failures/index.ts";
-import { HomeserverError, type HomeserverProblem } from "../homeserver/index.ts";
+import { HomeserverError, type HomeserverProblem, isTransient } from "../homeserver/index.ts";
 import { Halt } from "./halt.ts";
 
 /** What a fault means for a share job: whatever can heal is tried again, what cannot ends the job with its reason. */
@@ -9,6 +9,11 @@ export function haltFor(error: unknown): Halt {
     if (error instanceof Failure) return new Halt("retry", "bot_interrupted", { cause: error });
     if (!(error instanceof HomeserverError)) return new Halt("failed", "internal_error", { cause: error });
     return haltForProblem(error.problem, error);
+}
+
+/** A request for many that the homeserver refuses for good: it may be for the sake of one of them. */
+export function refusesOne(error: unknown): boolean {
+    return error instanceof HomeserverError && !isTransient(error.problem);
 }
 
 function haltForProblem(problem: HomeserverProblem, cause: HomeserverError): Halt {

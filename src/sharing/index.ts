@@ -1,4 +1,6 @@
+export { AtMost } from "./at-most.ts";
 export { Audit, type AuditedDelivery, type AuditFilter, type AuditReport, auditReport } from "./audit.ts";
+export { BundleMessages } from "./bundle-messages.ts";
 export { ShareCommands } from "./commands.ts";
 export { DeviceKeys } from "./device-keys.ts";
 export { JobDevices } from "./devices.ts";

@@ -14,6 +14,8 @@ const invite: NewJob = {
     byAnotherBot: false,
 };
 
+const places = { limit: 10, ofRoom: 10, ofServer: 10, ownServer: "home" };
+
 let sql: DatabaseSync;
 let jobs: ShareJobs;
 let now: number;
@@ -58,10 +60,10 @@ test("what a crash interrupted is due at once, the oldest first; what waits for 
     jobs.retry(later, "homeserver_unavailable", now + 5_000);
     const fresh = create({ inviteEventId: "$fourth" });
 
-    expect(jobs.due(10).map((job) => job.id)).toEqual([interrupted.id, fresh.id]);
+    expect(jobs.due(places).map((job) => job.id)).toEqual([interrupted.id, fresh.id]);
     expect(jobs.nextDueAt()).toBe(now + 5_000);
     now += 5_000;
-    expect(jobs.due(10).map((job) => job.id)).toEqual([interrupted.id, later.id, fresh.id]);
+    expect(jobs.due(places).map((job) => job.id)).toEqual([interrupted.id, later.id, fresh.id]);
     expect(jobs.nextDueAt()).toBeUndefined();
 });
 
@@ -82,7 +84,7 @@ test("a device that got its copy stays sent, and is remembered when the user has
     devices.record(id, "LAPTOP", "no_session", now);
     devices.record(id, "LAPTOP", "sent", now);
     devices.record(id, "TABLET", "no_session", now);
-    devices.forgetOthers(id, ["LAPTOP"]);
+    devices.observe(id, { masterKey: null, devices: [{ deviceId: "LAPTOP", crossSigned: true }] }, now);
     expect(jobStatuses(sql, { limit: 1 })[0]?.devices).toMatchObject([
         { device_id: "LAPTOP", state: "sent" },
         { device_id: "PHONE", state: "sent" },

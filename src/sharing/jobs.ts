@@ -1,7 +1,7 @@
 import type { DatabaseSync, SQLOutputValue } from "node:sqlite";
 import { Notices } from "./notices.ts";
 import { type Reason, reasonFrom } from "./reasons.ts";
-import { type JobState, moves, openStates, stateFrom } from "./states.ts";
+import { type JobState, moves, openList, stateFrom } from "./states.ts";
 import { Watches } from "./watches.ts";
 
 /** One delivery of a room's shareable keys to one invitee. Times are milliseconds since the epoch. */
@@ -28,7 +28,13 @@ export interface Job {
 
 export type NewJob = Pick<Job, "roomId" | "userId" | "inviter" | "origin" | "inviteEventId" | "byAnotherBot">;
 
-const openList = openStates.map((state) => `'${state}'`).join(", ");
+/** How many jobs at most: in all, of the invitees of a room who share a homeserver, and of a homeserver that is not our own. */
+export interface Places {
+    readonly limit: number;
+    readonly ofRoom: number;
+    readonly ofServer: number;
+    readonly ownServer: string;
+}
 
 /**
  * The ledger of share jobs: every change of state is kept with its time and reason.
@@ -84,6 +90,20 @@ export class ShareJobs {
         return row === undefined ? undefined : jobFrom(row);
     }
 
+    /** The invitee's newest job, if nobody has answered its invite. */
+    expired(roomId: string, userId: string): Job | undefined {
+        const row = this.#sql
+            .prepare("SELECT * FROM share_jobs WHERE room_id = ? AND user_id = ? ORDER BY id DESC LIMIT 1")
+            .get(roomId, userId);
+        const job = row === undefined ? undefined : jobFrom(row);
+        return job?.state === "expired" ? job : undefined;
+    }
+
+    /** Whether any device has been sent its copy. */
+    wasSent(jobId: number): boolean {
+        return this.#sql.prepare("SELECT 1 FROM share_job_devices WHERE job_id = ? AND state = 'sent' LIMIT 1").get(jobId) !== undefined;
+    }
+
     held(reason: Reason): readonly Job[] {
         return this.#sql.prepare("SELECT * FROM share_jobs WHERE state = 'held' AND reason = ? ORDER BY id").all(reason).map(jobFrom);
     }
@@ -101,11 +121,23 @@ export class ShareJobs {
             .map(jobFrom);
     }
 
-    /** Jobs whose next step is due, oldest first: what a crash interrupted is due at once. */
-    due(limit: number): readonly Job[] {
+    /**
+     * Jobs whose next step is due, oldest first: what a crash interrupted is due at once, and what is under way is among them.
+     * No room and no homeserver has more than its share of the places, so that a slow one leaves some to the others.
+     */
+    due({ limit, ofRoom, ofServer, ownServer }: Places): readonly Job[] {
         return this.#sql
-            .prepare(`SELECT * FROM share_jobs WHERE state IN (${openList}) AND next_attempt_at <= ? ORDER BY id LIMIT ?`)
-            .all(this.#now(), limit)
+            .prepare(
+                `WITH waiting AS (
+                     SELECT *, substr(user_id, instr(user_id, ':') + 1) AS server FROM share_jobs
+                     WHERE state IN (${openList}) AND next_attempt_at <= ?1
+                 ), ranked AS (
+                     SELECT *, row_number() OVER (PARTITION BY room_id, server ORDER BY id) AS in_room,
+                         row_number() OVER (PARTITION BY server ORDER BY id) AS of_server FROM waiting
+                 )
+                 SELECT * FROM ranked WHERE in_room <= ?2 AND (of_server <= ?3 OR server = ?4) ORDER BY id LIMIT ?5`,
+            )
+            .all(this.#now(), ofRoom, ofServer, ownServer, limit)
             .map(jobFrom);
     }
 

@@ -68,6 +68,9 @@ export const reasons = {
     reinvite_left_standing:
         "The invite ended in the very moment of the bot's own, and the bot may not take its invite back: somebody with the power to kick has to.",
 
+    // Expired
+    unanswered: "Nobody has answered the invite for 30 days, so no more is done for it unless the invitee joins.",
+
     // Failed
     upload_refused: "The homeserver refused the upload of the keys.",
     bundle_too_large: "The keys are larger than the homeserver lets us upload.",

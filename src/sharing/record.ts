@@ -87,10 +87,13 @@ function recordOwnInvite({ jobs, checks }: RecordParts, { roomId, userId, eventI
 }
 
 function recordJoin({ jobs }: RecordParts, { roomId, userId }: MembershipChange): void {
-    for (const job of jobs.open(roomId, userId)) {
-        if (job.state === "delivered" || job.state === "reinvited") jobs.move(job, "joined", "joined");
+    const expired = jobs.expired(roomId, userId);
+    for (const job of [...jobs.open(roomId, userId), ...(expired === undefined ? [] : [expired])]) {
         // A member who changes their name joins once more.
-        else if (job.state !== "joined") jobs.move(job, "cancelled", "joined_before_delivery");
+        if (job.state === "joined") continue;
+        // What matters is not where the job stands: a hold may have come after the keys were sent.
+        if (jobs.wasSent(job.id)) jobs.move(job, "joined", "joined");
+        else if (job.state !== "expired") jobs.move(job, "cancelled", "joined_before_delivery");
     }
 }
 

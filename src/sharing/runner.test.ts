@@ -255,7 +255,7 @@ test.each(steps)("a stop that aborts %s leaves the job where it stood", async (c
     world.sync(change("invite", "$invite", alice));
     world.fault = { call, error: new DOMException("the bot stops", "AbortError") };
     await world.runUntil(() => expect(world.fault).toBeUndefined());
-    expect(world.jobs.due(10)).toHaveLength(1);
+    expect(world.due()).toHaveLength(1);
     await world.run();
     expect(world.status()).toMatchObject({ state: "reinvited" });
 });

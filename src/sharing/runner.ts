@@ -1,29 +1,43 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { CryptoPort } from "../crypto/index.ts";
 import type { Database } from "../database/index.ts";
 import { isAbort } from "../homeserver/index.ts";
 import type { Logger } from "../telemetry/index.ts";
+import { AtMost } from "./at-most.ts";
+import type { BundleMessages } from "./bundle-messages.ts";
 import { deliver, type DeliveryParts } from "./deliver.ts";
+import { deliveryIds } from "./delivery-ids.ts";
 import type { Halt } from "./halt.ts";
 import { haltFor } from "./homeserver-faults.ts";
 import type { Job, ShareJobs } from "./jobs.ts";
+import { serverOf } from "../matrix/index.ts";
+import { prune, type PruneParts } from "./prune.ts";
 import { checkReinvite, type CheckParts } from "./reinvite-check.ts";
 import { reinvite, type ReinviteParts } from "./reinvite.ts";
 import type { Reason } from "./reasons.ts";
-import { retryDelay } from "./schedule.ts";
+import { retryDelay, unansweredTooLong } from "./schedule.ts";
 
 export type RunnerParts = DeliveryParts &
     ReinviteParts &
-    CheckParts & {
+    CheckParts &
+    PruneParts & {
         readonly database: Database;
         readonly jobs: ShareJobs;
-        readonly crypto: Pick<CryptoPort, "deliverySent">;
+        readonly messages: Pick<BundleMessages, "seal" | "send" | "sent" | "prune">;
         readonly log: Logger;
         readonly random: () => number;
     };
 
-/** Deliveries under way at once; the oldest job goes first. */
-const atOnce = 4;
+/**
+ * Jobs under way at once; the oldest goes first. Those at the same step share a request, so that many cost little more than one; and
+ * where a room's bundle is large, or a homeserver does not answer, enough places are left for the others.
+ */
+const places = { limit: 150, ofRoom: 50, ofServer: 25 } as const;
+
+/** Re-invites under way at once. */
+const reinvitesAtOnce = 4;
+
+/** Milliseconds between two looks for what ended jobs have left behind. */
+const betweenPrunes = 3_600_000;
 
 /** Milliseconds of rest when a re-invite could not be checked, or the ledger could not be written. */
 const rest = 30_000;
@@ -36,6 +50,11 @@ export class ShareRunner {
     readonly #parts: RunnerParts;
     readonly #stopping = new AbortController();
     readonly #running = new Map<number, Promise<void>>();
+    readonly #reinvites = new AtMost(reinvitesAtOnce);
+    /** Jobs that one fault stopped come back together, and share their requests again. */
+    readonly #pauses = new WeakMap<Error, number>();
+    #pruning: Promise<void> | undefined;
+    #lastPrune = Number.NEGATIVE_INFINITY;
     #checking: Promise<void> | undefined;
     #timer: NodeJS.Timeout | undefined;
     #notBefore = 0;
@@ -53,11 +72,13 @@ export class ShareRunner {
             this.#timer = setTimeout(() => this.wake(), resting);
             return;
         }
-        for (const job of this.#parts.jobs.due(atOnce + this.#running.size)) {
-            if (this.#running.size >= atOnce) break;
+        const ownServer = serverOf(this.#parts.botUserId);
+        for (const job of this.#parts.jobs.due({ ...places, ownServer })) {
+            if (this.#running.size >= places.limit) break;
             if (!this.#running.has(job.id)) this.#start(job);
         }
         this.#startChecking();
+        this.#startPruning();
         const next = this.#parts.jobs.nextDueAt();
         if (next !== undefined) this.#timer = setTimeout(() => this.wake(), Math.min(next - this.#parts.now(), longestTimer));
     }
@@ -66,7 +87,7 @@ export class ShareRunner {
     async stop(): Promise<void> {
         this.#stopping.abort();
         clearTimeout(this.#timer);
-        await Promise.all([...this.#running.values(), this.#checking]);
+        await Promise.all([...this.#running.values(), this.#checking, this.#pruning]);
     }
 
     #start(job: Job): void {
@@ -88,12 +109,15 @@ export class ShareRunner {
         try {
             const delivered = job.state === "delivered" ? job : await this.#deliver(job);
             if (delivered === undefined) return;
-            const [reason] = await Promise.all([reinvite(this.#parts, delivered), this.#parts.crypto.deliverySent(String(delivered.id))]);
+            const [reason] = await Promise.all([
+                this.#reinvites.run(() => reinvite(this.#parts, delivered)),
+                this.#parts.messages.sent(deliveryIds(delivered.id).first),
+            ]);
             this.#move(delivered, reason === "sent_without_reinvite" ? "delivered" : "reinvited", reason);
             log.info({ reason }, "shared the room's history");
         } catch (error) {
             if (this.#stops(error)) return;
-            this.#halt(job.id, haltFor(error), log);
+            this.#halt(job.id, haltFor(error), this.#pauseFor(error, job), log);
         }
     }
 
@@ -101,7 +125,7 @@ export class ShareRunner {
     async #deliver(job: Job): Promise<Job | undefined> {
         const started = job.state === "delivering" ? job : this.#move(job, "delivering", "delivering", this.#parts.now());
         if (started === undefined) return undefined;
-        await deliver(this.#parts, started, this.#stopping.signal);
+        await deliver(this.#parts, started);
         return this.#move(started, "delivered", "sent", this.#parts.now());
     }
 
@@ -116,19 +140,37 @@ export class ShareRunner {
         return this.#stopping.signal.aborted;
     }
 
-    #halt(jobId: number, halt: Halt, log: Logger): void {
-        const { database, jobs, now, random } = this.#parts;
+    /** Milliseconds before the next attempt after this fault. */
+    #pauseFor(error: unknown, { attempts }: Job): number {
+        const known = error instanceof Error ? this.#pauses.get(error) : undefined;
+        const pause = known ?? retryDelay(attempts, this.#parts.random(), haltFor(error).notBefore);
+        if (error instanceof Error) this.#pauses.set(error, pause);
+        return pause;
+    }
+
+    #halt(jobId: number, halt: Halt, pause: number, log: Logger): void {
+        const { database, jobs, now } = this.#parts;
         const { to } = halt;
         if (to === "overtaken") return log.debug({ reason: halt.reason }, "something else moved the delivery on");
         database.transaction(() => {
             const job = jobs.get(jobId);
             if (job === undefined || job.nextAttemptAt === undefined) return;
-            if (to === "retry") jobs.retry(job, halt.reason, now() + retryDelay(job.attempts, random(), halt.notBefore), halt.detail);
+            if (to === "retry" && unansweredTooLong(job, now())) jobs.move(job, "expired", "unanswered");
+            else if (to === "retry") jobs.retry(job, halt.reason, now() + pause, halt.detail);
             else jobs.move(job, to, halt.reason, undefined, halt.detail);
         });
         const facts = { reason: halt.reason, ...(halt.cause === undefined ? {} : { err: halt.cause }) };
         if (halt.reason === "internal_error") log.error(facts, "a fault stopped the delivery");
         else log.info(facts, `the delivery is ${to === "retry" ? "tried again later" : to}`);
+    }
+
+    #startPruning(): void {
+        if (performance.now() - this.#lastPrune < betweenPrunes) return;
+        this.#lastPrune = performance.now();
+        this.#pruning = prune(this.#parts).catch((error: unknown) => {
+            if (!this.#stops(error))
+                this.#parts.log.warn({ err: error }, "what ended jobs left behind could not be removed; trying again later");
+        });
     }
 
     #startChecking(): void {

@@ -1,8 +1,16 @@
 /** Milliseconds from a delivery to the first look for devices that have appeared since. */
 export const firstLook = 30_000;
-const rarestLook = 12 * 3_600_000;
+/** Milliseconds; the longest time between two looks. */
+export const rarestLook = 12 * 3_600_000;
 const firstLookAfterJoin = 5_000;
 const rarestLookAfterJoin = 3_600_000;
+
+/** Milliseconds after the join for which a member's devices are served. */
+export const watchedAfterJoin = 24 * 3_600_000;
+/** Milliseconds after the join within which a device may appear and still be given the keys. */
+export const newDevicesFor = 10 * 60_000;
+/** Milliseconds that an invite may wait for an answer before the bot stops working for it. */
+const answeredWithin = 30 * 24 * 3_600_000;
 
 const first = 2_000;
 const longest = 15 * 60_000;
@@ -17,6 +25,11 @@ const longest = 15 * 60_000;
 export function retryDelay(attempts: number, random: number, notBefore = 0): number {
     const ceiling = Math.min(longest, first * 2 ** Math.min(attempts, 20));
     return Math.max(notBefore, Math.round(ceiling / 2 + (ceiling / 2) * random));
+}
+
+/** Nobody has answered the invite for so long that no more requests are made for it. */
+export function unansweredTooLong({ createdAt }: { readonly createdAt: number }, now: number): boolean {
+    return now - createdAt >= answeredWithin;
 }
 
 /**

@@ -102,5 +102,21 @@ export const sharingSchema: Schema = {
             createAudit(sql);
             createNotices(sql);
         },
+        (sql) => {
+            sql.exec(`
+                ALTER TABLE share_watches ADD COLUMN answered INTEGER NOT NULL DEFAULT 0;
+
+                -- The request in which each encrypted copy goes out, from before the request until the delivery is on record.
+                CREATE TABLE share_sends (
+                    delivery_id TEXT NOT NULL,
+                    device_id TEXT NOT NULL,
+                    job_id INTEGER NOT NULL REFERENCES share_jobs (id),
+                    digest TEXT NOT NULL,
+                    txn_id TEXT NOT NULL,
+                    PRIMARY KEY (delivery_id, device_id)
+                ) STRICT, WITHOUT ROWID;
+                CREATE INDEX share_sends_by_request ON share_sends (txn_id);
+            `);
+        },
     ],
 };

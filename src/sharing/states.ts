@@ -17,9 +17,9 @@ export type JobState = (typeof states)[number];
 
 /** Where a job may go from each state: every move not listed here is a fault of ours, or came too late and is dropped. */
 export const moves: Readonly<Record<JobState, readonly JobState[]>> = {
-    held: ["queued", "refused", "cancelled"],
-    queued: ["held", "queued", "delivering", "refused", "cancelled", "expired", "failed"],
-    delivering: ["held", "queued", "delivered", "refused", "cancelled", "expired", "failed"],
+    held: ["queued", "joined", "refused", "cancelled"],
+    queued: ["held", "queued", "delivering", "joined", "refused", "cancelled", "expired", "failed"],
+    delivering: ["held", "queued", "delivered", "joined", "refused", "cancelled", "expired", "failed"],
     delivered: ["held", "delivered", "reinvited", "joined", "refused", "cancelled", "expired", "failed"],
     reinvited: ["held", "joined", "cancelled", "expired"],
     joined: ["done", "cancelled"],
@@ -28,7 +28,8 @@ export const moves: Readonly<Record<JobState, readonly JobState[]>> = {
     refused: ["queued"],
     // Only "the bot left", if it comes back while the invite stands.
     cancelled: ["queued"],
-    expired: [],
+    // They have joined after all.
+    expired: ["joined"],
     failed: [],
 };
 
@@ -41,6 +42,13 @@ export function stateFrom(word: unknown): JobState {
 
 /** States in which somebody is still waiting for something. */
 export const openStates = ["held", "queued", "delivering", "delivered", "reinvited", "joined"] as const satisfies readonly JobState[];
+
+/** The same for SQL. */
+export const openList = openStates.map((state) => `'${state}'`).join(", ");
+
+export function isOpen(state: JobState): boolean {
+    return openStates.some((open) => open === state);
+}
 
 /** Only what we know: a server that accepted a message says nothing of whether a device received it. */
 const deviceStates = ["sent", "no_session", "not_cross_signed", "server_unreachable", "error"] as const;

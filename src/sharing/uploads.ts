@@ -2,6 +2,7 @@ import type { DatabaseSync } from "node:sqlite";
 import { z } from "zod";
 import type { EncryptedFile } from "../crypto/index.ts";
 import type { Seal } from "../sealing/index.ts";
+import { openList } from "./states.ts";
 
 /** The bundle of a job in the media repository: kept, sealed, so that a job that runs again uploads nothing twice. */
 export interface Upload {
@@ -47,6 +48,11 @@ export class Uploads {
         this.#sql
             .prepare("INSERT OR REPLACE INTO share_uploads (job_id, file, shared, withheld, reserved_at) VALUES (?, ?, ?, ?, ?)")
             .run(jobId, this.#seal.seal(place(jobId), Buffer.from(JSON.stringify(upload.file))), upload.shared, upload.withheld, now);
+    }
+
+    /** Forgets the files of jobs that are over. */
+    prune(): void {
+        this.#sql.exec(`DELETE FROM share_uploads WHERE job_id NOT IN (SELECT id FROM share_jobs WHERE state IN (${openList}))`);
     }
 
     /** The homeserver has the file. */

@@ -1,6 +1,6 @@
-import type { DatabaseSync } from "node:sqlite";
+import type { DatabaseSync, SQLOutputValue } from "node:sqlite";
 import type { Reason } from "./reasons.ts";
-import { firstLook } from "./schedule.ts";
+import { firstLook, rarestLook } from "./schedule.ts";
 import type { JobState } from "./states.ts";
 
 /** A job whose invitee's devices are looked at again. Times are milliseconds since the epoch. */
@@ -10,6 +10,8 @@ export interface Watch {
     readonly looks: number;
     /** Undefined: the invite is pending. */
     readonly joinedAt: number | undefined;
+    /** Their homeserver has answered a look since the delivery, or since the join. */
+    readonly answered: boolean;
 }
 
 /** Which jobs are watched. Every method belongs inside a transaction of the caller's. */
@@ -27,40 +29,41 @@ export class Watches {
         else this.end(jobId);
     }
 
-    /** Those whose look is due: who has just joined first, then the longest due. */
+    /** Those who have joined and were not looked at since, the longest waiting first. */
+    arrivals(limit: number): readonly Watch[] {
+        return this.#sql.prepare(`SELECT * FROM share_watches WHERE ${isArrival} ORDER BY look_at LIMIT ?`).all(limit).map(watchFrom);
+    }
+
+    /** Those others whose look is due, the longest due first. What lies further ahead than any schedule was written under a clock that went wrong. */
     due(now: number, limit: number): readonly Watch[] {
         return this.#sql
             .prepare(
-                `SELECT job_id, looks, joined_at FROM share_watches WHERE look_at <= ?
-                 ORDER BY joined_at IS NULL OR looks > 0, look_at LIMIT ?`,
+                `SELECT * FROM share_watches WHERE NOT (${isArrival}) AND (look_at <= ?1 OR look_at > ?1 + ?2) ORDER BY look_at LIMIT ?3`,
             )
-            .all(now, limit)
-            .map((row) => ({
-                jobId: Number(row["job_id"]),
-                looks: Number(row["looks"]),
-                joinedAt: row["joined_at"] === null ? undefined : Number(row["joined_at"]),
-            }));
+            .all(now, rarestLook, limit)
+            .map(watchFrom);
     }
 
-    /** When the next look falls due; undefined if nobody is watched. */
-    nextAt(): number | undefined {
-        const at = this.#sql.prepare("SELECT min(look_at) AS at FROM share_watches").get()?.["at"];
+    /** When the next of those looks falls due; undefined if nobody is watched. */
+    nextAt(now: number): number | undefined {
+        const at = this.#sql
+            .prepare(`SELECT min(iif(look_at > ?1 + ?2, ?1, look_at)) AS at FROM share_watches WHERE NOT (${isArrival})`)
+            .get(now, rarestLook)?.["at"];
         return typeof at === "number" ? at : undefined;
     }
 
-    /** Somebody has joined and was not looked at since. */
-    hasArrival(now: number): boolean {
-        return (
-            this.#sql.prepare("SELECT 1 FROM share_watches WHERE joined_at IS NOT NULL AND looks = 0 AND look_at <= ?").get(now) !==
-            undefined
-        );
+    /** The look was made; the next one is at `at`. A join meanwhile has set its own. */
+    looked({ jobId, looks, joinedAt }: Watch, next: { readonly at: number; readonly answered: boolean }): void {
+        this.#sql
+            .prepare(
+                "UPDATE share_watches SET looks = looks + 1, look_at = ?, answered = ? WHERE job_id = ? AND looks = ? AND joined_at IS ?",
+            )
+            .run(next.at, next.answered ? 1 : 0, jobId, looks, joinedAt ?? null);
     }
 
-    /** The look was made; the next one is at `at`. A join meanwhile has set its own. */
-    looked({ jobId, looks, joinedAt }: Watch, at: number): void {
-        this.#sql
-            .prepare("UPDATE share_watches SET looks = looks + 1, look_at = ? WHERE job_id = ? AND looks = ? AND joined_at IS ?")
-            .run(at, jobId, looks, joinedAt ?? null);
+    /** The look could not be made now. */
+    postpone(watch: Watch, at: number): void {
+        this.looked(watch, { at, answered: watch.answered });
     }
 
     end(jobId: number): void {
@@ -72,6 +75,17 @@ export class Watches {
             .prepare(`INSERT OR ${otherwise} INTO share_watches (job_id, look_at, looks, joined_at) VALUES (?, ?, 0, ?)`)
             .run(watch.jobId, watch.lookAt, watch.joinedAt);
     }
+}
+
+const isArrival = "joined_at IS NOT NULL AND looks = 0";
+
+function watchFrom(row: Record<string, SQLOutputValue>): Watch {
+    return {
+        jobId: Number(row["job_id"]),
+        looks: Number(row["looks"]),
+        joinedAt: row["joined_at"] === null ? undefined : Number(row["joined_at"]),
+        answered: row["answered"] === 1,
+    };
 }
 
 /** Delivered, and the invitee may still come with other devices; or refused for want of a device, and they may still set one up. */

@@ -2,6 +2,7 @@ import { createCipheriv, createHash, randomBytes } from "node:crypto";
 import { RoomId, UserId } from "@matrix-org/matrix-sdk-crypto-wasm";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { BundleDelivery, EncryptedFile, SealedDelivery } from "../port.ts";
+import type { CryptoStore } from "./context.ts";
 import { unpadded } from "./exported-session-key.ts";
 import { BOT, inThisThread, temporaryStore, TestBot } from "./testing/bot.ts";
 import { KeyServer } from "./testing/key-server.ts";
@@ -42,7 +43,7 @@ test("a real machine takes the bundle that we build, and has its sessions", asyn
     expect(bundle).toMatchObject({ shared: 1, withheld: 1 });
 
     const { file, ciphertext } = encrypt(bundle.json);
-    const sealed = await bot.crypto.sealBundle(await delivery({ file }));
+    const sealed = await seal(await delivery({ file }));
     expect(states(sealed)).toEqual({ PHONE: "sealed" });
     send(sealed);
     await charlie.learn(BOT.userId);
@@ -57,29 +58,29 @@ test("a real machine takes the bundle that we build, and has its sessions", asyn
 });
 
 test("each device gets one body, and asking again answers the same one without a new ratchet step", async () => {
-    const first = await bot.crypto.sealBundle(await delivery());
-    expect(await bot.crypto.sealBundle(await delivery())).toEqual(first);
+    const first = await seal(await delivery());
+    expect(await seal(await delivery())).toEqual(first);
 
     await Peer.join(server, CHARLIE, "UNSIGNED", { crossSigned: false });
     await bot.query(CHARLIE);
-    const second = await bot.crypto.sealBundle(await delivery());
+    const second = await seal(await delivery());
     expect(states(second)).toEqual({ PHONE: "sealed", UNSIGNED: "not_cross_signed" });
     expect(contents(second)["PHONE"]).toEqual(contents(first)["PHONE"]);
 
-    await bot.crypto.deliverySent("delivery-1");
-    expect(contents(await bot.crypto.sealBundle(await delivery()))["PHONE"]).not.toEqual(contents(first)["PHONE"]);
+    await bot.crypto.deliveriesSent(["delivery-1"]);
+    expect(contents(await seal(await delivery()))["PHONE"]).not.toEqual(contents(first)["PHONE"]);
 });
 
 test("the bodies survive a restart", async () => {
-    const before = await bot.crypto.sealBundle(await delivery());
+    const before = await seal(await delivery());
     await bot.crypto.close();
     bot = new TestBot(await inThisThread(store.path), server);
-    expect(await bot.crypto.sealBundle(await delivery())).toEqual(before);
+    expect(await seal(await delivery())).toEqual(before);
 });
 
 test("another file under the same delivery is encrypted anew: an old key never goes out with it", async () => {
-    const before = await bot.crypto.sealBundle(await delivery());
-    const after = await bot.crypto.sealBundle(await delivery({ file: encrypt(Buffer.from("other")).file }));
+    const before = await seal(await delivery());
+    const after = await seal(await delivery({ file: encrypt(Buffer.from("other")).file }));
     expect(contents(after)["PHONE"]).not.toEqual(contents(before)["PHONE"]);
 });
 
@@ -88,14 +89,14 @@ test("an unsigned device gets nothing", async () => {
     await bot.query(dave.userId);
     await bot.outgoing.claim([dave.userId]);
     expect(await bot.crypto.userKeys(dave.userId)).toEqual({ masterKey: null, devices: [{ deviceId: "DAVE", crossSigned: false }] });
-    expect(await bot.crypto.sealBundle(await delivery({ userId: dave.userId, pinnedMasterKey: "whatever" }))).toEqual({ identity: "none" });
+    expect(await seal(await delivery({ userId: dave.userId, pinnedMasterKey: "whatever" }))).toEqual({ identity: "none" });
 });
 
 test("a device without an Olm session is told from one that may not have the bundle", async () => {
     const erin = await Peer.join(server, "@erin:home", "ERIN");
     await bot.query(erin.userId);
     const pinnedMasterKey = (await bot.crypto.userKeys(erin.userId)).masterKey ?? "";
-    expect(states(await bot.crypto.sealBundle(await delivery({ userId: erin.userId, pinnedMasterKey })))).toEqual({ ERIN: "no_session" });
+    expect(states(await seal(await delivery({ userId: erin.userId, pinnedMasterKey })))).toEqual({ ERIN: "no_session" });
 });
 
 test("a changed identity is answered as changed, and nothing is encrypted to it", async () => {
@@ -104,22 +105,63 @@ test("a changed identity is answered as changed, and nothing is encrypted to it"
     await bot.query(CHARLIE);
     const now = (await bot.crypto.userKeys(CHARLIE)).masterKey;
     expect(now).not.toBe(pinned.pinnedMasterKey);
-    expect(await bot.crypto.sealBundle(pinned)).toEqual({ identity: "changed", masterKey: now });
+    expect(await seal(pinned)).toEqual({ identity: "changed", masterKey: now });
 });
 
 test("a body from before the change is not given out after it", async () => {
     const pinned = await delivery();
-    await bot.crypto.sealBundle(pinned);
+    await seal(pinned);
     await charlie.resetIdentity();
     await bot.query(CHARLIE);
-    expect(await bot.crypto.sealBundle(pinned)).toMatchObject({ identity: "changed" });
+    expect(await seal(pinned)).toMatchObject({ identity: "changed" });
 });
 
 test.each(["v", "url", "key", "iv", "hashes"] as const)("a file without %s is refused before anything is encrypted", async (field) => {
     const { [field]: _, ...file } = encrypt(Buffer.from("{}")).file;
-    await expect(bot.crypto.sealBundle(await delivery({ file: file as EncryptedFile }))).rejects.toThrow();
+    await expect(seal(await delivery({ file: file as EncryptedFile }))).rejects.toThrow();
     await expect(bot.crypto.ping()).resolves.toBeUndefined();
 });
+
+test("many deliveries are one step: one commit, and each has an answer of its own", async () => {
+    const commits: string[] = [];
+    await bot.crypto.close();
+    const counting = (inner: CryptoStore): CryptoStore => ({
+        install: (target) => inner.install(target),
+        atomically: (work) => {
+            commits.push("commit");
+            return inner.atomically(work);
+        },
+        close: () => inner.close(),
+    });
+    bot = new TestBot(await inThisThread(store.path, { wrap: counting }), server);
+    const dave = await Peer.join(server, "@dave:home", "DAVE");
+    await bot.query(dave.userId);
+    await bot.outgoing.claim([dave.userId]);
+    const daves = (await bot.crypto.userKeys(dave.userId)).masterKey ?? "";
+    const deliveries = [
+        await delivery({ deliveryId: "1" }),
+        await delivery({ deliveryId: "2", userId: dave.userId, pinnedMasterKey: daves }),
+        await delivery({ deliveryId: "3", userId: dave.userId, pinnedMasterKey: "of somebody else" }),
+        await delivery({ deliveryId: "4", deviceIds: ["TABLET"] }),
+    ];
+    commits.length = 0;
+    const answers = await bot.crypto.sealBundles(deliveries);
+    expect(commits).toHaveLength(1);
+    expect(answers.slice(0, 2).map(states)).toEqual([{ PHONE: "sealed" }, { DAVE: "sealed" }]);
+    expect(answers.slice(2)).toEqual([
+        { identity: "changed", masterKey: daves },
+        { identity: "pinned", devices: [] },
+    ]);
+    expect(await bot.crypto.unsentDeliveries()).toEqual(["1", "2"]);
+    await bot.crypto.deliveriesSent(["1", "2"]);
+    expect(await bot.crypto.unsentDeliveries()).toEqual([]);
+});
+
+async function seal(one: BundleDelivery): Promise<SealedDelivery> {
+    const [sealed] = await bot.crypto.sealBundles([one]);
+    if (sealed === undefined) throw new Error("no answer");
+    return sealed;
+}
 
 async function giveSession(sender: Peer, session: MegolmSession, flags: object): Promise<void> {
     const content = { algorithm: "m.megolm.v1.aes-sha2", room_id: ROOM, session_id: session.sessionId, session_key: session.sharedAt(0) };

@@ -41,31 +41,57 @@ export async function userKeys(context: MachineContext, userId: string): Promise
 }
 
 /**
- * The pin check and the encryption are one step of the queue: no `/keys/query` can change the identity in between.
+ * The pin check and the encryption are one step of the queue: no `/keys/query` can change an identity in between.
  * The machine itself would encrypt to a changed identity without a word.
- * @throws if `file` lacks a field
+ * @throws if a `file` lacks a field; nothing was encrypted then
  */
-export async function sealBundle(context: MachineContext, delivery: BundleDelivery): Promise<SealedDelivery> {
-    const content = { room_id: delivery.roomId, file: fileSchema.parse(delivery.file) };
+export async function sealBundles(context: MachineContext, deliveries: readonly BundleDelivery[]): Promise<readonly SealedDelivery[]> {
     // 1. Whose keys are these?
-    const masterKey = masterKeyOf(await context.machine.getIdentity(new UserId(delivery.userId)));
-    if (masterKey === null) return { identity: "none" };
-    if (masterKey !== delivery.pinnedMasterKey) return { identity: "changed", masterKey };
+    const plans = await inTurn(deliveries, (delivery) => plan(context, delivery));
     // 2. One commit: each device's ratchet and the body that it made.
-    const { deviceIds } = delivery;
-    const devices = (await devicesOf(context, delivery.userId)).filter(
-        (device) => deviceIds === undefined || deviceIds.includes(device.deviceId.toString()),
-    );
-    const sealed = await commit(context, async (sql) => {
-        const answers: SealedDevice[] = [];
-        for (const device of devices) answers.push(await sealFor(context, sql, device, delivery, content));
-        return answers;
-    });
-    return { identity: "pinned", devices: sealed };
+    return await commit(context, async (sql) => await inTurn(plans, (plan) => seal(context, sql, plan)));
 }
 
-export async function deliverySent(context: MachineContext, deliveryId: string): Promise<void> {
-    await commit(context, (sql) => new Outbox(sql, context.seal).forget(deliveryId));
+export async function deliveriesSent(context: MachineContext, deliveryIds: readonly string[]): Promise<void> {
+    await commit(context, (sql) => {
+        const outbox = new Outbox(sql, context.seal);
+        for (const deliveryId of deliveryIds) outbox.forget(deliveryId);
+    });
+}
+
+export async function unsentDeliveries(context: MachineContext): Promise<readonly string[]> {
+    return await commit(context, (sql) => new Outbox(sql, context.seal).deliveries());
+}
+
+interface Plan {
+    readonly delivery: BundleDelivery;
+    readonly content: object;
+    readonly masterKey: string | null;
+    readonly devices: readonly Device[];
+}
+
+async function plan(context: MachineContext, delivery: BundleDelivery): Promise<Plan> {
+    const { userId, deviceIds } = delivery;
+    const content = { room_id: delivery.roomId, file: fileSchema.parse(delivery.file) };
+    const masterKey = masterKeyOf(await context.machine.getIdentity(new UserId(userId)));
+    const devices = (await devicesOf(context, userId)).filter(
+        (device) => deviceIds === undefined || deviceIds.includes(device.deviceId.toString()),
+    );
+    return { delivery, content, masterKey, devices };
+}
+
+async function seal(context: MachineContext, sql: DatabaseSync, plan: Plan): Promise<SealedDelivery> {
+    const { delivery, content, masterKey } = plan;
+    if (masterKey === null) return { identity: "none" };
+    if (masterKey !== delivery.pinnedMasterKey) return { identity: "changed", masterKey };
+    const devices = await inTurn(plan.devices, (device) => sealFor(context, sql, device, delivery, content));
+    return { identity: "pinned", devices };
+}
+
+async function inTurn<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<readonly R[]> {
+    const results: R[] = [];
+    for (const item of items) results.push(await work(item));
+    return results;
 }
 
 async function sealFor(

@@ -4,7 +4,7 @@ import { deriveKey, deriveSeal } from "../../sealing/index.ts";
 import type { Logger } from "../../telemetry/index.ts";
 import type { CryptoPort } from "../port.ts";
 import { commit, type CryptoStore, type MachineContext } from "./context.ts";
-import { deliverySent, sealBundle, userKeys } from "./delivery.ts";
+import { deliveriesSent, sealBundles, unsentDeliveries, userKeys } from "./delivery.ts";
 import { explain } from "./explain.ts";
 import { drainFeed, openFeed } from "./feed.ts";
 import { roomSessions } from "./held-sessions.ts";
@@ -83,8 +83,9 @@ function portOf(machine: LiveMachine): CryptoPort {
         holdings: (roomId) => machine.run((context) => holdings(context, roomId)),
         buildBundle: (roomId) => machine.run((context) => bundleOf(context, roomId)),
         userKeys: (userId) => machine.run((context) => userKeys(context, userId)),
-        sealBundle: (delivery) => machine.run((context) => sealBundle(context, delivery)),
-        deliverySent: (deliveryId) => machine.run((context) => deliverySent(context, deliveryId)),
+        sealBundles: (deliveries) => machine.run((context) => sealBundles(context, deliveries)),
+        deliveriesSent: (deliveryIds) => machine.run((context) => deliveriesSent(context, deliveryIds)),
+        unsentDeliveries: () => machine.run((context) => unsentDeliveries(context)),
         importRoomKeys: (entries) => machine.run((context) => importRoomKeys(context, entries)),
         exportRoomKeys: (roomId, page) => machine.run((context) => exportRoomKeys(context, roomId, page)),
         ping: () => machine.ping(),

@@ -34,6 +34,14 @@ export class Outbox {
         this.#sql.prepare("INSERT OR REPLACE INTO outbox VALUES (?, ?, ?, ?, ?)").run(deliveryId, deviceId, deviceKey, fingerprint, sealed);
     }
 
+    /** The deliveries of which bodies are kept. */
+    deliveries(): readonly string[] {
+        return this.#sql
+            .prepare("SELECT DISTINCT delivery_id FROM outbox")
+            .all()
+            .map((row) => String(row["delivery_id"]));
+    }
+
     forget(deliveryId: string): void {
         this.#sql.prepare("DELETE FROM outbox WHERE delivery_id = ?").run(deliveryId);
     }

@@ -25,6 +25,10 @@ const requestTypes: Readonly<Record<OutgoingKind, RequestType>> = {
 
 const queryBody = z.object({ device_keys: z.record(z.string(), z.unknown()) });
 
+/** Milliseconds that our homeserver waits for another one's one-time keys. */
+const claimTimeout = 4_000;
+const claimBody = z.looseObject({});
+
 /** What the machine wants sent, and the signature of our own device if one is due. */
 export async function outgoing(context: MachineContext): Promise<readonly OutgoingRequest[]> {
     const requests = await commitCall(context, () => context.machine.outgoingRequests());
@@ -101,7 +105,9 @@ function queryRequest(request: KeysQueryRequest): OutgoingRequest {
 }
 
 function claimRequest(request: KeysClaimRequest): OutgoingRequest {
-    return { id: request.id, kind: "keys_claim", body: request.body };
+    // There is one claim at a time: a homeserver that takes longer than this holds up everybody's.
+    const body = JSON.stringify({ ...claimBody.parse(JSON.parse(request.body)), timeout: claimTimeout });
+    return { id: request.id, kind: "keys_claim", body };
 }
 
 function queriedUsers(request: OutgoingRequest): readonly string[] {

@@ -1,12 +1,15 @@
 import { DatabaseSync } from "node:sqlite";
 import { randomBytes } from "node:crypto";
 import { vi } from "vitest";
+import type { BundleDelivery } from "../../crypto/index.ts";
 import type { Database } from "../../database/index.ts";
 import type { CallOptions } from "../../homeserver/index.ts";
 import type { Member, MembershipChange } from "../../rooms/index.ts";
 import { deriveSeal } from "../../sealing/index.ts";
 import { Audit } from "../audit.ts";
 import type { FactSources } from "../facts.ts";
+import { AtMost } from "../at-most.ts";
+import { BundleMessages } from "../bundle-messages.ts";
 import { JobDevices } from "../devices.ts";
 import { ShareJobs } from "../jobs.ts";
 import { rememberLooks } from "../lookalike.ts";
@@ -93,7 +96,7 @@ export class World {
     /** Starts a runner as after a start of the process, lets it work until it rests, and stops it. */
     async run(): Promise<void> {
         await this.runUntil(() => {
-            if (this.jobs.due(10).length > 0 || this.checks.next() !== undefined) throw new Error("still at work");
+            if (this.due().length > 0 || this.checks.next() !== undefined) throw new Error("still at work");
         });
     }
 
@@ -106,6 +109,10 @@ export class World {
 
     runner(): ShareRunner {
         return new ShareRunner(this.#parts());
+    }
+
+    due() {
+        return this.jobs.due({ limit: 10, ofRoom: 10, ofServer: 10, ownServer: "home" });
     }
 
     status() {
@@ -151,6 +158,24 @@ export class World {
             if (this.fault?.call === name) this.#fail();
             return result;
         };
+        const outbox = {
+            sealBundles: (deliveries: readonly BundleDelivery[]) =>
+                step("sealBundle", () =>
+                    deliveries.map(() => ({
+                        identity: "pinned" as const,
+                        devices: [{ deviceId: "PHONE", state: "sealed" as const, content: this.sealed }],
+                    })),
+                ),
+            deliveriesSent: () => step("deliverySent", () => undefined),
+            unsentDeliveries: () => Promise.resolve([]),
+        };
+        const homeserver = {
+            sendToDevice: (_type: string, txnId: string, _body: string, options?: CallOptions) => {
+                this.txnIds.push(txnId);
+                this.sendOptions = options;
+                return step("sendToDevice", () => "{}");
+            },
+        };
         return {
             botUserId: bot,
             database: this.database,
@@ -161,6 +186,7 @@ export class World {
             audit: new Audit(this.database.sql),
             uploads: new Uploads(this.database.sql, this.seal),
             facts,
+            building: new AtMost(4),
             rooms: { canKick: () => this.canKick },
             now: () => this.now,
             random: () => 0,
@@ -171,22 +197,12 @@ export class World {
             },
             crypto: {
                 buildBundle: () => step("buildBundle", () => ({ json: this.bundle, shared: this.shared, withheld: 0 })),
-                sealBundle: () =>
-                    step("sealBundle", () => ({
-                        identity: "pinned" as const,
-                        devices: [{ deviceId: "PHONE", state: "sealed" as const, content: this.sealed }],
-                    })),
-                deliverySent: () => step("deliverySent", () => undefined),
             },
+            messages: new BundleMessages({ database: this.database, crypto: outbox, homeserver }),
             homeserver: {
                 uploadLimit: () => step("uploadLimit", () => this.uploadLimit),
                 createMedia: () => step("createMedia", () => "mxc://home/bundle"),
                 putMedia: () => step("putMedia", () => undefined),
-                sendToDevice: (_type, txnId, _body, options) => {
-                    this.txnIds.push(txnId);
-                    this.sendOptions = options;
-                    return step("sendToDevice", () => "{}");
-                },
                 memberEvent: () => step("memberEvent", () => this.memberEvent),
                 event: (_room, eventId) => step("event", () => this.events.get(eventId)),
                 putMember: (_room, _user, content) => {

@@ -1,0 +1,23 @@
+/** Lets at most so many of the pieces of work given to it be under way at once, in the order in which they came. */
+export class AtMost {
+    readonly #most: number;
+    readonly #waiting: (() => void)[] = [];
+    #underWay = 0;
+
+    constructor(most: number) {
+        this.#most = most;
+    }
+
+    async run<T>(work: () => Promise<T>): Promise<T> {
+        if (this.#underWay < this.#most) this.#underWay += 1;
+        else await new Promise<void>((go) => this.#waiting.push(go));
+        try {
+            return await work();
+        } finally {
+            // A place is handed on, not given up and taken again: nobody slips in between.
+            const next = this.#waiting.shift();
+            if (next === undefined) this.#underWay -= 1;
+            else next();
+        }
+    }
+}
