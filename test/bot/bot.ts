@@ -1,9 +1,12 @@
+import { renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Program, type ProgramExit, TemporaryFolder, until } from "../process/index.ts";
 import { Synapse, type SynapseUser } from "../synapse/index.ts";
 import type { JobShown, StatusShown } from "./status-shown.ts";
 
 const sources = join(import.meta.dirname, "../../src/main.ts");
+
+export type WorkerFault = "panic" | "reject" | "exit" | "stuck";
 
 export interface CommandResult {
     readonly code: number | null;
@@ -37,12 +40,16 @@ export class Bot {
         this.#environment = {
             PATH: process.env["PATH"] ?? "",
             HOME: this.#folder.path,
-            ...Object.fromEntries(Object.entries(all).map(([name, value]) => [`BACKSCROLL_${name}`, value])),
+            ...settingsAsEnvironment(all),
         };
     }
 
     get dataFolder(): string {
         return join(this.#folder.path, "data");
+    }
+
+    get #faultFile(): string {
+        return join(this.#folder.path, "fault");
     }
 
     get process(): Program {
@@ -62,13 +69,32 @@ export class Bot {
 
     /** Starts the process and waits for nothing. */
     launch(): Program {
-        this.#process = this.#start("the bot", ["run"]);
+        this.#process = this.#start("the bot", [this.#program, "run"]);
         return this.#process;
+    }
+
+    /** Starts a process whose crypto worker can be harmed (see `planted-fault.ts`), and waits until it follows its homeserver. */
+    async runFragile(): Promise<void> {
+        rmSync(this.#faultFile, { force: true });
+        const fault = { FAULT_FILE: this.#faultFile };
+        this.#process = this.#start("the bot", ["--import", join(import.meta.dirname, "planted-fault.ts"), this.#program, "run"], fault);
+        await this.ready();
+    }
+
+    harmWorker(fault: WorkerFault): void {
+        // Renamed, so that it is never seen half written.
+        writeFileSync(`${this.#faultFile}.new`, fault);
+        renameSync(`${this.#faultFile}.new`, this.#faultFile);
     }
 
     /** Runs another command with the bot's own environment. */
     async command(...args: readonly string[]): Promise<CommandResult> {
-        const program = this.#start(`backscroll ${args[0] ?? ""}`, args);
+        return await this.commandWith({}, ...args);
+    }
+
+    /** `command` with further settings, as for the constructor. */
+    async commandWith(settings: Readonly<Record<string, string>>, ...args: readonly string[]): Promise<CommandResult> {
+        const program = this.#start(`backscroll ${args[0] ?? ""}`, [this.#program, ...args], settingsAsEnvironment(settings));
         const { code } = await program.exited;
         return { code, answer: program.answer, output: program.output };
     }
@@ -107,13 +133,17 @@ export class Bot {
         this.#folder[Symbol.dispose]();
     }
 
-    #start(name: string, args: readonly string[]): Program {
+    #start(name: string, args: readonly string[], more: Readonly<Record<string, string>> = {}): Program {
         return new Program({
             name,
             command: process.execPath,
-            args: [this.#program, ...args],
+            args,
             cwd: this.#folder.path,
-            env: this.#environment,
+            env: { ...this.#environment, ...more },
         });
     }
+}
+
+function settingsAsEnvironment(settings: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+    return Object.fromEntries(Object.entries(settings).map(([name, value]) => [`BACKSCROLL_${name}`, value]));
 }

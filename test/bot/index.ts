@@ -1,2 +1,2 @@
-export { Bot } from "./bot.ts";
+export { Bot, type WorkerFault } from "./bot.ts";
 export { reinvited, roomWithBot } from "./room-with-bot.ts";
