@@ -3,6 +3,7 @@ import { fullCheck } from "./check.ts";
 import { IDBCursor, IDBCursorWithValue } from "./cursor.ts";
 import { IDBDatabase } from "./database.ts";
 import { Engine } from "./engine.ts";
+import { storeErrorOf } from "./errors.ts";
 import { IDBVersionChangeEvent } from "./events.ts";
 import { Connections, IDBFactory } from "./factory.ts";
 import { openFile } from "./file.ts";
@@ -51,7 +52,7 @@ export function createIndexedDB({ path }: { path: string }): IndexedDB {
 
 /** `createIndexedDB` with another way of filing; for tests. */
 export function assemble(path: string, limits: FilingLimits): IndexedDB {
-    const engine = new Engine(openFile(path), limits);
+    const engine = openEngine(path, limits);
     const connections = new Connections(engine);
     const indexedDB = new IDBFactory(engine, connections);
     const undone = (): void => {
@@ -72,4 +73,15 @@ export function assemble(path: string, limits: FilingLimits): IndexedDB {
             engine.close();
         },
     };
+}
+
+/** What is damaged shows when the catalogue is read, too, and the file must not stay locked then. */
+function openEngine(path: string, limits: FilingLimits): Engine {
+    const sql = openFile(path);
+    try {
+        return new Engine(sql, limits);
+    } catch (error) {
+        sql.close();
+        throw storeErrorOf(error) ?? error;
+    }
 }

@@ -1,5 +1,5 @@
 import type { IndexMeta, StoreMeta } from "./catalog.ts";
-import { fault } from "./errors.ts";
+import { StoreError } from "./errors.ts";
 import { indexKeys } from "./keypath.ts";
 import { checksum, deserialize } from "./value.ts";
 
@@ -21,9 +21,9 @@ export interface Row extends Value {
     readonly key: Uint8Array;
 }
 
-/** The stored value; throws if its checksum does not fit. */
+/** The stored value; throws `StoreError` if its checksum does not fit. */
 export function valueOf({ bytes, sum }: Value): unknown {
-    if (checksum(bytes) !== sum) throw fault("UnknownError", "A stored value is damaged: its checksum does not fit.");
+    if (checksum(bytes) !== sum) throw new StoreError("corrupt", "A stored value is damaged: its checksum does not fit.");
     return deserialize(bytes);
 }
 
@@ -54,5 +54,5 @@ export function rowOf(row: Record<string, unknown>): Row {
 
 export function blob(value: unknown): Uint8Array {
     if (value instanceof Uint8Array) return value;
-    throw fault("UnknownError", "A stored record is damaged: a column is not binary.");
+    throw new StoreError("corrupt", "A stored record is damaged: a column is not binary.");
 }

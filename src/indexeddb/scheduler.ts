@@ -153,8 +153,10 @@ export class Scheduler {
             }
             if (this.#sql.isOpen && this.#sql.isTransaction) this.#sql.exec("ROLLBACK");
             if (this.#sql.isOpen) undone();
-            this.#engine.makeRoom(error);
-            throw error;
+            // What the file did is the reason, whatever the function made of it.
+            const reason = outer.failure ?? error;
+            this.#engine.makeRoom(reason);
+            throw reason;
         }
     }
 

@@ -47,12 +47,15 @@ export async function openMachine(options: OpenMachine): Promise<CryptoPort> {
 async function openContext(store: CryptoStore, options: OpenMachine): Promise<MachineContext> {
     const { log, userId, deviceId } = options;
     const seal = deriveSeal(options.storeKey, "crypto rows");
-    await store.atomically((sql) => prepareTables(sql, options, seal));
     store.install(globalThis);
     await initAsync();
     const machineLog = quiet(log);
-    const handle = await StoreHandle.openWithKey("backscroll", deriveKey(options.storeKey, "crypto machine"), machineLog);
-    const machine = await OlmMachine.initFromStore(new UserId(userId), new DeviceId(deviceId), handle, machineLog);
+    // One commit: a store that was killed while it was made has an account and an owner, or neither.
+    const machine = await store.atomically(async (sql) => {
+        prepareTables(sql, options, seal);
+        const handle = await StoreHandle.openWithKey("backscroll", deriveKey(options.storeKey, "crypto machine"), machineLog);
+        return await OlmMachine.initFromStore(new UserId(userId), new DeviceId(deviceId), handle, machineLog);
+    });
     machine.roomKeyRequestsEnabled = false;
     machine.roomKeyForwardingEnabled = false;
     const feed = await openFeed(machine, deriveKey(options.storeKey, "crypto feed"));

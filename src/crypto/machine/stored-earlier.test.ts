@@ -2,6 +2,7 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { expect, test } from "vitest";
+import { Failure } from "../../failures/index.ts";
 import { createIndexedDB } from "../../indexeddb/index.ts";
 import { inThisThread, storeKey, temporaryStore, TestBot } from "./testing/bot.ts";
 import { expectation, flagsOf, ROOM, sealedBodies, speak } from "./testing/fixtures/story.ts";
@@ -49,3 +50,29 @@ test.each(fixtures)("%s: another store key is refused, and not a byte is changed
     expect(readFileSync(store.path).equals(before)).toBe(true);
     expect(readdirSync(store.folder)).toEqual(["crypto.sqlite"]);
 });
+
+test("a flipped bit anywhere in a store is without consequence, or the start is refused with a reason: never a fault of ours", async () => {
+    const fixture = fixtures.at(-1) ?? "";
+    using store = temporaryStore();
+    unpack(fixture, store.path);
+    const whole = readFileSync(store.path);
+    const seen = new Set<string>();
+    // A prime, so that it meets every kind of place within the pages.
+    for (let at = 97; at < whole.length; at += 6_427) {
+        const bytes = Buffer.from(whole);
+        bytes.writeUInt8(bytes.readUInt8(at) ^ (1 << (at % 8)), at);
+        writeFileSync(store.path, bytes);
+        seen.add(await outcomeOfOpening(store.path));
+    }
+    expect(seen).toContain("store_corrupt");
+    expect([...seen].filter((outcome) => !["opened", "store_corrupt", "store_key_wrong"].includes(outcome))).toEqual([]);
+});
+
+async function outcomeOfOpening(path: string): Promise<string> {
+    try {
+        await (await inThisThread(path)).close();
+        return "opened";
+    } catch (error) {
+        return error instanceof Failure ? error.code : String(error);
+    }
+}
