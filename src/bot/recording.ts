@@ -7,17 +7,17 @@ import type { SharingLedger } from "./sharing-ledger.ts";
 
 export interface RecordingParts {
     readonly botUserId: string;
-    readonly recorder: RoomRecorder;
-    readonly timeline: TimelineRecorder;
+    readonly rooms: RoomRecorder;
+    readonly timelines: TimelineRecorder;
     readonly ledger: SharingLedger;
     /** Undefined: greeting is off. */
     readonly greetings: Greetings | undefined;
 }
 
 /** What is written for a batch, in one transaction with the sync token: first what the rooms are, then what follows from it. */
-export function recordBatch({ botUserId, recorder, timeline, ledger, greetings }: RecordingParts, batch: SyncBatch): void {
-    const changes = recorder.record(batch);
-    timeline.record(batch);
+export function recordBatch({ botUserId, rooms, timelines, ledger, greetings }: RecordingParts, batch: SyncBatch): void {
+    const changes = rooms.record(batch);
+    timelines.record(batch);
     const parts = { botUserId, jobs: ledger.jobs, checks: ledger.checks, rooms: ledger.rooms };
     recordMemberships(parts, changes.memberships);
     for (const { roomId } of changes.selfLeft) recordOwnLeave(parts, roomId);

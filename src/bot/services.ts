@@ -6,9 +6,9 @@ import { serverOf } from "../matrix/index.ts";
 import { Invitations, RoomRecorder } from "../rooms/index.ts";
 import { deriveSeal } from "../sealing/index.ts";
 import { AtMost, BundleMessages, DeviceKeys, DeviceWatch, JobDevices, Modes, ShareRunner, Uploads, Watches } from "../sharing/index.ts";
-import { lastSuccessAt, SyncLoop } from "../sync/index.ts";
+import { SyncLoop } from "../sync/index.ts";
 import type { Logger } from "../telemetry/index.ts";
-import { CoverageCount, TimelineRecorder } from "../timeline/index.ts";
+import type { TimelineRecorder } from "../timeline/index.ts";
 import type { Online } from "./bring-up.ts";
 import { StockTaking, takeStock } from "./stock.ts";
 import { recordBatch } from "./recording.ts";
@@ -16,6 +16,7 @@ import { sendRequest } from "./send-request.ts";
 import type { SharingLedger } from "./sharing-ledger.ts";
 import type { Releases } from "./shutdown.ts";
 import type { Store } from "./store.ts";
+import { timelineServices } from "./timelines.ts";
 
 export interface ServicesOptions {
     readonly settings: Settings;
@@ -75,11 +76,10 @@ export function startServices(options: ServicesOptions): Services {
         watch.wake();
         greeter.wake();
         invitations.wake();
-        coverage.wake();
+        timelines.wake();
     };
-    const coverage = new CoverageCount({ database: store.database, crypto, counted: () => runner.wake(), log });
-    releases.add("the count of what is covered", () => coverage.stop());
-    const sync = startSync(options, outgoing, () => {
+    const timelines = timelineServices(options, () => runner.wake());
+    const sync = startSync(options, outgoing, timelines.recorder, () => {
         if (!caughtUp) invitations.start();
         caughtUp = true;
         wake();
@@ -91,22 +91,18 @@ export function startServices(options: ServicesOptions): Services {
 function startSync(
     { settings, store, ledger, online, log, signal, releases, end }: ServicesOptions,
     outgoing: OutgoingRequests,
+    recorder: TimelineRecorder,
     caughtUp: () => void,
 ): SyncLoop {
     const { homeserver, crypto, account } = online;
     const recording = {
         botUserId: account.userId,
-        recorder: new RoomRecorder({ database: store.database, userId: account.userId, now: Date.now }),
-        timeline: new TimelineRecorder({
-            database: store.database,
-            lastBatchAt: () => lastSuccessAt(store.database),
-            now: Date.now,
-        }),
+        rooms: new RoomRecorder({ database: store.database, userId: account.userId, now: Date.now }),
+        timelines: recorder,
         ledger,
         greetings: settings.chat.greeting ? new Greetings(store.database) : undefined,
     };
     const rooms = ledger.rooms.joined().map(({ roomId }) => roomId);
-    store.database.transaction(() => recording.timeline.adopt(rooms));
     const stock = new StockTaking(rooms, (roomIds) => takeStock(store.database, ledger, crypto, roomIds));
     // A quiet batch has nothing for the machine, and the machine nothing for the homeserver.
     let flushDue = true;

@@ -12,6 +12,7 @@ export const eventId = z.object({ event_id: identifier });
 export const contentUri = z.object({ content_uri: z.string().max(1024) });
 export const mediaConfig = z.object({ "m.upload.size": z.number().int().positive().optional().catch(undefined) });
 export const events = z.array(z.unknown());
+export const messages = z.object({ chunk: events, end: z.string().min(1).max(65_536).optional() });
 /** A state event in full, told from a bare content: a server that does not know `format=event` answers the latter. */
 export const memberEvent = z.looseObject({
     event_id: identifier,

@@ -44,6 +44,8 @@ export interface Homeserver {
      */
     putMember(roomId: string, userId: string, content: object): Promise<string>;
     event(roomId: string, eventId: string): Promise<unknown>;
+    /** A page of the room's events, newest first. One attempt: who reads backwards has all the time there is. */
+    messages(roomId: string, options: MessagesOptions): Promise<MessagesPage>;
     sendEvent(roomId: string, eventType: string, txnId: string, content: object): Promise<string>;
 }
 
@@ -76,4 +78,22 @@ export interface SyncOptions {
     /** JSON text of an inline filter. */
     readonly filter: string;
     readonly signal: AbortSignal;
+}
+
+export interface MessagesOptions {
+    /** A token of `/sync` or of the page before; undefined: from the newest event on. */
+    readonly from: string | undefined;
+    /** Where to stop; a server need not heed it. */
+    readonly to: string | undefined;
+    readonly limit: number;
+    /** JSON text of an inline filter. */
+    readonly filter: string;
+    readonly signal: AbortSignal;
+}
+
+export interface MessagesPage {
+    /** As they came. */
+    readonly events: readonly unknown[];
+    /** Where the next page begins; undefined: nothing earlier can be seen. */
+    readonly end: string | undefined;
 }

@@ -5,6 +5,7 @@ import { postKeys, sendToDevice } from "./keys.ts";
 import { login, signingKeysUpload, versions, whoami } from "./login.ts";
 import { createMedia, putMedia, uploadLimit } from "./media.ts";
 import { memberEvent, putMember } from "./members.ts";
+import { messages } from "./messages.ts";
 import { event, join, leave, roomState, sendEvent } from "./rooms.ts";
 import { sync } from "./sync.ts";
 
@@ -40,6 +41,7 @@ export function connectHomeserver(options: ConnectOptions): Homeserver & Homeser
         roomState: (roomId) => roomState(client, roomId),
         memberEvent: (roomId, user) => memberEvent(client, roomId, user),
         putMember: (roomId, user, content) => putMember(client, roomId, user, content),
+        messages: (roomId, page) => messages(client, roomId, page),
         event: (roomId, eventId) => event(client, roomId, eventId),
         sendEvent: (roomId, eventType, txnId, content) => sendEvent(client, roomId, eventType, txnId, content),
     };

@@ -55,8 +55,9 @@ export class Gaps {
         this.#update.run(from, gap.id);
     }
 
-    close(gap: Gap): void {
-        this.#delete.run(gap.id);
+    /** Answers whether it was still open. */
+    close(gap: Gap): boolean {
+        return this.#delete.run(gap.id).changes > 0;
     }
 
     isOpen(roomId: string): boolean {

@@ -1,3 +1,4 @@
+export { BackFill, type BackFillParts } from "./back-fill.ts";
 export type { Coverage, Reach } from "./coverage.ts";
 export { CoverageCount, type CoverageCountParts } from "./coverage-count.ts";
 export { TimelineRecorder, type TimelineParts } from "./recorder.ts";

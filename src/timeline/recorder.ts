@@ -45,7 +45,8 @@ export class TimelineRecorder {
         const missed = this.#noteGap(roomId, room, isNew || hasWholeState(room) ? undefined : since);
         const { lastBatchAt, now } = this.#parts;
         const notBefore = missed ? firstMessageEver : (lastBatchAt() ?? 0) - latestMs;
-        if (this.#uses.record(roomId, room.timeline, { notBefore, notAfter: now() }) > 0 || missed) this.#rooms.touch(roomId);
+        const { added } = this.#uses.record(roomId, room.timeline, { notBefore, notAfter: now() });
+        if (added > 0 || missed) this.#rooms.touch(roomId);
     }
 
     /**

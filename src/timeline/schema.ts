@@ -36,6 +36,8 @@ export const timelineSchema: Schema = {
                     room_id TEXT PRIMARY KEY,
                     -- 1: events are missing for good, because a bound or the homeserver ended the search for them.
                     cut INTEGER NOT NULL DEFAULT 0,
+                    -- Asked for so far.
+                    pages INTEGER NOT NULL DEFAULT 0,
                     -- Goes up with whatever changes the coverage; counted is the revision that the count below is of.
                     revision INTEGER NOT NULL DEFAULT 1,
                     counted INTEGER NOT NULL DEFAULT 0,

@@ -56,17 +56,18 @@ export class SessionUses {
         );
     }
 
-    /** Counts the Megolm messages among these events; malformed and redacted ones are none. Answers how many were not known yet. */
-    record(roomId: string, events: readonly RoomEvent[], bounds: TimeBounds): number {
-        let added = 0;
+    /** Counts the Megolm messages among these events; malformed and redacted ones are none. Answers how many there are, and how many of them were not known yet. */
+    record(roomId: string, events: readonly RoomEvent[], bounds: TimeBounds): { readonly seen: number; readonly added: number } {
+        let [seen, added] = [0, 0];
         for (const { type, stateKey, sender, content, originServerTs } of events) {
             if (type !== "m.room.encrypted" || stateKey !== undefined) continue;
             const message = parseMegolmMessage(content);
             if (message === undefined) continue;
+            seen++;
             const at = Math.min(Math.max(originServerTs, bounds.notBefore), bounds.notAfter);
             if (this.#add(this.#session(roomId, message.sessionId, sender, at), message.messageIndex, at)) added++;
         }
-        return added;
+        return { seen, added };
     }
 
     /** Every session that known events of the room use, in no order. */

@@ -28,6 +28,8 @@ export class TimelineRooms {
     readonly #touch: StatementSync;
     readonly #cut: StatementSync;
     readonly #selectCut: StatementSync;
+    readonly #addPage: StatementSync;
+    readonly #sumPages: StatementSync;
     readonly #selectUncounted: StatementSync;
     readonly #store: StatementSync;
     readonly #selectCoverage: StatementSync;
@@ -38,6 +40,8 @@ export class TimelineRooms {
         this.#touch = sql.prepare("UPDATE timeline_rooms SET revision = revision + 1 WHERE room_id = ?");
         this.#cut = sql.prepare("UPDATE timeline_rooms SET cut = ? WHERE room_id = ?");
         this.#selectCut = sql.prepare("SELECT 1 FROM timeline_rooms WHERE room_id = ? AND cut = 1");
+        this.#addPage = sql.prepare("UPDATE timeline_rooms SET pages = pages + 1 WHERE room_id = ?");
+        this.#sumPages = sql.prepare("SELECT sum(pages) AS pages FROM timeline_rooms");
         this.#selectUncounted = sql.prepare("SELECT room_id, revision FROM timeline_rooms WHERE revision > counted");
         this.#store = sql.prepare("UPDATE timeline_rooms SET coverage = ?, counted = ? WHERE room_id = ?");
         this.#selectCoverage = sql.prepare("SELECT coverage FROM timeline_rooms WHERE room_id = ?");
@@ -60,6 +64,12 @@ export class TimelineRooms {
 
     isCut(roomId: string): boolean {
         return this.#selectCut.get(roomId) !== undefined;
+    }
+
+    /** A page of the room's past was read. Answers how many that makes, of all rooms. */
+    addPage(roomId: string): number {
+        this.#addPage.run(roomId);
+        return Number(this.#sumPages.get()?.["pages"] ?? 0);
     }
 
     uncounted(): readonly Uncounted[] {

@@ -132,6 +132,7 @@ export class FakeHomeserver implements Homeserver, HomeserverAccess {
     readonly memberEvent = unused;
     readonly putMember = unused;
     readonly event = unused;
+    readonly messages = unused;
     readonly sendEvent = unused;
 
     #as<T>(operation: string, effect: (deviceId: string) => T): Promise<T> {
