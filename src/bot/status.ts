@@ -1,10 +1,18 @@
 import { accountStatus } from "../account/index.ts";
-import { connectToBot, emptyStatus, type RoomStatus, type StatusFilters, type StatusReport } from "../control/index.ts";
+import {
+    connectToBot,
+    type CoverageStatus,
+    emptyStatus,
+    type RoomStatus,
+    type StatusFilters,
+    type StatusReport,
+} from "../control/index.ts";
 import { type Database, openDatabase } from "../database/index.ts";
 import { RoomReader, type Room } from "../rooms/index.ts";
 import { Holdings, type JobStory, jobStatuses, jobStory, Modes, Pauses, roomProblems } from "../sharing/index.ts";
 import { lastSuccessAt } from "../sync/index.ts";
 import { programVersion } from "../telemetry/index.ts";
+import { type Coverage, Timelines } from "../timeline/index.ts";
 import { dataFolder } from "./data-folder.ts";
 import { schemas } from "./schemas.ts";
 
@@ -64,6 +72,7 @@ function report(database: Database, dataDir: string, filters: StatusFilters): St
 
 function roomStatus(database: Database, rooms: RoomReader, room: Room, botUserId: string | null): RoomStatus {
     const canInvite = botUserId !== null && rooms.canInvite(room.roomId, botUserId);
+    const coverage = new Timelines(database).coverage(room.roomId);
     const holdings = new Holdings(database.sql).get(room.roomId);
     return {
         room_id: room.roomId,
@@ -71,15 +80,20 @@ function roomStatus(database: Database, rooms: RoomReader, room: Room, botUserId
         visibility: room.visibility === "unknown" ? null : room.visibility,
         can_invite: canInvite,
         joined_at: isoTime(room.joinedAt),
-        covers_since: null,
+        covers_since: isoTime(coverage?.coversSince),
         sessions: {
             shareable: holdings?.shareable ?? null,
             not_shareable: holdings?.notShareable ?? null,
             unknown: holdings?.unknown ?? null,
-            missing: null,
+            missing: coverage?.sessions.missing ?? null,
         },
+        coverage: coverage === undefined ? null : coverageStatus(coverage),
         problems: roomProblems(room, canInvite),
     };
+}
+
+function coverageStatus({ reach, complete, events, covered, withheldFromBot }: Coverage): CoverageStatus {
+    return { reach, complete, events, covered, withheld_from_bot: withheldFromBot };
 }
 
 function isoTime(milliseconds: number | undefined): string | null {

@@ -24,8 +24,9 @@ const report: StatusReport = {
             visibility: "shared",
             can_invite: false,
             joined_at: "2026-01-30T12:00:00Z",
-            covers_since: null,
-            sessions: { shareable: 12, not_shareable: 3, unknown: 0, missing: null },
+            covers_since: "2026-01-31T11:00:00Z",
+            sessions: { shareable: 12, not_shareable: 3, unknown: 0, missing: 2 },
+            coverage: { reach: "start", complete: false, events: 40, covered: 30, withheld_from_bot: { sessions: 0, senders: [] } },
             problems: [{ code: "no_power_to_invite", message: "Give the bot the power to invite." }],
         },
     ],
@@ -63,7 +64,9 @@ test("the status reads like this", () => {
 
       Rooms: 1
         ROOM   MODE       VISIBILITY  MAY INVITE  JOINED      COVERS SINCE  SHAREABLE  NOT SHAREABLE  UNKNOWN  MISSING
-        !a:hs  automatic  shared      no          2 days ago  ?             12         3              0        ?
+        !a:hs  automatic  shared      no          2 days ago  25 h ago      12         3              0        2
+        !a:hs covers 75 % of the 40 encrypted messages, and at least 95 % of those since 2026-01-31.
+        !a:hs misses the keys of 2 sessions: \`backscroll import-keys\` takes them from whoever has them.
       ! !a:hs: Give the bot the power to invite.
 
       Invites to the bot, left pending: 1

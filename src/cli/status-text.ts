@@ -1,5 +1,6 @@
 import type { RoomStatus, StatusReport } from "../control/index.ts";
 import type { JobStatus } from "../sharing/index.ts";
+import { coverageSentences } from "./coverage-text.ts";
 import { ago, facts, span, table } from "./layout.ts";
 
 /** The status as people read it. @param now milliseconds since the epoch */
@@ -48,8 +49,9 @@ function rooms(all: readonly RoomStatus[], now: number): string {
         "UNKNOWN",
         "MISSING",
     ];
+    const coverage = all.flatMap((room) => coverageSentences(room).map((sentence) => `  ${room.room_id} ${sentence}`));
     const problems = all.flatMap(({ room_id, problems }) => problems.map(({ message }) => `! ${room_id}: ${message}`));
-    return [`Rooms: ${all.length}`, table(header, rows), ...problems].join("\n");
+    return [`Rooms: ${all.length}`, table(header, rows), ...coverage, ...problems].join("\n");
 }
 
 function invites(all: StatusReport["invites"], now: number): string {

@@ -4,6 +4,7 @@ export { ControlServer } from "./server.ts";
 export {
     type AccountStatus,
     emptyStatus,
+    type CoverageStatus,
     type RoomStatus,
     type SessionCounts,
     type StatusFilters,

@@ -36,7 +36,23 @@ export interface RoomStatus {
     readonly joined_at: string | null;
     readonly covers_since: string | null;
     readonly sessions: SessionCounts;
+    /** Null: not counted yet. */
+    readonly coverage: CoverageStatus | null;
     readonly problems: readonly { readonly code: string; readonly message: string }[];
+}
+
+/** How much of the room's encrypted history the bot can hand on. */
+export interface CoverageStatus {
+    /** `start`: the room's first encrypted event is known; `under_way`: it is still being looked for; `cut`: it will not be found. */
+    readonly reach: "start" | "under_way" | "cut";
+    /** At least 95 % are covered, back to the first encrypted event or to what imported keys open. */
+    readonly complete: boolean;
+    /** Encrypted messages that are known. */
+    readonly events: number;
+    /** Of those: that newcomers get from the bot, or that their senders withhold from newcomers. */
+    readonly covered: number;
+    /** Sessions of known messages whose senders refused the bot their keys, and those senders. */
+    readonly withheld_from_bot: { readonly sessions: number; readonly senders: readonly string[] };
 }
 
 export interface SessionCounts {

@@ -10,7 +10,15 @@ export interface StatusShown {
 interface RoomShown {
     readonly room_id: string;
     readonly visibility: string;
-    readonly sessions: { readonly shareable: number | null; readonly not_shareable: number | null; readonly unknown: number | null };
+    readonly covers_since: string | null;
+    readonly sessions: Readonly<Record<"shareable" | "not_shareable" | "unknown" | "missing", number | null>>;
+    readonly coverage: {
+        readonly reach: string;
+        readonly complete: boolean;
+        readonly events: number;
+        readonly covered: number;
+        readonly withheld_from_bot: { readonly sessions: number; readonly senders: readonly string[] };
+    } | null;
 }
 
 export interface JobShown {

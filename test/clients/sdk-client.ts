@@ -124,6 +124,11 @@ export class SdkClient implements ClientOperations {
         return events.filter((event) => isMessage(event)).map((event) => asSeen(event));
     }
 
+    async excludeUnverified(): Promise<void> {
+        this.#crypto.globalBlacklistUnverifiedDevices = true;
+        await Promise.resolve();
+    }
+
     async rotateSession(roomId: string): Promise<void> {
         await this.#crypto.forceDiscardSession(roomId);
     }
