@@ -182,6 +182,7 @@ function portOf(host: WorkerHost): CryptoPort {
         unsentDeliveries: () => host.call("unsentDeliveries"),
         importRoomKeys: (entries) => host.call("importRoomKeys", entries),
         exportRoomKeys: (roomId, page) => host.call("exportRoomKeys", roomId, page),
+        forgetRoom: (roomId) => host.call("forgetRoom", roomId),
         ping: () => host.call("ping"),
         close: () => host.close(),
     };

@@ -65,6 +65,9 @@ export interface CryptoPort {
     /** The room's sessions in key export format with `shared_history` as our flags say, a page at a time; undefined after the last. */
     exportRoomKeys(roomId: string, page: number): Promise<readonly object[] | undefined>;
 
+    /** Forgets every key of the room, ours included, for good; doing it again harms nothing. */
+    forgetRoom(roomId: string): Promise<void>;
+
     /** Answers when the worker's queue has been reached: the health check. */
     ping(): Promise<void>;
     close(): Promise<void>;

@@ -75,6 +75,16 @@ export function emptyLog(sql: DatabaseSync): void {
     }
 }
 
+/** See `createIndexedDB`. */
+export function compactFile(sql: DatabaseSync): void {
+    try {
+        sql.exec("VACUUM");
+        emptyLog(sql);
+    } catch (error) {
+        throw storeErrorOf(error) ?? error;
+    }
+}
+
 // What SQLite would take for a new file: without its contents but with its log, or with less than the smallest page.
 function refuseRemains(path: string): void {
     const size = sizeOf(path);

@@ -119,6 +119,7 @@ const unusedPort: CryptoPort = {
     unsentDeliveries: unused,
     importRoomKeys: unused,
     exportRoomKeys: unused,
+    forgetRoom: unused,
     ping: unused,
     close: unused,
 };

@@ -1,13 +1,16 @@
 import type { DatabaseSync } from "node:sqlite";
 import type { OlmMachine } from "@matrix-org/matrix-sdk-crypto-wasm";
+import type { IndexedDB } from "../../indexeddb/index.ts";
 import type { Seal } from "../../sealing/index.ts";
 import type { Logger } from "../../telemetry/index.ts";
 
 /** The part of `createIndexedDB` that the machine's store needs. */
-export interface CryptoStore {
+export interface CryptoStore extends Pick<IndexedDB, "IDBObjectStore" | "IDBKeyRange"> {
     install(target: object): void;
     /** One outer transaction for the machine's IndexedDB and our own tables: on disk when it resolves, undone if `work` throws. */
     atomically<T>(work: (sql: DatabaseSync) => T | Promise<T>): Promise<T>;
+    /** Writes the file anew: bytes of what was deleted are in it no more. */
+    compact(): void;
     close(): void;
 }
 

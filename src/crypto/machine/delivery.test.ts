@@ -126,12 +126,11 @@ test("many deliveries are one step: one commit, and each has an answer of its ow
     const commits: string[] = [];
     await bot.crypto.close();
     const counting = (inner: CryptoStore): CryptoStore => ({
-        install: (target) => inner.install(target),
+        ...inner,
         atomically: (work) => {
             commits.push("commit");
             return inner.atomically(work);
         },
-        close: () => inner.close(),
     });
     bot = new TestBot(await inThisThread(store.path, { wrap: counting }), server);
     const dave = await Peer.join(server, "@dave:home", "DAVE");

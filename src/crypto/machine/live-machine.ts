@@ -40,6 +40,17 @@ export class LiveMachine {
         });
     }
 
+    /** `run` for what changes the store behind the machine's back: the next operation gets one that is opened anew. */
+    runBehindIt<T>(operation: (context: MachineContext) => Promise<T>): Promise<T> {
+        return this.run(async (context) => {
+            try {
+                return await operation(context);
+            } finally {
+                this.#drop();
+            }
+        });
+    }
+
     /** Answers when the queue has come this far. */
     ping(): Promise<void> {
         return this.#queue.run(() => Promise.resolve());

@@ -8,6 +8,7 @@ import { deliveriesSent, sealBundles, unsentDeliveries, userKeys } from "./deliv
 import { explain } from "./explain.ts";
 import { drainFeed, openFeed } from "./feed.ts";
 import { roomSessions } from "./held-sessions.ts";
+import { forgetRoom } from "./forget.ts";
 import { bundleOf, exportRoomKeys, holdings, importRoomKeys } from "./holdings.ts";
 import { account, createIdentity, exportIdentity, importIdentity, signOwnDevice } from "./identity.ts";
 import { LiveMachine } from "./live-machine.ts";
@@ -91,6 +92,7 @@ function portOf(machine: LiveMachine): CryptoPort {
         unsentDeliveries: () => machine.run((context) => unsentDeliveries(context)),
         importRoomKeys: (entries) => machine.run((context) => importRoomKeys(context, entries)),
         exportRoomKeys: (roomId, page) => machine.run((context) => exportRoomKeys(context, roomId, page)),
+        forgetRoom: (roomId) => machine.runBehindIt((context) => forgetRoom(context, roomId)),
         ping: () => machine.ping(),
         close: () => machine.close(),
     };

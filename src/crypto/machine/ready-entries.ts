@@ -88,6 +88,10 @@ export class ReadyEntries {
         }
     }
 
+    forget(roomId: string): void {
+        this.#sql.prepare("DELETE FROM ready_entries WHERE room_id = ?").run(roomId);
+    }
+
     /** A page of all sessions of a room, whatever the verdict. */
     page(roomId: string, offset: number, limit: number): readonly EntryRow[] {
         const rows = this.#sql

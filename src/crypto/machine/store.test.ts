@@ -165,8 +165,7 @@ function failingAfterwards(failing: { readonly now: boolean }): (store: CryptoSt
     return (inner) => {
         lastStore = inner;
         return {
-            install: (target) => inner.install(target),
-            close: () => inner.close(),
+            ...inner,
             atomically: (work) =>
                 inner.atomically(async (sql) => {
                     const result = await work(sql);
