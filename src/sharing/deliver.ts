@@ -119,7 +119,7 @@ async function reachInvitee(parts: DeliveryParts, job: Job): Promise<Reached> {
     // A stored answer may lack the device that they logged in with a minute ago.
     const keys = await parts.deviceKeys.refresh(job.userId);
     if (keys === undefined) throw new Halt("retry", "invitee_server_unreachable");
-    parts.database.transaction(() => parts.devices.observe(job.id, keys, parts.now()));
+    parts.database.transaction(() => parts.devices.observe(job, keys, parts.now()));
     return await openChannels(parts, job, keys);
 }
 
@@ -204,7 +204,7 @@ function recordDevices(
     sent?: Pick<Sending, "pin" | "upload"> & { readonly sendingId: string },
 ): void {
     parts.database.transaction(() => {
-        for (const device of devices) parts.devices.record(job.id, device.deviceId, outcome(device.state), parts.now());
+        for (const device of devices) parts.devices.record(job, device.deviceId, outcome(device.state), parts.now());
         if (sent !== undefined) parts.audit.record(given(parts, job, devices, sent), parts.now());
     });
 

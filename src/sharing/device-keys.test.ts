@@ -4,6 +4,25 @@ import { DeviceKeys } from "./device-keys.ts";
 const request = { id: "1", kind: "keys_query", body: "{}" } as const;
 const dora = "@dora:far.example";
 
+/** A homeserver that answers each question when the test says so, and remembers whom it was asked for. */
+function slowHomeserver() {
+    const questions: { readonly users: readonly string[]; readonly answer: (body: string) => void }[] = [];
+    const claims: { readonly users: readonly string[]; readonly answer: (body: string) => void }[] = [];
+    const asked = (list: typeof questions, users: readonly string[]): Promise<string> =>
+        new Promise((answer) => list.push({ users, answer }));
+    const deviceKeys = new DeviceKeys({
+        ownServer: "home",
+        crypto: {
+            keysQuery: (users) => Promise.resolve({ ...request, body: JSON.stringify(users) }),
+            markSent: () => Promise.resolve(),
+            userKeys: (userId) => Promise.resolve({ masterKey: userId, devices: [] }),
+        },
+        homeserver: { keysQuery: (body) => asked(questions, JSON.parse(body) as string[]) },
+        outgoing: { claim: (users) => asked(claims, users) },
+    });
+    return { deviceKeys, questions, claims };
+}
+
 function keysThatAnswer(answer: string) {
     const asked: { timeoutMs?: number | undefined; attempts?: number | undefined }[] = [];
     const deviceKeys = new DeviceKeys({
@@ -40,4 +59,37 @@ test("a server among the failures is unreachable, which is not the same as a use
 test("failures that are no list of servers name none", async () => {
     const { deviceKeys } = keysThatAnswer('{"failures":null}');
     expect(await deviceKeys.refresh(dora)).toMatchObject({ masterKey: null });
+});
+
+test("who is asked for at once is asked for in one question a homeserver, and a slow homeserver holds up nobody else", async () => {
+    const { deviceKeys, questions } = slowHomeserver();
+    const [alice, bob, dave] = ["@alice:home", "@bob:home", dora].map((userId) => deviceKeys.refresh(userId));
+    await expect.poll(() => questions).toHaveLength(2);
+    expect(questions.map(({ users }) => users)).toEqual([["@alice:home", "@bob:home"], [dora]]);
+    questions[0]?.answer("{}");
+    expect(await alice).toMatchObject({ masterKey: "@alice:home" });
+    expect(await bob).toMatchObject({ masterKey: "@bob:home" });
+    questions[1]?.answer('{"failures":{"far.example":{}}}');
+    expect(await dave).toBeUndefined();
+});
+
+test("what may wait is one question for all homeservers", async () => {
+    const { deviceKeys, questions } = slowHomeserver();
+    const looks = ["@alice:home", dora].map((userId) => deviceKeys.look(userId));
+    await expect.poll(() => questions.map(({ users }) => users)).toEqual([["@alice:home", dora]]);
+    questions[0]?.answer('{"failures":{"far.example":{}}}');
+    expect(await Promise.all(looks)).toMatchObject([{ masterKey: "@alice:home" }, undefined]);
+});
+
+test("one claim at a time: our own users first, then homeserver by homeserver, each waiting only for itself", async () => {
+    const { deviceKeys, claims } = slowHomeserver();
+    const first = deviceKeys.openSessions(dora);
+    await expect.poll(() => claims).toHaveLength(1);
+    const rest = [dora, "@bob:other", "@alice:home", "@eve:far.example"].map((userId) => deviceKeys.openSessions(userId));
+    for (let made = 1; made <= 4; made += 1) {
+        await expect.poll(() => claims).toHaveLength(made);
+        claims[made - 1]?.answer(made === 4 ? '{"failures":{"other":{}}}' : "{}");
+    }
+    expect(claims.map(({ users }) => users)).toEqual([[dora], ["@alice:home"], [dora, "@eve:far.example"], ["@bob:other"]]);
+    expect(await Promise.all([first, ...rest])).toEqual([true, true, false, true, true]);
 });

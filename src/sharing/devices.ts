@@ -1,27 +1,25 @@
 import type { DatabaseSync } from "node:sqlite";
 import type { UserKeys } from "../crypto/index.ts";
+import type { Job } from "./jobs.ts";
 import { type DeviceState, deviceStateFrom } from "./states.ts";
 
 /** What became of a device. */
 export interface ServedDevice {
     readonly deviceId: string;
     readonly state: DeviceState;
-    /** When that was; milliseconds since the epoch. */
-    readonly at: number;
+    /** That was after the join. No clock is asked for it: clocks are set back. */
+    readonly sinceJoin: boolean;
 }
 
 /**
  * The devices that are to be given a copy now: those that have none yet, and, after the join, all of them once more. A client that drops bundles of
  * people with whom it shares no room takes the second copy; to any other it does no harm.
- * @param joinedAt milliseconds since the epoch; undefined: the invite is pending
  */
-export function devicesToServe(keys: UserKeys, served: readonly ServedDevice[], joinedAt: number | undefined): readonly string[] {
-    const sentAt = new Map(served.flatMap(({ deviceId, state, at }) => (state === "sent" ? [[deviceId, at]] : [])));
-    return keys.devices.flatMap(({ deviceId, crossSigned }) => {
-        const at = sentAt.get(deviceId);
-        const due = at === undefined || (joinedAt !== undefined && at < joinedAt);
-        return crossSigned && due ? [deviceId] : [];
-    });
+export function devicesToServe(keys: UserKeys, served: readonly ServedDevice[], joined: boolean): readonly string[] {
+    const enough = new Set(
+        served.flatMap(({ deviceId, state, sinceJoin }) => (state === "sent" && (sinceJoin || !joined) ? [deviceId] : [])),
+    );
+    return keys.devices.flatMap(({ deviceId, crossSigned }) => (crossSigned && !enough.has(deviceId) ? [deviceId] : []));
 }
 
 /** Those of the user's devices that have been seen before, whatever became of them. */
@@ -40,34 +38,34 @@ export class JobDevices {
 
     of(jobId: number): readonly ServedDevice[] {
         return this.#sql
-            .prepare("SELECT device_id, state, updated_at FROM share_job_devices WHERE job_id = ?")
+            .prepare("SELECT device_id, state, since_join FROM share_job_devices WHERE job_id = ?")
             .all(jobId)
             .map((row) => ({
                 deviceId: String(row["device_id"]),
                 state: deviceStateFrom(row["state"]),
-                at: Number(row["updated_at"]),
+                sinceJoin: row["since_join"] === 1,
             }));
     }
 
     /** A device that got its copy stays sent, whatever a later attempt says. */
-    record(jobId: number, deviceId: string, state: DeviceState, now: number): void {
+    record(job: Pick<Job, "id" | "state">, deviceId: string, state: DeviceState, now: number): void {
         this.#sql
             .prepare(
-                `INSERT INTO share_job_devices (job_id, device_id, state, updated_at) VALUES (?, ?, ?, ?)
-                 ON CONFLICT DO UPDATE SET state = excluded.state, updated_at = excluded.updated_at
+                `INSERT INTO share_job_devices (job_id, device_id, state, updated_at, since_join) VALUES (?, ?, ?, ?, ?)
+                 ON CONFLICT DO UPDATE SET state = excluded.state, updated_at = excluded.updated_at, since_join = excluded.since_join
                  WHERE share_job_devices.state <> 'sent' OR excluded.state = 'sent'`,
             )
-            .run(jobId, deviceId, state, now);
+            .run(job.id, deviceId, state, now, job.state === "joined" ? 1 : 0);
     }
 
     /** Notes the devices that nobody has signed, and forgets those that the user has no more, unless they were sent a copy: that stays on record. */
-    observe(jobId: number, { devices }: UserKeys, now: number): void {
+    observe(job: Pick<Job, "id" | "state">, { devices }: UserKeys, now: number): void {
         this.#sql
             .prepare(
                 `DELETE FROM share_job_devices WHERE job_id = ? AND state <> 'sent'
                  AND device_id NOT IN (SELECT value FROM json_each(?))`,
             )
-            .run(jobId, JSON.stringify(devices.map(({ deviceId }) => deviceId)));
-        for (const { deviceId, crossSigned } of devices) if (!crossSigned) this.record(jobId, deviceId, "not_cross_signed", now);
+            .run(job.id, JSON.stringify(devices.map(({ deviceId }) => deviceId)));
+        for (const { deviceId, crossSigned } of devices) if (!crossSigned) this.record(job, deviceId, "not_cross_signed", now);
     }
 }

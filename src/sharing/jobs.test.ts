@@ -77,14 +77,14 @@ test("a retry counts, and keeps what was delivered", () => {
 });
 
 test("a device that got its copy stays sent, and is remembered when the user has it no more; any other is forgotten", () => {
-    const { id } = create();
+    const job = create();
     const devices = new JobDevices(sql);
-    devices.record(id, "PHONE", "sent", now);
-    devices.record(id, "PHONE", "no_session", now);
-    devices.record(id, "LAPTOP", "no_session", now);
-    devices.record(id, "LAPTOP", "sent", now);
-    devices.record(id, "TABLET", "no_session", now);
-    devices.observe(id, { masterKey: null, devices: [{ deviceId: "LAPTOP", crossSigned: true }] }, now);
+    devices.record(job, "PHONE", "sent", now);
+    devices.record(job, "PHONE", "no_session", now);
+    devices.record(job, "LAPTOP", "no_session", now);
+    devices.record(job, "LAPTOP", "sent", now);
+    devices.record(job, "TABLET", "no_session", now);
+    devices.observe(job, { masterKey: null, devices: [{ deviceId: "LAPTOP", crossSigned: true }] }, now);
     expect(jobStatuses(sql, { limit: 1 })[0]?.devices).toMatchObject([
         { device_id: "LAPTOP", state: "sent" },
         { device_id: "PHONE", state: "sent" },

@@ -1,5 +1,5 @@
 /** Milliseconds from a delivery to the first look for devices that have appeared since. */
-export const firstLook = 30_000;
+export const firstLook = 10_000;
 /** Milliseconds; the longest time between two looks. */
 export const rarestLook = 12 * 3_600_000;
 const firstLookAfterJoin = 5_000;

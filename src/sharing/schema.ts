@@ -118,5 +118,8 @@ export const sharingSchema: Schema = {
                 CREATE INDEX share_sends_by_request ON share_sends (txn_id);
             `);
         },
+        (sql) => {
+            sql.exec("ALTER TABLE share_job_devices ADD COLUMN since_join INTEGER NOT NULL DEFAULT 0");
+        },
     ],
 };

@@ -156,13 +156,13 @@ export class DeviceWatch {
         // Who logs in long after the join was not waiting for these keys: their other devices have them.
         const late = watch.joinedAt !== undefined && watch.answered && now() - watch.joinedAt >= newDevicesFor;
         const considered = late ? { ...keys, devices: concerned(keys, served) } : keys;
-        const deviceIds = devicesToServe(considered, served, watch.joinedAt);
+        const deviceIds = devicesToServe(considered, served, watch.joinedAt !== undefined);
         if (job.state === "refused") {
             if (deviceIds.length === 0 || keys.masterKey === null) return;
             database.transaction(() => jobs.release(job, "devices_appeared", { approved: false }));
             return this.#parts.released();
         }
-        database.transaction(() => devices.observe(job.id, considered, now()));
+        database.transaction(() => devices.observe(job, considered, now()));
         if (deviceIds.length === 0) return;
         const { further, joined } = deliveryIds(job.id);
         const deliveryId = watch.joinedAt === undefined ? further : joined;

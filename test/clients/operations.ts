@@ -25,6 +25,8 @@ export interface ClientOperations {
     exportRoomKeys(): Promise<readonly ExportedRoomKey[]>;
     /** The private cross-signing keys, for another device of the same user. */
     exportIdentity(): Promise<object>;
+    /** Has this device signed with what `exportIdentity` of another one gave. */
+    takeIdentity(secrets: object): Promise<void>;
     resetIdentity(): Promise<void>;
     /** The user's master key (unpadded base64) by a fresh query; null if none is published. */
     masterKey(userId: string): Promise<string | null>;

@@ -57,7 +57,7 @@ export class SdkClient implements ClientOperations {
         await client.startClient({ initialSyncLimit: 50, pollTimeout: 5000 });
         await until("the first sync", () => client.getSyncState() === SyncState.Syncing, { everyMs: 20 });
         if (identity === "new") await this.#newIdentity(false);
-        else if (identity !== "none") await this.#takeIdentity(identity);
+        else if (identity !== "none") await this.takeIdentity(identity);
     }
 
     async createRoom({ name, encrypted = true, visibility, powerLevels, invite = [] }: RoomOptions): Promise<string> {
@@ -143,6 +143,12 @@ export class SdkClient implements ClientOperations {
         return secrets;
     }
 
+    async takeIdentity(secrets: object): Promise<void> {
+        await this.#crypto.userHasCrossSigningKeys();
+        await this.#crypto.importSecretsBundle?.(secrets);
+        await this.#crypto.crossSignDevice(this.#client.getDeviceId() ?? "");
+    }
+
     async resetIdentity(): Promise<void> {
         await this.#newIdentity(true);
     }
@@ -220,12 +226,6 @@ export class SdkClient implements ClientOperations {
                 }
             },
         });
-    }
-
-    async #takeIdentity(secrets: object): Promise<void> {
-        await this.#crypto.userHasCrossSigningKeys();
-        await this.#crypto.importSecretsBundle?.(secrets);
-        await this.#crypto.crossSignDevice(this.#client.getDeviceId() ?? "");
     }
 }
 

@@ -1,7 +1,7 @@
 import { DatabaseSync } from "node:sqlite";
 import { randomBytes } from "node:crypto";
 import { vi } from "vitest";
-import type { BundleDelivery } from "../../crypto/index.ts";
+import type { BundleDelivery, UserKeys } from "../../crypto/index.ts";
 import type { Database } from "../../database/index.ts";
 import type { CallOptions } from "../../homeserver/index.ts";
 import type { Member, MembershipChange } from "../../rooms/index.ts";
@@ -21,6 +21,8 @@ import { ShareRunner } from "../runner.ts";
 import { sharingSchema } from "../schema.ts";
 import { jobStatuses } from "../status.ts";
 import { Uploads } from "../uploads.ts";
+import { DeviceWatch, type DeviceWatchParts } from "../watch.ts";
+import { Watches } from "../watches.ts";
 
 export const bot = "@backscroll:home";
 export const alice = "@alice:home";
@@ -59,6 +61,13 @@ export class World {
     readonly txnIds: string[] = [];
     /** The encrypted body for Charlie's device. */
     sealed: object = {};
+    /** Charlie's, as his homeserver says; those in `silent` have no one-time key left. */
+    devices: readonly { readonly deviceId: string; readonly crossSigned: boolean }[] = [{ deviceId: "PHONE", crossSigned: true }];
+    readonly silent = new Set<string>();
+    /** Charlie's homeserver answers. */
+    reachable = true;
+    /** The devices of each request, in order. */
+    readonly sentTo: (readonly string[])[] = [];
 
     constructor() {
         const sql = new DatabaseSync(":memory:");
@@ -111,6 +120,29 @@ export class World {
         return new ShareRunner(this.#parts());
     }
 
+    /** Lets a watch look, as after a start of the process, until nothing is due. */
+    async runWatch(): Promise<void> {
+        let released = 0;
+        const { watch, watches } = this.watch(() => (released += 1));
+        watch.wake();
+        await vi.waitFor(() => {
+            if (watches.due(this.now, 1).length > 0 || watches.arrivals(1).length > 0) throw new Error("still looking");
+        });
+        await watch.stop();
+        if (released > 0) await this.run();
+    }
+
+    watch(released: () => void = () => undefined): { readonly watch: DeviceWatch; readonly watches: Watches } {
+        const watches = new Watches(this.database.sql);
+        return { watches, watch: new DeviceWatch({ ...this.#parts(), watches, released }) };
+    }
+
+    /** Charlie accepts the invite. */
+    join(): void {
+        this.memberEvent = { ...invite("$join", charlie), content: { membership: "join" } };
+        this.sync(change("join", "$join", charlie));
+    }
+
     due() {
         return this.jobs.due({ limit: 10, ofRoom: 10, ofServer: 10, ownServer: "home" });
     }
@@ -120,7 +152,7 @@ export class World {
         return { state: job?.state, reason: job?.reason, devices: job?.devices };
     }
 
-    #parts(): ConstructorParameters<typeof ShareRunner>[0] {
+    #parts(): ConstructorParameters<typeof ShareRunner>[0] & Pick<DeviceWatchParts, "deviceKeys"> {
         const member = () => ({
             userId: charlie,
             membership: this.memberEvent.content.membership,
@@ -161,16 +193,20 @@ export class World {
         const outbox = {
             sealBundles: (deliveries: readonly BundleDelivery[]) =>
                 step("sealBundle", () =>
-                    deliveries.map(() => ({
+                    deliveries.map(({ deviceIds }) => ({
                         identity: "pinned" as const,
-                        devices: [{ deviceId: "PHONE", state: "sealed" as const, content: this.sealed }],
+                        devices: this.devices
+                            .filter(({ deviceId }) => deviceIds?.includes(deviceId) ?? true)
+                            .map((device) => this.#seal(device)),
                     })),
                 ),
             deliveriesSent: () => step("deliverySent", () => undefined),
             unsentDeliveries: () => Promise.resolve([]),
         };
         const homeserver = {
-            sendToDevice: (_type: string, txnId: string, _body: string, options?: CallOptions) => {
+            sendToDevice: (_type: string, txnId: string, body: string, options?: CallOptions) => {
+                const { messages } = JSON.parse(body) as { messages: Record<string, object> };
+                this.sentTo.push(Object.values(messages).flatMap((devices) => Object.keys(devices)));
                 this.txnIds.push(txnId);
                 this.sendOptions = options;
                 return step("sendToDevice", () => "{}");
@@ -192,7 +228,8 @@ export class World {
             random: () => 0,
             log: { ...silent, child: () => silent, error: (_facts, message) => this.faults.push(message) },
             deviceKeys: {
-                refresh: () => step("refresh", () => ({ masterKey: this.masterKey, devices: [{ deviceId: "PHONE", crossSigned: true }] })),
+                refresh: () => step("refresh", () => this.#keys()),
+                look: () => step("look", () => this.#keys()),
                 openSessions: () => step("openSessions", () => true),
             },
             crypto: {
@@ -214,6 +251,16 @@ export class World {
                 },
             },
         };
+    }
+
+    #keys(): UserKeys | undefined {
+        return this.reachable ? { masterKey: this.masterKey, devices: this.devices } : undefined;
+    }
+
+    #seal({ deviceId, crossSigned }: World["devices"][number]) {
+        if (!crossSigned) return { deviceId, state: "not_cross_signed" as const };
+        if (this.silent.has(deviceId)) return { deviceId, state: "no_session" as const };
+        return { deviceId, state: "sealed" as const, content: this.sealed };
     }
 
     #fail(): never {

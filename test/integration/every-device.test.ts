@@ -1,0 +1,98 @@
+import { isDeepStrictEqual } from "node:util";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { Bot, reinvited, roomWithBot } from "../bot/index.ts";
+import type { Client } from "../clients/index.ts";
+import { until } from "../process/index.ts";
+import { Proxy } from "../proxy/index.ts";
+import { Scene } from "./scene.ts";
+
+let scene: Scene;
+let alice: Client;
+
+beforeAll(async () => {
+    scene = await Scene.open();
+    alice = await scene.person("alice");
+});
+
+afterAll(async () => {
+    await scene[Symbol.asyncDispose]();
+});
+
+/** What became of each of the invitee's devices. */
+async function devices(bot: Bot, roomId: string, userId: string): Promise<Record<string, string>> {
+    const [job] = (await bot.status("--room", roomId, "--user", userId)).jobs;
+    return Object.fromEntries((job?.devices ?? []).map(({ device_id, state }) => [device_id, state]));
+}
+
+async function deviceStates(bot: Bot, roomId: string, userId: string, wanted: Readonly<Record<string, string>>): Promise<void> {
+    let seen: Record<string, string> = {};
+    try {
+        await until("the devices", async () => isDeepStrictEqual((seen = await devices(bot, roomId, userId)), wanted), {
+            limitMs: 60_000,
+            everyMs: 500,
+        });
+    } catch (cause) {
+        throw new Error(`the devices are ${JSON.stringify(seen)}; the bot's log:\n${bot.process.output}`, { cause });
+    }
+}
+
+test("every device of the invitee is served: new while the invite is pending, signed later, new after the join; over a kill of the bot", async () => {
+    const [bot, user] = [await scene.bot(), await scene.user("charlie")];
+    const phone = await scene.device(user, { deviceId: "PHONE" });
+    const roomId = await roomWithBot(alice, bot);
+    await alice.do("send", roomId, "said before");
+    await alice.do("inviteWithoutSharing", roomId, user.userId);
+    await reinvited(phone, roomId, bot);
+    await deviceStates(bot, roomId, user.userId, { PHONE: "sent" });
+
+    await bot.kill();
+    const identity = await phone.do("exportIdentity");
+    const [laptop, tablet, spare] = await Promise.all([
+        scene.device(user, { deviceId: "LAPTOP", identity }),
+        scene.device(user, { deviceId: "TABLET", identity: "none" }),
+        scene.device(user, { deviceId: "SPARE", identity: "none" }),
+    ]);
+    await bot.run();
+    const unsigned = "not_cross_signed";
+    await deviceStates(bot, roomId, user.userId, { PHONE: "sent", LAPTOP: "sent", TABLET: unsigned, SPARE: unsigned });
+
+    await Promise.all([tablet.do("takeIdentity", identity), spare.do("request", "POST", "/logout")]);
+    await deviceStates(bot, roomId, user.userId, { PHONE: "sent", LAPTOP: "sent", TABLET: "sent" });
+
+    // The device that joins is one that came after the invite; its second copy comes right after the join.
+    await laptop.do("join", roomId);
+    await laptop.reads(roomId, ["said before"]);
+    await until("the second copy", async () => (await laptop.do("bundlesReceived")).length === 2);
+    await bot.job(roomId, user.userId, "joined");
+
+    await scene.device(user, { deviceId: "WATCH", identity });
+    await deviceStates(bot, roomId, user.userId, { PHONE: "sent", LAPTOP: "sent", TABLET: "sent", WATCH: "sent" });
+});
+
+test("many who were invited at once share every request that can be shared", async () => {
+    await using proxy = await Proxy.open(scene.synapse.url);
+    await using bot = new Bot(scene.synapse, await scene.user("backscroll"), { HOMESERVER_URL: proxy.url });
+    await bot.run();
+    const roomId = await roomWithBot(alice, bot);
+    await alice.do("send", roomId, "said before");
+    const people = await Promise.all(["dora", "erin", "fred", "gina"].map((name) => scene.person(name)));
+    await bot.stop();
+    for (const { userId } of people) await alice.do("inviteWithoutSharing", roomId, userId);
+    const before = proxy.exchanges.length;
+    await bot.run();
+    await Promise.all(people.map((person) => reinvited(person, roomId, bot)));
+
+    const since = proxy.exchanges.slice(before);
+    const bodies = (endpoint: string): readonly string[] =>
+        since.filter((exchange) => exchange.endpoint === endpoint).map(({ body }) => body.toString());
+    const naming = (endpoint: string): readonly string[] =>
+        bodies(endpoint).filter((body) => people.some(({ userId }) => body.includes(userId)));
+    for (const endpoint of ["POST /keys/query", "POST /keys/claim", "PUT /sendToDevice/m.room.encrypted/*"]) {
+        const requests = naming(endpoint);
+        expect({ endpoint, requests: requests.length }).toEqual({ endpoint, requests: 1 });
+        expect(people.every(({ userId }) => requests[0]?.includes(userId))).toBe(true);
+    }
+    const last = people.at(-1);
+    await last?.do("join", roomId);
+    await last?.reads(roomId, ["said before"]);
+});
