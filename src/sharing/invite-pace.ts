@@ -1,0 +1,101 @@
+import type { Reason } from "./reasons.ts";
+
+/**
+ * A homeserver's limit on invites: a bucket that every invite fills by one and that leaks evenly; what would overflow is refused.
+ * The figures are Synapse's defaults, as no API tells a server's own.
+ */
+export interface Limit {
+    readonly perSecond: number;
+    readonly burst: number;
+    /** What the bot always leaves free, for the next invites of people. */
+    readonly spare: number;
+    /** Up to this level `shortPatience` is enough: one invite by a human, and the bot's. */
+    readonly calm: number;
+    /** Milliseconds without a human invite before the bot fills it further: who is in the middle of a series goes first. */
+    readonly patience: number;
+    readonly reason: Reason;
+}
+
+/** `rc_invites.per_room`. */
+const roomLimit: Limit = { perSecond: 0.3, burst: 10, spare: 5, calm: 2, patience: 2_000, reason: "reinvite_paced" };
+/** `rc_invites.per_user`: of the person who is invited, in all rooms together. */
+const inviteeLimit: Limit = { perSecond: 0.003, burst: 5, spare: 1, calm: 2, patience: 10_000, reason: "invitee_paced" };
+/** `rc_invites.per_issuer` and `rc_message`, of the bot itself: the second is the lower, and what else the bot says counts there too. */
+const botLimit: Limit = { perSecond: 0.2, burst: 10, spare: 3, calm: 10, patience: 0, reason: "bot_paced" };
+
+export const limits = { room: roomLimit, invitee: inviteeLimit, bot: botLimit } as const;
+
+/** Milliseconds without a human invite before any of ours: a series by a client's dialog has shorter gaps. */
+const shortPatience = 500;
+
+/** The longest that a single invite is felt by any of these limits, in milliseconds. */
+export const longestMemory = Math.max(...Object.values(limits).map(({ burst, perSecond }) => Math.ceil((burst / perSecond) * 1000)));
+
+/** What is known of one bucket. Times are milliseconds since the epoch. */
+export interface Bucket {
+    /** Every invite that counts here, ours and those of people, in any order. */
+    readonly invites: readonly number[];
+    /** Undefined: no human invite that still matters. */
+    readonly lastByHuman: number | undefined;
+    /** Older jobs that wait for this very bucket. */
+    readonly ahead: number;
+}
+
+export interface Turn {
+    readonly at: number;
+    readonly reason: Reason;
+}
+
+/** When the bot may invite without a human ever being refused for it, as far as anybody can foresee: `at` <= `now` means at once. */
+export function nextTurn(buckets: Readonly<Record<keyof typeof limits, Bucket>>, now: number): Turn {
+    const turns = [turnOf(limits.room, buckets.room), turnOf(limits.invitee, buckets.invitee), turnOf(limits.bot, buckets.bot)];
+    return turns.reduce((latest, turn) => (turn.at > latest.at ? turn : latest));
+
+    function turnOf(limit: Limit, { invites, lastByHuman, ahead }: Bucket): Turn {
+        const afterOurs = levelAt(limit, invites, now) + 1 + ahead;
+        const room = now + Math.ceil((Math.max(0, afterOurs - (limit.burst - limit.spare)) / limit.perSecond) * 1000);
+        const patience = afterOurs > limit.calm ? limit.patience : shortPatience;
+        const quiet = lastByHuman === undefined || limit.patience === 0 ? now : Math.min(lastByHuman, now) + patience;
+        return { at: Math.max(room, quiet), reason: limit.reason };
+    }
+}
+
+/** How full the bucket is, from 0 to its burst; an invite of the future, which a clock set back leaves behind, counts as made now. */
+export function levelAt({ perSecond, burst }: Limit, invites: readonly number[], now: number): number {
+    let level = 0;
+    let last = Number.NEGATIVE_INFINITY;
+    for (const at of invites.map((time) => Math.min(time, now)).toSorted((one, other) => one - other)) {
+        level = Math.min(burst, leaked(level, at - last) + 1);
+        last = at;
+    }
+    return leaked(level, now - last);
+
+    function leaked(from: number, milliseconds: number): number {
+        return Math.max(0, from - (milliseconds / 1000) * perSecond);
+    }
+}
+
+/** Longer than this, and it is the slow bucket of the invitee that refuses. Milliseconds. */
+const slowBucket = 60_000;
+const usualRest = 30_000;
+const longestRest = 3_600_000;
+
+/** Milliseconds by which a server's own count of them may be short. */
+const grain = 250;
+
+/**
+ * What a 429 to the bot's own invite means: the homeserver's word is obeyed, and whoever is polite keeps away twice as long each time, for our
+ * count of the bucket was too low.
+ * @param retryAfter milliseconds, if the server said so
+ * @param refusals in a row before this one
+ * @returns which of the buckets has to rest, and for how many milliseconds
+ */
+export function restAfterRefusal(
+    retryAfter: number | undefined,
+    refusals: number,
+    pace: "polite" | "unlimited",
+): { readonly bucket: "room" | "invitee"; readonly rest: number } {
+    const asked = (retryAfter ?? usualRest) + grain;
+    const wider = Math.min(asked * 2 ** Math.min(refusals + 1, 20), Math.max(asked, longestRest));
+    return { bucket: asked > slowBucket ? "invitee" : "room", rest: pace === "polite" ? wider : asked };
+}

@@ -1,0 +1,77 @@
+import type { Reason } from "./reasons.ts";
+
+/** How much of the room's history the bot could hand on. */
+export interface Coverage {
+    /** What we hold begins at the room's first encrypted event, or where an inviter's bundle or a key backup began. */
+    readonly reachesBack: boolean;
+    /** Of the events in that range, the part that we hold keys of or that their senders keep from newcomers: 0 to 1. */
+    readonly covered: number;
+}
+
+/** Everything that the decision looks at. Times are milliseconds since the epoch. */
+export interface ReinviteFacts {
+    readonly now: number;
+    readonly setting: "when_complete" | "always" | "never";
+    /** A person asked for this delivery by command. */
+    readonly asked: boolean;
+    /** Which invite stands: the bot's own, the one that the job serves, another human's, or none. */
+    readonly standing: "own" | "this" | "another" | "none";
+    readonly direct: boolean;
+    /** Undefined: not known. */
+    readonly coverage: Coverage | undefined;
+    /** False only where nothing shows that the inviter's client shares history: then no bundle of theirs can be lost. */
+    readonly inviterMayShare: boolean;
+    /** When the invitee last declined an invite to this room. */
+    readonly declinedAt: number | undefined;
+    /** When the bot repeated other invites of this user to this room. */
+    readonly repeatedAt: readonly number[];
+    /** When the homeserver's limits leave room for the bot's own invite, and what it waits for until then. */
+    readonly turn: { readonly at: number; readonly reason: Reason };
+}
+
+export type ReinviteDecision =
+    | { readonly verdict: "now" }
+    /** The bot is the inviter of record already. */
+    | { readonly verdict: "not_needed"; readonly reason: Reason }
+    /** `at` undefined: until the facts change. */
+    | { readonly verdict: "wait"; readonly at: number | undefined; readonly reason: Reason }
+    | { readonly verdict: "never"; readonly reason: Reason }
+    /** There is no invite to repeat any more. */
+    | { readonly verdict: "over"; readonly reason: Reason };
+
+/** Of the events in the range, the part from which on a bundle of ours is as good as any. */
+const enough = 0.95;
+/** Re-invites of one invitee into one room in a week. */
+const atMost = 3;
+const week = 7 * 24 * 3_600_000;
+
+/**
+ * Whether the bot takes the place of the inviter of record now, and if not, why.
+ * One list: what makes it needless or wrong, then what it could spoil, then how often, then when.
+ */
+export function decideReinvite(facts: ReinviteFacts): ReinviteDecision {
+    const { now, declinedAt, turn } = facts;
+    if (facts.standing === "own") return { verdict: "not_needed", reason: "already_inviter" };
+    if (facts.standing === "none") return { verdict: "over", reason: "invite_withdrawn" };
+    if (facts.standing === "another") return { verdict: "over", reason: "superseded" };
+    if (facts.setting === "never") return { verdict: "never", reason: "sent_without_reinvite" };
+    if (facts.direct && !facts.asked) return { verdict: "never", reason: "direct_chat" };
+    if (facts.setting === "when_complete" && !isHarmless(facts)) return { verdict: "wait", at: undefined, reason: "coverage_incomplete" };
+    if (declinedAt !== undefined && declinedAt + week > now) return { verdict: "wait", at: declinedAt + week, reason: "declined_lately" };
+    const nextOfTheWeek = endOfWeek(facts);
+    if (nextOfTheWeek > now) return { verdict: "wait", at: nextOfTheWeek, reason: "reinvited_often" };
+    if (turn.at > now) return { verdict: "wait", at: turn.at, reason: turn.reason };
+    return { verdict: "now" };
+}
+
+/** The inviter's own bundle is lost to the invitee by a re-invite: ours has to be as good, or theirs has to be none. */
+function isHarmless({ coverage, inviterMayShare }: ReinviteFacts): boolean {
+    if (!inviterMayShare) return true;
+    return coverage !== undefined && coverage.reachesBack && coverage.covered >= enough;
+}
+
+/** When the oldest of the last three has passed its week. */
+function endOfWeek({ repeatedAt }: ReinviteFacts): number {
+    const oldest = repeatedAt.toSorted((one, other) => other - one)[atMost - 1];
+    return oldest === undefined ? Number.NEGATIVE_INFINITY : oldest + week;
+}

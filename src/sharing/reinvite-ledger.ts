@@ -1,0 +1,164 @@
+import type { DatabaseSync } from "node:sqlite";
+import { type Bucket, limits, longestMemory, nextTurn, restAfterRefusal, type Turn } from "./invite-pace.ts";
+import type { Job } from "./jobs.ts";
+import type { Reason } from "./reasons.ts";
+
+type Place = Pick<Job, "roomId" | "userId">;
+
+/** How long declines and re-invites bind; milliseconds. */
+const week = 7 * 24 * 3_600_000;
+/** Rows of a future that the clock has been set back from would bind for ever: they count up to so many milliseconds ahead. */
+const clockSlack = 60_000;
+/** No rest is longer, whatever a homeserver asks: a day, and what the polite add. */
+const longestRest = 25 * 3_600_000;
+
+/**
+ * What the bot's own invites have to heed, as rows that outlive it: declines, its earlier re-invites, and how full the homeserver's buckets are.
+ * Times are milliseconds since the epoch. Every method belongs inside a transaction of the caller's.
+ */
+export class ReinviteLedger {
+    readonly #sql: DatabaseSync;
+
+    constructor(sql: DatabaseSync) {
+        this.#sql = sql;
+    }
+
+    /** A human invited somebody at this time, which may be long ago. */
+    invited(place: Place, at: number, now: number): void {
+        if (at > now - longestMemory) this.#count(place, at, now, false);
+    }
+
+    declined({ roomId, userId }: Place, at: number): void {
+        this.#sql.prepare("DELETE FROM invites_declined WHERE at <= ?").run(at - week);
+        this.#sql.prepare("INSERT OR REPLACE INTO invites_declined (room_id, user_id, at) VALUES (?, ?, ?)").run(roomId, userId, at);
+    }
+
+    /** Who has joined after all is no one who wants to be left alone. */
+    joined({ roomId, userId }: Place): void {
+        this.#sql.prepare("DELETE FROM invites_declined WHERE room_id = ? AND user_id = ?").run(roomId, userId);
+    }
+
+    declinedAt({ roomId, userId }: Place, now: number): number | undefined {
+        const row = this.#sql
+            .prepare("SELECT at FROM invites_declined WHERE room_id = ? AND user_id = ? AND at <= ?")
+            .get(roomId, userId, now + clockSlack);
+        return row === undefined ? undefined : Number(row["at"]);
+    }
+
+    /** When the bot repeated other invites of this user into this room, within a week. */
+    repeatedAt({ roomId, userId, inviteEventId }: Place & Pick<Job, "inviteEventId">, now: number): readonly number[] {
+        return this.#sql
+            .prepare("SELECT at FROM reinvites WHERE room_id = ? AND user_id = ? AND invite_event_id <> ? AND at BETWEEN ? AND ?")
+            .all(roomId, userId, inviteEventId, now - week, now + clockSlack)
+            .map((row) => Number(row["at"]));
+    }
+
+    /** When this job's re-invite may be made. */
+    turn(job: Job, pace: "polite" | "unlimited", now: number): Turn {
+        const rest = this.#restOf(job, now);
+        const turn: Turn = pace === "unlimited" ? { at: now, reason: "reinvite_paced" } : nextTurn(this.#buckets(job, now), now);
+        return rest > Math.max(turn.at, now) ? { at: rest, reason: "reinvite_limited" } : turn;
+    }
+
+    /** Before the homeserver is asked: a crash in between must find the re-invite counted. Answers what `release` takes. */
+    reserve(job: Job, now: number): number {
+        const { roomId, userId, inviteEventId } = job;
+        this.#sql.prepare("DELETE FROM reinvites WHERE at < ?").run(now - week);
+        this.#sql
+            .prepare("INSERT OR REPLACE INTO reinvites (room_id, user_id, invite_event_id, at) VALUES (?, ?, ?, ?)")
+            .run(roomId, userId, inviteEventId, now);
+        return this.#count(job, now, now, true);
+    }
+
+    /** The homeserver was not asked: its buckets are as they were. */
+    release(reservation: number): void {
+        this.#sql.prepare("DELETE FROM invites_counted WHERE id = ?").run(reservation);
+    }
+
+    /** This invite was not repeated. A refused attempt may have filled some of the buckets all the same: that stays counted. */
+    notMade({ roomId, userId, inviteEventId }: Job): void {
+        this.#sql
+            .prepare("DELETE FROM reinvites WHERE room_id = ? AND user_id = ? AND invite_event_id = ?")
+            .run(roomId, userId, inviteEventId);
+    }
+
+    /** The homeserver had no room for the re-invite. Answers when it may be asked again. */
+    limited(job: Job, retryAfter: number | undefined, pace: "polite" | "unlimited", now: number): number {
+        this.notMade(job);
+        const refusals = this.#refusals(job);
+        const { bucket, rest } = restAfterRefusal(retryAfter, refusals, pace);
+        const until = now + rest;
+        this.#sql
+            .prepare("INSERT OR REPLACE INTO invite_rests (of, until, refusals) VALUES (?, ?, ?)")
+            .run(bucket === "room" ? job.roomId : job.userId, until, refusals + 1);
+        return until;
+    }
+
+    /** The homeserver took it. */
+    made({ roomId, userId }: Job): void {
+        this.#sql.prepare("DELETE FROM invite_rests WHERE of IN (?, ?)").run(roomId, userId);
+    }
+
+    /** Jobs of these rooms that wait for more keys before the bot invites. */
+    uncovered(roomIds: readonly string[]): readonly number[] {
+        return this.#sql
+            .prepare(
+                `SELECT id FROM share_jobs WHERE state = 'delivered' AND reason = 'coverage_incomplete'
+                 AND room_id IN (SELECT value FROM json_each(?)) ORDER BY id`,
+            )
+            .all(JSON.stringify(roomIds))
+            .map((row) => Number(row["id"]));
+    }
+
+    #buckets({ id, roomId, userId }: Job, now: number): Record<"room" | "invitee" | "bot", Bucket> {
+        return {
+            room: this.#bucket("room_id = ?", roomId, now, this.#ahead(id, limits.room.reason, { roomId })),
+            invitee: this.#bucket("user_id = ?", userId, now, this.#ahead(id, limits.invitee.reason, { userId })),
+            bot: this.#bucket("by_bot = ?", 1, now, this.#ahead(id, limits.bot.reason, {})),
+        };
+    }
+
+    #bucket(which: string, value: string | number, now: number, ahead: number): Bucket {
+        const rows = this.#sql
+            .prepare(`SELECT at, by_bot FROM invites_counted WHERE ${which} AND at BETWEEN ? AND ? ORDER BY at`)
+            .all(value, now - longestMemory, now + clockSlack);
+        const lastByHuman = rows.findLast((row) => row["by_bot"] === 0)?.["at"];
+        return {
+            invites: rows.map((row) => Number(row["at"])),
+            lastByHuman: lastByHuman === undefined ? undefined : Number(lastByHuman),
+            ahead,
+        };
+    }
+
+    /** Older jobs that wait for the same bucket. */
+    #ahead(id: number, reason: Reason, { roomId, userId }: Partial<Place>): number {
+        const row = this.#sql
+            .prepare(
+                `SELECT count(*) AS count FROM share_jobs WHERE state = 'delivered' AND reason = ? AND id < ?
+                 AND room_id = coalesce(?, room_id) AND user_id = coalesce(?, user_id)`,
+            )
+            .get(reason, id, roomId ?? null, userId ?? null);
+        return Number(row?.["count"]);
+    }
+
+    #restOf({ roomId, userId }: Job, now: number): number {
+        const row = this.#sql
+            .prepare("SELECT max(until) AS until FROM invite_rests WHERE of IN (?, ?) AND until < ?")
+            .get(roomId, userId, now + longestRest);
+        return Number(row?.["until"] ?? 0);
+    }
+
+    /** In a row, of either. */
+    #refusals({ roomId, userId }: Job): number {
+        const row = this.#sql.prepare("SELECT max(refusals) AS refusals FROM invite_rests WHERE of IN (?, ?)").get(roomId, userId);
+        return Number(row?.["refusals"] ?? 0);
+    }
+
+    #count({ roomId, userId }: Place, at: number, now: number, byBot: boolean): number {
+        this.#sql.prepare("DELETE FROM invites_counted WHERE at NOT BETWEEN ? AND ?").run(now - longestMemory, now + clockSlack);
+        const { lastInsertRowid } = this.#sql
+            .prepare("INSERT INTO invites_counted (at, room_id, user_id, by_bot) VALUES (?, ?, ?, ?)")
+            .run(at, roomId, userId, byBot ? 1 : 0);
+        return Number(lastInsertRowid);
+    }
+}

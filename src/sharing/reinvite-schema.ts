@@ -1,0 +1,46 @@
+import type { Schema } from "../database/index.ts";
+
+/** What bounds and paces the bot's own invites. Everything here is forgotten once it binds nothing any more. */
+export const reinviteSchema: Schema = {
+    feature: "reinvites",
+    migrations: [
+        (sql) => {
+            sql.exec(`
+                -- Every invite that fills a homeserver's buckets: people's as the sync tells them, ours before they are asked for.
+                CREATE TABLE invites_counted (
+                    id INTEGER PRIMARY KEY,
+                    at INTEGER NOT NULL,
+                    room_id TEXT NOT NULL,
+                    user_id TEXT NOT NULL,
+                    by_bot INTEGER NOT NULL
+                ) STRICT;
+                CREATE INDEX invites_counted_by_room ON invites_counted (room_id, at);
+                CREATE INDEX invites_counted_by_user ON invites_counted (user_id, at);
+                CREATE INDEX invites_counted_by_time ON invites_counted (at);
+
+                -- One for each invite of a human that the bot repeated, or may have.
+                CREATE TABLE reinvites (
+                    room_id TEXT NOT NULL,
+                    user_id TEXT NOT NULL,
+                    invite_event_id TEXT NOT NULL,
+                    at INTEGER NOT NULL,
+                    PRIMARY KEY (room_id, user_id, invite_event_id)
+                ) STRICT, WITHOUT ROWID;
+
+                CREATE TABLE invites_declined (
+                    room_id TEXT NOT NULL,
+                    user_id TEXT NOT NULL,
+                    at INTEGER NOT NULL,
+                    PRIMARY KEY (room_id, user_id)
+                ) STRICT, WITHOUT ROWID;
+
+                -- Rooms and people in whose name a homeserver refused an invite of ours for now; a room's ID never is a user's.
+                CREATE TABLE invite_rests (
+                    of TEXT PRIMARY KEY,
+                    until INTEGER NOT NULL,
+                    refusals INTEGER NOT NULL
+                ) STRICT, WITHOUT ROWID;
+            `);
+        },
+    ],
+};
