@@ -1,7 +1,7 @@
 import type { Greetings } from "../chat/index.ts";
 import type { SyncBatch } from "../matrix/index.ts";
 import type { RoomRecorder } from "../rooms/index.ts";
-import { recordMemberships, recordOwnLeave, releaseEmpowered } from "../sharing/index.ts";
+import { recordInvites, recordMemberships, recordOwnLeave, releaseEmpowered } from "../sharing/index.ts";
 import type { TimelineRecorder } from "../timeline/index.ts";
 import type { SharingLedger } from "./sharing-ledger.ts";
 
@@ -20,6 +20,7 @@ export function recordBatch({ botUserId, rooms, timelines, ledger, greetings }: 
     timelines.record(batch);
     const parts = { botUserId, jobs: ledger.jobs, checks: ledger.checks, rooms: ledger.rooms };
     recordMemberships(parts, changes.memberships);
+    recordInvites({ botUserId, reinvites: ledger.reinvites, now: Date.now }, changes.memberships);
     for (const { roomId } of changes.selfLeft) recordOwnLeave(parts, roomId);
     releaseEmpowered(parts);
     // A room found in the very first sync is not new to the people there.

@@ -2,9 +2,17 @@ import { accountSchema } from "../account/index.ts";
 import { chatSchema } from "../chat/index.ts";
 import type { Schema } from "../database/index.ts";
 import { roomsSchema } from "../rooms/index.ts";
-import { sharingSchema } from "../sharing/index.ts";
+import { reinviteSchema, sharingSchema } from "../sharing/index.ts";
 import { syncSchema } from "../sync/index.ts";
 import { timelineSchema } from "../timeline/index.ts";
 
 /** Every part's tables in `backscroll.sqlite`. */
-export const schemas: readonly Schema[] = [accountSchema, roomsSchema, sharingSchema, syncSchema, chatSchema, timelineSchema];
+export const schemas: readonly Schema[] = [
+    accountSchema,
+    roomsSchema,
+    sharingSchema,
+    reinviteSchema,
+    syncSchema,
+    chatSchema,
+    timelineSchema,
+];

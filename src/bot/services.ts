@@ -5,7 +5,18 @@ import { Failure } from "../failures/index.ts";
 import { serverOf } from "../matrix/index.ts";
 import { Invitations, RoomRecorder } from "../rooms/index.ts";
 import { deriveSeal } from "../sealing/index.ts";
-import { AtMost, BundleMessages, DeviceKeys, DeviceWatch, JobDevices, Modes, ShareRunner, Uploads, Watches } from "../sharing/index.ts";
+import {
+    AtMost,
+    BundleMessages,
+    DeviceKeys,
+    DeviceWatch,
+    JobDevices,
+    Modes,
+    releaseUncovered,
+    ShareRunner,
+    Uploads,
+    Watches,
+} from "../sharing/index.ts";
 import { SyncLoop } from "../sync/index.ts";
 import type { Logger } from "../telemetry/index.ts";
 import type { TimelineRecorder } from "../timeline/index.ts";
@@ -42,7 +53,7 @@ export interface Services {
 
 /** Starts the parts that only react before the sync that feeds them; `releases` stops them in reverse. */
 export function startServices(options: ServicesOptions): Services {
-    const { settings, store, online, log, releases } = options;
+    const { settings, store, ledger, online, log, releases } = options;
     const { homeserver, crypto, account } = online;
     const outgoing = new OutgoingRequests({ crypto, send: sendRequest(homeserver), deviceId: account.deviceId, log });
 
@@ -78,7 +89,11 @@ export function startServices(options: ServicesOptions): Services {
         invitations.wake();
         timelines.wake();
     };
-    const timelines = timelineServices(options, () => runner.wake());
+    const counted = (): void => {
+        store.database.transaction(() => releaseUncovered({ ...ledger, now: Date.now }));
+        runner.wake();
+    };
+    const timelines = timelineServices(options, counted);
     const sync = startSync(options, outgoing, timelines.recorder, () => {
         if (!caughtUp) invitations.start();
         caughtUp = true;

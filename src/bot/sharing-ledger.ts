@@ -11,10 +11,12 @@ import {
     Pauses,
     rememberLooks,
     ReinviteChecks,
+    ReinviteLedger,
     ShareCommands,
+    type SharedHistory,
     ShareJobs,
 } from "../sharing/index.ts";
-import { Timelines } from "../timeline/index.ts";
+import { type Coverage, Timelines } from "../timeline/index.ts";
 
 /** What sharing keeps in the database and the commands on it: the same with a running bot and without one. */
 export interface SharingLedger {
@@ -23,6 +25,8 @@ export interface SharingLedger {
     readonly pins: IdentityPins;
     readonly pauses: Pauses;
     readonly checks: ReinviteChecks;
+    readonly reinvites: ReinviteLedger;
+    readonly history: SharedHistory;
     readonly holdings: Holdings;
     readonly audit: Audit;
     readonly notices: Notices;
@@ -38,6 +42,7 @@ export function sharingLedger(database: Database, settings: Settings): SharingLe
     const pins = new IdentityPins(database.sql);
     const pauses = new Pauses(database.sql);
     const audit = new Audit(database.sql);
+    const timelines = new Timelines(database);
     const facts: FactSources = {
         botUserId: settings.homeserver.user_id,
         rooms,
@@ -53,11 +58,19 @@ export function sharingLedger(database: Database, settings: Settings): SharingLe
         pins,
         pauses,
         checks: new ReinviteChecks(database.sql),
+        reinvites: new ReinviteLedger(database.sql),
+        history: { coverage: (roomId) => completeness(timelines.coverage(roomId)), inviterMayShare: () => true },
         holdings: new Holdings(database.sql),
         audit,
         notices: new Notices(database.sql),
         facts,
-        timelines: new Timelines(database),
+        timelines,
         commands: new ShareCommands({ database, jobs, pins, pauses, facts, rooms, now }),
     };
+}
+
+/** While a room's beginning is still looked for, nobody knows. */
+function completeness(coverage: Coverage | undefined): ReturnType<SharedHistory["coverage"]> {
+    if (coverage?.complete === true) return "complete";
+    return coverage === undefined || coverage.reach === "under_way" ? "unknown" : "incomplete";
 }

@@ -8,7 +8,7 @@ import { type Looks, resembledMember } from "./lookalike.ts";
 import type { Pauses } from "./pauses.ts";
 
 /** The settings of one room that the decision looks at. */
-export type SharingPolicy = Pick<SharingSettings, "mode" | "reinvite" | "trusted_servers" | "max_invitees_per_hour">;
+export type SharingPolicy = Pick<SharingSettings, "mode" | "reinvite" | "reinvite_pace" | "trusted_servers" | "max_invitees_per_hour">;
 
 export interface FactSources {
     readonly botUserId: string;
@@ -66,6 +66,7 @@ export function gatherFacts(sources: FactSources, job: Job, identity: ShareFacts
 
     function reinviteFact(): ShareFacts["reinvite"] {
         if (servedBeforeJoin || policy.reinvite === "never" || invitee?.sender === botUserId) return "not_needed";
+        if (invitee?.isDirect === true && job.origin === "invite") return "not_needed";
         return rooms.canInvite(job.roomId, botUserId) ? "possible" : "no_power";
     }
 }

@@ -36,6 +36,21 @@ export const reasons = {
     sent: "The keys were sent to the invitee's devices.",
     sent_without_reinvite:
         "The keys were sent; the setting sharing.reinvite leaves the invite to others, and clients open only the inviter's keys.",
+    coverage_incomplete:
+        "The keys were sent. The bot does not invite again, because it lacks keys of this room that the inviter's own client may have sent: it looks again when keys come (`backscroll import-keys`); with sharing.reinvite: always it invites in any case.",
+    coverage_unknown: "The keys were sent. The bot counts how much of the room's history it holds before it invites again.",
+    direct_chat: "The keys were sent. The bot does not invite again into a direct chat unless `backscroll share` asks for it.",
+    declined_lately:
+        "The keys were sent. The invitee declined an invite to this room less than 7 days ago: the bot does not invite before.",
+    reinvited_often:
+        "The keys were sent. The bot has invited this person into this room three times in 7 days: the next time is after that.",
+    reinvite_paced:
+        "The keys were sent. The bot's own invite waits, to leave people the invites that the homeserver allows in this room (sharing.reinvite_pace).",
+    invitee_paced:
+        "The keys were sent. The bot's own invite waits, to leave people the invites that the homeserver allows for this person in all rooms (sharing.reinvite_pace).",
+    bot_paced:
+        "The keys were sent. The bot's own invite waits, because the homeserver allows the bot only so many (sharing.reinvite_pace).",
+    reinvite_limited: "The keys were sent. The homeserver has had too many invites lately; the bot's own waits until it takes more.",
     already_inviter: "The keys were sent, and the bot already is the inviter of record.",
     reinvited: "The keys were sent and the bot invited again, so the invitee's client will open them when they join.",
     joined: "The invitee joined after the keys were sent.",

@@ -1,13 +1,5 @@
 import type { Reason } from "./reasons.ts";
 
-/** How much of the room's history the bot could hand on. */
-export interface Coverage {
-    /** What we hold begins at the room's first encrypted event, or where an inviter's bundle or a key backup began. */
-    readonly reachesBack: boolean;
-    /** Of the events in that range, the part that we hold keys of or that their senders keep from newcomers: 0 to 1. */
-    readonly covered: number;
-}
-
 /** Everything that the decision looks at. Times are milliseconds since the epoch. */
 export interface ReinviteFacts {
     readonly now: number;
@@ -17,8 +9,8 @@ export interface ReinviteFacts {
     /** Which invite stands: the bot's own, the one that the job serves, another human's, or none. */
     readonly standing: "own" | "this" | "another" | "none";
     readonly direct: boolean;
-    /** Undefined: not known. */
-    readonly coverage: Coverage | undefined;
+    /** Whether the bot's keys leave out nothing that the inviter's client could have sent; "unknown": that is still being counted. */
+    readonly coverage: "complete" | "incomplete" | "unknown";
     /** False only where nothing shows that the inviter's client shares history: then no bundle of theirs can be lost. */
     readonly inviterMayShare: boolean;
     /** When the invitee last declined an invite to this room. */
@@ -30,7 +22,7 @@ export interface ReinviteFacts {
 }
 
 export type ReinviteDecision =
-    | { readonly verdict: "now" }
+    | { readonly verdict: "now"; readonly reason: Reason }
     /** The bot is the inviter of record already. */
     | { readonly verdict: "not_needed"; readonly reason: Reason }
     /** `at` undefined: until the facts change. */
@@ -39,8 +31,6 @@ export type ReinviteDecision =
     /** There is no invite to repeat any more. */
     | { readonly verdict: "over"; readonly reason: Reason };
 
-/** Of the events in the range, the part from which on a bundle of ours is as good as any. */
-const enough = 0.95;
 /** Re-invites of one invitee into one room in a week. */
 const atMost = 3;
 const week = 7 * 24 * 3_600_000;
@@ -56,18 +46,16 @@ export function decideReinvite(facts: ReinviteFacts): ReinviteDecision {
     if (facts.standing === "another") return { verdict: "over", reason: "superseded" };
     if (facts.setting === "never") return { verdict: "never", reason: "sent_without_reinvite" };
     if (facts.direct && !facts.asked) return { verdict: "never", reason: "direct_chat" };
-    if (facts.setting === "when_complete" && !isHarmless(facts)) return { verdict: "wait", at: undefined, reason: "coverage_incomplete" };
+    if (facts.setting === "when_complete" && facts.inviterMayShare) {
+        // Of two bundles the invitee's client opens that of whoever invited last: ours has to be as good as theirs.
+        if (facts.coverage === "unknown") return { verdict: "wait", at: undefined, reason: "coverage_unknown" };
+        if (facts.coverage === "incomplete") return { verdict: "wait", at: undefined, reason: "coverage_incomplete" };
+    }
     if (declinedAt !== undefined && declinedAt + week > now) return { verdict: "wait", at: declinedAt + week, reason: "declined_lately" };
     const nextOfTheWeek = endOfWeek(facts);
     if (nextOfTheWeek > now) return { verdict: "wait", at: nextOfTheWeek, reason: "reinvited_often" };
     if (turn.at > now) return { verdict: "wait", at: turn.at, reason: turn.reason };
-    return { verdict: "now" };
-}
-
-/** The inviter's own bundle is lost to the invitee by a re-invite: ours has to be as good, or theirs has to be none. */
-function isHarmless({ coverage, inviterMayShare }: ReinviteFacts): boolean {
-    if (!inviterMayShare) return true;
-    return coverage !== undefined && coverage.reachesBack && coverage.covered >= enough;
+    return { verdict: "now", reason: "reinvited" };
 }
 
 /** When the oldest of the last three has passed its week. */

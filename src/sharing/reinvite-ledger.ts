@@ -99,14 +99,13 @@ export class ReinviteLedger {
         this.#sql.prepare("DELETE FROM invite_rests WHERE of IN (?, ?)").run(roomId, userId);
     }
 
-    /** Jobs of these rooms that wait for more keys before the bot invites. */
-    uncovered(roomIds: readonly string[]): readonly number[] {
+    /** Delivered jobs that wait for more keys, or for a count of them, before the bot invites. */
+    uncovered(): readonly number[] {
         return this.#sql
             .prepare(
-                `SELECT id FROM share_jobs WHERE state = 'delivered' AND reason = 'coverage_incomplete'
-                 AND room_id IN (SELECT value FROM json_each(?)) ORDER BY id`,
+                "SELECT id FROM share_jobs WHERE state = 'delivered' AND reason IN ('coverage_incomplete', 'coverage_unknown') ORDER BY id",
             )
-            .all(JSON.stringify(roomIds))
+            .all()
             .map((row) => Number(row["id"]));
     }
 

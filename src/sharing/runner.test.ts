@@ -21,12 +21,12 @@ test("an invite becomes a delivery, then a re-invite, and waits for the join", a
 
 test("the re-invite keeps what the human's invite said, names them, and is never taken for another bot's", async () => {
     const world = new World();
-    Object.assign(world.memberEvent.content, { is_direct: true, third_party_invite: { signed: {} } });
+    Object.assign(world.memberEvent.content, { "org.example.of_theirs": true, third_party_invite: { signed: {} } });
     world.sync(change("invite", "$invite", alice));
     await world.run();
     expect(world.memberEvent.content).toEqual({
         membership: "invite",
-        is_direct: true,
+        "org.example.of_theirs": true,
         reason: expect.stringContaining(alice) as unknown,
         "org.backscroll.reinvite": { event_id: "$invite" },
     });

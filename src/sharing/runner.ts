@@ -109,12 +109,9 @@ export class ShareRunner {
         try {
             const delivered = job.state === "delivered" ? job : await this.#deliver(job);
             if (delivered === undefined) return;
-            const [reason] = await Promise.all([
-                this.#reinvites.run(() => reinvite(this.#parts, delivered)),
-                this.#parts.messages.sent(deliveryIds(delivered.id).first),
-            ]);
-            this.#move(delivered, reason === "sent_without_reinvite" ? "delivered" : "reinvited", reason);
-            log.info({ reason }, "shared the room's history");
+            const settled = this.#parts.messages.sent(deliveryIds(delivered.id).first);
+            const [reason] = await Promise.all([this.#reinvites.run(() => reinvite(this.#parts, delivered, settled)), settled]);
+            if (reason !== job.reason) log.info({ reason }, "shared the room's history");
         } catch (error) {
             if (this.#stops(error)) return;
             this.#halt(job.id, haltFor(error), this.#pauseFor(error, job), log);

@@ -20,7 +20,7 @@ export const moves: Readonly<Record<JobState, readonly JobState[]>> = {
     held: ["queued", "joined", "refused", "cancelled"],
     queued: ["held", "queued", "delivering", "joined", "refused", "cancelled", "expired", "failed"],
     delivering: ["held", "queued", "delivered", "joined", "refused", "cancelled", "expired", "failed"],
-    delivered: ["held", "delivered", "reinvited", "joined", "refused", "cancelled", "expired", "failed"],
+    delivered: ["held", "queued", "delivered", "reinvited", "joined", "refused", "cancelled", "expired", "failed"],
     reinvited: ["held", "joined", "cancelled", "expired"],
     joined: ["done", "cancelled"],
     done: [],

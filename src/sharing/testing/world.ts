@@ -7,7 +7,7 @@ import type { CallOptions } from "../../homeserver/index.ts";
 import type { Member, MembershipChange } from "../../rooms/index.ts";
 import { deriveSeal } from "../../sealing/index.ts";
 import { Audit } from "../audit.ts";
-import type { FactSources } from "../facts.ts";
+import type { FactSources, SharingPolicy } from "../facts.ts";
 import { AtMost } from "../at-most.ts";
 import { BundleMessages } from "../bundle-messages.ts";
 import { JobDevices } from "../devices.ts";
@@ -16,7 +16,11 @@ import { rememberLooks } from "../lookalike.ts";
 import { Pauses } from "../pauses.ts";
 import { IdentityPins } from "../pins.ts";
 import { recordMemberships } from "../record.ts";
+import type { SharedHistory } from "../reinvite.ts";
 import { ReinviteChecks } from "../reinvite-check.ts";
+import { ReinviteLedger } from "../reinvite-ledger.ts";
+import { recordInvites } from "../reinvite-record.ts";
+import { reinviteSchema } from "../reinvite-schema.ts";
 import { ShareRunner } from "../runner.ts";
 import { sharingSchema } from "../schema.ts";
 import { jobStatuses } from "../status.ts";
@@ -38,9 +42,18 @@ export class World {
     readonly jobs: ShareJobs;
     readonly pauses: Pauses;
     readonly checks: ReinviteChecks;
+    readonly reinvites: ReinviteLedger;
     readonly pins: IdentityPins;
     readonly seal = deriveSeal(randomBytes(32), "test");
     now = 1_000_000;
+    policy: Omit<SharingPolicy, "max_invitees_per_hour"> = {
+        mode: "automatic",
+        reinvite: "always",
+        reinvite_pace: "unlimited",
+        trusted_servers: ["home"],
+    };
+    coverage: ReturnType<SharedHistory["coverage"]> = "complete";
+    readonly history: SharedHistory = { coverage: () => this.coverage, inviterMayShare: () => true };
     /** Thrown once by the call with this name. */
     fault: { readonly call: string; readonly error: Error; readonly after?: boolean } | undefined;
     masterKey: string | null = masterKey;
@@ -71,7 +84,7 @@ export class World {
 
     constructor() {
         const sql = new DatabaseSync(":memory:");
-        for (const migration of sharingSchema.migrations) migration(sql);
+        for (const { migrations } of [sharingSchema, reinviteSchema]) for (const migration of migrations) migration(sql);
         this.database = {
             sql,
             close: () => sql.close(),
@@ -90,6 +103,7 @@ export class World {
         this.jobs = new ShareJobs(sql, () => this.now);
         this.pauses = new Pauses(sql);
         this.checks = new ReinviteChecks(sql);
+        this.reinvites = new ReinviteLedger(sql);
         this.pins = new IdentityPins(sql);
     }
 
@@ -99,6 +113,7 @@ export class World {
                 { botUserId: bot, jobs: this.jobs, checks: this.checks, rooms: { canInvite: () => this.canInvite } },
                 changes,
             );
+            recordInvites({ botUserId: bot, reinvites: this.reinvites, now: () => this.now }, changes);
         });
     }
 
@@ -117,7 +132,7 @@ export class World {
     }
 
     runner(): ShareRunner {
-        return new ShareRunner(this.#parts());
+        return new ShareRunner(this.parts());
     }
 
     /** Lets a watch look, as after a start of the process, until nothing is due. */
@@ -134,7 +149,7 @@ export class World {
 
     watch(released: () => void = () => undefined): { readonly watch: DeviceWatch; readonly watches: Watches } {
         const watches = new Watches(this.database.sql);
-        return { watches, watch: new DeviceWatch({ ...this.#parts(), watches, released }) };
+        return { watches, watch: new DeviceWatch({ ...this.parts(), watches, released }) };
     }
 
     /** Charlie accepts the invite. */
@@ -152,18 +167,18 @@ export class World {
         return { state: job?.state, reason: job?.reason, devices: job?.devices };
     }
 
-    #parts(): ConstructorParameters<typeof ShareRunner>[0] & Pick<DeviceWatchParts, "deviceKeys"> {
+    parts(): ConstructorParameters<typeof ShareRunner>[0] & Pick<DeviceWatchParts, "deviceKeys"> {
         const member = () => ({
             userId: charlie,
             membership: this.memberEvent.content.membership,
             eventId: this.memberEvent.event_id,
             sender: this.memberEvent.sender,
-            isDirect: false,
+            isDirect: this.memberEvent.content.is_direct === true,
         });
         const facts: FactSources = {
             botUserId: bot,
             pauses: this.pauses,
-            policy: () => ({ mode: "automatic", reinvite: "always", trusted_servers: ["home"], max_invitees_per_hour: this.mostInvitees }),
+            policy: () => ({ ...this.policy, max_invitees_per_hour: this.mostInvitees }),
             audit: new Audit(this.database.sql),
             looks: rememberLooks(),
             now: () => this.now,
@@ -218,6 +233,8 @@ export class World {
             jobs: this.jobs,
             pins: this.pins,
             checks: this.checks,
+            reinvites: this.reinvites,
+            history: this.history,
             devices: new JobDevices(this.database.sql),
             audit: new Audit(this.database.sql),
             uploads: new Uploads(this.database.sql, this.seal),
@@ -279,7 +296,7 @@ export function invite(eventId: string, sender: string) {
         sender,
         state_key: charlie,
         origin_server_ts: 1,
-        content: { membership: "invite" as "invite" | "leave" | "join" },
+        content: { membership: "invite" } as { membership: "invite" | "leave" | "join"; is_direct?: boolean },
     };
 }
 

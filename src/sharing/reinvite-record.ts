@@ -1,0 +1,41 @@
+import type { MembershipChange } from "../rooms/index.ts";
+import type { ShareJobs } from "./jobs.ts";
+import type { SharedHistory } from "./reinvite.ts";
+import type { ReinviteLedger } from "./reinvite-ledger.ts";
+
+interface RecordParts {
+    readonly botUserId: string;
+    readonly reinvites: ReinviteLedger;
+    readonly now: () => number;
+}
+
+/** Notes what a batch says of invites, declines and joins, inside the transaction that stores the sync token: a replayed batch counts nothing twice. */
+export function recordInvites({ botUserId, reinvites, now }: RecordParts, changes: readonly MembershipChange[]): void {
+    for (const change of changes) {
+        const { userId, sender, membership, previous } = change;
+        if (membership === "join") reinvites.joined(change);
+        // An invite that we did not see happen has its time from its sender's server only. Our own are counted when they are made.
+        else if (membership === "invite" && sender !== botUserId)
+            reinvites.invited(change, change.foundAtJoin ? Math.min(change.at, now()) : now(), now());
+        else if (membership === "leave" && sender === userId && previous?.membership === "invite") reinvites.declined(change, now());
+    }
+}
+
+interface ReleaseParts {
+    readonly jobs: ShareJobs;
+    readonly reinvites: Pick<ReinviteLedger, "uncovered">;
+    readonly history: Pick<SharedHistory, "coverage">;
+    readonly now: () => number;
+}
+
+/** Jobs whose invite was not repeated for want of keys, or of a count of them, go on once there are enough. */
+export function releaseUncovered({ jobs, reinvites, history, now }: ReleaseParts): void {
+    for (const jobId of reinvites.uncovered()) {
+        const job = jobs.get(jobId);
+        if (job === undefined) continue;
+        const coverage = history.coverage(job.roomId);
+        // The bundle that was sent lacks what has come since: they are served anew.
+        if (coverage === "complete" && job.reason === "coverage_incomplete") jobs.release(job, "keys_arrived", { approved: false });
+        else if (coverage !== "unknown" && job.reason === "coverage_unknown") jobs.move(job, "delivered", "sent", now());
+    }
+}

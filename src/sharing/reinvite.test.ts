@@ -1,0 +1,217 @@
+import { expect, test } from "vitest";
+import { HomeserverError, type HomeserverProblem } from "../homeserver/index.ts";
+import type { MembershipChange } from "../rooms/index.ts";
+import { ShareCommands } from "./commands.ts";
+import { releaseUncovered } from "./reinvite-record.ts";
+import { jobStatuses } from "./status.ts";
+import { alice, bot, change, charlie, invite, roomId, World } from "./testing/world.ts";
+
+const day = 24 * 3_600_000;
+const start = Date.UTC(2026, 10, 25);
+
+/** A bot at a time of day; `when_complete` and `polite` unless the test says otherwise, and everything covered. */
+function world(policy: Partial<World["policy"]> = {}): World {
+    const made = new World();
+    made.now = start;
+    made.policy = { ...made.policy, reinvite: "when_complete", reinvite_pace: "polite", ...policy };
+    return made;
+}
+
+/** A human's invite, at the server and in the sync. */
+function invited(world: World, eventId: string, inviter = alice): void {
+    world.memberEvent = invite(eventId, inviter);
+    world.sync(change("invite", eventId, inviter));
+}
+
+function declined(world: World, eventId: string): void {
+    const previous = { userId: charlie, membership: "invite", eventId: world.memberEvent.event_id, sender: bot, isDirect: false } as const;
+    world.memberEvent = { ...invite(eventId, charlie), content: { membership: "leave" } };
+    world.sync({ ...change("leave", eventId, charlie), previous } satisfies MembershipChange);
+}
+
+const puts = (world: World): number => world.calls.filter((call) => call === "putMember").length;
+const nextAttempt = (world: World): number | undefined => {
+    const at = jobStatuses(world.database.sql, { limit: 1 })[0]?.next_attempt_at;
+    return typeof at === "string" ? Date.parse(at) - world.now : undefined;
+};
+const limited = (retryAfterMs: number | undefined): { call: string; error: Error } => ({
+    call: "putMember",
+    error: new HomeserverError("put_member", { kind: "rate_limited", retryAfterMs }),
+});
+
+test("keys that are not complete are sent, and the inviter keeps their place until they are", async () => {
+    const bot = world();
+    bot.coverage = "unknown";
+    invited(bot, "$invite");
+    await bot.run();
+    expect(bot.status()).toMatchObject({ state: "delivered", reason: "coverage_unknown", devices: [{ state: "sent" }] });
+    const counted = async (coverage: World["coverage"]) => {
+        bot.coverage = coverage;
+        bot.now += 60_000;
+        bot.database.transaction(() => releaseUncovered({ ...bot.parts(), now: () => bot.now }));
+        await bot.run();
+    };
+    await counted("unknown");
+    expect(bot.status()).toMatchObject({ state: "delivered", reason: "coverage_unknown" });
+    await counted("incomplete");
+    expect(bot.status()).toMatchObject({ state: "delivered", reason: "coverage_incomplete" });
+    expect(bot.calls).not.toContain("memberEvent");
+
+    await counted("complete");
+    expect(bot.status()).toMatchObject({ state: "reinvited" });
+    expect(bot.calls.filter((call) => call === "sendToDevice")).toHaveLength(2);
+});
+
+test("a direct chat is left alone until a person asks, and stays one then", async () => {
+    const bot = world({ reinvite_pace: "unlimited" });
+    bot.memberEvent.content.is_direct = true;
+    bot.canInvite = false;
+    bot.sync(change("invite", "$invite", alice, { content: { is_direct: true } }));
+    await bot.run();
+    expect(bot.status()).toMatchObject({ state: "delivered", reason: "direct_chat" });
+    expect(puts(bot)).toBe(0);
+
+    bot.canInvite = true;
+    const { database, jobs, pins, pauses } = bot;
+    const { facts, now } = bot.parts();
+    const commands = new ShareCommands({ database, jobs, pins, pauses, facts, rooms: facts.rooms, now });
+    expect(commands.share(roomId, charlie)).toMatchObject({ ok: true });
+    await bot.run();
+    expect(bot.status()).toMatchObject({ state: "reinvited" });
+    expect(bot.memberEvent.content).toMatchObject({ is_direct: true });
+});
+
+test("who declined is not invited by the bot for a week, by whomever they are invited; who joined after all is", async () => {
+    const bot = world({ reinvite_pace: "unlimited" });
+    invited(bot, "$first");
+    await bot.run();
+    declined(bot, "$declined");
+    bot.now += day;
+    invited(bot, "$second", "@dora:home");
+    await bot.run();
+    expect(bot.status()).toMatchObject({ state: "delivered", reason: "declined_lately", devices: [{ state: "sent" }] });
+    expect(nextAttempt(bot)).toBe(6 * day);
+    bot.now += 6 * day;
+    await bot.run();
+    expect(bot.status()).toMatchObject({ state: "reinvited" });
+
+    declined(bot, "$again");
+    bot.sync(change("join", "$join", charlie));
+    invited(bot, "$third");
+    await bot.run();
+    expect(bot.status()).toMatchObject({ state: "reinvited" });
+});
+
+test("an invite that a human withdraws is nobody's decline", async () => {
+    const bot = world({ reinvite_pace: "unlimited" });
+    invited(bot, "$first");
+    bot.sync(change("leave", "$withdrawn", alice));
+    invited(bot, "$second");
+    await bot.run();
+    expect(bot.status()).toMatchObject({ state: "reinvited" });
+});
+
+test("invites that come after the bot's are repeated, three times in a week, and the fourth when the week is over", async () => {
+    const bot = world({ reinvite_pace: "unlimited" });
+    for (const eventId of ["$1", "$2", "$3"]) {
+        invited(bot, eventId, "@peer:home");
+        await bot.run();
+        expect(bot.status()).toMatchObject({ state: "reinvited" });
+        bot.now += day;
+    }
+    invited(bot, "$4", "@peer:home");
+    await bot.run();
+    expect(bot.status()).toMatchObject({ state: "delivered", reason: "reinvited_often" });
+    expect(nextAttempt(bot)).toBe(4 * day);
+    expect(puts(bot)).toBe(3);
+    bot.now += 4 * day;
+    await bot.run();
+    expect(bot.status()).toMatchObject({ state: "reinvited" });
+});
+
+test("a re-invite whose answer was lost counts once, and is not made again", async () => {
+    const bot = world({ reinvite_pace: "unlimited" });
+    const lost: HomeserverProblem = { kind: "unreachable", reason: "connection", detail: "reset" };
+    for (const eventId of ["$1", "$2", "$3"]) {
+        invited(bot, eventId);
+        bot.fault = { call: "putMember", after: true, error: new HomeserverError("put_member", lost) };
+        await bot.run();
+        expect(bot.status()).toMatchObject({ state: "delivered", reason: "homeserver_unavailable" });
+        bot.now += 3_600_000;
+        await bot.run();
+        expect(bot.status()).toMatchObject({ state: "reinvited", reason: "already_inviter" });
+    }
+    expect(puts(bot)).toBe(3);
+    invited(bot, "$4");
+    await bot.run();
+    expect(bot.status()).toMatchObject({ reason: "reinvited_often" });
+});
+
+test("in the polite pace an invite waits a moment for the human's next one, through a restart, and goes then", async () => {
+    const bot = world();
+    invited(bot, "$invite");
+    await bot.run();
+    expect(bot.status()).toMatchObject({ state: "delivered", reason: "reinvite_paced", devices: [{ state: "sent" }] });
+    expect(bot.calls).not.toContain("memberEvent");
+    expect(nextAttempt(bot)).toBe(500);
+    bot.now += 500;
+    await bot.run();
+    expect(bot.status()).toMatchObject({ state: "reinvited" });
+});
+
+test("a turn that was not used is given back", async () => {
+    const bot = world();
+    invited(bot, "$invite");
+    await bot.run();
+    bot.now += 500;
+    bot.meanwhile.set("memberEvent", () => bot.pauses.pause(undefined, bot.now));
+    await bot.run();
+    expect(bot.status()).toMatchObject({ state: "held", reason: "paused" });
+    expect(bot.database.sql.prepare("SELECT count(*) AS ours FROM invites_counted WHERE by_bot = 1").get()).toEqual({ ours: 0 });
+    expect(bot.database.sql.prepare("SELECT count(*) AS made FROM reinvites").get()).toEqual({ made: 0 });
+});
+
+test("a homeserver that has no room is given more time at every refusal, and the re-invite is made all the same", async () => {
+    const bot = world();
+    invited(bot, "$invite");
+    bot.now += 500;
+    bot.fault = limited(3_000);
+    await bot.run();
+    expect(bot.status()).toMatchObject({ state: "delivered", reason: "reinvite_limited" });
+    expect(nextAttempt(bot)).toBe(6_500);
+    // The refused attempt may have filled the invitee's bucket, so that more patience is due than the homeserver asked for.
+    bot.now += 10_000;
+    bot.fault = limited(3_000);
+    await bot.run();
+    expect(nextAttempt(bot)).toBe(13_000);
+    bot.now += 13_000;
+    await bot.run();
+    expect(bot.status()).toMatchObject({ state: "reinvited" });
+});
+
+test("a bot whose limits were lifted waits for nobody, and keeps to the homeserver's word all the same", async () => {
+    const bot = world({ reinvite_pace: "unlimited" });
+    invited(bot, "$invite");
+    bot.fault = limited(320_000);
+    await bot.run();
+    expect(bot.status()).toMatchObject({ state: "delivered", reason: "reinvite_limited" });
+    expect(nextAttempt(bot)).toBe(320_250);
+    bot.now += 320_250;
+    await bot.run();
+    expect(bot.status()).toMatchObject({ state: "reinvited" });
+});
+
+test("a clock that was set back by years neither forbids nor repeats", async () => {
+    const bot = world({ reinvite_pace: "unlimited" });
+    for (const eventId of ["$1", "$2", "$3"]) {
+        invited(bot, eventId);
+        await bot.run();
+    }
+    declined(bot, "$declined");
+    bot.now -= 3 * 365 * day;
+    bot.policy = { ...bot.policy, reinvite_pace: "polite" };
+    invited(bot, "$4");
+    bot.now += 500;
+    await bot.run();
+    expect(bot.status()).toMatchObject({ state: "reinvited" });
+});
