@@ -3,11 +3,16 @@ import { expect, test } from "vitest";
 import { type Bucket, levelAt, type Limit, limits, longestMemory, nextTurn, restAfterRefusal } from "./invite-pace.ts";
 
 const now = 1_000_000_000;
-const free: Bucket = { invites: [], lastByHuman: undefined, ahead: 0 };
+const free: Bucket = { invites: [], lastByHuman: undefined, lastByBot: undefined, ahead: 0 };
 const seconds = (...ago: readonly number[]): readonly number[] => ago.map((second) => now - second * 1000);
 
 /** So many human invites at this very moment. */
-const burst = (count: number, ahead = 0): Bucket => ({ invites: Array.from({ length: count }, () => now), lastByHuman: now, ahead });
+const burst = (count: number, ahead = 0): Bucket => ({
+    invites: Array.from({ length: count }, () => now),
+    lastByHuman: now,
+    lastByBot: undefined,
+    ahead,
+});
 const quiet = (bucket: Bucket): Bucket => ({ ...bucket, lastByHuman: now - 60_000 });
 
 test.each<[string, Partial<Record<keyof typeof limits, Bucket>>, number, string]>([
@@ -17,6 +22,7 @@ test.each<[string, Partial<Record<keyof typeof limits, Bucket>>, number, string]
     ["three invites: ours follow after two seconds of quiet", { room: burst(3) }, 2_000, "reinvite_paced"],
     ["three invites, and two of ours before this one: the fifth place is kept", { room: quiet(burst(3, 2)) }, 3_334, "reinvite_paced"],
     ["a room whose invites are used up", { room: burst(10) }, 20_000, "reinvite_paced"],
+    ["one of ours a moment ago: the next keeps its distance", { room: { ...quiet(burst(2)), lastByBot: now - 50 } }, 150, "reinvite_paced"],
     ["four ahead in the same room", { room: burst(10, 4) }, 33_334, "reinvite_paced"],
     ["a person invited twice, lately", { invitee: burst(2) }, 10_000, "invitee_paced"],
     ["a person invited three times, and quiet since", { invitee: quiet(burst(3)) }, 0, "reinvite_paced"],
@@ -105,7 +111,7 @@ test("in a room: the bot is never refused, leaves people their places, and serve
             const served: number[] = [];
             const humanAt = waits.map((wait) => (nextHuman += wait)).map((offset) => now + offset);
             while (humanAt.length > 0 || waiting.length > 0) {
-                const turn = nextTurn({ room: { invites, lastByHuman, ahead: 0 }, invitee: free, bot: free }, at).at;
+                const turn = nextTurn({ room: { invites, lastByHuman, lastByBot: undefined, ahead: 0 }, invitee: free, bot: free }, at).at;
                 const [next] = humanAt;
                 if (next !== undefined && (waiting.length === 0 || next <= turn)) {
                     at = Math.max(at, next);
@@ -149,7 +155,10 @@ function seriesOf(count: number, withBot: boolean): readonly number[] {
             invites.push(at);
             waiting += 1;
         }
-        const turn = nextTurn({ room: { invites, lastByHuman: times.at(-1), ahead: 0 }, invitee: free, bot: free }, at);
+        const turn = nextTurn(
+            { room: { invites, lastByHuman: times.at(-1), lastByBot: undefined, ahead: 0 }, invitee: free, bot: free },
+            at,
+        );
         if (withBot && waiting > 0 && turn.at <= at && server.take(limits.room, at)) {
             invites.push(at);
             waiting -= 1;

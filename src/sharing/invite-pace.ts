@@ -28,6 +28,9 @@ export const limits = { room: roomLimit, invitee: inviteeLimit, bot: botLimit } 
 /** Milliseconds without a human invite before any of ours: a series by a client's dialog has shorter gaps. */
 const shortPatience = 500;
 
+/** Milliseconds between two of ours in a room, so that they arrive in the order in which they were sent. */
+const apart = 200;
+
 /** The longest that a single invite is felt by any of these limits, in milliseconds. */
 export const longestMemory = Math.max(...Object.values(limits).map(({ burst, perSecond }) => Math.ceil((burst / perSecond) * 1000)));
 
@@ -37,6 +40,8 @@ export interface Bucket {
     readonly invites: readonly number[];
     /** Undefined: no human invite that still matters. */
     readonly lastByHuman: number | undefined;
+    /** The same of the bot. */
+    readonly lastByBot: number | undefined;
     /** Older jobs that wait for this very bucket. */
     readonly ahead: number;
 }
@@ -51,12 +56,13 @@ export function nextTurn(buckets: Readonly<Record<keyof typeof limits, Bucket>>,
     const turns = [turnOf(limits.room, buckets.room), turnOf(limits.invitee, buckets.invitee), turnOf(limits.bot, buckets.bot)];
     return turns.reduce((latest, turn) => (turn.at > latest.at ? turn : latest));
 
-    function turnOf(limit: Limit, { invites, lastByHuman, ahead }: Bucket): Turn {
+    function turnOf(limit: Limit, { invites, lastByHuman, lastByBot, ahead }: Bucket): Turn {
         const afterOurs = levelAt(limit, invites, now) + 1 + ahead;
         const room = now + Math.ceil((Math.max(0, afterOurs - (limit.burst - limit.spare)) / limit.perSecond) * 1000);
         const patience = afterOurs > limit.calm ? limit.patience : shortPatience;
         const quiet = lastByHuman === undefined || limit.patience === 0 ? now : Math.min(lastByHuman, now) + patience;
-        return { at: Math.max(room, quiet), reason: limit.reason };
+        const inOrder = lastByBot === undefined || limit !== limits.room ? now : Math.min(lastByBot, now) + apart;
+        return { at: Math.max(room, quiet, inOrder), reason: limit.reason };
     }
 }
 

@@ -121,12 +121,11 @@ export class ReinviteLedger {
         const rows = this.#sql
             .prepare(`SELECT at, by_bot FROM invites_counted WHERE ${which} AND at BETWEEN ? AND ? ORDER BY at`)
             .all(value, now - longestMemory, now + clockSlack);
-        const lastByHuman = rows.findLast((row) => row["by_bot"] === 0)?.["at"];
-        return {
-            invites: rows.map((row) => Number(row["at"])),
-            lastByHuman: lastByHuman === undefined ? undefined : Number(lastByHuman),
-            ahead,
+        const last = (byBot: 0 | 1): number | undefined => {
+            const at = rows.findLast((row) => row["by_bot"] === byBot)?.["at"];
+            return at === undefined ? undefined : Number(at);
         };
+        return { invites: rows.map((row) => Number(row["at"])), lastByHuman: last(0), lastByBot: last(1), ahead };
     }
 
     /** Older jobs that wait for the same bucket. */

@@ -30,6 +30,12 @@ export class Scene {
         return this.#cast.use(await Client.start({ url: this.synapse.url, user, ...options }));
     }
 
+    /** The ID of a new user with one signed device, at which nobody sits. */
+    async absent(name: string): Promise<string> {
+        await using client = await Client.start({ url: this.synapse.url, user: await this.user(name) });
+        return client.userId;
+    }
+
     async bot(settings?: Readonly<Record<string, string>>): Promise<Bot> {
         return await this.botOf(await this.user("backscroll"), settings);
     }
@@ -47,11 +53,7 @@ export class Scene {
 
     /** A bare login, for an operator who gives the bot a token. */
     async login(user: SynapseUser): Promise<{ readonly token: string }> {
-        const identifier = { type: "m.id.user", user: user.localpart };
-        const body = JSON.stringify({ type: "m.login.password", identifier, password: user.password, device_id: "TOKEN" });
-        const response = await fetch(`${this.synapse.url}/_matrix/client/v3/login`, { method: "POST", body });
-        const { access_token: token } = (await response.json()) as { access_token: string };
-        return { token };
+        return { token: await this.synapse.login(user, "TOKEN") };
     }
 
     async [Symbol.asyncDispose](): Promise<void> {

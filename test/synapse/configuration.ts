@@ -2,13 +2,18 @@ import { randomBytes } from "node:crypto";
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
+/**
+ * "generous": nothing is limited; "default": what an operator's Synapse has out of the box; "people": only what people say and whom they invite
+ * is limited, as it is out of the box, so that a story can log in as many people as it needs.
+ */
+export type RateLimits = "generous" | "default" | "people";
+
 export interface SynapseSettings {
     readonly folder: string;
     readonly port: number;
     readonly serverName: string;
     readonly registrationSecret: string;
-    /** "generous": nothing is limited; "default": what an operator's Synapse has out of the box. */
-    readonly rateLimits: "generous" | "default";
+    readonly rateLimits: RateLimits;
 }
 
 /** Writes `homeserver.yaml` (JSON is YAML), the log configuration and, once, the signing key; answers the path of the first. */
@@ -49,25 +54,33 @@ function homeserver({ folder, port, serverName, registrationSecret, rateLimits }
         presence: { enabled: false },
         // Hashing passwords properly is what makes a login slow; nobody's secret is at stake here.
         bcrypt_rounds: 4,
-        ...(rateLimits === "generous" ? withoutLimits : {}),
+        ...limits[rateLimits],
     };
 }
 
 const unlimited = { per_second: 100_000, burst_count: 100_000 };
 
-const withoutLimits = {
-    rc_message: unlimited,
+const withoutTheirs = {
     rc_registration: unlimited,
     rc_login: { address: unlimited, account: unlimited, failed_attempts: unlimited },
     rc_joins: { local: unlimited, remote: unlimited },
     rc_joins_per_room: unlimited,
-    rc_invites: { per_room: unlimited, per_user: unlimited, per_issuer: unlimited },
     rc_room_creation: unlimited,
     rc_media_create: unlimited,
     rc_delayed_event_mgmt: unlimited,
     rc_presence: { per_user: unlimited },
     rc_admin_redaction: unlimited,
     rc_user_directory: unlimited,
+};
+
+const limits: Readonly<Record<RateLimits, object>> = {
+    default: {},
+    people: withoutTheirs,
+    generous: {
+        ...withoutTheirs,
+        rc_message: unlimited,
+        rc_invites: { per_room: unlimited, per_user: unlimited, per_issuer: unlimited },
+    },
 };
 
 function logging(folder: string): object {

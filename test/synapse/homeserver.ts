@@ -3,11 +3,11 @@ import { readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { Program, TemporaryFolder, until } from "../process/index.ts";
-import { writeConfiguration } from "./configuration.ts";
+import { type RateLimits, writeConfiguration } from "./configuration.ts";
 import { installSynapse, type Progress } from "./installation.ts";
 
 export interface SynapseOptions {
-    readonly rateLimits?: "generous" | "default";
+    readonly rateLimits?: RateLimits;
     readonly progress?: Progress;
 }
 
@@ -34,8 +34,9 @@ export class Synapse {
     readonly #registrationSecret: string;
     readonly #configuration: string;
     #process: Program;
+    #admin: Promise<string> | undefined;
 
-    private constructor(python: string, port: number, rateLimits: "generous" | "default") {
+    private constructor(python: string, port: number, rateLimits: RateLimits) {
         this.url = `http://127.0.0.1:${port}`;
         this.#python = python;
         this.#folder = new TemporaryFolder("synapse");
@@ -69,6 +70,31 @@ export class Synapse {
         const response = await fetch(url, { method: "POST", body });
         if (!response.ok) throw new Error(`registering ${localpart}: ${response.status} ${await response.text()}`);
         return { userId: `@${localpart}:${Synapse.serverName}`, localpart, password };
+    }
+
+    /** Logs in without an SDK, and answers the access token. */
+    async login({ localpart: user, password }: SynapseUser, deviceId?: string): Promise<string> {
+        const identifier = { type: "m.id.user", user };
+        const body = JSON.stringify({
+            type: "m.login.password",
+            identifier,
+            password,
+            ...(deviceId === undefined ? {} : { device_id: deviceId }),
+        });
+        const response = await fetch(`${this.url}/_matrix/client/v3/login`, { method: "POST", body });
+        const { access_token: token } = (await response.json()) as { access_token: string };
+        return token;
+    }
+
+    /** As a server's admin does for bots: this user is never limited again, and what they do counts against nobody. */
+    async liftLimits(userId: string): Promise<void> {
+        this.#admin ??= this.login(await this.register("the-admin", { admin: true }));
+        const response = await fetch(`${this.url}/_synapse/admin/v1/users/${encodeURIComponent(userId)}/override_ratelimit`, {
+            method: "POST",
+            headers: { authorization: `Bearer ${await this.#admin}` },
+            body: JSON.stringify({ messages_per_second: 0, burst_count: 0 }),
+        });
+        if (!response.ok) throw new Error(`lifting the limits of ${userId}: ${response.status} ${await response.text()}`);
     }
 
     /** Stops the server and keeps its data: for `resume`. */
