@@ -16,6 +16,16 @@ export function refusesOne(error: unknown): boolean {
     return error instanceof HomeserverError && !isTransient(error.problem);
 }
 
+/**
+ * How often the homeserver has to refuse what a job asks before that ends the job: a proxy before it, or a restart, may once say no to anything.
+ */
+const refusalsBelieved = 3;
+
+/** Whether this refusal is tried again. `before` counts those that the job has seen. */
+export function doubtsRefusal({ to, reason }: Pick<Halt, "to" | "reason">, before: number): boolean {
+    return to === "failed" && (reason === "upload_refused" || reason === "refused_by_homeserver") && before + 1 < refusalsBelieved;
+}
+
 function haltForProblem(problem: HomeserverProblem, cause: HomeserverError): Halt {
     const detail = cause.message;
     switch (problem.kind) {

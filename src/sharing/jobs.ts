@@ -175,6 +175,13 @@ export class ShareJobs {
         return this.move(job, job.state === "delivered" ? "delivered" : "queued", reason, nextAttemptAt, detail);
     }
 
+    /** How often this reason moved the job. */
+    timesMoved(jobId: number, reason: Reason): number {
+        return Number(
+            this.#sql.prepare("SELECT count(*) AS n FROM share_job_moves WHERE job_id = ? AND reason = ?").get(jobId, reason)?.["n"],
+        );
+    }
+
     /** Gives a job that rested to the runner. */
     release(job: Job, reason: Reason, options: { readonly approved: boolean }): boolean {
         if (options.approved) this.#sql.prepare("UPDATE share_jobs SET approved = 1 WHERE id = ?").run(job.id);

@@ -16,6 +16,7 @@ export const reasons = {
     delivering: "The keys are being delivered.",
     room_state_unknown: "The room's state has not been seen whole yet; this is tried again.",
     homeserver_unavailable: "The homeserver did not answer as it should; this is tried again.",
+    refused_once: "The homeserver refused a request; this is tried again, and only a repeated no is believed.",
     bot_interrupted: "The bot itself was interrupted, by a full disk for example; this is tried again.",
     invitee_server_unreachable: "The invitee's homeserver cannot be reached for their devices' keys; this is tried again.",
     no_session_with_devices: "No encrypted channel to any of the invitee's devices could be opened; this is tried again.",

@@ -130,13 +130,17 @@ test("a newer invite of the same user takes the older one's place", () => {
     ]);
 });
 
-test("what the homeserver refuses for good ends the job with its reason", async () => {
+test("what the homeserver refuses again and again ends the job with its reason", async () => {
     const world = new World();
-    world.fault = {
-        call: "putMedia",
-        error: new HomeserverError("put_media", { kind: "forbidden", errcode: "M_FORBIDDEN", error: "no uploads" }),
-    };
+    const error = new HomeserverError("put_media", { kind: "forbidden", errcode: "M_FORBIDDEN", error: "no uploads" });
     world.sync(change("invite", "$invite", alice));
+    for (let refusal = 1; refusal <= 2; refusal += 1) {
+        world.fault = { call: "putMedia", error };
+        await world.run();
+        expect(world.status()).toMatchObject({ state: "queued", reason: "refused_once" });
+        world.now += 60_000;
+    }
+    world.fault = { call: "putMedia", error };
     await world.run();
     expect(world.status()).toMatchObject({ state: "failed", reason: "upload_refused" });
 });

@@ -7,7 +7,7 @@ import type { BundleMessages } from "./bundle-messages.ts";
 import { deliver, type DeliveryParts } from "./deliver.ts";
 import { deliveryIds } from "./delivery-ids.ts";
 import type { Halt } from "./halt.ts";
-import { haltFor } from "./homeserver-faults.ts";
+import { doubtsRefusal, haltFor } from "./homeserver-faults.ts";
 import type { Job, ShareJobs } from "./jobs.ts";
 import { serverOf } from "../matrix/index.ts";
 import { prune, type PruneParts } from "./prune.ts";
@@ -154,6 +154,8 @@ export class ShareRunner {
             if (job === undefined || job.nextAttemptAt === undefined) return;
             if (to === "retry" && unansweredTooLong(job, now())) jobs.move(job, "expired", "unanswered");
             else if (to === "retry") jobs.retry(job, halt.reason, now() + pause, halt.detail);
+            else if (doubtsRefusal(halt, jobs.timesMoved(jobId, "refused_once")))
+                jobs.retry(job, "refused_once", now() + pause, halt.detail);
             else jobs.move(job, to, halt.reason, undefined, halt.detail);
         });
         const facts = { reason: halt.reason, ...(halt.cause === undefined ? {} : { err: halt.cause }) };

@@ -69,7 +69,7 @@ test("an upload that the homeserver refuses fails this delivery with its reason,
     await alice.do("send", other, "for Dora");
     let refusals = 0;
     proxy.script = ({ method, path }) => {
-        if (refusals > 0 || method !== "PUT" || !path.startsWith("/_matrix/media/")) return undefined;
+        if (refusals > 2 || method !== "PUT" || !path.startsWith("/_matrix/media/")) return undefined;
         refusals += 1;
         return { kind: "answer_instead", answer: { status: 403, body: { errcode: "M_FORBIDDEN", error: "no uploads for you" } } };
     };

@@ -1,6 +1,9 @@
 import type { Fault } from "../../proxy/index.ts";
 
-const matrixError = (status: number, errcode: string, more: object = {}) => ({ status, body: { errcode, error: "a fault of the test", ...more } });
+const matrixError = (status: number, errcode: string, more: object = {}) => ({
+    status,
+    body: { errcode, error: "a fault of the test", ...more },
+});
 
 /** What can go wrong with a request, once; its name is the table's column. */
 export const faults = {

@@ -17,9 +17,19 @@ export class Matrix {
     }
 
     toString(): string {
-        const rows = [["", ...this.#faults], ...this.#requests.map((request) => [request, ...this.#faults.map((fault) => this.#get(request, fault))])];
+        const rows = [
+            ["", ...this.#faults],
+            ...this.#requests.map((request) => [request, ...this.#faults.map((fault) => this.#get(request, fault))]),
+        ];
         const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
-        return rows.map((row) => row.map((text, column) => text.padEnd(widths[column] ?? 0)).join("  ").trimEnd()).join("\n");
+        return rows
+            .map((row) =>
+                row
+                    .map((text, column) => text.padEnd(widths[column] ?? 0))
+                    .join("  ")
+                    .trimEnd(),
+            )
+            .join("\n");
     }
 
     #get(request: StoryRequest, fault: FaultName): string {
