@@ -42,7 +42,7 @@ interface Pending {
 
 /**
  * Starts the crypto worker on its store and answers when the store is open.
- * @throws {Failure} store_key_wrong, store_of_another_device, store_too_new, store_corrupt, store_locked, disk_full, data_dir_unusable, worker_died
+ * @throws {Failure} store_key_wrong, store_of_another_device, store_too_new, store_corrupt, store_locked, disk_full, upgrade_needs_room, data_dir_unusable, worker_died
  */
 export async function startCrypto(options: CryptoOptions, body: WorkerBody = ourWorker): Promise<CryptoPort> {
     const host = new WorkerHost(options, body);

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { FailureCode } from "../failures/index.ts";
+import { SmallDisk } from "../../test/process/index.ts";
 import { openDatabase, type Schema } from "./index.ts";
 
 let folder: string;
@@ -85,6 +86,36 @@ test("migrations run once, in order, from whatever version the file has", () => 
         expect(now.sql.prepare("SELECT * FROM notes").all()).toEqual([expect.objectContaining({ text: "early", at: 7 })]);
         now.close();
     }
+});
+
+test("tables that change their shape are copied first, for their owner alone; new ones and those of today are not", () => {
+    const copy = `${path}.before-upgrade`;
+    for (let opening = 0; opening < 2; opening++) {
+        const old = openDatabase({ path, schemas: [notes] });
+        old.sql.exec("INSERT INTO notes VALUES ('early')");
+        old.close();
+    }
+    expect(() => statSync(copy)).toThrow("ENOENT");
+    openDatabase({ path, schemas: [notesWithTime] }).close();
+    expect(statSync(copy).mode & 0o777).toBe(0o600);
+    const kept = openDatabase({ path: copy, schemas: [notes], readOnly: true });
+    expect(count(kept.sql)).toBe(2);
+    kept.close();
+});
+
+test("without room for that copy nothing is changed, and the sentence says what to do", ({ skip }) => {
+    using disk = SmallDisk.mount(2048);
+    if (disk === undefined) return skip("this user may not mount a small file system");
+    const full = join(disk.path, "backscroll.sqlite");
+    const old = openDatabase({ path: full, schemas: [notes] });
+    for (let row = 0; row < 200; row++) old.sql.prepare("INSERT INTO notes VALUES (?)").run("x".repeat(500));
+    old.close();
+    const open = (): void => openDatabase({ path: full, schemas: [notesWithTime] }).close();
+    disk.leaveFree(64);
+    expect(open).toThrow(failing("upgrade_needs_room"));
+    openDatabase({ path: full, schemas: [notes] }).close();
+    disk.makeRoom();
+    open();
 });
 
 test("a step that fails undoes the steps of every feature before it", () => {

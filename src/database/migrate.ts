@@ -28,15 +28,33 @@ export function migrate(sql: DatabaseSync, path: string, schemas: readonly Schem
 }
 
 /**
+ * Whether the file has tables that `migrate` would change; a new file has none.
+ * @throws Failure store_too_new
+ */
+export function isOutdated(sql: DatabaseSync, path: string, schemas: readonly Schema[]): boolean {
+    const found = knownVersions(sql);
+    refuseNewer(found, path, schemas);
+    return found.size > 0 && schemas.some((schema) => isOlder(found, schema));
+}
+
+/**
  * For read-only openings: the file has exactly today's tables.
  * @throws Failure store_too_new or store_too_old
  */
 export function assertCurrent(sql: DatabaseSync, path: string, schemas: readonly Schema[]): void {
-    const known = sql.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'schema_versions'").get();
-    const found = known === undefined ? new Map<string, number>() : versions(sql);
+    const found = knownVersions(sql);
     refuseNewer(found, path, schemas);
-    const older = schemas.find(({ feature, migrations }) => (found.get(feature) ?? 0) < migrations.length);
+    const older = schemas.find((schema) => isOlder(found, schema));
     if (older !== undefined) throw new Failure("store_too_old", { path, feature: older.feature });
+}
+
+function isOlder(found: ReadonlyMap<string, number>, { feature, migrations }: Schema): boolean {
+    return (found.get(feature) ?? 0) < migrations.length;
+}
+
+function knownVersions(sql: DatabaseSync): ReadonlyMap<string, number> {
+    const known = sql.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'schema_versions'").get();
+    return known === undefined ? new Map<string, number>() : versions(sql);
 }
 
 function versions(sql: DatabaseSync): ReadonlyMap<string, number> {

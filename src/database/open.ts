@@ -3,7 +3,8 @@ import { DatabaseSync } from "node:sqlite";
 import { pathToFileURL } from "node:url";
 import { Failure } from "../failures/index.ts";
 import type { Database, Schema } from "./database.ts";
-import { assertCurrent, migrate } from "./migrate.ts";
+import { keepCopy } from "./keep-copy.ts";
+import { assertCurrent, isOutdated, migrate } from "./migrate.ts";
 import { explain, isInaccessible } from "./sqlite-error.ts";
 import { transactionsOn } from "./transaction.ts";
 
@@ -27,8 +28,8 @@ export interface OpenOptions {
 }
 
 /**
- * Opens the bot's database and brings every feature's tables to today's version, all steps in one transaction.
- * @throws Failure store_too_new, store_too_old (read-only), store_corrupt, store_locked, disk_full, disk_fault or data_dir_unusable;
+ * Opens the bot's database and brings every feature's tables to today's version, all steps in one transaction, after a copy was kept.
+ * @throws Failure store_too_new, store_too_old (read-only), store_corrupt, store_locked, disk_full, upgrade_needs_room, disk_fault or data_dir_unusable;
  * the file is as it was then
  */
 export function openDatabase({ path, schemas, readOnly = false }: OpenOptions): Database {
@@ -46,6 +47,7 @@ function openForWriting(path: string, schemas: readonly Schema[]): DatabaseSync 
     return closedOnError(new DatabaseSync(path, { timeout: busyTimeout, enableForeignKeyConstraints: true }), (sql) => {
         sql.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;");
         check(sql, path);
+        if (isOutdated(sql, path, schemas)) keepCopy(sql, path);
         migrate(sql, path, schemas);
     });
 }

@@ -100,6 +100,11 @@ export const failures = {
         message: "The disk that holds {path} is full.",
         cure: "Make room there; nothing that was acknowledged is lost.",
     },
+    upgrade_needs_room: {
+        exit: exitCodes.diskFull,
+        message: "The store {path} has to be upgraded, and there is no room on its disk for the copy that is kept of it before.",
+        cure: "Make room for one more file of its size, and start again; nothing was changed.",
+    },
     data_dir_unusable: {
         exit: exitCodes.diskFault,
         message: "The data folder {path} cannot be used: {detail}.",

@@ -1,5 +1,6 @@
 import type { DatabaseSync } from "node:sqlite";
 import { fullCheck } from "./check.ts";
+import { copyFile, keepCopy } from "./copy.ts";
 import { IDBCursor, IDBCursorWithValue } from "./cursor.ts";
 import { IDBDatabase } from "./database.ts";
 import { Engine } from "./engine.ts";
@@ -46,6 +47,16 @@ export type IndexedDB = typeof classes & {
      * Needs free space of twice the file's size, and blocks: about 0.1 s for 10 MB. Throws `StoreError`.
      */
     compact(): void;
+    /**
+     * Writes the file as it is now, without its unused pages, to `path`, which does not exist or is empty. Blocks: about 0.7 s for 100 MB.
+     * Throws `StoreError`, and `InvalidStateError` beside an open transaction.
+     */
+    copyTo(path: string): void;
+    /**
+     * Before the caller changes the shape of its own tables: keeps a copy of the file as `PATH.before-upgrade`, in place of an older one.
+     * Throws as `copyTo` does, and has changed nothing then.
+     */
+    keepCopy(): void;
     /** Aborts what is unfinished and frees the file and its lock. */
     close(): void;
 };
@@ -57,7 +68,7 @@ export function createIndexedDB({ path }: { path: string }): IndexedDB {
 
 /** `createIndexedDB` with another way of filing; for tests. */
 export function assemble(path: string, limits: FilingLimits): IndexedDB {
-    const engine = openEngine(path, limits);
+    const { engine, upgraded } = openEngine(path, limits);
     const connections = new Connections(engine);
     const indexedDB = new IDBFactory(engine, connections);
     const undone = (): void => {
@@ -74,6 +85,11 @@ export function assemble(path: string, limits: FilingLimits): IndexedDB {
         atomically: (fn) => engine.scheduler.atomically(fn, undone),
         check: () => fullCheck(engine.sql, engine.catalog, engine.records),
         compact: () => compactFile(engine.sql),
+        copyTo: (target) => copyFile(engine.sql, target),
+        keepCopy: () => {
+            // The copy that was kept at the opening is older, and so the one to keep.
+            if (!upgraded) keepCopy(engine.sql, path);
+        },
         close: () => {
             for (const connection of connections.all()) connection.forceClose();
             engine.close();
@@ -82,10 +98,10 @@ export function assemble(path: string, limits: FilingLimits): IndexedDB {
 }
 
 /** What is damaged shows when the catalogue is read, too, and the file must not stay locked then. */
-function openEngine(path: string, limits: FilingLimits): Engine {
-    const sql = openFile(path);
+function openEngine(path: string, limits: FilingLimits): { readonly engine: Engine; readonly upgraded: boolean } {
+    const { sql, upgraded } = openFile(path);
     try {
-        return new Engine(sql, limits);
+        return { engine: new Engine(sql, limits), upgraded };
     } catch (error) {
         sql.close();
         throw storeErrorOf(error) ?? error;

@@ -1,10 +1,16 @@
 import { statSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
+import { keepCopy } from "./copy.ts";
 import { StoreError, storeErrorOf } from "./errors.ts";
 
 // "iDB1": what `PRAGMA application_id` says of a file of ours.
 const applicationId = 0x69444231;
-const formatVersion = 1;
+
+/** A change of the file's format: step n takes it from version n + 1 to n + 2. A released step is never edited. */
+export type FormatUpgrade = (sql: DatabaseSync) => void;
+const formatUpgrades: readonly FormatUpgrade[] = [];
+/** What `schema` makes; step by step older files come to it. */
+const formatVersion = 1 + formatUpgrades.length;
 
 const schema = `
     CREATE TABLE idb_database (name TEXT NOT NULL PRIMARY KEY, version INTEGER NOT NULL) STRICT, WITHOUT ROWID;
@@ -30,23 +36,23 @@ const schema = `
 `;
 
 /**
- * Opens the file, or makes it, and holds its lock for as long as it is open.
- * Throws `StoreError`: locked, newer_version, corrupt, disk_full, unavailable.
+ * Opens the file, or makes it, and holds its lock for as long as it is open. One of an older format is upgraded, after a copy was kept.
+ * Throws `StoreError`: locked, newer_version, corrupt, disk_full, unavailable; the file is as it was then.
  */
-export function openFile(path: string): DatabaseSync {
+export function openFile(path: string, upgrades = formatUpgrades): { readonly sql: DatabaseSync; readonly upgraded: boolean } {
     let sql: DatabaseSync | undefined;
     try {
         refuseRemains(path);
         sql = new DatabaseSync(path, { timeout: 0, enableForeignKeyConstraints: false });
-        prepareFile(sql, path);
-        return sql;
+        prepareFile(sql, path, 1 + upgrades.length);
+        return { sql, upgraded: upgradeFormat(sql, path, upgrades) };
     } catch (error) {
         if (sql?.isOpen) sql.close();
         throw storeErrorOf(error) ?? new StoreError("unavailable", `${path} cannot be opened: ${String(error)}`, { cause: error });
     }
 }
 
-function prepareFile(sql: DatabaseSync, path: string): void {
+function prepareFile(sql: DatabaseSync, path: string, knownVersion: number): void {
     // Before the first look into the file: the write-ahead log's index then lives in memory, and no second process gets in.
     sql.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA trusted_schema = OFF");
     sql.exec("BEGIN IMMEDIATE");
@@ -56,14 +62,26 @@ function prepareFile(sql: DatabaseSync, path: string): void {
         sql.exec(schema);
     } else if (application !== applicationId) {
         throw new StoreError("corrupt", `${path} is not a store of this program (application id ${application})`);
-    } else if (version > formatVersion) {
-        throw new StoreError("newer_version", `${path} has format ${version}; this version reads up to ${formatVersion}`);
+    } else if (version > knownVersion) {
+        throw new StoreError("newer_version", `${path} has format ${version}; this version reads up to ${knownVersion}`);
+    } else if (version < 1) {
+        throw new StoreError("corrupt", `${path} has no format version`);
     }
     sql.exec("COMMIT");
     sql.exec("PRAGMA journal_mode = WAL; BEGIN IMMEDIATE; COMMIT");
     emptyLog(sql);
     sql.exec("PRAGMA cache_size = -16000; PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864");
     checkLength(sql, path);
+}
+
+function upgradeFormat(sql: DatabaseSync, path: string, upgrades: readonly FormatUpgrade[]): boolean {
+    const due = upgrades.slice(pragma(sql, "user_version") - 1);
+    if (due.length === 0) return false;
+    keepCopy(sql, path);
+    sql.exec("BEGIN IMMEDIATE");
+    for (const upgrade of due) upgrade(sql);
+    sql.exec(`PRAGMA user_version = ${1 + upgrades.length}; COMMIT`);
+    return true;
 }
 
 /** Moves what is in the log into the file. On a full disk that may not be possible, and it can be read from the log, too. */

@@ -1,3 +1,4 @@
 export { Program, type ProgramExit } from "./program.ts";
+export { SmallDisk } from "./small-disk.ts";
 export { TemporaryFolder } from "./temporary-folder.ts";
 export { until } from "./until.ts";

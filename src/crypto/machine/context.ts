@@ -11,6 +11,8 @@ export interface CryptoStore extends Pick<IndexedDB, "IDBObjectStore" | "IDBKeyR
     atomically<T>(work: (sql: DatabaseSync) => T | Promise<T>): Promise<T>;
     /** Writes the file anew: bytes of what was deleted are in it no more. */
     compact(): void;
+    /** Keeps a copy of the file beside it, before the shape of our tables is changed. */
+    keepCopy(): void;
     close(): void;
 }
 

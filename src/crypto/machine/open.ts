@@ -15,7 +15,7 @@ import { LiveMachine } from "./live-machine.ts";
 import { receive } from "./receive.ts";
 import { keysClaim, keysQuery, markSent, outgoing } from "./requests.ts";
 import { encryptRoomEvent, rotate, shareRoomKey, trackUsers } from "./room-keys.ts";
-import { type Owner, prepareTables } from "./tables.ts";
+import { keepOutdated, type Owner, prepareTables } from "./tables.ts";
 
 export interface OpenMachine extends Owner {
     /** Opens the file and takes its lock. */
@@ -29,7 +29,7 @@ export interface OpenMachine extends Owner {
 
 /**
  * The crypto port over an OlmMachine on this store.
- * @throws {Failure} store_key_wrong, store_of_another_device, store_too_new, store_corrupt, store_locked, disk_full; the store is as it was then
+ * @throws {Failure} store_key_wrong, store_of_another_device, store_too_new, store_corrupt, store_locked, disk_full, upgrade_needs_room; the store is as it was then
  */
 export async function openMachine(options: OpenMachine): Promise<CryptoPort> {
     const { path, onFault } = options;
@@ -48,6 +48,7 @@ export async function openMachine(options: OpenMachine): Promise<CryptoPort> {
 async function openContext(store: CryptoStore, options: OpenMachine): Promise<MachineContext> {
     const { log, userId, deviceId } = options;
     const seal = deriveSeal(options.storeKey, "crypto rows");
+    await keepOutdated(store, options, seal);
     store.install(globalThis);
     await initAsync();
     const machineLog = quiet(log);

@@ -1,6 +1,8 @@
 import type { DatabaseSync } from "node:sqlite";
 import { Failure } from "../../failures/index.ts";
+import { StoreError } from "../../indexeddb/index.ts";
 import { type Seal, SealBroken } from "../../sealing/index.ts";
+import type { CryptoStore } from "./context.ts";
 
 /** Whose store this is. The file is bound to it for good. */
 export interface Owner {
@@ -46,20 +48,45 @@ const migrations: readonly string[] = [
 const KEY_CHECK = "crypto_meta key_check";
 
 /**
+ * Keeps a copy of a store beside it if `prepareTables` is going to change the shape of its tables.
+ * @param steps for tests
+ * @throws {Failure} store_key_wrong, store_of_another_device, store_too_new, upgrade_needs_room
+ */
+export async function keepOutdated(store: TableStore, owner: Owner, seal: Seal, steps = migrations): Promise<void> {
+    const version = await store.atomically((sql) => checkedVersion(sql, owner, seal, steps.length));
+    if (version > 0 && version < steps.length) keepCopy(store, owner.path);
+}
+
+/**
  * Makes our tables or brings them to today's shape, after checking that the store is ours to open. Nothing is changed before every check passed.
  * @throws {Failure} store_key_wrong, store_of_another_device, store_too_new
  */
-export function prepareTables(sql: DatabaseSync, owner: Owner, seal: Seal): void {
-    const version = Number(hasMeta(sql) ? (readMeta(sql, "version") ?? 0) : 0);
-    if (version > migrations.length) {
-        throw new Failure("store_too_new", { path: owner.path, feature: "crypto", found: version, known: migrations.length });
-    }
-    if (version > 0) checkOwner(sql, owner, seal);
-    else sql.exec("CREATE TABLE crypto_meta (name TEXT PRIMARY KEY, value ANY NOT NULL) STRICT, WITHOUT ROWID");
-    if (version === migrations.length) return;
-    for (const step of migrations.slice(version)) sql.exec(step);
+export function prepareTables(sql: DatabaseSync, owner: Owner, seal: Seal, steps = migrations): void {
+    const version = checkedVersion(sql, owner, seal, steps.length);
+    if (version === steps.length) return;
+    if (version === 0) sql.exec("CREATE TABLE crypto_meta (name TEXT PRIMARY KEY, value ANY NOT NULL) STRICT, WITHOUT ROWID");
+    for (const step of steps.slice(version)) sql.exec(step);
     if (version === 0) bind(sql, owner, seal);
-    writeMeta(sql, "version", String(migrations.length));
+    writeMeta(sql, "version", String(steps.length));
+}
+
+type TableStore = Pick<CryptoStore, "atomically" | "keepCopy">;
+
+function checkedVersion(sql: DatabaseSync, owner: Owner, seal: Seal, known: number): number {
+    const version = Number(hasMeta(sql) ? (readMeta(sql, "version") ?? 0) : 0);
+    if (version > known) throw new Failure("store_too_new", { path: owner.path, feature: "crypto", found: version, known });
+    if (version > 0) checkOwner(sql, owner, seal);
+    return version;
+}
+
+function keepCopy(store: TableStore, path: string): void {
+    try {
+        store.keepCopy();
+    } catch (error) {
+        if (error instanceof StoreError && error.reason === "disk_full")
+            throw new Failure("upgrade_needs_room", { path }, { cause: error });
+        throw error;
+    }
 }
 
 export function readMeta(sql: DatabaseSync, name: string): string | undefined {

@@ -1,0 +1,46 @@
+import { spawnSync } from "node:child_process";
+import { rmSync, statfsSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { TemporaryFolder } from "./temporary-folder.ts";
+
+/** A file system of its own with so many KB, at `path`; undefined where this user may not mount one. */
+export class SmallDisk {
+    readonly #folder: TemporaryFolder;
+
+    private constructor(folder: TemporaryFolder) {
+        this.#folder = folder;
+    }
+
+    static mount(kilobytes: number): SmallDisk | undefined {
+        const folder = new TemporaryFolder("small-disk");
+        if (spawnSync("mount", ["-t", "tmpfs", "-o", `size=${kilobytes}k`, "tmpfs", folder.path]).status === 0)
+            return new SmallDisk(folder);
+        folder[Symbol.dispose]();
+        return undefined;
+    }
+
+    get path(): string {
+        return this.#folder.path;
+    }
+
+    /** Takes the room of everything but so many KB. */
+    leaveFree(kilobytes: number): void {
+        this.makeRoom();
+        const { bavail, bsize } = statfsSync(this.path);
+        writeFileSync(this.#filler, Buffer.alloc(Math.max(0, bavail * bsize - kilobytes * 1024)));
+    }
+
+    makeRoom(): void {
+        rmSync(this.#filler, { force: true });
+    }
+
+    get #filler(): string {
+        return join(this.path, "filler");
+    }
+
+    [Symbol.dispose](): void {
+        // Lazily: a test that failed may have left a file open.
+        spawnSync("umount", ["-l", this.path]);
+        this.#folder[Symbol.dispose]();
+    }
+}
