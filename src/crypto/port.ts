@@ -43,8 +43,10 @@ export interface CryptoPort {
 
     /** What we hold of a room, counted by the flags. `missing` is not known here. */
     holdings(roomId: string): Promise<RoomHoldings>;
-    /** The same session by session, and which sessions of the room their senders refused us. */
-    roomSessions(roomId: string): Promise<RoomSessions>;
+    /** The same session by session, a page at a time: those after the session ID `after`, each ID once; none after the last. */
+    heldSessions(roomId: string, after?: string): Promise<readonly HeldSession[]>;
+    /** Who refused us sessions of the room. */
+    keyRefusals(roomId: string): Promise<readonly KeyRefusal[]>;
     /** Builds the room key bundle (UTF-8 JSON) from what the flags say may be shared now. */
     buildBundle(roomId: string): Promise<RoomKeyBundle>;
     /** What we know of a user's identity and devices, as of the last `/keys/query`. */
@@ -120,12 +122,6 @@ export interface RoomHoldings {
     readonly shareable: number;
     readonly notShareable: number;
     readonly unknown: number;
-}
-
-export interface RoomSessions {
-    /** Each session ID once. */
-    readonly held: readonly HeldSession[];
-    readonly refusals: readonly KeyRefusal[];
 }
 
 export interface HeldSession {

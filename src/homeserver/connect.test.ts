@@ -190,3 +190,31 @@ test.each([
     const { homeserver } = await start(json(200, JSON.parse(answer)));
     await expect(homeserver[operation]("{}")).rejects.toMatchObject({ name: "HomeserverError", problem: { kind: "malformed" } });
 });
+
+test("a page of a room's past: newest first, from and to where it is said, once", async () => {
+    const { homeserver, server } = await start(
+        json(200, { chunk: [{ type: "a" }, 5], start: "t9", end: "t8" }),
+        json(200, { chunk: [] }),
+        page(502),
+    );
+    const asked = { from: "t9", to: "s1", limit: 100, filter: '{"types":[]}', signal: new AbortController().signal };
+    expect(await homeserver.messages("!r/1:home", asked)).toEqual({ events: [{ type: "a" }, 5], end: "t8" });
+    expect(await homeserver.messages("!r:home", { ...asked, from: undefined, to: undefined })).toEqual({ events: [], end: undefined });
+    await expect(homeserver.messages("!r:home", asked)).rejects.toMatchObject({ problem: { kind: "server_error" } });
+    const base = "/_matrix/client/v3/rooms";
+    expect(server.requests.map(({ url }) => url)).toEqual([
+        `${base}/!r%2F1%3Ahome/messages?dir=b&limit=100&filter=%7B%22types%22%3A%5B%5D%7D&from=t9&to=s1`,
+        `${base}/!r%3Ahome/messages?dir=b&limit=100&filter=%7B%22types%22%3A%5B%5D%7D`,
+        expect.stringContaining("from=t9"),
+    ]);
+});
+
+test.each<[string, object]>([
+    ["without a chunk", { end: "t8" }],
+    ["with a chunk that is no list", { chunk: {} }],
+    ["with an end that is no token", { chunk: [], end: 8 }],
+])("a page %s is malformed", async (_, answer) => {
+    const { homeserver } = await start(json(200, answer));
+    const asked = { from: "t9", to: undefined, limit: 100, filter: "{}", signal: new AbortController().signal };
+    await expect(homeserver.messages("!r:home", asked)).rejects.toMatchObject({ problem: { kind: "malformed" } });
+});

@@ -340,3 +340,13 @@ test("no state event of any content makes recording fail", () => {
     };
     expect(() => fc.assert(fc.property(block, block, fc.boolean(), recordsAndReads), { numRuns: 300 })).not.toThrow();
 });
+
+test("who may have been a member: whoever has been in or was put out, nobody who was only asked in, and anybody while the state was not seen whole", () => {
+    const [asked, left, stranger] = ["@asked:home", "@left:home", "@stranger:home"];
+    join({ state: [member(alice, "join")] });
+    expect(rooms.mayHaveBeenMember(roomId, stranger)).toBe(true);
+    leave({});
+    join({ state: whole(member(asked, "invite", alice), member(left, "leave"), member(charlie, "ban", alice)) });
+    const members = [alice, bot, left, charlie, asked, stranger].filter((userId) => rooms.mayHaveBeenMember(roomId, userId));
+    expect(members).toEqual([alice, bot, left, charlie]);
+});

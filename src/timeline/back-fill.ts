@@ -19,7 +19,7 @@ export interface BackFillBounds {
 }
 
 /** 200 000 events behind each gap; ten millions in all, which is about 200 MB in the database. */
-export const backFillBounds: BackFillBounds = { eventsOfAPage: 200, pagesOfAGap: 1_000, pagesInAll: 50_000, senselessAnswers: 5 };
+export const backFillBounds: BackFillBounds = { eventsOfAPage: 100, pagesOfAGap: 2_000, pagesInAll: 100_000, senselessAnswers: 5 };
 
 /** After a page the homeserver rests for so many times as long as the page took it. */
 const restFactor = 2;

@@ -1,13 +1,16 @@
-import type { CryptoPort, RoomSessions } from "../crypto/index.ts";
+import { setImmediate } from "node:timers/promises";
+import type { CryptoPort, HeldSession } from "../crypto/index.ts";
 import type { Database } from "../database/index.ts";
 import type { Logger } from "../telemetry/index.ts";
-import { type Coverage, coverageOf, type Reach } from "./coverage.ts";
+import { coverageOf, type Reach, type SessionFacts, type Stretch, stretchesOf } from "./coverage.ts";
 import { Gaps } from "./gaps.ts";
 import { SessionUses } from "./session-uses.ts";
 import { TimelineRooms, type Uncounted } from "./timeline-rooms.ts";
 
 /** A room rests for so many times as long as its count took: however many sessions it has, counting never takes a large share of the time. */
 const restFactor = 20;
+/** Sessions of a room that are looked at without a pause. */
+const pageSize = 250;
 /** Milliseconds. */
 const shortestRest = 500;
 const longestRest = 30_000;
@@ -15,7 +18,7 @@ const longestRest = 30_000;
 export interface CoverageCountParts {
     /** Opened with `timelineSchema`. */
     readonly database: Database;
-    readonly crypto: Pick<CryptoPort, "roomSessions">;
+    readonly crypto: Pick<CryptoPort, "heldSessions" | "keyRefusals">;
     /** After rooms were counted anew. */
     readonly counted: () => void;
     readonly log: Logger;
@@ -77,22 +80,45 @@ export class CoverageCount {
 
     async #count(room: Uncounted): Promise<void> {
         const begun = performance.now();
-        const sessions = await this.#parts.crypto.roomSessions(room.roomId);
-        const coverage = this.#coverage(room.roomId, sessions);
+        const stretches = await this.#stretches(room.roomId);
+        const coverage = coverageOf(stretches, this.#reach(room.roomId));
         this.#parts.database.transaction(() => this.#rooms.store(room, coverage));
         const ended = performance.now();
         this.#resting.set(room.roomId, ended + Math.min(Math.max((ended - begun) * restFactor, shortestRest), longestRest));
     }
 
-    #coverage(roomId: string, { held, refusals }: RoomSessions): Coverage {
-        const bySession = Map.groupBy(refusals, ({ sessionId }) => sessionId);
-        return coverageOf({
-            uses: this.#uses.inRoom(roomId),
-            held: new Map(held.map((session) => [session.sessionId, session])),
-            refusals: new Map([...bySession].map(([sessionId, all]) => [sessionId, all.map(({ sender }) => sender)])),
+    /** A page at a time: what changes meanwhile has the room counted again. */
+    async #stretches(roomId: string): Promise<readonly Stretch[]> {
+        const facts: SessionFacts = {
+            held: await this.#held(roomId),
+            refusals: await this.#refusals(roomId),
             split: (use, firstIndex) => this.#uses.split(roomId, use, firstIndex),
-            reach: this.#reach(roomId),
-        });
+        };
+        const stretches: Stretch[] = [];
+        for (
+            let page = this.#uses.page(roomId, undefined, pageSize);
+            page.length > 0;
+            page = this.#uses.page(roomId, page.at(-1), pageSize)
+        ) {
+            for (const use of page) stretches.push(...stretchesOf(use, facts));
+            if (page.length < pageSize) break;
+            await setImmediate();
+        }
+        return stretches;
+    }
+
+    async #held(roomId: string): Promise<ReadonlyMap<string, HeldSession>> {
+        const held = new Map<string, HeldSession>();
+        for (let page = await this.#parts.crypto.heldSessions(roomId); page.length > 0;) {
+            for (const session of page) held.set(session.sessionId, session);
+            page = await this.#parts.crypto.heldSessions(roomId, page.at(-1)?.sessionId);
+        }
+        return held;
+    }
+
+    async #refusals(roomId: string): Promise<ReadonlyMap<string, readonly string[]>> {
+        const bySession = Map.groupBy(await this.#parts.crypto.keyRefusals(roomId), ({ sessionId }) => sessionId);
+        return new Map([...bySession].map(([sessionId, refusals]) => [sessionId, refusals.map(({ sender }) => sender)]));
     }
 
     #reach(roomId: string): Reach {

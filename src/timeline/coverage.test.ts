@@ -1,5 +1,11 @@
 import { expect, test } from "vitest";
-import { type Coverage, type CoverageFacts, coverageOf, type Reach } from "./coverage.ts";
+import { type Coverage, coverageOf, type Reach, type SessionFacts, stretchesOf } from "./coverage.ts";
+import type { SessionUse } from "./session-uses.ts";
+
+interface Given extends SessionFacts {
+    readonly reach: Reach;
+    readonly uses: readonly SessionUse[];
+}
 
 type Verdict = "shareable" | "withheld" | "unknown";
 /** A session as the timeline and the crypto store know it. */
@@ -14,7 +20,13 @@ interface Told {
     readonly refused?: boolean;
 }
 
-function facts(reach: Reach, ...sessions: readonly Told[]): CoverageFacts {
+const counted = (given: Given): Coverage =>
+    coverageOf(
+        given.uses.flatMap((use) => stretchesOf(use, given)),
+        given.reach,
+    );
+
+function facts(reach: Reach, ...sessions: readonly Told[]): Given {
     const id = (index: number): string => `session ${index}`;
     return {
         reach,
@@ -37,7 +49,7 @@ function facts(reach: Reach, ...sessions: readonly Told[]): CoverageFacts {
 const ours = (at: number, events: number): Told => ({ at, events, verdict: "shareable" });
 const missing = (at: number, events: number): Told => ({ at, events });
 
-test.each<[string, CoverageFacts, Partial<Coverage>]>([
+test.each<[string, Given, Partial<Coverage>]>([
     ["nothing was ever said", facts("start"), { complete: true, coversSince: undefined, coveredShare: 1, events: 0 }],
     ["everything is ours", facts("start", ours(10, 5), ours(20, 5)), { complete: true, coversSince: 10, coveredShare: 1, events: 10 }],
     ["the beginning is not found yet", facts("under_way", ours(10, 5)), { complete: false, coversSince: 10, coveredShare: 1 }],
@@ -104,10 +116,10 @@ test.each<[string, CoverageFacts, Partial<Coverage>]>([
         facts("start", { ...ours(10, 5), refused: true }),
         { complete: true, withheldFromBot: { sessions: 0, senders: [] } },
     ],
-])("%s", (_, given, expected) => expect(coverageOf(given)).toMatchObject(expected));
+])("%s", (_, given, expected) => expect(counted(given)).toMatchObject(expected));
 
 test("a stranger's refusal of somebody else's session is nobody's", () => {
     const given = facts("start", missing(10, 5));
     const refusals = new Map([["session 0", ["@stranger:elsewhere"]]]);
-    expect(coverageOf({ ...given, refusals }).withheldFromBot).toEqual({ sessions: 0, senders: [] });
+    expect(counted({ ...given, refusals }).withheldFromBot).toEqual({ sessions: 0, senders: [] });
 });

@@ -28,60 +28,64 @@ export interface Coverage {
     readonly withheldFromBot: { readonly sessions: number; readonly senders: readonly string[] };
 }
 
-export interface CoverageFacts {
-    readonly uses: readonly SessionUse[];
+/** What is known of a room's sessions. */
+export interface SessionFacts {
     /** What we hold, by session ID. */
     readonly held: ReadonlyMap<string, HeldSession>;
     /** Who refused us a session, by session ID. */
     readonly refusals: ReadonlyMap<string, readonly string[]>;
     /** Asked only of sessions that we hold from a later message on. */
     readonly split: (use: SessionUse, firstIndex: number) => SessionSplit;
-    readonly reach: Reach;
 }
 
 /** Events of one session with the same fate. */
-interface Stretch {
+export interface Stretch {
+    /** When the first of them was sent. */
     readonly at: number;
     readonly events: number;
     readonly covered: boolean;
     readonly given: boolean;
+    /** What we have of the session, on one of its stretches only; `refused`: its sender keeps it from us. */
+    readonly session?: "missing" | "refused" | HeldSession["verdict"];
+    readonly sender: string;
 }
 
-/** Source: DESIGN of the re-invite: what counts as covered is what a newcomer can read by us, or could not read by anybody else's bundle either. */
-export function coverageOf(facts: CoverageFacts): Coverage {
-    const { uses, held, refusals, reach } = facts;
-    const newestFirst = uses.flatMap((use) => stretches(use, facts)).toSorted((one, other) => other.at - one.at);
+/** What becomes of the events of one session. */
+export function stretchesOf(use: SessionUse, { held, refusals, split }: SessionFacts): readonly Stretch[] {
+    const { firstAt: at, events, sender, sessionId } = use;
+    const session = held.get(sessionId);
+    const unreadable = { at, sender, covered: false, given: false };
+    if (session === undefined) {
+        const refused = refusals.get(sessionId)?.includes(sender) === true;
+        return [{ ...unreadable, events, session: refused ? "refused" : "missing" }];
+    }
+    const { verdict, given, firstIndex } = session;
+    const ours = { sender, covered: verdict !== "unknown", given, session: verdict };
+    if (firstIndex === 0) return [{ ...ours, at, events }];
+    const { before, firstAfter } = split(use, firstIndex);
+    if (firstAfter === undefined) return [{ ...unreadable, events, session: verdict }];
+    return [...(before > 0 ? [{ ...unreadable, events: before }] : []), { ...ours, at: firstAfter, events: events - before }];
+}
+
+/** What counts as covered is what a newcomer can read by us, or could not read by anybody else's bundle either. */
+export function coverageOf(stretches: readonly Stretch[], reach: Reach): Coverage {
+    const newestFirst = stretches.toSorted((one, other) => other.at - one.at);
     const whole = sum(newestFirst);
     const oldestGiven = newestFirst.findLast(({ given }) => given)?.at ?? Number.POSITIVE_INFINITY;
     const given = sum(newestFirst.filter(({ at }) => at >= oldestGiven));
     const fromStart = reach === "start" && share(whole) >= enough;
     const fromGiven = given.events > 0 && share(given) >= enough;
-    const missing = uses.filter(({ sessionId }) => !held.has(sessionId));
-    const refused = missing.filter(({ sessionId, sender }) => refusals.get(sessionId)?.includes(sender) === true);
-    const holding = (verdict: HeldSession["verdict"]): number =>
-        uses.filter(({ sessionId }) => held.get(sessionId)?.verdict === verdict).length;
+    const refused = stretches.filter(({ session }) => session === "refused");
+    const count = (wanted: Stretch["session"]): number => stretches.filter(({ session }) => session === wanted).length;
     return {
         reach,
         coversSince: coversSince(newestFirst),
         complete: fromStart || fromGiven,
         coveredShare: share(fromGiven && !fromStart ? given : whole),
         ...whole,
-        sessions: { missing: missing.length, unknown: holding("unknown"), withheld: holding("withheld") },
+        sessions: { missing: count("missing") + refused.length, unknown: count("unknown"), withheld: count("withheld") },
         withheldFromBot: { sessions: refused.length, senders: [...new Set(refused.map(({ sender }) => sender))].toSorted() },
     };
-}
-
-function stretches(use: SessionUse, { held, split }: CoverageFacts): readonly Stretch[] {
-    const session = held.get(use.sessionId);
-    const { firstAt: at, events } = use;
-    if (session === undefined) return [{ at, events, covered: false, given: false }];
-    const mine = { covered: session.verdict !== "unknown", given: session.given };
-    if (session.firstIndex === 0) return [{ at, events, ...mine }];
-    const { before, firstAfter } = split(use, session.firstIndex);
-    return [
-        ...(before > 0 ? [{ at, events: before, covered: false, given: false }] : []),
-        ...(firstAfter === undefined ? [] : [{ at: firstAfter, events: events - before, ...mine }]),
-    ];
 }
 
 function coversSince(newestFirst: readonly Stretch[]): number | undefined {

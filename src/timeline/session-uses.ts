@@ -28,15 +28,22 @@ export interface TimeBounds {
     readonly notAfter: number;
 }
 
+/** What a record call learns of one session. */
+interface Growth {
+    readonly id: number;
+    added: number;
+    firstAt: number;
+}
+
 /** Which sessions the rooms' events use. Every writing call stands in a transaction of the caller. */
 export class SessionUses {
     readonly #insertSession: StatementSync;
     readonly #selectSession: StatementSync;
     readonly #insertEvent: StatementSync;
     readonly #lowerEvent: StatementSync;
-    readonly #count: StatementSync;
-    readonly #lowerSession: StatementSync;
+    readonly #grow: StatementSync;
     readonly #selectRoom: StatementSync;
+    readonly #selectPage: StatementSync;
     readonly #selectSplit: StatementSync;
 
     /** @param database opened with `timelineSchema` */
@@ -47,9 +54,12 @@ export class SessionUses {
         this.#selectSession = sql.prepare("SELECT id FROM timeline_sessions WHERE room_id = ? AND session_id = ? AND sender = ?");
         this.#insertEvent = sql.prepare("INSERT INTO timeline_events VALUES (?, ?, ?) ON CONFLICT DO NOTHING");
         this.#lowerEvent = sql.prepare("UPDATE timeline_events SET at = ?3 WHERE session = ?1 AND message_index = ?2 AND at > ?3");
-        this.#count = sql.prepare("UPDATE timeline_sessions SET events = events + 1, first_at = min(first_at, ?2) WHERE id = ?1");
-        this.#lowerSession = sql.prepare("UPDATE timeline_sessions SET first_at = ?2 WHERE id = ?1 AND first_at > ?2");
-        this.#selectRoom = sql.prepare("SELECT session_id, sender, first_at, events FROM timeline_sessions WHERE room_id = ?");
+        this.#grow = sql.prepare("UPDATE timeline_sessions SET events = events + ?2, first_at = min(first_at, ?3) WHERE id = ?1");
+        const columns = "session_id, sender, first_at, events";
+        this.#selectRoom = sql.prepare(`SELECT ${columns} FROM timeline_sessions WHERE room_id = ?`);
+        this.#selectPage = sql.prepare(
+            `SELECT ${columns} FROM timeline_sessions WHERE room_id = ? AND (session_id, sender) > (?, ?) ORDER BY session_id, sender LIMIT ?`,
+        );
         this.#selectSplit = sql.prepare(
             `SELECT count(*) FILTER (WHERE message_index < ?4) AS before, min(at) FILTER (WHERE message_index >= ?4) AS first_after
              FROM timeline_events JOIN timeline_sessions ON session = id WHERE room_id = ?1 AND session_id = ?2 AND sender = ?3`,
@@ -59,25 +69,36 @@ export class SessionUses {
     /** Counts the Megolm messages among these events; malformed and redacted ones are none. Answers how many there are, and how many of them were not known yet. */
     record(roomId: string, events: readonly RoomEvent[], bounds: TimeBounds): { readonly seen: number; readonly added: number } {
         let [seen, added] = [0, 0];
+        const growing = new Map<string, Growth>();
         for (const { type, stateKey, sender, content, originServerTs } of events) {
             if (type !== "m.room.encrypted" || stateKey !== undefined) continue;
             const message = parseMegolmMessage(content);
             if (message === undefined) continue;
             seen++;
             const at = Math.min(Math.max(originServerTs, bounds.notBefore), bounds.notAfter);
-            if (this.#add(this.#session(roomId, message.sessionId, sender, at), message.messageIndex, at)) added++;
+            const name = message.sessionId + sender;
+            const growth = growing.get(name) ?? { id: this.#session(roomId, message.sessionId, sender, at), added: 0, firstAt: at };
+            growing.set(name, growth);
+            growth.firstAt = Math.min(growth.firstAt, at);
+            // Of the times given for one message the earliest counts, in whatever order they come.
+            if (this.#insertEvent.run(growth.id, message.messageIndex, at).changes > 0) growth.added++;
+            else this.#lowerEvent.run(growth.id, message.messageIndex, at);
+        }
+        for (const growth of growing.values()) {
+            this.#grow.run(growth.id, growth.added, growth.firstAt);
+            added += growth.added;
         }
         return { seen, added };
     }
 
     /** Every session that known events of the room use, in no order. */
     inRoom(roomId: string): readonly SessionUse[] {
-        return this.#selectRoom.all(roomId).map((row) => ({
-            sessionId: String(row["session_id"]),
-            sender: String(row["sender"]),
-            firstAt: Number(row["first_at"]),
-            events: Number(row["events"]),
-        }));
+        return this.#selectRoom.all(roomId).map(useFrom);
+    }
+
+    /** The same, a page after the other. @param after the last one of the page before */
+    page(roomId: string, after: SessionUse | undefined, limit: number): readonly SessionUse[] {
+        return this.#selectPage.all(roomId, after?.sessionId ?? "", after?.sender ?? "", limit).map(useFrom);
     }
 
     split(roomId: string, { sessionId, sender }: Pick<SessionUse, "sessionId" | "sender">, firstIndex: number): SessionSplit {
@@ -90,14 +111,13 @@ export class SessionUses {
         this.#insertSession.run(roomId, sessionId, sender, at);
         return Number(this.#selectSession.get(roomId, sessionId, sender)?.["id"]);
     }
+}
 
-    /** Answers whether the message is a new one. Of the times given for one message the earliest counts, in whatever order they come. */
-    #add(session: number, messageIndex: number, at: number): boolean {
-        if (this.#insertEvent.run(session, messageIndex, at).changes > 0) {
-            this.#count.run(session, at);
-            return true;
-        }
-        if (this.#lowerEvent.run(session, messageIndex, at).changes > 0) this.#lowerSession.run(session, at);
-        return false;
-    }
+function useFrom(row: Readonly<Record<string, unknown>>): SessionUse {
+    return {
+        sessionId: String(row["session_id"]),
+        sender: String(row["sender"]),
+        firstAt: Number(row["first_at"]),
+        events: Number(row["events"]),
+    };
 }

@@ -1,27 +1,22 @@
-import type { DatabaseSync } from "node:sqlite";
-import type { HeldSession, RoomSessions } from "../port.ts";
+import type { HeldSession } from "../port.ts";
 import type { MachineContext } from "./context.ts";
-import { refusalsIn } from "./refusals.ts";
 
-/** What we hold of a room, one by one, and what its people refused us. */
-export function roomSessions({ store, ownKey }: MachineContext, roomId: string): Promise<RoomSessions> {
-    return store.atomically((sql) => ({ held: heldIn(sql, roomId, ownKey), refusals: refusalsIn(sql, roomId) }));
-}
+const pageSize = 250;
 
-/** A session ID stands once, as in a bundle: where two senders' copies claim it, a no wins. */
-function heldIn(sql: DatabaseSync, roomId: string, ownKey: string): readonly HeldSession[] {
-    const sessions = new Map<string, HeldSession>();
-    const rows = sql
-        .prepare(
-            `SELECT session_id, first_index, verdict, claim = 'none' AND sender_key <> ? AS given FROM ready_entries WHERE room_id = ?
-             ORDER BY CASE verdict WHEN 'withheld' THEN 0 WHEN 'shareable' THEN 1 ELSE 2 END`,
-        )
-        .iterate(ownKey, roomId);
-    for (const row of rows) {
-        const sessionId = String(row["session_id"]);
-        const verdict = (["shareable", "withheld"] as const).find((known) => known === row["verdict"]) ?? "unknown";
-        if (sessions.has(sessionId)) continue;
-        sessions.set(sessionId, { sessionId, verdict, firstIndex: Number(row["first_index"]), given: row["given"] === 1 });
-    }
-    return [...sessions.values()];
+/**
+ * What we hold of a room, session by session, in the order of their IDs. An ID stands once, as in a bundle:
+ * where two senders' copies claim it, a no wins, and the copy that reaches further back counts.
+ */
+export async function heldSessions({ store, ownKey }: MachineContext, roomId: string, after = ""): Promise<readonly HeldSession[]> {
+    const select = `
+        SELECT session_id, min(first_index) AS first_index, max(verdict = 'withheld') AS withheld, max(verdict = 'shareable') AS shareable,
+            min(claim = 'none' AND sender_key <> ?) AS given
+        FROM ready_entries WHERE room_id = ? AND session_id > ? GROUP BY session_id ORDER BY session_id LIMIT ?`;
+    const rows = await store.atomically((sql) => sql.prepare(select).all(ownKey, roomId, after, pageSize));
+    return rows.map((row) => ({
+        sessionId: String(row["session_id"]),
+        firstIndex: Number(row["first_index"]),
+        verdict: row["withheld"] === 1 ? "withheld" : row["shareable"] === 1 ? "shareable" : "unknown",
+        given: row["given"] === 1,
+    }));
 }

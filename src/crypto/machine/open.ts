@@ -7,12 +7,13 @@ import { commit, type CryptoStore, type MachineContext } from "./context.ts";
 import { deliveriesSent, sealBundles, unsentDeliveries, userKeys } from "./delivery.ts";
 import { explain } from "./explain.ts";
 import { drainFeed, openFeed } from "./feed.ts";
-import { roomSessions } from "./held-sessions.ts";
 import { forgetRoom } from "./forget.ts";
+import { heldSessions } from "./held-sessions.ts";
 import { bundleOf, exportRoomKeys, holdings, importRoomKeys } from "./holdings.ts";
 import { account, createIdentity, exportIdentity, importIdentity, signOwnDevice } from "./identity.ts";
 import { LiveMachine } from "./live-machine.ts";
 import { receive } from "./receive.ts";
+import { keyRefusals } from "./refusals.ts";
 import { keysClaim, keysQuery, markSent, outgoing } from "./requests.ts";
 import { encryptRoomEvent, rotate, shareRoomKey, trackUsers } from "./room-keys.ts";
 import { keepOutdated, type Owner, prepareTables } from "./tables.ts";
@@ -84,7 +85,8 @@ function portOf(machine: LiveMachine): CryptoPort {
         shareRoomKey: (roomId, userIds, visibility) => machine.run((context) => shareRoomKey(context, roomId, userIds, visibility)),
         encryptRoomEvent: (roomId, type, content) => machine.run((context) => encryptRoomEvent(context, roomId, type, content)),
         rotate: (roomId) => machine.run((context) => rotate(context, roomId)),
-        roomSessions: (roomId) => machine.run((context) => roomSessions(context, roomId)),
+        heldSessions: (roomId, after) => machine.run((context) => heldSessions(context, roomId, after)),
+        keyRefusals: (roomId) => machine.run((context) => keyRefusals(context, roomId)),
         holdings: (roomId) => machine.run((context) => holdings(context, roomId)),
         buildBundle: (roomId) => machine.run((context) => bundleOf(context, roomId)),
         userKeys: (userId) => machine.run((context) => userKeys(context, userId)),

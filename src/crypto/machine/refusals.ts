@@ -1,6 +1,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import { z } from "zod";
 import type { KeyRefusal } from "../port.ts";
+import type { MachineContext } from "./context.ts";
 
 /** Of one sender, the newest. People refuse a key a week at most; whoever sends more is no witness. */
 const mostOfASender = 1_000;
@@ -48,7 +49,8 @@ export function storeRefusals(sql: DatabaseSync, refusals: readonly Refusal[]): 
     return refusals.map(({ roomId }) => roomId);
 }
 
-export function refusalsIn(sql: DatabaseSync, roomId: string): readonly KeyRefusal[] {
-    const rows = sql.prepare("SELECT session_id, sender, code FROM key_refusals WHERE room_id = ?").all(roomId);
+export async function keyRefusals({ store }: MachineContext, roomId: string): Promise<readonly KeyRefusal[]> {
+    const select = "SELECT session_id, sender, code FROM key_refusals WHERE room_id = ?";
+    const rows = await store.atomically((sql) => sql.prepare(select).all(roomId));
     return rows.map((row) => ({ sessionId: String(row["session_id"]), sender: String(row["sender"]), code: String(row["code"]) }));
 }

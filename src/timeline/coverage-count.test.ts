@@ -1,0 +1,132 @@
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import type { HeldSession, KeyRefusal } from "../crypto/index.ts";
+import { type Database, openDatabase } from "../database/index.ts";
+import { CoverageCount } from "./coverage-count.ts";
+import { Gaps } from "./gaps.ts";
+import { timelineSchema } from "./schema.ts";
+import { SessionUses } from "./session-uses.ts";
+import { message, sessionId } from "./testing/messages.ts";
+import { TimelineRooms } from "./timeline-rooms.ts";
+import { Timelines } from "./timelines.ts";
+
+const room = "!room:home";
+const pageOfTheWorker = 7;
+
+let database: Database;
+let held: HeldSession[];
+let refusals: KeyRefusal[];
+let asked: number;
+let fault: Error | undefined;
+let count: CoverageCount;
+let lines: string[];
+
+beforeEach(() => {
+    vi.useFakeTimers();
+    database = openDatabase({ path: ":memory:", schemas: [timelineSchema] });
+    [held, refusals, asked, fault, lines] = [[], [], 0, undefined, []];
+    database.transaction(() => new TimelineRooms(database).add(room));
+    const log = { debug() {}, info() {}, warn: (_: object, text: string) => void lines.push(text), error() {}, child: () => log };
+    count = new CoverageCount({
+        database,
+        crypto: {
+            heldSessions: (_, after = "") => {
+                asked++;
+                if (fault !== undefined) return Promise.reject(fault);
+                return Promise.resolve(held.filter((session) => session.sessionId > after).slice(0, pageOfTheWorker));
+            },
+            keyRefusals: () => Promise.resolve(refusals),
+        },
+        counted: () => {},
+        log,
+    });
+});
+afterEach(async () => {
+    await count.stop();
+    vi.useRealTimers();
+    database.close();
+});
+
+function say(session: number, index: number): void {
+    database.transaction(() => {
+        new SessionUses(database).record(room, [message(session, index, 1000 + session)], { notBefore: 0, notAfter: 1_000_000 });
+        new TimelineRooms(database).touch(room);
+    });
+}
+
+const hold = (session: number, firstIndex = 0): HeldSession => ({
+    sessionId: sessionId(session),
+    firstIndex,
+    verdict: "shareable",
+    given: false,
+});
+const coverage = (): object | undefined => new Timelines(database).coverage(room);
+/** A round to its end; rests are left to the timers. */
+const settle = async (milliseconds = 0): Promise<void> => {
+    count.wake();
+    await vi.advanceTimersByTimeAsync(milliseconds);
+    await new Promise((resolve) => process.nextTick(resolve));
+};
+
+test("a room is counted over all pages, of what we hold and of what is used", async () => {
+    for (let session = 0; session < 600; session++) say(session, 0);
+    say(599, 5);
+    held = Array.from({ length: 599 }, (_, session) => hold(session));
+    held.push(hold(599, 3));
+    refusals = [];
+    count.wake();
+    vi.useRealTimers();
+    await vi.waitFor(
+        () => expect(coverage()).toMatchObject({ events: 601, covered: 600, complete: true, sessions: { missing: 0 } }),
+        10_000,
+    );
+});
+
+test("what is missing is told from what was refused", async () => {
+    say(1, 0);
+    say(2, 0);
+    refusals = [{ sessionId: sessionId(2), sender: "@alice:home", code: "m.unverified" }];
+    await settle();
+    expect(coverage()).toMatchObject({ events: 2, sessions: { missing: 2 }, withheldFromBot: { sessions: 1, senders: ["@alice:home"] } });
+});
+
+test.each<[string, () => void, string]>([
+    ["start", () => {}, "start"],
+    ["under way", () => new Gaps(database).add(room, "p1", undefined), "under_way"],
+    ["cut", () => new TimelineRooms(database).setCut(room, true), "cut"],
+])("the search for the beginning: %s", async (_, given, reach) => {
+    given();
+    await settle();
+    expect(coverage()).toMatchObject({ reach });
+});
+
+test("nothing is counted twice without a change, and a room that was just counted rests", async () => {
+    await settle();
+    await settle(60_000);
+    expect(asked).toBe(1);
+    say(1, 0);
+    await settle();
+    expect([asked, coverage()]).toMatchObject([2, { events: 1 }]);
+    say(1, 1);
+    await settle();
+    expect(asked).toBe(2);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(coverage()).toMatchObject({ events: 2 });
+});
+
+test("a count that failed is made again at the next call", async () => {
+    fault = new Error("the worker is busy dying");
+    await settle();
+    expect([coverage(), lines.length]).toEqual([undefined, 1]);
+    fault = undefined;
+    await settle();
+    expect(coverage()).toMatchObject({ events: 0 });
+});
+
+test("what changes during a count is counted after it", async () => {
+    say(1, 0);
+    count.wake();
+    say(2, 0);
+    await settle();
+    await settle(60_000);
+    expect(coverage()).toMatchObject({ events: 2 });
+});
