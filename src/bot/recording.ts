@@ -1,6 +1,6 @@
 import type { Greetings } from "../chat/index.ts";
 import type { SyncBatch } from "../matrix/index.ts";
-import type { RoomRecorder } from "../rooms/index.ts";
+import type { LeftRooms, RoomRecorder } from "../rooms/index.ts";
 import { recordInvites, recordMemberships, recordOwnLeave, releaseEmpowered } from "../sharing/index.ts";
 import type { TimelineRecorder } from "../timeline/index.ts";
 import type { SharingLedger } from "./sharing-ledger.ts";
@@ -10,18 +10,23 @@ export interface RecordingParts {
     readonly rooms: RoomRecorder;
     readonly timelines: TimelineRecorder;
     readonly ledger: SharingLedger;
+    readonly leftRooms: LeftRooms;
     /** Undefined: greeting is off. */
     readonly greetings: Greetings | undefined;
 }
 
 /** What is written for a batch, in one transaction with the sync token: first what the rooms are, then what follows from it. */
-export function recordBatch({ botUserId, rooms, timelines, ledger, greetings }: RecordingParts, batch: SyncBatch): void {
+export function recordBatch({ botUserId, rooms, timelines, ledger, leftRooms, greetings }: RecordingParts, batch: SyncBatch): void {
     const changes = rooms.record(batch);
     timelines.record(batch);
     const parts = { botUserId, jobs: ledger.jobs, checks: ledger.checks, rooms: ledger.rooms };
     recordMemberships(parts, changes.memberships);
     recordInvites({ botUserId, reinvites: ledger.reinvites, now: Date.now }, changes.memberships);
-    for (const { roomId } of changes.selfLeft) recordOwnLeave(parts, roomId);
+    for (const { roomId } of changes.selfLeft) {
+        recordOwnLeave(parts, roomId);
+        leftRooms.left(roomId);
+    }
+    for (const roomId of batch.joined.keys()) leftRooms.back(roomId);
     releaseEmpowered(parts);
     // A room found in the very first sync is not new to the people there.
     for (const { roomId, firstSync } of changes.selfJoined)

@@ -1,7 +1,7 @@
 import { accountSchema } from "../account/index.ts";
 import { chatSchema } from "../chat/index.ts";
 import type { Schema } from "../database/index.ts";
-import { roomsSchema } from "../rooms/index.ts";
+import { leftRoomsSchema, roomsSchema } from "../rooms/index.ts";
 import { reinviteSchema, sharingSchema } from "../sharing/index.ts";
 import { syncSchema } from "../sync/index.ts";
 import { timelineSchema } from "../timeline/index.ts";
@@ -15,4 +15,5 @@ export const schemas: readonly Schema[] = [
     syncSchema,
     chatSchema,
     timelineSchema,
+    leftRoomsSchema,
 ];

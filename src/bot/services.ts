@@ -3,7 +3,7 @@ import type { Settings } from "../config/index.ts";
 import { OutgoingRequests, RoomEncryption } from "../crypto/index.ts";
 import { Failure } from "../failures/index.ts";
 import { serverOf } from "../matrix/index.ts";
-import { Invitations, RoomRecorder } from "../rooms/index.ts";
+import { Invitations, LeftRooms, RoomRecorder } from "../rooms/index.ts";
 import { deriveSeal } from "../sealing/index.ts";
 import {
     AtMost,
@@ -21,6 +21,7 @@ import { SyncLoop } from "../sync/index.ts";
 import type { Logger } from "../telemetry/index.ts";
 import type { TimelineRecorder } from "../timeline/index.ts";
 import type { Online } from "./bring-up.ts";
+import { Forgetting } from "./forgetting.ts";
 import { StockTaking, takeStock } from "./stock.ts";
 import { recordBatch } from "./recording.ts";
 import { sendRequest } from "./send-request.ts";
@@ -94,8 +95,13 @@ export function startServices(options: ServicesOptions): Services {
         runner.wake();
     };
     const timelines = timelineServices(options, counted);
+    const forgetting = keyForgetting(options);
+    releases.add("the keys of rooms that were left", () => forgetting.stop());
     const sync = startSync(options, outgoing, timelines.recorder, () => {
-        if (!caughtUp) invitations.start();
+        if (!caughtUp) {
+            invitations.start();
+            forgetting.start();
+        }
         caughtUp = true;
         wake();
     });
@@ -115,6 +121,7 @@ function startSync(
         rooms: new RoomRecorder({ database: store.database, userId: account.userId, now: Date.now }),
         timelines: recorder,
         ledger,
+        leftRooms: new LeftRooms(store.database),
         greetings: settings.chat.greeting ? new Greetings(store.database) : undefined,
     };
     const rooms = ledger.rooms.joined().map(({ roomId }) => roomId);
@@ -188,6 +195,21 @@ function sharingParts({ settings, store, ledger, online, log }: ServicesOptions,
         random: Math.random,
         log,
     };
+}
+
+function keyForgetting({ settings, store, ledger, online, log }: ServicesOptions): Forgetting {
+    return new Forgetting({
+        database: store.database,
+        leftRooms: new LeftRooms(store.database),
+        after: settings.rooms_left.keys,
+        crypto: online.crypto,
+        forgetRows: (roomId) => {
+            ledger.holdings.forget(roomId);
+            ledger.timelines.forget(roomId);
+        },
+        log,
+        monotonic: () => performance.now(),
+    });
 }
 
 function roomGreeter({ settings, store, ledger, online, log }: ServicesOptions, outgoing: OutgoingRequests): Greeter {

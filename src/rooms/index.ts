@@ -1,6 +1,7 @@
 export type { MembershipChange, RoomChanges, SelfInvited, SelfJoined, SelfLeft, Successor } from "./changes.ts";
 export type { InvitationPolicy } from "./invitation-policy.ts";
 export { type InvitationParts, Invitations } from "./invitations.ts";
+export { LeftRooms, leftRoomsSchema } from "./left-rooms.ts";
 export { RoomRecorder, type RecorderParts } from "./recorder.ts";
 export type { Member, Room, Rooms } from "./room.ts";
 export { RoomReader } from "./room-reader.ts";

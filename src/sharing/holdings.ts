@@ -18,6 +18,10 @@ export class Holdings {
             .run(roomId, holdings.shareable, holdings.notShareable, holdings.unknown);
     }
 
+    forget(roomId: string): void {
+        this.#sql.prepare("DELETE FROM room_holdings WHERE room_id = ?").run(roomId);
+    }
+
     get(roomId: string): RoomHoldings | undefined {
         const row = this.#sql.prepare("SELECT shareable, not_shareable, unknown FROM room_holdings WHERE room_id = ?").get(roomId);
         if (row === undefined) return undefined;

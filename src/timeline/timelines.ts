@@ -7,9 +7,11 @@ import { TimelineRooms } from "./timeline-rooms.ts";
 export class Timelines {
     readonly #uses: SessionUses;
     readonly #rooms: TimelineRooms;
+    readonly #database: Database;
 
     /** @param database opened with `timelineSchema` */
     constructor(database: Database) {
+        this.#database = database;
         this.#uses = new SessionUses(database);
         this.#rooms = new TimelineRooms(database);
     }
@@ -25,6 +27,14 @@ export class Timelines {
     /** The sessions that we hold of these rooms changed: their coverage is counted anew. Inside a transaction of the caller's. */
     touch(roomIds: readonly string[]): void {
         for (const roomId of roomIds) this.#rooms.touch(roomId);
+    }
+
+    /** Everything that was recorded of the room, for good. Inside a transaction of the caller's. */
+    forget(roomId: string): void {
+        const { sql } = this.#database;
+        sql.prepare("DELETE FROM timeline_events WHERE session IN (SELECT id FROM timeline_sessions WHERE room_id = ?)").run(roomId);
+        for (const table of ["timeline_sessions", "timeline_gaps", "timeline_rooms"])
+            sql.prepare(`DELETE FROM ${table} WHERE room_id = ?`).run(roomId);
     }
 
     /** How much of the room's history we can hand on; undefined: it was not counted yet. */

@@ -18,10 +18,11 @@ export interface Outcome {
         readonly inviter: string;
         readonly devices: readonly { readonly device_id: string; readonly state: string }[];
     }[];
-    /** That the homeserver took. */
+    /** Places in the media repository that something was sent to. */
     readonly uploads: number;
+    /** Invites of Charlie by the bot among the room's events. */
     readonly reinvites: number;
-    /** Requests that were repeated under their transaction ID with other bytes: ratchet steps that were lost. */
+    /** To-device requests that were repeated under their transaction ID with other bytes: their recipients would have either, or both. */
     readonly rewritten: readonly string[];
 }
 
@@ -110,22 +111,32 @@ export class KilledStory implements AsyncDisposable {
         const shown = jobs.map(({ inviter, devices }) => {
             return { inviter, devices: devices.map(({ device_id, state }) => ({ device_id, state })) };
         });
-        const taken = this.#proxy.exchanges.filter(({ answered }) => answered?.status === 200);
-        const count = (wanted: string): number => taken.filter(({ endpoint }) => endpoint === wanted).length;
+        const { exchanges } = this.#proxy;
+        const uploads = exchanges.filter(({ endpoint }) => endpoint === "PUT /media/upload/*");
         return {
             greetings: saidBy(bot, timeline).map((text) => (text === null ? "unreadable" : "readable")),
             jobs: shown,
-            uploads: count("PUT /media/upload/*"),
-            reinvites: count("PUT /rooms/*/state/m.room.member/*"),
-            rewritten: rewritten(taken),
+            uploads: new Set(uploads.map(({ path }) => path)).size,
+            reinvites: await this.#reinvites(roomId),
+            rewritten: rewritten(exchanges),
         };
+    }
+
+    async #reinvites(roomId: string): Promise<number> {
+        const path = `/rooms/${encodeURIComponent(roomId)}/messages?dir=b&limit=100`;
+        const { chunk } = (await this.#alice.do("request", "GET", path)) as { readonly chunk: readonly object[] };
+        const events = chunk.filter((event) => "type" in event && event.type === "m.room.member");
+        return events.filter(
+            (event) =>
+                "sender" in event && event.sender === this.#bot.userId && "state_key" in event && event.state_key === this.#charlie.userId,
+        ).length;
     }
 }
 
-function rewritten(taken: readonly Exchange[]): readonly string[] {
+function rewritten(exchanges: readonly Exchange[]): readonly string[] {
     const first = new Map<string, Buffer>();
-    return taken.flatMap(({ endpoint, path, body }) => {
-        if (!/^PUT .*\/(sendToDevice|send)\//.test(endpoint)) return [];
+    return exchanges.flatMap(({ endpoint, path, body }) => {
+        if (!endpoint.startsWith("PUT /sendToDevice/")) return [];
         const before = first.get(path) ?? body;
         first.set(path, before);
         return before.equals(body) ? [] : [path];

@@ -1,0 +1,93 @@
+import type { CryptoPort } from "../crypto/index.ts";
+import type { Database } from "../database/index.ts";
+import type { LeftRooms } from "../rooms/index.ts";
+import type { Logger } from "../telemetry/index.ts";
+
+/** Milliseconds between two looks; a kill loses at most so much of the count. */
+const usualPauseMs = 10 * 60_000;
+const shortestPauseMs = 500;
+
+export interface ForgettingParts {
+    readonly database: Database;
+    readonly leftRooms: LeftRooms;
+    /** `rooms_left.keys`: for how many milliseconds the keys of a room are kept that the bot has left. */
+    readonly after: "keep" | number;
+    readonly crypto: Pick<CryptoPort, "forgetRoom">;
+    /** Forgets what this database knows of the room's sessions, inside a transaction. */
+    readonly forgetRows: (roomId: string) => void;
+    readonly log: Logger;
+    /** Milliseconds by a clock that never jumps. */
+    readonly monotonic: () => number;
+}
+
+/**
+ * Forgets the keys of rooms that the bot has left, once it has been away for the time that the operator set. Only time in which the bot ran
+ * counts, by the monotonic clock: a clock that jumps a year ahead must not cost anybody their history. So keys are forgotten late rather than early.
+ */
+export class Forgetting {
+    readonly #parts: ForgettingParts;
+    #timer: NodeJS.Timeout | undefined;
+    #looking: Promise<void> = Promise.resolve();
+    #counted: number;
+
+    constructor(parts: ForgettingParts) {
+        this.#parts = parts;
+        this.#counted = parts.monotonic();
+    }
+
+    start(): void {
+        const { database, leftRooms, after } = this.#parts;
+        this.#counted = this.#parts.monotonic();
+        database.transaction(() => leftRooms.adopt());
+        const pauseMs = after === "keep" ? usualPauseMs : Math.min(usualPauseMs, Math.max(shortestPauseMs, after / 10));
+        this.#timer = setInterval(() => {
+            this.#looking = this.#looking.then(() => this.look());
+        }, pauseMs).unref();
+    }
+
+    /** Ends after the room that is being forgotten. */
+    async stop(): Promise<void> {
+        clearInterval(this.#timer);
+        await this.#looking;
+        this.#tryTo(() => this.#count());
+    }
+
+    /** Counts, and forgets what is due. What fails, on a full disk for instance, is done again at the next look. */
+    async look(): Promise<void> {
+        const { leftRooms, after } = this.#parts;
+        if (!this.#tryTo(() => this.#count()) || after === "keep") return;
+        for (const roomId of leftRooms.due(after)) await this.#forget(roomId);
+    }
+
+    /** The keys first: if a crash comes between, they are forgotten once more. */
+    async #forget(roomId: string): Promise<void> {
+        const { database, leftRooms, crypto, forgetRows, log } = this.#parts;
+        try {
+            await crypto.forgetRoom(roomId);
+            database.transaction(() => {
+                forgetRows(roomId);
+                leftRooms.forgotten(roomId);
+            });
+            log.info({ room: roomId }, "forgot the keys of a room that the bot has left");
+        } catch (error) {
+            log.warn({ err: error, room: roomId }, "could not forget the keys of a room; trying again later");
+        }
+    }
+
+    #count(): void {
+        const { database, leftRooms, monotonic } = this.#parts;
+        const now = monotonic();
+        database.transaction(() => leftRooms.count(now - this.#counted));
+        this.#counted = now;
+    }
+
+    #tryTo(work: () => void): boolean {
+        try {
+            work();
+            return true;
+        } catch (error) {
+            this.#parts.log.warn({ err: error }, "could not count how long rooms have been left; trying again later");
+            return false;
+        }
+    }
+}

@@ -1,0 +1,43 @@
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { reinvited, roomWithBot } from "../bot/index.ts";
+import { type Client, saidBy } from "../clients/index.ts";
+import { TemporaryFolder, until } from "../process/index.ts";
+import { Scene } from "./scene.ts";
+
+let scene: Scene;
+let alice: Client;
+
+beforeAll(async () => {
+    scene = await Scene.open();
+    alice = await scene.person("alice");
+});
+
+afterAll(async () => {
+    await scene[Symbol.asyncDispose]();
+});
+
+test("with a time set, the keys of a room that the bot was removed from are forgotten, those of other rooms stay, and after a return it starts anew", async () => {
+    using folder = new TemporaryFolder("left-room");
+    const [bot, charlie] = [await scene.bot({ ROOMS_LEFT_KEYS: "1s" }), await scene.person("charlie")];
+    const [left, other] = [await roomWithBot(alice, bot), await roomWithBot(alice, bot)];
+    for (const roomId of [left, other]) await alice.do("send", roomId, "said at first");
+    const held = async (roomId: string): Promise<number | null | undefined> =>
+        (await bot.status("--room", roomId)).rooms.find(({ room_id: id }) => id === roomId)?.sessions.shareable;
+    for (const roomId of [left, other]) await until("the bot to have heard it", async () => (await held(roomId)) === 2);
+
+    await alice.do("kick", left, bot.userId);
+    await bot.process.line((line) => line.includes("forgot the keys") && line.includes(left));
+    const file = join(folder.path, "keys.json");
+    expect((await bot.command("export-keys", "--room", left, "--plain", file)).output).toContain("holds no key of");
+    expect(await held(other)).toBe(2);
+
+    await alice.do("inviteWithoutSharing", left, bot.userId);
+    await until("the bot to be back", async () => (await alice.do("membership", left, bot.userId))?.membership === "join");
+    await alice.do("send", left, "said after the return");
+    await alice.do("inviteWithoutSharing", left, charlie.userId);
+    await reinvited(charlie, left, bot);
+    await charlie.do("join", left);
+    const timeline = await charlie.reads(left, ["said after the return"]);
+    expect(saidBy(alice, timeline)).toEqual([null, "said after the return"]);
+});
