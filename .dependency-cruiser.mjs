@@ -8,7 +8,7 @@ const layers = [
     ["sharing", "account"],
     ["timeline"],
     ["rooms", "crypto", "homeserver"],
-    ["database", "sealing", "config", "telemetry"],
+    ["database", "sealing", "config", "telemetry", "snapshot"],
     ["failures", "matrix"],
 ];
 

@@ -32,8 +32,9 @@ test("the first start by password: recovery key on disk, secrets saved, and only
     const account = await bot.start();
     await expectWhole(bot, account, bot.recoveryKey());
     expect(statSync(join(bot.dataDir, "recovery-key")).mode & 0o777).toBe(0o600);
-    expect(bot.homeserver.requests.filter((request) => !/^(account_data|versions|whoami|keys_query)$/.test(request)).slice(0, 8)).toEqual([
+    expect(bot.homeserver.requests.filter((request) => !/^(account_data|versions|whoami|keys_query)$/.test(request)).slice(0, 9)).toEqual([
         "login",
+        "put org.backscroll.generation.<id>",
         "keys_upload",
         "put m.secret_storage.key.<id>",
         "put m.secret_storage.default_key",
@@ -57,7 +58,9 @@ test("the second start logs in no more, uploads nothing, and keeps device and id
     const first = await bot.start();
     bot.homeserver.requests.length = 0;
     expect(await bot.start()).toMatchObject({ deviceId: first.deviceId, masterKey: first.masterKey });
-    expect(new Set(bot.homeserver.requests)).toEqual(new Set(["versions", "whoami", "keys_query"]));
+    expect(new Set(bot.homeserver.requests)).toEqual(
+        new Set(["versions", "whoami", "keys_query", "account_data", "put org.backscroll.generation.<id>"]),
+    );
 });
 
 test("the access token does not stand in the database as it is", async () => {

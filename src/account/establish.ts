@@ -4,6 +4,7 @@ import { HomeserverError, problemOf } from "../homeserver/index.ts";
 import { AccountTable } from "./account-table.ts";
 import { credentialsFailure, credentialsVerdict } from "./credentials.ts";
 import { explain } from "./explain.ts";
+import { StoreGeneration } from "./generation.ts";
 import { Identity } from "./identity.ts";
 import type { AccountOptions } from "./options.ts";
 import { type PublishedKeys, queryOwnKeys, sendOwnRequests } from "./own-keys.ts";
@@ -16,6 +17,8 @@ export interface Account {
     /** The published master key, unpadded base64: our fingerprint. */
     readonly masterKey: string;
     readonly crypto: CryptoPort;
+    /** Counted already for this start. */
+    readonly generation: StoreGeneration;
 }
 
 /**
@@ -51,21 +54,25 @@ async function establish(options: AccountOptions): Promise<Account> {
         const before = await queryOwnKeys(homeserver, crypto, userId, deviceId);
         refuseForeignKeys(keys, before);
 
-        // 5. Device keys and one-time keys, so that there is something to sign.
+        // 5. Before anything is encrypted or uploaded: are the ratchets those that were used last?
+        const generation = new StoreGeneration({ ...options, crypto, deviceId });
+        await generation.claim();
+
+        // 6. Device keys and one-time keys, so that there is something to sign.
         await sendOwnRequests(homeserver, crypto);
 
-        // 6. Whether there is an identity is believed of an answer only that shows our device beside it: an empty one proves nothing.
+        // 7. Whether there is an identity is believed of an answer only that shows our device beside it: an empty one proves nothing.
         const shown = before.device === undefined ? await queryOwnKeys(homeserver, crypto, userId, deviceId) : before;
         if (shown.device !== keys.ed25519)
             throw new HomeserverError("keys_query", { kind: "malformed", detail: "it does not show the device keys that it has taken" });
 
-        // 7. The identity, and its signature on our device: receivers drop bundles from unsigned devices without a word.
+        // 8. The identity, and its signature on our device: receivers drop bundles from unsigned devices without a word.
         await new Identity(options, crypto).establish(shown);
 
-        // 8. Believed only when the server publishes it so.
+        // 9. Believed only when the server publishes it so.
         const masterKey = await verify(options, crypto, deviceId);
         log.info({ user: userId, device: deviceId }, "the account is ready: the device is cross-signed");
-        return { userId, deviceId, masterKey, crypto };
+        return { userId, deviceId, masterKey, crypto, generation };
     } catch (error) {
         throw credentialsVerdict(error) === "stop" ? credentialsFailure(error, userId, deviceId) : error;
     }

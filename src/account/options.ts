@@ -22,6 +22,8 @@ export interface AccountOptions {
     readonly dataDir: string;
     /** Opens the crypto store for this device. Called once; whoever gave this function closes what it answered. */
     readonly openCrypto: (userId: string, deviceId: string) => Promise<CryptoPort>;
+    /** The homeserver turned out to be restored from an older state. Synchronous, and on disk when it returns. */
+    readonly onHomeserverWentBack: () => void;
     /** `login --reset-identity`: replaces the published cross-signing identity by a new one. */
     readonly resetIdentity?: boolean;
 }

@@ -6,7 +6,7 @@ import { AccountTable, type StoredAccount } from "./account-table.ts";
 import { credentialsFailure, credentialsVerdict } from "./credentials.ts";
 import type { AccountOptions } from "./options.ts";
 
-type SessionOptions = Omit<AccountOptions, "openCrypto" | "recoveryKey" | "dataDir">;
+type SessionOptions = Omit<AccountOptions, "openCrypto" | "recoveryKey" | "dataDir" | "onHomeserverWentBack">;
 
 /** Logs our device in, or takes up its session, and answers its ID. The homeserver has its token then. */
 export async function openSession(options: SessionOptions): Promise<string> {

@@ -4,6 +4,7 @@ import { type CryptoPort, startCrypto } from "../crypto/index.ts";
 import type { Failure } from "../failures/index.ts";
 import { connectHomeserver, type Homeserver, type HomeserverAccess } from "../homeserver/index.ts";
 import { deriveSeal } from "../sealing/index.ts";
+import { forgetSyncPosition } from "../sync/index.ts";
 import type { Logger } from "../telemetry/index.ts";
 import type { Releases } from "./shutdown.ts";
 import type { Store } from "./store.ts";
@@ -17,6 +18,8 @@ export interface BringUpOptions {
     readonly releases: Releases;
     readonly onFatal: (reason: Failure) => void;
     readonly resetIdentity: boolean;
+    /** The homeserver turned out to be restored from an older state, and the sync position is forgotten. */
+    readonly onHomeserverWentBack: () => void;
     /** Attempts of each request; undefined: an absent homeserver is waited for. */
     readonly attempts?: number;
 }
@@ -30,7 +33,7 @@ export interface Online {
 
 /** Connects, logs in and makes the account ready: the part that `run` and `login` share. @throws Failure, AbortError, HomeserverError */
 export async function bringUp(options: BringUpOptions): Promise<Online> {
-    const { settings, store, log, signal, releases, onFatal, resetIdentity, attempts } = options;
+    const { settings, store, log, signal, releases, onFatal, onHomeserverWentBack, resetIdentity, attempts } = options;
     const { url, user_id: userId, password, access_token: accessToken } = settings.homeserver;
     const seal = deriveSeal(store.storeKey, "account");
     const homeserver = connectHomeserver({
@@ -41,13 +44,18 @@ export async function bringUp(options: BringUpOptions): Promise<Online> {
         ...(attempts === undefined ? {} : { attempts }),
         renewToken: () => renewAccessToken(access()),
     });
-    const access = (): Omit<AccountOptions, "openCrypto" | "recoveryKey" | "dataDir"> => {
+    const access = (): Omit<AccountOptions, "openCrypto" | "recoveryKey" | "dataDir" | "onHomeserverWentBack"> => {
         return { homeserver, database: store.database, seal, log, url, userId, password, accessToken, resetIdentity };
     };
     const account = await establishAccount({
         ...access(),
         recoveryKey: settings.recovery_key,
         dataDir: store.folder.path,
+        onHomeserverWentBack: () => {
+            log.warn({ operation: "generation" }, "the homeserver was restored from an older state: its rooms are read anew");
+            store.database.transaction(() => forgetSyncPosition(store.database));
+            onHomeserverWentBack();
+        },
         openCrypto: async (user, deviceId) => {
             const crypto = await startCrypto({
                 path: store.folder.cryptoStore,

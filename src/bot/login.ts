@@ -31,7 +31,17 @@ export async function loginAccount({
     try {
         const store = openStore(settings);
         releases.add("the store", () => store.close());
-        const up = bringUp({ settings, store, log, signal: stopping.signal, releases, onFatal, resetIdentity, attempts });
+        const up = bringUp({
+            settings,
+            store,
+            log,
+            signal: stopping.signal,
+            releases,
+            onFatal,
+            onHomeserverWentBack: () => {},
+            resetIdentity,
+            attempts,
+        });
         const { account } = await Promise.race([up, fatal]);
         const recoveryKeyFile = `${store.folder.path}/recovery-key`;
         return {

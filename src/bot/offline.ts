@@ -7,6 +7,7 @@ import { createLogger } from "../telemetry/index.ts";
 import { takeStock } from "./stock.ts";
 import { controlOperations } from "./operations.ts";
 import { sharingLedger } from "./sharing-ledger.ts";
+import { takeSnapshot } from "./take-snapshot.ts";
 import { openStore } from "./store.ts";
 
 /**
@@ -36,6 +37,8 @@ export async function withOfflineBot<T>(settings: Settings, use: (operations: Co
     const operations = controlOperations({
         commands: ledger.commands,
         crypto,
+        // Nothing runs: the next start makes the copies old.
+        snapshot: () => takeSnapshot({ store, crypto, copied: () => {} }),
         health: () => Promise.resolve({ healthy: false, problems: ["the bot is not running"] }),
         wake: () => {},
         holdingsChanged: async (roomIds) => await takeStock(store.database, ledger, await crypto(), roomIds),

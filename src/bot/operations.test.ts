@@ -5,6 +5,9 @@ test("jobs that imported keys released are started at once, and counted are also
     const order: string[] = [];
     const parts = {
         health: () => Promise.resolve({ healthy: true, problems: [] }),
+        snapshot: () => {
+            throw new Error("nobody asked for a snapshot");
+        },
         wake: () => order.push("wake"),
         holdingsChanged: (roomIds: readonly string[]) => {
             order.push(roomIds.join());

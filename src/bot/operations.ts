@@ -6,6 +6,7 @@ export interface OperationParts {
     readonly commands: ShareCommands;
     /** The crypto worker, once it is there. @throws Failure `account_not_ready` before */
     readonly crypto: () => Promise<Pick<CryptoPort, "importRoomKeys" | "exportRoomKeys">>;
+    readonly snapshot: ControlOperations["snapshot"];
     readonly health: ControlOperations["health"];
     /** Something may have fallen due. */
     readonly wake: () => void;
@@ -14,9 +15,10 @@ export interface OperationParts {
 }
 
 /** What commands may ask, on the parts that answer it. */
-export function controlOperations({ commands, crypto, health, wake, holdingsChanged }: OperationParts): ControlOperations {
+export function controlOperations({ commands, crypto, snapshot, health, wake, holdingsChanged }: OperationParts): ControlOperations {
     return {
         health,
+        snapshot,
         share: (roomId, userId) => answer(() => commands.share(roomId, userId)),
         approve: (jobId) => answer(() => commands.approve(jobId)),
         approveAll: (roomId) => answer(() => commands.approveAll(roomId)),

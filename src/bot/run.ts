@@ -11,6 +11,7 @@ import { controlOperations } from "./operations.ts";
 import { type Services, startServices } from "./services.ts";
 import { sharingLedger, type SharingLedger } from "./sharing-ledger.ts";
 import { endOnFaults, Releases, stopOnSignals } from "./shutdown.ts";
+import { takeSnapshot } from "./take-snapshot.ts";
 import { openStore, type Store } from "./store.ts";
 
 /** Milliseconds between looks at an account that its server's admin has locked. */
@@ -88,7 +89,13 @@ async function serve(bot: Running): Promise<void> {
 }
 
 async function bringUpWhenUnlocked(bot: Running): Promise<Online> {
-    const options: BringUpOptions = { ...bot, signal: bot.stopping.signal, onFatal: bot.end, resetIdentity: false };
+    const options: BringUpOptions = {
+        ...bot,
+        signal: bot.stopping.signal,
+        onFatal: bot.end,
+        onHomeserverWentBack: () => bot.services?.startSyncAnew(),
+        resetIdentity: false,
+    };
     for (;;) {
         try {
             return await bringUp(options);
@@ -109,6 +116,7 @@ function operationsOf(bot: Running): ReturnType<typeof controlOperations> {
     return controlOperations({
         commands: bot.ledger.commands,
         crypto,
+        snapshot: () => takeSnapshot({ store: bot.store, crypto, copied: () => bot.services?.storeCopied() }),
         health: () =>
             checkHealth({ folder: bot.store.folder, crypto: () => bot.crypto, syncProblems: () => bot.services?.problems() ?? [] }),
         wake: () => bot.services?.wake(),

@@ -20,6 +20,7 @@ import {
 import { SyncLoop } from "../sync/index.ts";
 import type { Logger } from "../telemetry/index.ts";
 import type { TimelineRecorder } from "../timeline/index.ts";
+import { AgeOfCopies } from "./age-of-copies.ts";
 import type { Online } from "./bring-up.ts";
 import { Forgetting } from "./forgetting.ts";
 import { StockTaking, takeStock } from "./stock.ts";
@@ -48,6 +49,10 @@ export interface Services {
     readonly ready: Promise<void>;
     /** Has every part look for what has fallen due. */
     wake(): void;
+    /** Follows the homeserver from the beginning again: it was restored from an older state. */
+    startSyncAnew(): void;
+    /** A copy of the store was made: from now on it is an old one. */
+    storeCopied(): void;
     /** What keeps the sync from recording, in sentences. */
     problems(): readonly string[];
 }
@@ -105,7 +110,16 @@ export function startServices(options: ServicesOptions): Services {
         caughtUp = true;
         wake();
     });
-    return { ready: sync.ready(), wake, problems: () => (sync.problem?.code === "disk" ? [sync.problem.message] : []) };
+    const age = new AgeOfCopies(online.account.generation, options);
+    age.start();
+    releases.add("the guard against old copies", () => age.stop());
+    return {
+        ready: sync.ready(),
+        wake,
+        startSyncAnew: () => sync.startAnew(),
+        storeCopied: () => age.count(),
+        problems: () => (sync.problem?.code === "disk" ? [sync.problem.message] : []),
+    };
 }
 
 /** Starts to follow the homeserver. The sync's own end, which only a fault or lost credentials bring, ends the run. */

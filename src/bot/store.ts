@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import type { Settings } from "../config/index.ts";
 import { type Database, lockFolder, openDatabase } from "../database/index.ts";
 import { createDataFolder, type DataFolder, dataFolder, loadStoreKey } from "./data-folder.ts";
+import { removeCopies } from "./take-snapshot.ts";
 import { schemas } from "./schemas.ts";
 
 /** The data folder, taken for this process alone, with the bot's database open. */
@@ -19,6 +20,7 @@ export function openStore(settings: Pick<Settings, "data_dir" | "store_key">): S
     createDataFolder(folder);
     const lock = lockFolder(folder.path);
     try {
+        removeCopies(folder);
         const storeExists = existsSync(folder.database) || existsSync(folder.cryptoStore);
         const storeKey = loadStoreKey(folder, settings.store_key, storeExists);
         const database = openDatabase({ path: folder.database, schemas });

@@ -117,6 +117,31 @@ marked as shareable will be shared; the others stay with the bot.
 Example:
   backscroll import-keys element-keys.txt --passphrase-file passphrase.txt
 `,
+    snapshot: `
+Works while the bot runs, and without it. FILE is made with mode 0600, an existing
+one is never overwritten; - is the standard output. The data folder's disk needs
+room for a copy meanwhile. The store key (store_key, or the file store-key in the
+data folder) is not in it: keep it elsewhere, or the snapshot is worth nothing.
+
+Example, for cron (the % has to be escaped there):
+  15 3 * * *  backscroll snapshot "/backup/backscroll-$(date +\\%F)"
+`,
+    restore: `
+For when the data folder is lost or damaged. FILE is a snapshot; - is the standard
+input. It needs an empty data_dir, the store key (store_key, or the file store-key
+put there) and homeserver.password; the old bot must not be running.
+
+A snapshot is older than what the lost device did last, and no key may be used twice:
+so a new device is made, signed by the same identity, and the old one is deleted.
+Keys, rooms, jobs, pins and pauses are taken over. Keys that were sent to the old
+device after the snapshot are lost, unless somebody has them for 'import-keys'.
+
+If it is interrupted, run it again with the same snapshot: it goes on where it was.
+
+Example:
+  backscroll restore /backup/backscroll-2026-01-31
+  backscroll run
+`,
     "export-keys": `
 Writes the room's keys as a plain JSON list that clients and 'import-keys' can read.
 The file is made with mode 0600; an existing one is never overwritten.

@@ -30,9 +30,9 @@ export class PrivateFile implements Disposable {
         return explained(path, () => new PrivateFile(path));
     }
 
-    write(text: string): void {
+    write(content: string | Uint8Array): void {
         explained(this.path, () => {
-            const bytes = Buffer.from(text);
+            const bytes = typeof content === "string" ? Buffer.from(content) : content;
             for (let written = 0; written < bytes.length;) written += writeSync(this.#descriptor, bytes, written);
         });
     }

@@ -39,6 +39,9 @@ async function stopped(
         trust: unexpected,
         importRoomKeys: unexpected,
         exportRoomKeys: unexpected,
+        snapshot: () => {
+            throw new Error("not asked for in this test");
+        },
         ...operations,
     };
     await using server = new ControlServer({ socketPath: join(folder, "data", "backscroll.sock"), operations: all, logger: silent });
@@ -149,4 +152,27 @@ test("an export that is stopped half-way leaves nothing behind", async () => {
     const { code, files } = await stopped(stop, { exportRoomKeys }, "export-keys", "--room", "!a:b", "--plain", "keys.json");
     expect(code).not.toBe(0);
     expect(files).toEqual(["data"]);
+});
+
+test("a snapshot is there whole, for its owner alone, or not at all", async () => {
+    const operations = {
+        async *snapshot() {
+            yield Buffer.from("one ");
+            yield Buffer.from("two");
+        },
+    };
+    const { code, out, files } = await beside(operations, "snapshot", "saved");
+    expect({ code, out, files: files.filter((name) => name.includes("saved")) }).toEqual({ code: 0, out: "", files: ["saved"] });
+    expect(readFileSync(join(folder, "saved"), "utf8")).toBe("one two");
+    expect(statSync(join(folder, "saved")).mode & 0o777).toBe(0o600);
+    expect((await beside(operations, "snapshot", "saved")).code).toBe(64);
+
+    const failing = {
+        async *snapshot() {
+            yield Buffer.from("one ");
+            throw new Failure("disk_full", { path: "/data" });
+        },
+    };
+    const failed = await beside(failing, "snapshot", "other");
+    expect({ code: failed.code, files: failed.files.filter((name) => name.includes("other")) }).toEqual({ code: 73, files: [] });
 });

@@ -83,10 +83,27 @@ export class BotConnection implements ControlOperations {
     importRoomKeys = (entries: readonly unknown[]) => this.call("import_room_keys", { entries: [...entries] });
     exportRoomKeys = async (roomId: string, page: number) => (await this.call("export_room_keys", { room_id: roomId, page })) ?? undefined;
 
+    async *snapshot(): AsyncGenerator<Uint8Array, void, undefined> {
+        const id = this.#ask("snapshot", {});
+        for (;;) {
+            const piece = await this.#answer("snapshot", id);
+            if (piece === null) return;
+            yield Buffer.from(piece, "base64");
+        }
+    }
+
     /** One request, one answer. @throws RemoteFailure, Failure `bot_not_answering` */
     async call<Name extends Operation>(operation: Name, params: ParamsOf<Name>): Promise<ResultOf<Name>> {
+        return await this.#answer(operation, this.#ask(operation, params));
+    }
+
+    #ask<Name extends Operation>(operation: Name, params: ParamsOf<Name>): number {
         const id = this.#requests++;
         this.#socket.write(`${JSON.stringify({ id, operation, params })}\n`);
+        return id;
+    }
+
+    async #answer<Name extends Operation>(operation: Name, id: number): Promise<ResultOf<Name>> {
         const response = responseSchema.safeParse(parse(await this.#nextLine()));
         if (!response.success) throw notAnswering("its answer does not fit this version");
         if (!response.data.ok) {

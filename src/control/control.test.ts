@@ -19,6 +19,10 @@ const operations: ControlOperations = {
     trust: async () => done,
     importRoomKeys: async (entries) => ({ imported: entries.length - 1, refused: [{ index: 0, reason: "odd" }] }),
     exportRoomKeys: async (_, page) => (page === 0 ? [{ session_id: "s" }] : undefined),
+    async *snapshot() {
+        yield Buffer.from("one");
+        yield Buffer.from("two");
+    },
 };
 
 let folder: string;
@@ -56,6 +60,39 @@ test("every operation travels there and back", async () => {
     expect(await bot?.importRoomKeys([{}, {}])).toEqual({ imported: 1, refused: [{ index: 0, reason: "odd" }] });
     expect(await bot?.exportRoomKeys("!a:b", 0)).toEqual([{ session_id: "s" }]);
     expect(await bot?.exportRoomKeys("!a:b", 1)).toBeUndefined();
+    expect(Buffer.concat(await Array.fromAsync(bot?.snapshot() ?? [])).toString()).toBe("onetwo");
+    expect(await bot?.health()).toEqual({ healthy: true, problems: [] });
+});
+
+test("whoever hangs up in the middle of a snapshot ends it", async () => {
+    const ended = Promise.withResolvers<void>();
+    await using server = serverOf({
+        async *snapshot() {
+            try {
+                for (;;) yield Buffer.alloc(1_000_000);
+            } finally {
+                ended.resolve();
+            }
+        },
+    });
+    await server.start();
+    {
+        await using bot = await connectToBot(socketPath);
+        for await (const _ of bot?.snapshot() ?? []) break;
+    }
+    await expect(ended.promise).resolves.toBeUndefined();
+});
+
+test("a snapshot that fails in the middle is a failure for the command", async () => {
+    await using server = serverOf({
+        async *snapshot() {
+            yield Buffer.from("one");
+            throw new Failure("disk_full", { path: "/data" });
+        },
+    });
+    await server.start();
+    await using bot = await connectToBot(socketPath);
+    await expect(Array.fromAsync(bot?.snapshot() ?? [])).rejects.toMatchObject({ code: "disk_full", exitCode: 73 });
 });
 
 test("only the bot's user may open the socket, from the first instant", async () => {

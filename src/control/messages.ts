@@ -19,6 +19,7 @@ export const requestSchema = z.discriminatedUnion("operation", [
     request("resume", someRoom),
     request("trust", z.strictObject({ user_id: id, fingerprint: id })),
     request("import_room_keys", z.strictObject({ entries: z.array(z.unknown()).max(1_000) })),
+    request("snapshot", z.strictObject({})),
     request("export_room_keys", z.strictObject({ room_id: id, page: z.int().nonnegative() })),
 ]);
 
@@ -38,6 +39,8 @@ const results = {
     resume: outcome,
     trust: outcome,
     import_room_keys: z.object({ imported: z.number(), refused: z.array(z.object({ index: z.number(), reason: z.string() })) }),
+    /** The one operation with more than one answer: pieces in base64, and null after the last. */
+    snapshot: z.string().nullable(),
     export_room_keys: z.array(z.record(z.string(), z.unknown())).nullable(),
 } as const satisfies Record<Operation, z.ZodType>;
 

@@ -18,6 +18,8 @@ export interface ControlOperations {
     ): Promise<{ readonly imported: number; readonly refused: readonly { readonly index: number; readonly reason: string }[] }>;
     /** A page of a room's sessions in key export format; undefined after the last. */
     exportRoomKeys(roomId: string, page: number): Promise<readonly object[] | undefined>;
+    /** A snapshot of the data folder, in pieces; whoever stops taking them ends it. */
+    snapshot(): AsyncIterable<Uint8Array>;
 }
 
 /** `ok: false` is the answer no (exit code 1): `message` says why and what to do. */

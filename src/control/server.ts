@@ -65,8 +65,7 @@ export class ControlServer {
         client.on("close", () => this.#clients.delete(client));
         try {
             for await (const line of readLines(client, longestLine)) {
-                const answer = await this.#answer(line);
-                if (client.writable) client.write(`${answer}\n`);
+                for await (const answer of this.#answers(line)) if (!(await send(client, answer))) break;
             }
         } catch (error) {
             // Leaving the loop has hung up already, if the client has not.
@@ -76,14 +75,18 @@ export class ControlServer {
         }
     }
 
-    async #answer(line: string): Promise<string> {
+    async *#answers(line: string): AsyncGenerator<string, void, undefined> {
         const { success, data: request } = requestSchema.safeParse(parse(line));
-        if (!success) return refusal(null, "the request does not fit this version of the bot");
+        if (!success) return yield refusal(null, "the request does not fit this version of the bot");
+        const { id, operation } = request;
+        const { operations } = this.#options;
+        const answer = (result: unknown) => JSON.stringify({ id, ok: true, result: result ?? null });
         try {
-            const result = await perform(request, this.#options.operations);
-            return JSON.stringify({ id: request.id, ok: true, result: result ?? null });
+            if (request.operation !== "snapshot") return yield answer(await perform(request, operations));
+            for await (const piece of operations.snapshot()) yield answer(Buffer.from(piece).toString("base64"));
+            yield answer(null);
         } catch (error) {
-            return JSON.stringify({ id: request.id, ok: false, error: this.#explain(error, request.operation) });
+            yield JSON.stringify({ id, ok: false, error: this.#explain(error, operation) });
         }
     }
 
@@ -99,6 +102,17 @@ export class ControlServer {
     }
 }
 
+/** Waits until the client has room for more. Answers whether it is still there. */
+async function send(client: Socket, line: string): Promise<boolean> {
+    if (!client.writable) return false;
+    if (client.write(`${line}\n`)) return true;
+    const over = new AbortController();
+    const { signal } = over;
+    await Promise.race([once(client, "drain", { signal }), once(client, "close", { signal })].map((event) => event.catch(() => undefined)));
+    over.abort();
+    return client.writable;
+}
+
 /** The mode has to be right from the first instant; `listen` binds before it returns. */
 function listenPrivately(server: Server, path: string): void {
     const before = process.umask(0o177);
@@ -109,7 +123,7 @@ function listenPrivately(server: Server, path: string): void {
     }
 }
 
-function perform(request: Request, operations: ControlOperations): Promise<unknown> {
+function perform(request: Exclude<Request, { operation: "snapshot" }>, operations: ControlOperations): Promise<unknown> {
     switch (request.operation) {
         case "health":
             return operations.health();

@@ -184,6 +184,9 @@ function portOf(host: WorkerHost): CryptoPort {
         importRoomKeys: (entries) => host.call("importRoomKeys", entries),
         exportRoomKeys: (roomId, page) => host.call("exportRoomKeys", roomId, page),
         forgetRoom: (roomId) => host.call("forgetRoom", roomId),
+        copyStore: (path) => host.call("copyStore", path),
+        generation: () => host.call("generation"),
+        setGeneration: (generation) => host.call("setGeneration", generation),
         ping: () => host.call("ping"),
         close: () => host.close(),
     };

@@ -5,7 +5,7 @@ import type { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { FailureCode } from "../failures/index.ts";
 import { SmallDisk } from "../../test/process/index.ts";
-import { openDatabase, type Schema } from "./index.ts";
+import { copyDatabase, openDatabase, type Schema } from "./index.ts";
 
 let folder: string;
 let path: string;
@@ -203,4 +203,26 @@ test("a full disk is a failure with its cure, rolls back, and heals when there i
 
 test("a folder that does not exist is named", () => {
     expect(() => openDatabase({ path: join(folder, "nowhere", "a.sqlite"), schemas: [] })).toThrow(failing("data_dir_unusable"));
+});
+
+test("a copy is whole and of one instant, however its database is written to meanwhile", async () => {
+    const database = openDatabase({ path, schemas: [notes] });
+    const add = (text: string): void =>
+        database.transaction(() => void database.sql.prepare("INSERT INTO notes VALUES (?), (?)").run(text, "x".repeat(4_000)));
+    for (let n = 0; n < 2_000; n++) add(`before ${n}`);
+    const copying = copyDatabase(path, join(folder, "copy.sqlite"));
+    const over = new AbortController();
+    void copying.finally(() => over.abort());
+    let written = 0;
+    while (!over.signal.aborted) {
+        add(`meanwhile ${written++}`);
+        await new Promise((resolve) => setImmediate(resolve));
+    }
+    await copying;
+    expect(written).toBeGreaterThan(1);
+    const copy = openDatabase({ path: join(folder, "copy.sqlite"), schemas: [notes] });
+    expect(count(copy.sql)).toBe(4_000);
+    expect(statSync(join(folder, "copy.sqlite")).mode & 0o777).toBe(0o600);
+    copy.close();
+    database.close();
 });

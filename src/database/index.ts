@@ -1,3 +1,4 @@
+export { copyDatabase } from "./copy.ts";
 export type { Database, Schema } from "./database.ts";
 export { type FolderLock, lockFolder } from "./lock.ts";
 export { openDatabase, type OpenOptions } from "./open.ts";

@@ -35,6 +35,26 @@ export const failures = {
         message: "{what} is not built yet.",
         cure: "{instead}",
     },
+    restore_of_another_snapshot: {
+        exit: exitCodes.usage,
+        message: "A restore of another snapshot into {path} was begun and not finished; its new device is {device}.",
+        cure: "Give that snapshot again. To begin anew with this one, delete the folder {path}, and sign out {device} in another client.",
+    },
+    restore_store_exists: {
+        exit: exitCodes.usage,
+        message: "There is a store in {path} already, and a restore replaces nothing.",
+        cure: "Name an empty data_dir, or move backscroll.sqlite and crypto.sqlite away first (and keep them). Nothing was changed.",
+    },
+    snapshot_unreadable: {
+        exit: exitCodes.usage,
+        message: "{path} cannot be restored: {detail}.",
+        cure: "Give another snapshot; nothing was changed.",
+    },
+    restore_unfinished: {
+        exit: exitCodes.corrupt,
+        message: "A restore into {path} was begun and not finished.",
+        cure: "Run `backscroll restore` with the same snapshot again: it goes on where it was.",
+    },
     store_corrupt: {
         exit: exitCodes.corrupt,
         message: "The store {path} is damaged: {detail}.",
@@ -54,6 +74,12 @@ export const failures = {
         exit: exitCodes.corrupt,
         message: "The store key does not open {path}.",
         cure: "Give the store_key that this data folder was made with; nothing was changed.",
+    },
+    store_outdated: {
+        exit: exitCodes.corrupt,
+        message:
+            "The store {path} is an old copy: it was started {found} times, and the homeserver has seen the device {device} start {known} times. Going on with it would use keys a second time, and others could not read what the bot says.",
+        cure: "Put the newest store back if you have it. Otherwise make a new device of this one: `backscroll snapshot FILE`, then `backscroll restore FILE` with an empty data_dir.",
     },
     store_too_new: {
         exit: exitCodes.corrupt,
@@ -163,12 +189,12 @@ export const failures = {
     device_keys_gone: {
         exit: exitCodes.credentials,
         message: "The homeserver has no keys of the device {device} of {user} any more, although this store uploaded them.",
-        cure: "Make a new device: export-keys for each room, an empty data_dir with the same recovery_key, then import-keys.",
+        cure: "Make a new device of this store: `backscroll snapshot FILE`, then `backscroll restore FILE` with an empty data_dir and the password.",
     },
     device_keys_lost: {
         exit: exitCodes.credentials,
         message: "The homeserver publishes keys of the device {device} of {user}, but the crypto store here is empty.",
-        cure: "Restore the store (from a snapshot), or use an empty data_dir so that a new device is made; with an access token, one of a new login.",
+        cure: "`backscroll restore` a snapshot into an empty data_dir; without one, use an empty data_dir so that a new device is made, and with an access token one of a new login.",
     },
     device_keys_of_another_store: {
         exit: exitCodes.credentials,
@@ -179,7 +205,7 @@ export const failures = {
     device_logged_out: {
         exit: exitCodes.credentials,
         message: "The device {device} of {user} was logged out: the homeserver has deleted it with its keys.",
-        cure: "Make a new device: export-keys for each room, an empty data_dir with the same recovery_key, then import-keys.",
+        cure: "Make a new device of this store: `backscroll snapshot FILE`, then `backscroll restore FILE` with an empty data_dir and the password.",
     },
     device_not_cross_signed: {
         exit: exitCodes.credentials,
@@ -195,7 +221,7 @@ export const failures = {
     one_time_keys_conflict: {
         exit: exitCodes.credentials,
         message: "The homeserver already has other keys of the device {device}: this store is newer than the device.",
-        cure: "Restore the store that the device was made with, or log in with a new device.",
+        cure: "Put the store back that the device was made with, or make a new device of this one: `backscroll snapshot FILE`, then `backscroll restore FILE` with an empty data_dir.",
     },
     password_login_refused: {
         exit: exitCodes.credentials,

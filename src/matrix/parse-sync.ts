@@ -35,15 +35,21 @@ export function parseSyncBatch(raw: unknown, since: string | undefined, onDrop: 
     if (!isObject(raw)) throw new MalformedSync("it is not a JSON object");
     const nextBatch = token.safeParse(raw["next_batch"]);
     if (!nextBatch.success) throw new MalformedSync("next_batch is not a token");
-    const rooms = section(raw["rooms"], "rooms", onDrop);
-    return {
+    let everyRoom = since === undefined;
+    const onRoomsDrop: OnDrop = (drop) => {
+        everyRoom = false;
+        onDrop(drop);
+    };
+    const rooms = section(raw["rooms"], "rooms", onRoomsDrop);
+    const batch = {
         since,
         nextBatch: nextBatch.data,
-        crypto: parseCrypto(raw, onDrop),
-        joined: parseRooms(rooms["join"], "rooms.join", onDrop, parseRoomChanges),
-        invited: parseRooms(rooms["invite"], "rooms.invite", onDrop, parseInvite),
-        left: parseRooms(rooms["leave"], "rooms.leave", onDrop, parseRoomChanges),
+        crypto: { ...parseCrypto(raw, onDrop), ...(since === undefined ? { fromStart: true } : {}) },
+        joined: parseRooms(rooms["join"], "rooms.join", onRoomsDrop, parseRoomChanges),
+        invited: parseRooms(rooms["invite"], "rooms.invite", onRoomsDrop, parseInvite),
+        left: parseRooms(rooms["leave"], "rooms.leave", onRoomsDrop, parseRoomChanges),
     };
+    return everyRoom ? { ...batch, everyRoom } : batch;
 }
 
 function parseCrypto(raw: Record<string, unknown>, onDrop: OnDrop): CryptoChanges {

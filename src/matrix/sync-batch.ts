@@ -9,6 +9,8 @@ export interface SyncBatch {
     readonly joined: ReadonlyMap<string, JoinedRoomChanges>;
     readonly invited: ReadonlyMap<string, readonly StrippedEvent[]>;
     readonly left: ReadonlyMap<string, JoinedRoomChanges>;
+    /** True: all rooms that we are in or invited to are here, whole. Absent where the server told changes only, or something was malformed. */
+    readonly everyRoom?: boolean;
 }
 
 /** What a batch has for the OlmMachine, as it came. */
@@ -16,6 +18,8 @@ export interface CryptoChanges {
     readonly toDevice: readonly unknown[];
     readonly deviceLists: { readonly changed: readonly string[]; readonly left: readonly string[] };
     readonly oneTimeKeyCounts: Readonly<Record<string, number>>;
+    /** True in the answer to a sync without a token: whose devices changed while we were away, it does not say. */
+    readonly fromStart?: boolean;
     /** Undefined if the server does not say. */
     readonly unusedFallbackKeyTypes: readonly string[] | undefined;
 }

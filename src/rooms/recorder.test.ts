@@ -350,3 +350,26 @@ test("who may have been a member: whoever has been in or was put out, nobody who
     const members = [alice, bot, left, charlie, asked, stranger].filter((userId) => rooms.mayHaveBeenMember(roomId, userId));
     expect(members).toEqual([alice, bot, left, charlie]);
 });
+
+test("an answer that names every room tells of those that we left, or are not invited to any more, while nobody told us", () => {
+    join({ state: whole() });
+    join({ state: whole() }, "!left:home");
+    inviteBot(alice, "!withdrawn:home");
+    const rooms = { join: { [roomId]: part({ state: whole() }) } };
+    const changes = database.transaction(() => recorder.record(parseSyncBatch({ next_batch: "s3", rooms }, undefined)));
+    expect(changes.selfLeft).toEqual([{ roomId: "!left:home", membership: "leave", sender: undefined }]);
+    expect(reader("!left:home")?.membership).toBe("leave");
+    expect(reader("!withdrawn:home")?.membership).toBe("leave");
+    expect(shown()?.membership).toBe("join");
+});
+
+test("an answer of which a room was malformed does not make us leave any", () => {
+    join({ state: whole() });
+    const changes = database.transaction(() =>
+        recorder.record(parseSyncBatch({ next_batch: "s3", rooms: { join: { [roomId]: "?" } } }, undefined)),
+    );
+    expect(changes.selfLeft).toEqual([]);
+    expect(shown()?.membership).toBe("join");
+});
+
+const reader = (id: string): Room | undefined => rooms.room(id);

@@ -66,6 +66,7 @@ export class RoomRecorder {
         for (const [roomId, room] of batch.joined) this.#recordJoined(roomId, room, batch.since === undefined, changes);
         for (const [roomId, room] of batch.left) this.#recordLeft(roomId, room, changes);
         for (const [roomId, state] of batch.invited) this.#recordInvited(roomId, state, changes);
+        if (batch.everyRoom === true) this.#recordAbsent(batch, changes);
         for (const successor of changes.successors) this.#invitations.follow(successor, this.#rooms.get(successor.successor)?.membership);
         return { ...changes, invites: changes.memberships.filter(({ membership }) => membership === "invite") };
     }
@@ -110,6 +111,13 @@ export class RoomRecorder {
         this.#rooms.markRotation(roomId);
         this.#invitations.left(roomId);
         if (wasJoined) changes.selfLeft.push({ roomId, membership, sender: own?.sender });
+    }
+
+    /** A whole answer does not name rooms that we left, or invites that were taken back, while nobody told us. */
+    #recordAbsent(batch: SyncBatch, changes: GrowingChanges): void {
+        const nothing = { limited: false, prevBatch: undefined, state: [], timeline: [] };
+        for (const { roomId } of this.#rooms.present())
+            if (!batch.joined.has(roomId) && !batch.invited.has(roomId)) this.#recordLeft(roomId, nothing, changes);
     }
 
     #recordInvited(roomId: string, state: readonly StrippedEvent[], changes: GrowingChanges): void {

@@ -16,6 +16,7 @@ export interface RoomRow {
 export class RoomTable {
     readonly #select: StatementSync;
     readonly #selectJoined: StatementSync;
+    readonly #selectPresent: StatementSync;
     readonly #setMembership: StatementSync;
     readonly #setJoinedAt: StatementSync;
     readonly #setWhole: StatementSync;
@@ -27,6 +28,7 @@ export class RoomTable {
     constructor({ sql }: Database) {
         this.#select = sql.prepare("SELECT * FROM rooms WHERE room_id = ?");
         this.#selectJoined = sql.prepare("SELECT * FROM rooms WHERE membership = 'join' ORDER BY room_id");
+        this.#selectPresent = sql.prepare("SELECT * FROM rooms WHERE membership IN ('join', 'invite') ORDER BY room_id");
         this.#setMembership = sql.prepare(
             "INSERT INTO rooms (room_id, membership) VALUES (?, ?) ON CONFLICT DO UPDATE SET membership = excluded.membership",
         );
@@ -45,6 +47,11 @@ export class RoomTable {
 
     joined(): readonly RoomRow[] {
         return this.#selectJoined.all().map(roomFrom);
+    }
+
+    /** Rooms that we are in or invited to. */
+    present(): readonly RoomRow[] {
+        return this.#selectPresent.all().map(roomFrom);
     }
 
     /** Makes the row if there is none. */

@@ -8,7 +8,7 @@ export class CryptoNews {
     isNews(changes: CryptoChanges): boolean {
         const { toDevice, deviceLists } = changes;
         const moved = toDevice.length > 0 || deviceLists.changed.length > 0 || deviceLists.left.length > 0;
-        return moved || countsOf(changes) !== this.#counts;
+        return moved || changes.fromStart === true || countsOf(changes) !== this.#counts;
     }
 
     received(changes: CryptoChanges): void {

@@ -75,8 +75,16 @@ const recorded = (): unknown[] =>
 /** Starts a run, as after a (re)start of the process, and lets it come to rest. */
 async function run(...script: unknown[]): Promise<SyncLoop> {
     server.script.push(...script);
+    const loop = makeLoop();
+    running = loop.run(stopping.signal);
+    running.catch(() => undefined);
+    await settle();
+    return loop;
+}
+
+function makeLoop(): SyncLoop {
     stopping = new AbortController();
-    const loop = new SyncLoop({
+    return new SyncLoop({
         homeserver: server,
         database,
         userId: "@bot:home",
@@ -96,10 +104,6 @@ async function run(...script: unknown[]): Promise<SyncLoop> {
         now: Date.now,
         random: () => 0.5,
     });
-    running = loop.run(stopping.signal);
-    running.catch(() => undefined);
-    await settle();
-    return loop;
 }
 const settle = async (milliseconds = 0): Promise<void> => void (await vi.advanceTimersByTimeAsync(milliseconds));
 
@@ -258,4 +262,52 @@ test("a malformed event is left out and counted, and the batch goes on", async (
     await run(batch("s1", { rooms: { join: { "!room:home": { timeline: { events: [5, {}, null] } } } } }));
     expect(token()).toBe("s1");
     expect(lines).toEqual([["left malformed parts out of a sync answer", expect.objectContaining({ count: 3 })]]);
+});
+
+const refused = (errcode = "M_UNKNOWN"): HomeserverError => problem({ kind: "invalid", status: 400, errcode, error: "no such token" });
+const sinces = (): unknown[] => server.calls.map(({ since }) => since);
+
+test("a homeserver that does not know the token any more is followed from the beginning, and what was recorded stays", async () => {
+    await run(batch("old"));
+    stopping.abort();
+    await running;
+    server.calls.length = 0;
+    await run(refused(), refused(), refused(), batch("new"), batch("newer"));
+    await settle(60_000);
+    expect(sinces().slice(0, 5)).toEqual(["old", "old", "old", undefined, "new"]);
+    expect([recorded(), token()]).toEqual([["old", "new", "newer"], "newer"]);
+    expect(received.at(-1)?.fromStart).toBe(true);
+    expect(lines.filter(([line]) => line.includes("read anew"))).toHaveLength(1);
+});
+
+test("a token is not given up for what its absence does not heal, nor for one odd refusal", async () => {
+    await run(batch("old"));
+    stopping.abort();
+    await running;
+    server.calls.length = 0;
+    await run(refused(), away, refused(), batch("s2"), refused(), refused(), refused(), refused(), batch("s3"));
+    await settle(120_000);
+    expect(sinces().slice(0, 9)).toEqual(["old", "old", "old", "old", "s2", "s2", "s2", undefined, "s2"]);
+    expect(token()).toBe("s3");
+});
+
+test("a sync that is to start anew forgets the token of an answer that is on its way", async () => {
+    await run(batch("old"));
+    stopping.abort();
+    await running;
+    let tokenThen: string | undefined = "not looked at";
+    const loop = makeLoop();
+    server.script.push(batch("on its way", toDevice), batch("anew", toDevice));
+    story.length = 0;
+    onRecord = ({ since }) => {
+        if (since === undefined) tokenThen = token();
+    };
+    onReceive = () => {
+        if (story.length === 0) loop.startAnew();
+        return Promise.resolve();
+    };
+    running = loop.run(stopping.signal);
+    await settle();
+    expect(tokenThen).toBeUndefined();
+    expect(token()).toBe("anew");
 });

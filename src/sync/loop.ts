@@ -1,14 +1,15 @@
 import { credentialsFailure, credentialsVerdict } from "../account/index.ts";
 import type { Database } from "../database/index.ts";
-import type { Homeserver } from "../homeserver/index.ts";
+import type { Homeserver, SyncOptions } from "../homeserver/index.ts";
 import { type CryptoChanges, type DroppedPart, parseSyncBatch, type SyncBatch } from "../matrix/index.ts";
 import type { Logger } from "../telemetry/index.ts";
 import { CryptoNews } from "./crypto-news.ts";
 import { syncFilter } from "./filter.ts";
 import { pause } from "./pause.ts";
 import { Persistence } from "./persistence.ts";
-import { SyncPosition } from "./position.ts";
+import { forgetSyncPosition, SyncPosition } from "./position.ts";
 import type { SyncProblem } from "./problem.ts";
+import { TokenRefusals } from "./token-refusals.ts";
 
 const longPollMs = 30_000;
 /** Between two answers that say nothing, from a server that does not hold the poll. */
@@ -54,7 +55,10 @@ export class SyncLoop {
     readonly #persistence: Persistence;
     readonly #news = new CryptoNews();
     readonly #ready = Promise.withResolvers<void>();
+    readonly #refusals = new TokenRefusals();
     #polled = false;
+    /** The token is not to be gone on from, whatever batch is under way. */
+    #anew = false;
 
     constructor(parts: SyncParts) {
         this.#parts = parts;
@@ -80,6 +84,11 @@ export class SyncLoop {
         return this.#ready.promise;
     }
 
+    /** From the next request on everything is asked for, as in the very first sync; rooms and jobs stay. */
+    startAnew(): void {
+        this.#anew = true;
+    }
+
     /** What the loop waits for at the moment; undefined: all is well. */
     get problem(): SyncProblem | undefined {
         return this.#persistence.problem;
@@ -97,17 +106,30 @@ export class SyncLoop {
     }
 
     async #ask(signal: AbortSignal): Promise<SyncBatch> {
-        const since = this.#position.token();
+        const since = this.#anew || this.#refusals.distrusted ? undefined : this.#position.token();
         // The first answer of a run is wanted at once: it says that we are up to date.
         const timeoutMs = this.#polled ? longPollMs : 0;
         const asked = performance.now();
-        const raw = await this.#parts.homeserver.sync({ since, timeoutMs, filter: syncFilter, signal });
+        const raw = await this.#request({ since, timeoutMs, filter: syncFilter, signal });
         const drops: DroppedPart[] = [];
         const batch = parseSyncBatch(raw, since, (drop) => drops.push(drop));
         if (drops.length > 0) this.#warn(drops);
         if (this.#polled && batch.nextBatch === since && performance.now() - asked < restMs) await pause(restMs, signal);
         this.#polled = true;
         return batch;
+    }
+
+    async #request(options: SyncOptions): Promise<unknown> {
+        const { homeserver, logger } = this.#parts;
+        try {
+            return await homeserver.sync(options);
+        } catch (error) {
+            const before = this.#refusals.distrusted;
+            this.#refusals.note(error, options.since);
+            if (!before && this.#refusals.distrusted)
+                logger.warn({ operation: "sync" }, "the homeserver does not know where the sync was: its rooms are read anew");
+            throw error;
+        }
     }
 
     async #prepare(changes: CryptoChanges): Promise<readonly string[]> {
@@ -122,7 +144,10 @@ export class SyncLoop {
         database.transaction(() => {
             record(batch);
             this.#position.advance(batch, now());
+            if (this.#anew && batch.since !== undefined) forgetSyncPosition(database);
         });
+        if (batch.since === undefined) this.#anew = false;
+        this.#refusals.over();
     }
 
     #warn(drops: readonly DroppedPart[]): void {

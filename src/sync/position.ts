@@ -33,3 +33,8 @@ export function lastSuccessAt({ sql }: Database): number | undefined {
     const row = sql.prepare("SELECT recorded_at FROM sync_position").get();
     return row === undefined ? undefined : Number(row["recorded_at"]);
 }
+
+/** The next sync asks for everything. Belongs inside a transaction. */
+export function forgetSyncPosition({ sql }: Database): void {
+    sql.exec("DELETE FROM sync_position");
+}

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { z } from "zod";
-import type { AccountKeys, CryptoPort, CrossSigningSecrets, IdentityUploads, OutgoingRequest } from "../../crypto/index.ts";
+import type { AccountKeys, CryptoPort, CrossSigningSecrets, Generation, IdentityUploads, OutgoingRequest } from "../../crypto/index.ts";
 
 /**
  * A crypto store without cryptography, for faults between its commits: what it holds survives "restarts" as the real store does.
@@ -17,6 +17,7 @@ export class FakeCryptoStore {
     crossSigned = false;
     signatureDue = false;
     opened = 0;
+    generation: Generation = { value: 0, published: 0 };
 
     open(userId: string, deviceId: string): Promise<CryptoPort> {
         this.opened++;
@@ -33,6 +34,11 @@ export class FakeCryptoStore {
             signOwnDevice: () => Promise.resolve(this.#signature()),
             outgoing: () => Promise.resolve(this.#outgoing()),
             markSent: (request, response) => Promise.resolve(this.#markSent(request, response)),
+            generation: () => Promise.resolve(this.generation),
+            setGeneration: (generation) => {
+                this.generation = generation;
+                return Promise.resolve();
+            },
             keysQuery: () => Promise.resolve({ id: "query", kind: "keys_query", body: "{}" }),
         };
     }
@@ -118,6 +124,9 @@ const unusedPort: CryptoPort = {
     sealBundles: unused,
     deliveriesSent: unused,
     unsentDeliveries: unused,
+    copyStore: unused,
+    generation: unused,
+    setGeneration: unused,
     importRoomKeys: unused,
     exportRoomKeys: unused,
     forgetRoom: unused,

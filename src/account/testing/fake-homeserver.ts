@@ -115,7 +115,7 @@ export class FakeHomeserver implements Homeserver, HomeserverAccess {
     }
 
     putAccountData(_: string, type: string, content: object): Promise<void> {
-        return this.#as(`put ${type.replace(/^(m\.secret_storage\.key\.).*/, "$1<id>")}`, () => {
+        return this.#as(`put ${type.replace(/^(m\.secret_storage\.key\.|org\.backscroll\.generation\.).*/, "$1<id>")}`, () => {
             this.data.set(type, { ...structuredClone(content) });
         });
     }

@@ -46,6 +46,7 @@ export class Installation {
             accessToken: undefined,
             recoveryKey: undefined,
             dataDir: this.dataDir,
+            onHomeserverWentBack: () => {},
             openCrypto: (user, device) => this.crypto.open(user, device),
             ...options,
         };

@@ -13,6 +13,8 @@ export interface CryptoStore extends Pick<IndexedDB, "IDBObjectStore" | "IDBKeyR
     compact(): void;
     /** Keeps a copy of the file beside it, before the shape of our tables is changed. */
     keepCopy(): void;
+    /** Writes the file as it is now to a new one. */
+    copyTo(path: string): void;
     close(): void;
 }
 

@@ -16,6 +16,7 @@ import { receive } from "./receive.ts";
 import { keyRefusals } from "./refusals.ts";
 import { keysClaim, keysQuery, markSent, outgoing } from "./requests.ts";
 import { encryptRoomEvent, rotate, shareRoomKey, trackUsers } from "./room-keys.ts";
+import { copyStore, generation, setGeneration } from "./copies.ts";
 import { keepOutdated, type Owner, prepareTables } from "./tables.ts";
 
 export interface OpenMachine extends Owner {
@@ -96,6 +97,9 @@ function portOf(machine: LiveMachine): CryptoPort {
         importRoomKeys: (entries) => machine.run((context) => importRoomKeys(context, entries)),
         exportRoomKeys: (roomId, page) => machine.run((context) => exportRoomKeys(context, roomId, page)),
         forgetRoom: (roomId) => machine.runBehindIt((context) => forgetRoom(context, roomId)),
+        copyStore: (path) => machine.run((context) => copyStore(context, path)),
+        generation: () => machine.run(generation),
+        setGeneration: (next) => machine.run((context) => setGeneration(context, next)),
         ping: () => machine.ping(),
         close: () => machine.close(),
     };

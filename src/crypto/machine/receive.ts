@@ -20,12 +20,15 @@ export async function receive(context: MachineContext, changes: CryptoChanges): 
     const counts = keyCounts(changes);
     const fallback = changes.unusedFallbackKeyTypes && new Set(changes.unusedFallbackKeyTypes);
     const news = JSON.stringify([[...counts], fallback && [...fallback]]);
-    if (events.taken === 0 && changed.length === 0 && left.length === 0 && memory.keyCounts === news) return [];
+    if (events.taken === 0 && changed.length === 0 && left.length === 0 && memory.keyCounts === news && changes.fromStart !== true)
+        return [];
 
     const outcome = await commit(context, async (sql): Promise<Attempt<readonly string[]>> => {
         const settings = new DecryptionSettings(TrustRequirement.Untrusted);
         const lists = new DeviceLists(changed, left);
         const refused = storeRefusals(sql, readRefusals(changes.toDevice));
+        // Without a token nobody tells whose devices changed meanwhile: everybody's are asked for again.
+        if (changes.fromStart === true) await distrustDeviceLists(context);
         const processed = await attempt(() => machine.receiveSyncChanges(events.json, lists, counts, fallback, settings));
         if (!processed.ok) return processed;
         if (!processed.value.some((event) => event instanceof DecryptedToDeviceEvent)) return { ok: true, value: refused };
@@ -36,6 +39,11 @@ export async function receive(context: MachineContext, changes: CryptoChanges): 
     memory.keyCounts = news;
     for (const userId of changes.deviceLists.changed) memory.awaitingQuery.add(userId);
     return rooms;
+}
+
+async function distrustDeviceLists({ machine, memory }: MachineContext): Promise<void> {
+    await machine.markAllTrackedUsersAsDirty();
+    for (const userId of await machine.trackedUsers()) memory.awaitingQuery.add(userId.toString());
 }
 
 /** User IDs that the machine takes; others cannot have devices. */

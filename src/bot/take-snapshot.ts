@@ -1,0 +1,65 @@
+import { randomBytes } from "node:crypto";
+import { mkdirSync, readdirSync, rmSync, statfsSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { accountStatus } from "../account/index.ts";
+import type { CryptoPort } from "../crypto/index.ts";
+import { copyDatabase } from "../database/index.ts";
+import { Failure } from "../failures/index.ts";
+import { packSnapshot } from "../snapshot/index.ts";
+import { programVersion } from "../telemetry/index.ts";
+import type { DataFolder } from "./data-folder.ts";
+import type { Store } from "./store.ts";
+
+/** Bytes that the bot keeps for itself: copies must not take its own disk away from it. */
+const reserve = 32 * 1024 * 1024;
+const copiesName = /^snapshot-[0-9a-f]{8}\.part$/;
+
+export interface SnapshotParts {
+    readonly store: Pick<Store, "folder" | "database">;
+    /** @throws Failure `account_not_ready` */
+    readonly crypto: () => Promise<Pick<CryptoPort, "copyStore">>;
+    /** What is done once both copies are made: they are old from then on. */
+    readonly copied: () => void;
+}
+
+/**
+ * A consistent copy of both stores, in pieces; see `src/snapshot/`. The copies lie in the data folder until the last piece was taken or
+ * whoever takes them goes away.
+ *
+ * The bot's database is copied first. What it says to have been recorded is then in the crypto store's copy, which is later: keys are
+ * there that it does not know of yet, never the other way round. Nothing in the crypto store waits for the database to be done before it
+ * is deleted, except bodies in the outbox, which belong to the device alone.
+ * @throws Failure `account_not_ready`, `disk_full`, ...
+ */
+export async function* takeSnapshot({ store, crypto, copied }: SnapshotParts): AsyncGenerator<Uint8Array, void, undefined> {
+    const { folder, database } = store;
+    const account = accountStatus(database, folder.path);
+    if (account === null) throw new Failure("account_not_ready");
+    const { copyStore } = await crypto();
+    requireRoom(folder);
+    const copies = join(folder.path, `snapshot-${randomBytes(4).toString("hex")}.part`);
+    mkdirSync(copies, { mode: 0o700 });
+    try {
+        await copyDatabase(folder.database, join(copies, "backscroll.sqlite"));
+        await copyStore(join(copies, "crypto.sqlite"));
+        copied();
+        const { user_id, device_id } = account;
+        yield* packSnapshot(copies, { version: programVersion(), user_id, device_id, made_at: new Date().toISOString() });
+    } finally {
+        rmSync(copies, { recursive: true, force: true });
+    }
+}
+
+/** Removes what a kill in the middle of a snapshot left. The caller holds the folder's lock. */
+export function removeCopies(folder: DataFolder): void {
+    for (const name of readdirSync(folder.path))
+        if (copiesName.test(name)) rmSync(join(folder.path, name), { recursive: true, force: true });
+}
+
+/** @throws Failure `disk_full` before anything is written */
+function requireRoom(folder: DataFolder): void {
+    const files = [folder.database, folder.cryptoStore].flatMap((path) => [path, `${path}-wal`]);
+    const needed = files.reduce((bytes, path) => bytes + (statSync(path, { throwIfNoEntry: false })?.size ?? 0), reserve);
+    const { bavail, bsize } = statfsSync(folder.path);
+    if (bavail * bsize < needed) throw new Failure("disk_full", { path: folder.path });
+}

@@ -1,0 +1,44 @@
+import { createHash } from "node:crypto";
+import { open, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { fileNames, firstLine, type SnapshotHeader } from "./format.ts";
+
+export type { SnapshotHeader } from "./format.ts";
+
+const pieceBytes = 512 * 1024;
+
+/**
+ * The snapshot of a folder that holds copies of the two stores, in pieces.
+ * @param folder nobody may change the files in it until the last piece is out
+ */
+export async function* packSnapshot(folder: string, header: SnapshotHeader): AsyncGenerator<Uint8Array, void, undefined> {
+    const sum = createHash("sha256");
+    for await (const piece of contents(folder, header)) {
+        sum.update(piece);
+        yield piece;
+    }
+    yield line({ sha256: sum.digest("hex") });
+}
+
+async function* contents(folder: string, header: SnapshotHeader): AsyncGenerator<Uint8Array, void, undefined> {
+    yield Buffer.from(`${firstLine}\n`);
+    yield line(header);
+    for (const name of fileNames) {
+        const path = join(folder, name);
+        const { size } = await stat(path);
+        yield line({ file: name, bytes: size });
+        yield* piecesOf(path, size);
+    }
+}
+
+async function* piecesOf(path: string, size: number): AsyncGenerator<Uint8Array, void, undefined> {
+    await using file = await open(path, "r");
+    for (let left = size; left > 0;) {
+        const { buffer, bytesRead } = await file.read(Buffer.allocUnsafe(Math.min(pieceBytes, left)));
+        if (bytesRead === 0) throw new Error(`${path} has become shorter while it was read`);
+        left -= bytesRead;
+        yield buffer.subarray(0, bytesRead);
+    }
+}
+
+const line = (content: object): Uint8Array => Buffer.from(`${JSON.stringify(content)}\n`);
