@@ -1,4 +1,4 @@
-import type { Greetings } from "../chat/index.ts";
+import { adminOf, type Greetings } from "../chat/index.ts";
 import type { SyncBatch } from "../matrix/index.ts";
 import type { LeftRooms, RoomRecorder } from "../rooms/index.ts";
 import { recordInvites, recordMemberships, recordOwnLeave, releaseEmpowered } from "../sharing/index.ts";
@@ -28,7 +28,8 @@ export function recordBatch({ botUserId, rooms, timelines, ledger, leftRooms, gr
     }
     for (const roomId of batch.joined.keys()) leftRooms.back(roomId);
     releaseEmpowered(parts);
-    // A room found in the very first sync is not new to the people there.
+    // A room found in the very first sync is not new to the people there, and its direct rooms with admins are for something else.
     for (const { roomId, firstSync } of changes.selfJoined)
-        if (!firstSync) greetings?.owe(roomId, `backscroll-greeting-${batch.nextBatch}-${roomId}`);
+        if (!firstSync && adminOf(ledger.rooms.createdBy(roomId, botUserId)) === undefined)
+            greetings?.owe(roomId, `backscroll-greeting-${batch.nextBatch}-${roomId}`);
 }

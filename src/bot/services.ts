@@ -1,6 +1,6 @@
-import { Greeter, Greetings } from "../chat/index.ts";
+import { Greetings } from "../chat/index.ts";
 import type { Settings } from "../config/index.ts";
-import { OutgoingRequests, RoomEncryption } from "../crypto/index.ts";
+import { OutgoingRequests } from "../crypto/index.ts";
 import { Failure } from "../failures/index.ts";
 import { serverOf } from "../matrix/index.ts";
 import { Invitations, LeftRooms, RoomRecorder } from "../rooms/index.ts";
@@ -22,6 +22,7 @@ import type { Logger } from "../telemetry/index.ts";
 import type { TimelineRecorder } from "../timeline/index.ts";
 import { AgeOfCopies } from "./age-of-copies.ts";
 import type { Online } from "./bring-up.ts";
+import { chatParts } from "./chat.ts";
 import { Forgetting } from "./forgetting.ts";
 import { StockTaking, takeStock } from "./stock.ts";
 import { recordBatch } from "./recording.ts";
@@ -69,13 +70,14 @@ export function startServices(options: ServicesOptions): Services {
         );
         new Modes(store.database.sql).replace(settings.sharing.mode, new Map(ofRooms));
     });
-    const sharing = sharingParts(options, outgoing);
+    const { greeter, notifier } = chatParts(options, outgoing);
+    const sharing = sharingParts(options, outgoing, () => notifier.wake());
     const runner = new ShareRunner(sharing);
     releases.add("sharing", () => runner.stop());
     const watch = new DeviceWatch({ ...sharing, released: () => runner.wake() });
     releases.add("the watch for devices", () => watch.stop());
-    const greeter = roomGreeter(options, outgoing);
     releases.add("greetings", () => greeter.stop());
+    releases.add("notices to admins", () => notifier.stop());
     const invitations = new Invitations({
         database: store.database,
         policy: settings.invites,
@@ -92,6 +94,7 @@ export function startServices(options: ServicesOptions): Services {
         runner.wake();
         watch.wake();
         greeter.wake();
+        notifier.wake();
         invitations.wake();
         timelines.wake();
     };
@@ -190,7 +193,11 @@ function failureOf(error: unknown, log: Logger): Failure {
 
 type SharingParts = ConstructorParameters<typeof ShareRunner>[0] & Omit<ConstructorParameters<typeof DeviceWatch>[0], "released">;
 
-function sharingParts({ settings, store, ledger, online, log }: ServicesOptions, outgoing: OutgoingRequests): SharingParts {
+function sharingParts(
+    { settings, store, ledger, online, log }: ServicesOptions,
+    outgoing: OutgoingRequests,
+    settled: () => void,
+): SharingParts {
     const { homeserver, crypto } = online;
     const { sql } = store.database;
     return {
@@ -205,6 +212,7 @@ function sharingParts({ settings, store, ledger, online, log }: ServicesOptions,
         crypto,
         homeserver,
         building: new AtMost(4),
+        settled,
         now: Date.now,
         random: Math.random,
         log,
@@ -223,28 +231,5 @@ function keyForgetting({ settings, store, ledger, online, log }: ServicesOptions
         },
         log,
         monotonic: () => performance.now(),
-    });
-}
-
-function roomGreeter({ settings, store, ledger, online, log }: ServicesOptions, outgoing: OutgoingRequests): Greeter {
-    const { homeserver, crypto } = online;
-    const { rooms } = ledger;
-    const encryption = new RoomEncryption({
-        crypto,
-        outgoing,
-        rotationMark: (roomId) => rooms.rotationMark(roomId),
-        clearRotation: (roomId, mark) => store.database.transaction(() => rooms.clearRotation(roomId, Number(mark))),
-    });
-    return new Greeter({
-        botUserId: settings.homeserver.user_id,
-        greetings: new Greetings(store.database),
-        rooms,
-        holdings: (roomId) => crypto.holdings(roomId),
-        sendEncrypted: async (room, roomId, txnId, message) => {
-            const { type, content } = await encryption.encrypt(room, roomId, "m.room.message", message);
-            await homeserver.sendEvent(roomId, type, txnId, content);
-        },
-        now: Date.now,
-        log,
     });
 }

@@ -1,4 +1,5 @@
 import { accountStatus } from "../account/index.ts";
+import { adminOf } from "../chat/index.ts";
 import {
     connectToBot,
     type CoverageStatus,
@@ -53,6 +54,7 @@ function report(database: Database, dataDir: string, filters: StatusFilters): St
     const rooms = new RoomReader(database);
     const account = accountStatus(database, dataDir) ?? empty.account;
     const inRoom = (roomId: string): boolean => filters.roomId === undefined || filters.roomId === roomId;
+    const isAdminRoom = (roomId: string): boolean => adminOf(rooms.createdBy(roomId, account.user_id ?? "")) !== undefined;
     return {
         ...empty,
         paused: new Pauses(database.sql).list(),
@@ -60,7 +62,7 @@ function report(database: Database, dataDir: string, filters: StatusFilters): St
         account,
         rooms: rooms
             .joined()
-            .filter(({ roomId }) => inRoom(roomId))
+            .filter(({ roomId }) => inRoom(roomId) && !isAdminRoom(roomId))
             .map((room) => roomStatus(database, rooms, room, account.user_id)),
         invites: rooms
             .pendingInvites()

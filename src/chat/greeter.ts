@@ -1,7 +1,8 @@
-import type { EncryptionRoom, RoomHoldings } from "../crypto/index.ts";
+import type { RoomHoldings } from "../crypto/index.ts";
 import type { Rooms } from "../rooms/index.ts";
 import type { Logger } from "../telemetry/index.ts";
 import type { Greetings } from "./greetings.ts";
+import { type SendEncrypted, speakingRoom } from "./speaking-room.ts";
 import { greeting } from "./texts.ts";
 
 export interface GreeterParts {
@@ -9,8 +10,7 @@ export interface GreeterParts {
     readonly greetings: Greetings;
     readonly rooms: Pick<Rooms, "room" | "canInvite" | "membersWith">;
     readonly holdings: (roomId: string) => Promise<RoomHoldings>;
-    /** Encrypts and sends a message; the same transaction ID makes repeating harmless. */
-    readonly sendEncrypted: (room: () => EncryptionRoom | undefined, roomId: string, txnId: string, message: object) => Promise<void>;
+    readonly sendEncrypted: SendEncrypted;
     readonly now: () => number;
     readonly log: Logger;
 }
@@ -58,20 +58,12 @@ export class Greeter {
 
     async #greet(roomId: string, txnId: string): Promise<void> {
         const { rooms, botUserId, holdings, sendEncrypted, greetings, now } = this.#parts;
-        if (this.#speakingRoom(roomId) === undefined) return;
+        if (speakingRoom(rooms, roomId) === undefined) return;
         const { shareable } = await holdings(roomId);
         const room = rooms.room(roomId);
         if (room === undefined) return;
         const body = greeting({ visibility: room.visibility, canInvite: rooms.canInvite(roomId, botUserId), shareable });
-        await sendEncrypted(() => this.#speakingRoom(roomId), roomId, txnId, { msgtype: "m.notice", body });
+        await sendEncrypted(() => speakingRoom(rooms, roomId), roomId, txnId, { msgtype: "m.notice", body });
         greetings.sent(roomId, now());
-    }
-
-    /** Invitees read the greeting by the bundle; were the machine asked to track them, each delivery would wait for their device lists. */
-    #speakingRoom(roomId: string): EncryptionRoom | undefined {
-        const { rooms } = this.#parts;
-        const room = rooms.room(roomId);
-        if (room?.membership !== "join" || room.encryption !== "encrypted" || room.visibility === "unknown") return undefined;
-        return { visibility: room.visibility, members: rooms.membersWith(roomId, "join").map(({ userId }) => userId) };
     }
 }

@@ -1,5 +1,6 @@
 import type { DatabaseSync } from "node:sqlite";
 import type { Database, Schema } from "../database/index.ts";
+import { createAdminRooms } from "./admin-rooms.ts";
 
 export const chatSchema: Schema = {
     feature: "chat",
@@ -7,6 +8,7 @@ export const chatSchema: Schema = {
         (sql) => {
             sql.exec("CREATE TABLE greetings (room_id TEXT PRIMARY KEY, txn_id TEXT NOT NULL, sent_at INTEGER) STRICT, WITHOUT ROWID");
         },
+        createAdminRooms,
     ],
 };
 

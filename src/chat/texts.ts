@@ -43,3 +43,36 @@ function powerProblem(canInvite: boolean): readonly string[] {
               "I may not invite here. Newcomers' clients open keys only from whoever invited them last, so I have to repeat your invites: please give me the power to invite.",
           ];
 }
+
+/** A delivery that needs a person. */
+export interface NoticeFacts {
+    readonly jobId: number;
+    readonly roomId: string;
+    readonly userId: string;
+    readonly inviter: string;
+    readonly state: string;
+    /** Why, in a sentence that says what to do. */
+    readonly message: string;
+}
+
+/** Deliveries described in one message; further ones are counted. */
+const mostDescribed = 5;
+
+/** What an admin is told of deliveries that need a person. Plain text; of keys nothing but that they were not given. */
+export function noticeText(notices: readonly NoticeFacts[]): string {
+    const described = notices.slice(0, mostDescribed).map(description);
+    const rest = notices.length - described.length;
+    const more = rest === 1 ? "1 more job waits" : `${rest} more jobs wait`;
+    return [...described, ...(rest > 0 ? [`${more} for a person: \`backscroll status --state held\` lists them.`] : [])].join("\n\n");
+}
+
+function description({ jobId, roomId, userId, inviter, state, message }: NoticeFacts): string {
+    const what = state === "held" ? "waits for a person" : state === "failed" ? "has failed" : "needs a person";
+    const who = `${userId} was invited to ${roomId} by ${inviter}.`;
+    return visible(`Job ${jobId} ${what}: ${who} ${message} More: \`backscroll status --job ${jobId}\`.`);
+}
+
+/** Names come from other people's servers: control characters in them must not pass for text of ours. */
+function visible(text: string): string {
+    return text.replaceAll(/\p{Cc}|\p{Bidi_Control}|[\u2028\u2029]/gu, "\u{fffd}");
+}

@@ -9,6 +9,7 @@ export const versions = z.object({ versions: z.array(z.string().max(100)).min(1)
 export const login = z.object({ user_id: identifier, access_token: z.string().min(1).max(65_536), device_id: identifier });
 export const whoami = z.object({ user_id: identifier, device_id: identifier.optional() });
 export const eventId = z.object({ event_id: identifier });
+export const roomId = z.object({ room_id: identifier });
 export const contentUri = z.object({ content_uri: z.string().max(1024) });
 export const mediaConfig = z.object({ "m.upload.size": z.number().int().positive().optional().catch(undefined) });
 export const events = z.array(z.unknown());

@@ -6,7 +6,7 @@ import { login, signingKeysUpload, versions, whoami } from "./login.ts";
 import { createMedia, putMedia, uploadLimit } from "./media.ts";
 import { memberEvent, putMember } from "./members.ts";
 import { messages } from "./messages.ts";
-import { event, join, leave, roomState, sendEvent } from "./rooms.ts";
+import { createRoom, event, join, leave, roomState, sendEvent } from "./rooms.ts";
 import { sync } from "./sync.ts";
 
 export interface ConnectOptions extends ClientOptions {
@@ -36,6 +36,7 @@ export function connectHomeserver(options: ConnectOptions): Homeserver & Homeser
         uploadLimit: () => uploadLimit(client),
         createMedia: () => createMedia(client),
         putMedia: (mxc, bytes) => putMedia(client, mxc, bytes),
+        createRoom: (content) => createRoom(client, content),
         join: (roomId, via) => join(client, roomId, via),
         leave: (roomId, reason) => leave(client, roomId, reason),
         roomState: (roomId) => roomState(client, roomId),

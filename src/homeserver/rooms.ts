@@ -8,6 +8,20 @@ const joinTimeoutMs = 180_000;
 const roomAttempts = 5;
 const stateMaxBytes = 512 * 1024 * 1024;
 
+/** Answers the room's ID. */
+export async function createRoom(client: Client, content: object): Promise<string> {
+    const operation = "create_room";
+    const answer = await client.call({
+        operation,
+        method: "POST",
+        path: path`/_matrix/client/v3/createRoom`,
+        body: JSON.stringify(content),
+        timeoutMs: joinTimeoutMs,
+        attempts: 1,
+    });
+    return answers.read(operation, answers.roomId, answer).room_id;
+}
+
 /** Source: Matrix v1.19, `POST /_matrix/client/v3/join/{roomIdOrAlias}`; `server_name` is what servers before 1.12 read. */
 export async function join(client: Client, roomId: string, via: readonly string[]): Promise<void> {
     const query = new URLSearchParams(

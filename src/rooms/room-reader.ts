@@ -59,6 +59,11 @@ export class RoomReader implements Rooms {
         return membership !== "invite" && membership !== "knock";
     }
 
+    createdBy(roomId: string, userId: string): Readonly<Record<string, unknown>> | undefined {
+        const create = this.#state.get(roomId, "m.room.create");
+        return create?.sender === userId ? create.content : undefined;
+    }
+
     canInvite(roomId: string, userId: string): boolean {
         return this.#isJoined(roomId, userId) && mayInvite(this.#power(roomId), userId);
     }

@@ -38,6 +38,8 @@ export interface Rooms {
     membersWith(roomId: string, membership: Membership): readonly Member[];
     /** Whether a user may ever have been in the room. Who was thrown out or declined cannot be told from who left; nobody is ruled out before the state was seen whole. */
     mayHaveBeenMember(roomId: string, userId: string): boolean;
+    /** The content of the room's `m.room.create`, if this user made the room; undefined: somebody else did, or it was not seen. */
+    createdBy(roomId: string, userId: string): Readonly<Record<string, unknown>> | undefined;
     /** Whether `userId` may invite in the room; room version 12 creators included. */
     canInvite(roomId: string, userId: string): boolean;
     /** Whether `userId` may kick `targetId`. */

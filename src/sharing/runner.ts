@@ -25,6 +25,8 @@ export type RunnerParts = DeliveryParts &
         readonly messages: Pick<BundleMessages, "seal" | "send" | "sent" | "prune">;
         readonly log: Logger;
         readonly random: () => number;
+        /** A job has come to rest: somebody may have to be told. */
+        readonly settled: () => void;
     };
 
 /**
@@ -99,6 +101,7 @@ export class ShareRunner {
             })
             .finally(() => {
                 this.#running.delete(job.id);
+                this.#parts.settled();
                 this.wake();
             });
         this.#running.set(job.id, run);
@@ -176,6 +179,7 @@ export class ShareRunner {
         if (this.#checking !== undefined || this.#parts.checks.next() === undefined) return;
         this.#checking = this.#check().finally(() => {
             this.#checking = undefined;
+            this.#parts.settled();
             this.wake();
         });
     }

@@ -133,6 +133,7 @@ export class FakeHomeserver implements Homeserver, HomeserverAccess {
     readonly putMember = unused;
     readonly event = unused;
     readonly messages = unused;
+    readonly createRoom = unused;
     readonly sendEvent = unused;
 
     #as<T>(operation: string, effect: (deviceId: string) => T): Promise<T> {

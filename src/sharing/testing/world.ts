@@ -243,6 +243,7 @@ export class World {
             rooms: { canKick: () => this.canKick },
             now: () => this.now,
             random: () => 0,
+            settled: () => {},
             log: { ...silent, child: () => silent, error: (_facts, message) => this.faults.push(message) },
             deviceKeys: {
                 refresh: () => step("refresh", () => this.#keys()),

@@ -1,0 +1,46 @@
+import { AdminRooms, Greeter, Greetings, Notifier, type SendEncrypted } from "../chat/index.ts";
+import type { Settings } from "../config/index.ts";
+import { type OutgoingRequests, RoomEncryption } from "../crypto/index.ts";
+import type { Logger } from "../telemetry/index.ts";
+import type { Online } from "./bring-up.ts";
+import type { SharingLedger } from "./sharing-ledger.ts";
+import type { Store } from "./store.ts";
+
+export interface ChatOptions {
+    readonly settings: Settings;
+    readonly store: Store;
+    readonly ledger: SharingLedger;
+    readonly online: Online;
+    readonly log: Logger;
+}
+
+/** The parts that say something in rooms. They share one encryption: a room's session is given out by one at a time. */
+export function chatParts(
+    { settings, store, ledger, online, log }: ChatOptions,
+    outgoing: OutgoingRequests,
+): { readonly greeter: Greeter; readonly notifier: Notifier } {
+    const { homeserver, crypto } = online;
+    const { rooms, notices } = ledger;
+    const { database } = store;
+    const encryption = new RoomEncryption({
+        crypto,
+        outgoing,
+        rotationMark: (roomId) => rooms.rotationMark(roomId),
+        clearRotation: (roomId, mark) => database.transaction(() => rooms.clearRotation(roomId, Number(mark))),
+    });
+    const sendEncrypted: SendEncrypted = async (room, roomId, txnId, message) => {
+        const { type, content } = await encryption.encrypt(room, roomId, "m.room.message", message);
+        await homeserver.sendEvent(roomId, type, txnId, content);
+    };
+    const common = { botUserId: settings.homeserver.user_id, rooms, sendEncrypted, now: Date.now, log };
+    return {
+        greeter: new Greeter({ ...common, greetings: new Greetings(database), holdings: (roomId) => crypto.holdings(roomId) }),
+        notifier: new Notifier({
+            ...common,
+            admins: settings.chat.notify ? settings.admins : [],
+            adminRooms: new AdminRooms(database),
+            standingAfter: (id) => notices.standingAfter(id),
+            homeserver,
+        }),
+    };
+}

@@ -1,0 +1,153 @@
+import type { Homeserver } from "../homeserver/index.ts";
+import type { Rooms } from "../rooms/index.ts";
+import type { Logger } from "../telemetry/index.ts";
+import type { AdminMessage, AdminRoom, AdminRooms } from "./admin-rooms.ts";
+import { adminOf, adminRoomContent, withDirectRoom } from "./direct-room.ts";
+import { type SendEncrypted, speakingRoom } from "./speaking-room.ts";
+import { noticeText, type NoticeFacts } from "./texts.ts";
+
+/** Something that needs a person; numbered in the order in which it came. */
+export type StandingNotice = NoticeFacts & { readonly id: number };
+
+export interface NotifierParts {
+    readonly botUserId: string;
+    readonly admins: readonly string[];
+    readonly adminRooms: AdminRooms;
+    /** What came after the notice `id` and still needs a person, oldest first. */
+    readonly standingAfter: (id: number) => readonly StandingNotice[];
+    readonly rooms: Pick<Rooms, "room" | "joined" | "member" | "membersWith" | "createdBy">;
+    readonly homeserver: Pick<Homeserver, "createRoom" | "putMember" | "accountData" | "putAccountData">;
+    readonly sendEncrypted: SendEncrypted;
+    readonly now: () => number;
+    readonly log: Logger;
+}
+
+/** Messages to one admin within an hour; what comes meanwhile is collected for the next. */
+const mostPerHour = 4;
+/** Milliseconds. */
+const hour = 3_600_000;
+/** Milliseconds after which an admin who left, or declined, is invited once more, if there is something to say. */
+const restAfterLeaving = 7 * 24 * hour;
+const firstPause = 60_000;
+
+/**
+ * Tells each admin, in an encrypted direct room, which deliveries need a person. One room for each admin: it is made when there is something
+ * to say for the first time, and what nobody reads yet waits. Each call goes one step nearer; every step may be repeated.
+ */
+export class Notifier {
+    readonly #parts: NotifierParts;
+    #round: Promise<void> | undefined;
+    readonly #failures = new Map<string, { readonly count: number; readonly notBefore: number }>();
+    #stopped = false;
+
+    constructor(parts: NotifierParts) {
+        this.#parts = parts;
+    }
+
+    /** Looks for what has to be told; a round under way is not doubled, and a step that failed is tried again at a later call. */
+    wake(): void {
+        if (this.#stopped) return;
+        this.#round ??= this.#tellAll().finally(() => {
+            this.#round = undefined;
+        });
+    }
+
+    async stop(): Promise<void> {
+        this.#stopped = true;
+        await this.#round;
+    }
+
+    async #tellAll(): Promise<void> {
+        for (const admin of this.#parts.admins) {
+            if (this.#stopped) return;
+            const failures = this.#failures.get(admin);
+            if (failures !== undefined && failures.notBefore > this.#parts.now()) continue;
+            try {
+                await this.#tell(admin);
+                this.#failures.delete(admin);
+            } catch (error) {
+                if (this.#stopped) return;
+                const count = (failures?.count ?? 0) + 1;
+                this.#failures.set(admin, { count, notBefore: this.#parts.now() + Math.min(hour, firstPause * 2 ** (count - 1)) });
+                this.#parts.log.warn({ user: admin, err: error }, "an admin could not be told what needs a person; it is tried again");
+            }
+        }
+    }
+
+    async #tell(admin: string): Promise<void> {
+        const { adminRooms, standingAfter, now } = this.#parts;
+        const notices = standingAfter(adminRooms.toldUpTo(admin));
+        const last = notices.at(-1);
+        if (last === undefined || adminRooms.sentSince(admin, now() - hour) >= mostPerHour) return;
+        const room = await this.#roomOf(admin);
+        if (!(await this.#isThere(admin, room))) return;
+        const message = adminRooms.prepare(admin, last.id);
+        await this.#send(
+            admin,
+            room.roomId,
+            message,
+            notices.filter(({ id }) => id <= message.upTo),
+        );
+    }
+
+    async #send(admin: string, roomId: string, message: AdminMessage, notices: readonly NoticeFacts[]): Promise<void> {
+        const { rooms, adminRooms, sendEncrypted, botUserId, now } = this.#parts;
+        if (notices.length === 0) return adminRooms.drop(message);
+        // Nobody else hears it, whoever the admin lets into the room.
+        const room = () => speakingRoom(rooms, roomId, [admin, botUserId]);
+        if (room() === undefined) return;
+        await sendEncrypted(room, roomId, `backscroll-notice-${message.id}`, { msgtype: "m.notice", body: noticeText(notices) });
+        adminRooms.sent(message, now());
+    }
+
+    /** The room with this admin: the one that is known, or one that was made just before a crash, or a new one. */
+    async #roomOf(admin: string): Promise<AdminRoom> {
+        const { adminRooms, rooms, homeserver, botUserId } = this.#parts;
+        const known = adminRooms.of(admin);
+        if (known !== undefined && !this.#isLost(known)) return known;
+        const found = rooms.joined().find(({ roomId }) => adminOf(rooms.createdBy(roomId, botUserId)) === admin);
+        const roomId = found?.roomId ?? (await homeserver.createRoom(adminRoomContent(admin)));
+        adminRooms.made(admin, roomId);
+        return { roomId, listed: false, awaySince: undefined };
+    }
+
+    /** The bot is no longer in the room itself. */
+    #isLost({ roomId }: AdminRoom): boolean {
+        const membership = this.#parts.rooms.room(roomId)?.membership;
+        return membership === "leave" || membership === "ban";
+    }
+
+    /** Whether the admin is in the room; if not, they are asked in, unless they have shown that they do not want to be. */
+    async #isThere(admin: string, { roomId, listed, awaySince }: AdminRoom): Promise<boolean> {
+        const { adminRooms, rooms, homeserver, now } = this.#parts;
+        // Just made: the next sync brings it.
+        if (rooms.room(roomId)?.membership !== "join") return false;
+        if (!listed) await this.#list(admin, roomId);
+        const membership = rooms.member(roomId, admin)?.membership;
+        switch (membership) {
+            case "join":
+                if (awaySince !== undefined) adminRooms.setAway(admin, undefined);
+                return true;
+            case "invite":
+            case "ban":
+                return false;
+            case "leave":
+                if (awaySince === undefined) adminRooms.setAway(admin, now());
+                if (awaySince === undefined || now() - awaySince < restAfterLeaving) return false;
+                break;
+            case "knock":
+            case undefined:
+                break;
+        }
+        await homeserver.putMember(roomId, admin, { membership: "invite", is_direct: true });
+        adminRooms.setAway(admin, undefined);
+        return false;
+    }
+
+    async #list(admin: string, roomId: string): Promise<void> {
+        const { homeserver, adminRooms, botUserId } = this.#parts;
+        const direct = (await homeserver.accountData(botUserId, "m.direct")) ?? {};
+        await homeserver.putAccountData(botUserId, "m.direct", withDirectRoom(direct, admin, roomId));
+        adminRooms.listed(admin);
+    }
+}
