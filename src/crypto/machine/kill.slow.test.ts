@@ -4,7 +4,7 @@ import { killMany } from "./testing/kills.ts";
 
 test(
     "a machine that is killed 100 times holds every session that was acknowledged, with its sender's flag",
-    { timeout: 1_200_000 },
+    { timeout: 1200000 },
     async () => {
         using store = temporaryStore();
         const { survivors, acknowledged } = await killMany(store.path, 100);
