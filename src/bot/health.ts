@@ -10,8 +10,8 @@ export interface HealthParts {
     readonly folder: DataFolder;
     /** Undefined while the account is not ready, which is no illness: the homeserver may be away. */
     readonly crypto: () => Pick<CryptoPort, "ping"> | undefined;
-    /** What keeps the sync from recording, in sentences. */
-    readonly syncProblems: () => readonly string[];
+    /** What keeps the sync from recording, and what is damaged, in sentences. */
+    readonly knownProblems: () => readonly string[];
 }
 
 export interface Health {
@@ -19,9 +19,9 @@ export interface Health {
     readonly problems: readonly string[];
 }
 
-/** Whether both threads answer and the disk can be written. An absent homeserver does not make the bot unhealthy. */
-export async function checkHealth({ folder, crypto, syncProblems }: HealthParts): Promise<Health> {
-    const problems = [...syncProblems(), ...diskProblems(folder), ...(await threadProblems(crypto()))];
+/** Whether both threads answer, the disk can be written and nothing is known to be wrong. An absent homeserver does not make the bot unhealthy. */
+export async function checkHealth({ folder, crypto, knownProblems }: HealthParts): Promise<Health> {
+    const problems = [...knownProblems(), ...diskProblems(folder), ...(await threadProblems(crypto()))];
     return { healthy: problems.length === 0, problems };
 }
 

@@ -12,6 +12,7 @@ import { type Services, startServices } from "./services.ts";
 import { sharingLedger, type SharingLedger } from "./sharing-ledger.ts";
 import { endOnFaults, Releases, stopOnSignals } from "./shutdown.ts";
 import { takeSnapshot } from "./take-snapshot.ts";
+import { StoreCheck } from "./store-check.ts";
 import { openStore, type Store } from "./store.ts";
 
 /** Milliseconds between looks at an account that its server's admin has locked. */
@@ -29,6 +30,7 @@ interface Running {
     readonly end: (failure: Failure | undefined) => void;
     crypto: CryptoPort | undefined;
     services: Services | undefined;
+    storeCheck: StoreCheck | undefined;
 }
 
 /** @see {@link import("./index.ts").runBot} */
@@ -51,7 +53,18 @@ export async function runBot({
         const store = openStore(settings);
         releases.add("the store", () => store.close());
         const ledger = sharingLedger(store.database, settings);
-        const bot: Running = { settings, store, ledger, log, releases, stopping, end, crypto: undefined, services: undefined };
+        const bot: Running = {
+            settings,
+            store,
+            ledger,
+            log,
+            releases,
+            stopping,
+            end,
+            crypto: undefined,
+            services: undefined,
+            storeCheck: undefined,
+        };
         serving = serve(bot);
         const failure = await Promise.race([ended, serving.then(() => ended)]);
         if (failure !== undefined) throw failure;
@@ -84,8 +97,16 @@ async function serve(bot: Running): Promise<void> {
     bot.services = startServices({ ...bot, signal: bot.stopping.signal, online });
     // Hung up on first at a stop: a command under way is told of the stop, and not of a part that has ended before it answered.
     releases.add("commands under way", () => control.stop());
+
+    // 4. Whether what lies on the disk can still be read, when nothing else is to be done.
+    const { signal } = bot.stopping;
+    const storeCheck = new StoreCheck({ crypto: online.crypto, path: bot.store.folder.cryptoStore, log, signal });
+    bot.storeCheck = storeCheck;
     // Not waited for: a sync that ends before its first batch never gets there, and the end of the bot must not wait with it.
-    void bot.services.ready.then(() => log.info({ user: online.account.userId, device: online.account.deviceId }, "ready"));
+    void bot.services.ready.then(() => {
+        log.info({ user: online.account.userId, device: online.account.deviceId }, "ready");
+        return storeCheck.run();
+    });
 }
 
 async function bringUpWhenUnlocked(bot: Running): Promise<Online> {
@@ -118,7 +139,11 @@ function operationsOf(bot: Running): ReturnType<typeof controlOperations> {
         crypto,
         snapshot: () => takeSnapshot({ store: bot.store, crypto, copied: () => bot.services?.storeCopied() }),
         health: () =>
-            checkHealth({ folder: bot.store.folder, crypto: () => bot.crypto, syncProblems: () => bot.services?.problems() ?? [] }),
+            checkHealth({
+                folder: bot.store.folder,
+                crypto: () => bot.crypto,
+                knownProblems: () => [...(bot.services?.problems() ?? []), ...(bot.storeCheck?.problems() ?? [])],
+            }),
         wake: () => bot.services?.wake(),
         holdingsChanged: async (roomIds) => await takeStock(bot.store.database, bot.ledger, await crypto(), roomIds),
     });

@@ -187,6 +187,7 @@ function portOf(host: WorkerHost): CryptoPort {
         copyStore: (path) => host.call("copyStore", path),
         generation: () => host.call("generation"),
         setGeneration: (generation) => host.call("setGeneration", generation),
+        checkNext: () => host.call("checkNext"),
         ping: () => host.call("ping"),
         close: () => host.close(),
     };

@@ -75,6 +75,9 @@ export interface CryptoPort {
     generation(): Promise<Generation>;
     setGeneration(generation: Generation): Promise<void>;
 
+    /** Checks the next piece of the store, some milliseconds' worth; what is damaged there, or undefined after the last piece. */
+    checkNext(): Promise<readonly string[] | undefined>;
+
     /** Answers when the worker's queue has been reached: the health check. */
     ping(): Promise<void>;
     close(): Promise<void>;

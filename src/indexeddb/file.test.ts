@@ -180,7 +180,7 @@ function isUnused(at: string, offset: number): boolean {
 }
 
 test("a value whose bytes were changed behind its back fails its request, and the next one works", async () => {
-    const at = await filled(path(), 3);
+    const at = await filled(path(), 100);
     const sql = new DatabaseSync(at);
     sql.exec("UPDATE idb_record SET value = CAST('nonsense' AS BLOB) WHERE id = 2");
     sql.close();

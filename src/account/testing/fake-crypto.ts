@@ -130,6 +130,7 @@ const unusedPort: CryptoPort = {
     importRoomKeys: unused,
     exportRoomKeys: unused,
     forgetRoom: unused,
+    checkNext: unused,
     ping: unused,
     close: unused,
 };

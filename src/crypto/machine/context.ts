@@ -11,6 +11,8 @@ export interface CryptoStore extends Pick<IndexedDB, "IDBObjectStore" | "IDBKeyR
     atomically<T>(work: (sql: DatabaseSync) => T | Promise<T>): Promise<T>;
     /** Writes the file anew: bytes of what was deleted are in it no more. */
     compact(): void;
+    /** What is damaged, a piece of the file a step. */
+    checkInPieces(): Iterator<readonly string[], void>;
     /** Keeps a copy of the file beside it, before the shape of our tables is changed. */
     keepCopy(): void;
     /** Writes the file as it is now to a new one. */

@@ -17,6 +17,7 @@ import { keyRefusals } from "./refusals.ts";
 import { keysClaim, keysQuery, markSent, outgoing } from "./requests.ts";
 import { encryptRoomEvent, rotate, shareRoomKey, trackUsers } from "./room-keys.ts";
 import { copyStore, generation, setGeneration } from "./copies.ts";
+import { StoreCheck } from "./store-check.ts";
 import { keepOutdated, type Owner, prepareTables } from "./tables.ts";
 
 export interface OpenMachine extends Owner {
@@ -40,7 +41,7 @@ export async function openMachine(options: OpenMachine): Promise<CryptoPort> {
         const opened = (store = options.openStore());
         const machine = new LiveMachine({ path, onFault, store: opened, open: () => openContext(opened, options) });
         await machine.run(() => Promise.resolve());
-        return portOf(machine);
+        return portOf(machine, new StoreCheck(opened));
     } catch (error) {
         store?.close();
         throw explain(error, path);
@@ -70,7 +71,7 @@ async function openContext(store: CryptoStore, options: OpenMachine): Promise<Ma
     return context;
 }
 
-function portOf(machine: LiveMachine): CryptoPort {
+function portOf(machine: LiveMachine, check: StoreCheck): CryptoPort {
     return {
         account: () => machine.run(account),
         createIdentity: (options) => machine.run((context) => createIdentity(context, options)),
@@ -100,6 +101,7 @@ function portOf(machine: LiveMachine): CryptoPort {
         copyStore: (path) => machine.run((context) => copyStore(context, path)),
         generation: () => machine.run(generation),
         setGeneration: (next) => machine.run((context) => setGeneration(context, next)),
+        checkNext: () => machine.run(() => Promise.resolve(check.next())),
         ping: () => machine.ping(),
         close: () => machine.close(),
     };
