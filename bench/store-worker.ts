@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { startCrypto } from "../src/crypto/index.ts";
-import type { CryptoPort } from "../src/crypto/index.ts";
+import type { BundleRequest, CryptoPort } from "../src/crypto/index.ts";
 import { BOT, silent, storeKey } from "../src/crypto/machine/testing/bot.ts";
 import { peakMemory } from "./stage.ts";
 import { room } from "./store-sessions.ts";
@@ -32,6 +32,14 @@ const chunk = 100;
 const resolution = 1;
 
 const [sessions = "", count = ""] = process.argv.slice(2);
+const everything: BundleRequest = {
+    roomId: room,
+    key: new Uint8Array(32),
+    iv: new Uint8Array(16),
+    limits: { maxSessions: Number.MAX_SAFE_INTEGER, maxBytes: undefined, notBefore: undefined },
+    strangers: [],
+    times: [],
+};
 const folder = mkdtempSync(join(tmpdir(), "backscroll-bench-worker-"));
 try {
     console.log(JSON.stringify(await work(Number(count))));
@@ -47,7 +55,7 @@ async function work(total: number): Promise<Worked> {
     delay.disable();
     const peak = peakMemory(process.pid);
     const lag = delay.percentile(99) / 1e6 - resolution;
-    const bundle = await timed(() => crypto.buildBundle(room));
+    const bundle = await timed(() => crypto.buildBundle(everything));
     const openings: number[] = [];
     for (let n = 0; n < 5; n++) {
         await crypto.close();

@@ -22,6 +22,7 @@ export function recordBatch({ botUserId, rooms, timelines, ledger, leftRooms, gr
     const parts = { botUserId, jobs: ledger.jobs, checks: ledger.checks, rooms: ledger.rooms };
     recordMemberships(parts, changes.memberships);
     recordInvites({ botUserId, reinvites: ledger.reinvites, now: Date.now }, changes.memberships);
+    ledger.formerMembers.record(changes.memberships);
     for (const { roomId } of changes.selfLeft) {
         recordOwnLeave(parts, roomId);
         leftRooms.left(roomId);

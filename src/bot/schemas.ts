@@ -2,7 +2,7 @@ import { accountSchema } from "../account/index.ts";
 import { chatSchema } from "../chat/index.ts";
 import type { Schema } from "../database/index.ts";
 import { leftRoomsSchema, roomsSchema } from "../rooms/index.ts";
-import { reinviteSchema, sharingSchema } from "../sharing/index.ts";
+import { bundleSchema, reinviteSchema, sharingSchema } from "../sharing/index.ts";
 import { syncSchema } from "../sync/index.ts";
 import { timelineSchema } from "../timeline/index.ts";
 
@@ -11,6 +11,7 @@ export const schemas: readonly Schema[] = [
     accountSchema,
     roomsSchema,
     sharingSchema,
+    bundleSchema,
     reinviteSchema,
     syncSchema,
     chatSchema,

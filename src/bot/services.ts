@@ -7,14 +7,15 @@ import { Invitations, LeftRooms, RoomRecorder } from "../rooms/index.ts";
 import { deriveSeal } from "../sealing/index.ts";
 import {
     AtMost,
+    BundleFiles,
     BundleMessages,
     DeviceKeys,
     DeviceWatch,
     JobDevices,
     Modes,
     releaseUncovered,
+    RoomBundles,
     ShareRunner,
-    Uploads,
     Watches,
 } from "../sharing/index.ts";
 import { SyncLoop } from "../sync/index.ts";
@@ -200,18 +201,27 @@ function sharingParts(
 ): SharingParts {
     const { homeserver, crypto } = online;
     const { sql } = store.database;
+    const files = bundleFiles(store);
     return {
         botUserId: settings.homeserver.user_id,
         database: store.database,
         ...ledger,
         devices: new JobDevices(sql),
         watches: new Watches(sql),
-        uploads: new Uploads(sql, deriveSeal(store.storeKey, "sharing")),
+        files,
+        bundles: new RoomBundles({
+            database: store.database,
+            ...ledger,
+            files,
+            sessionTimes: (roomId) => ledger.timelines.sessionTimes(roomId),
+            crypto,
+            homeserver,
+            building: new AtMost(4),
+            now: Date.now,
+        }),
         deviceKeys: new DeviceKeys({ ownServer: serverOf(settings.homeserver.user_id), crypto, homeserver, outgoing }),
         messages: new BundleMessages({ database: store.database, crypto, homeserver }),
-        crypto,
         homeserver,
-        building: new AtMost(4),
         settled,
         now: Date.now,
         random: Math.random,
@@ -228,8 +238,13 @@ function keyForgetting({ settings, store, ledger, online, log }: ServicesOptions
         forgetRows: (roomId) => {
             ledger.holdings.forget(roomId);
             ledger.timelines.forget(roomId);
+            bundleFiles(store).forget(roomId);
         },
         log,
         monotonic: () => performance.now(),
     });
+}
+
+function bundleFiles({ database, storeKey }: Store): BundleFiles {
+    return new BundleFiles(database.sql, deriveSeal(storeKey, "sharing"));
 }

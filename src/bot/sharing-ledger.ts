@@ -5,6 +5,7 @@ import { RoomReader } from "../rooms/index.ts";
 import {
     Audit,
     type FactSources,
+    FormerMembers,
     Holdings,
     IdentityPins,
     Notices,
@@ -30,6 +31,7 @@ export interface SharingLedger {
     readonly holdings: Holdings;
     readonly audit: Audit;
     readonly notices: Notices;
+    readonly formerMembers: FormerMembers;
     readonly facts: FactSources;
     readonly commands: ShareCommands;
     readonly timelines: Timelines;
@@ -63,6 +65,7 @@ export function sharingLedger(database: Database, settings: Settings): SharingLe
         holdings: new Holdings(database.sql),
         audit,
         notices: new Notices(database.sql),
+        formerMembers: new FormerMembers(database.sql),
         facts,
         timelines,
         commands: new ShareCommands({ database, jobs, pins, pauses, facts, rooms, now }),

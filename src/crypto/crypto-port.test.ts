@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { CryptoPort } from "./port.ts";
+import { openBundle } from "./machine/testing/bundle.ts";
 import { BOT, inTheWorker, inThisThread, temporaryStore, TestBot } from "./machine/testing/bot.ts";
 import { KeyServer } from "./machine/testing/key-server.ts";
 import { MegolmSession } from "./machine/testing/megolm.ts";
@@ -119,10 +120,7 @@ describe.each([
         await alice.tell(BOT.userId, BOT.deviceId, "m.room_key", { ...content, shared_history: true });
         expect(await bot.receive()).toEqual([ROOM]);
         expect(await crypto.holdings(ROOM)).toEqual({ shareable: 1, notShareable: 0, unknown: 0 });
-        const bundle = JSON.parse(Buffer.from((await crypto.buildBundle(ROOM)).json).toString()) as {
-            room_keys: object[];
-            withheld: object[];
-        };
+        const { content: bundle } = await openBundle(crypto, ROOM);
         const entry = {
             algorithm: "m.megolm.v1.aes-sha2",
             room_id: ROOM,

@@ -47,8 +47,13 @@ export interface CryptoPort {
     heldSessions(roomId: string, after?: string): Promise<readonly HeldSession[]>;
     /** Who refused us sessions of the room. */
     keyRefusals(roomId: string): Promise<readonly KeyRefusal[]>;
-    /** Builds the room key bundle (UTF-8 JSON) from what the flags say may be shared now. */
-    buildBundle(roomId: string): Promise<RoomKeyBundle>;
+    /** What a bundle of the room would be made of now. */
+    shareableSet(roomId: string): Promise<ShareableSet>;
+    /**
+     * Builds the room key bundle from what the flags say may be shared now, and encrypts it as an attachment. It is read in steps between
+     * which other operations have their turn. The pieces are handed over, not copied.
+     */
+    buildBundle(request: BundleRequest): Promise<EncryptedBundle>;
     /** What we know of a user's identity and devices, as of the last `/keys/query`. */
     userKeys(userId: string): Promise<UserKeys>;
     /**
@@ -157,10 +162,62 @@ export interface KeyRefusal {
     readonly code: string;
 }
 
-export interface RoomKeyBundle {
-    readonly json: Uint8Array;
+export interface ShareableSet {
+    /** Another one after every change of what a bundle would hold; never the same again. Empty: nothing ever changed. */
+    readonly version: string;
+    readonly sessions: number;
+    /** Of their entries in a bundle. */
+    readonly bytes: number;
+    /** Users whose `m.room_key` brought sessions of the room: as their Olm messages name them. */
+    readonly senders: readonly string[];
+}
+
+export interface BundleRequest {
+    readonly roomId: string;
+    /** AES-256: 32 bytes. */
+    readonly key: Uint8Array;
+    /** 16 bytes: 8 random ones, then zeros. */
+    readonly iv: Uint8Array;
+    readonly limits: BundleLimits;
+    /** Senders who were never in the room: what they sent stays out. */
+    readonly strangers: readonly string[];
+    /** Needed only where a limit may bite. */
+    readonly times: readonly SessionTime[];
+}
+
+export interface BundleLimits {
+    readonly maxSessions: number;
+    /** For the whole file; undefined: no limit. */
+    readonly maxBytes: number | undefined;
+    /** Sessions that began earlier are left out; milliseconds since the epoch. */
+    readonly notBefore: number | undefined;
+}
+
+/** When the first known event that `sender` encrypted with this session was sent; milliseconds since the epoch. */
+export interface SessionTime {
+    readonly sessionId: string;
+    readonly sender: string;
+    readonly firstAt: number;
+}
+
+export interface EncryptedBundle {
+    /** The ciphertext, in order. */
+    readonly pieces: readonly Uint8Array[];
+    readonly bytes: number;
+    /** Of the ciphertext; unpadded base64. */
+    readonly sha256: string;
+    /** Of the set that it was built from. */
+    readonly version: string;
     readonly shared: number;
     readonly withheld: number;
+    readonly leftOut: LeftOut;
+}
+
+/** How many shareable sessions are not in a bundle, and why. */
+export interface LeftOut {
+    readonly tooOld: number;
+    readonly overLimit: number;
+    readonly fromStrangers: number;
 }
 
 export interface UserKeys {

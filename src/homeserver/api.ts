@@ -28,8 +28,10 @@ export interface Homeserver {
     uploadLimit(): Promise<number | undefined>;
     /** Reserves an `mxc://` URI. */
     createMedia(): Promise<string>;
-    /** Uploads to a reserved URI; "already there" counts as done. */
-    putMedia(mxc: string, bytes: Uint8Array): Promise<void>;
+    /** Uploads to a reserved URI, in pieces; "already there" counts as done. */
+    putMedia(mxc: string, pieces: readonly Uint8Array[]): Promise<void>;
+    /** Whether the media is there. */
+    mediaExists(mxc: string): Promise<boolean>;
 
     /**
      * Makes a room and answers its ID. One attempt, never repeated inside: nothing tells a second request from a first one.

@@ -42,9 +42,9 @@ test("the body goes out as it was given, the answer comes back as it was sent, a
     });
 });
 
-test("bytes go out as bytes with their length, also from the middle of a buffer", async () => {
+test("bytes go out as bytes with their length, also in pieces and from the middle of a buffer", async () => {
     const { client, server } = await start([done]);
-    await client.call({ ...ask, body: Buffer.from("--bytes--").subarray(2, 7) });
+    await client.call({ ...ask, body: [Buffer.from("--by--").subarray(2, 4), Buffer.from("tes")] });
     expect(server.requests[0]).toMatchObject({
         body: "bytes",
         headers: { "content-type": "application/octet-stream", "content-length": "5" },
@@ -54,7 +54,7 @@ test("bytes go out as bytes with their length, also from the middle of a buffer"
 test("a large body goes out whole, with its length, and again at the second attempt", async () => {
     const { client, server } = await start([json(500, { errcode: "M_UNKNOWN" }), done]);
     const body = Buffer.alloc(1_000_001, "x");
-    await client.call({ ...ask, body });
+    await client.call({ ...ask, body: [body] });
     for (const request of server.requests) {
         expect(request.headers).toMatchObject({ "content-length": "1000001" });
         expect(request.headers).not.toHaveProperty("transfer-encoding");
@@ -73,7 +73,7 @@ test("a large body that is refused before it was read is a refusal", async () =>
     const address = server.address();
     const port = typeof address === "object" ? address?.port : undefined;
     const { client } = await start([done], { url: `http://127.0.0.1:${port}` });
-    const upload = client.call({ ...ask, body: Buffer.alloc(20_000_000), attempts: 5 });
+    const upload = client.call({ ...ask, body: [Buffer.alloc(20_000_000)], attempts: 5 });
     await expect(upload).rejects.toMatchObject({ problem: { kind: "too_large" } });
 });
 

@@ -33,8 +33,8 @@ export interface Call {
     readonly method: "GET" | "POST" | "PUT";
     readonly path: string;
     readonly query?: URLSearchParams;
-    /** JSON text, or bytes to upload. */
-    readonly body?: string | Uint8Array;
+    /** JSON text, or bytes to upload, in pieces. */
+    readonly body?: string | readonly Uint8Array[];
     readonly signal?: AbortSignal | undefined;
     readonly timeoutMs?: number | undefined;
     readonly attempts?: number | undefined;
@@ -87,6 +87,20 @@ export class Client {
         }
     }
 
+    /**
+     * Asks for nothing but the status of an answer, once.
+     * @throws HomeserverError if there is no answer, or one that says nothing of what was asked for: a rate limit
+     */
+    async status(call: Omit<Call, "method">): Promise<number> {
+        try {
+            return (await this.#exchange({ ...call, method: "GET" }, true)).statusCode;
+        } catch (error) {
+            const problem = problemOf(error);
+            if (problem !== undefined && "status" in problem) return problem.status;
+            throw error;
+        }
+    }
+
     /** One renewal at a time, however many calls find the token ended. */
     async #renew(ended: Secret | undefined, error: unknown): Promise<void> {
         const { renewToken } = this.#options;
@@ -127,17 +141,37 @@ export class Client {
         return { text, json };
     }
 
-    async #exchange(call: Call): Promise<HttpAnswer> {
-        const wire = new Wire(call.query ?? new URLSearchParams(), this.#signals(call), call.maxBytes ?? usualMaxBytes);
-        const [body, type] = bytesOf(call.body);
+    async #exchange(call: Call, headOnly = false): Promise<HttpAnswer> {
+        const upload = typeof call.body === "object" ? call.body : undefined;
+        const signals = this.#signals(call);
+        const wire = new Wire({
+            query: call.query ?? new URLSearchParams(),
+            maxBytes: call.maxBytes ?? usualMaxBytes,
+            signals,
+            upload,
+            headOnly,
+        });
+        const body = typeof call.body === "string" ? Buffer.from(call.body, "utf8") : null;
         const headers = call.anonymous === true || this.#token === undefined ? {} : { Authorization: `Bearer ${this.#token.reveal()}` };
         let answer: unknown;
         try {
             const timeoutMs = call.timeoutMs ?? usualTimeoutMs;
-            answer = await doHttpRequest(this.#base, call.method, call.path, wire, body, headers, timeoutMs, true, type, true, takeAsIs);
+            answer = await doHttpRequest(
+                this.#base,
+                call.method,
+                call.path,
+                wire,
+                body,
+                headers,
+                timeoutMs,
+                true,
+                "application/json",
+                true,
+                takeAsIs,
+            );
         } catch (thrown) {
             if (thrown instanceof HttpAnswer) throw new HomeserverError(call.operation, classifyAnswer(thrown, Date.now()));
-            if (isAbort(thrown) || wire.signals.some((signal) => signal.aborted)) throw abortError();
+            if (isAbort(thrown) || signals.some((signal) => signal.aborted)) throw abortError();
             throw new HomeserverError(call.operation, classifyFailure(thrown), { cause: thrown });
         }
         if (answer instanceof HttpAnswer) return answer;
@@ -156,12 +190,6 @@ function isLocked({ problem: { kind } }: HomeserverError): boolean {
 
 /** Tells the SDK to hand over refusals as they came. */
 const takeAsIs = { errorHandler: () => undefined };
-
-function bytesOf(body: string | Uint8Array | undefined): readonly [Buffer | null, string] {
-    if (body === undefined) return [null, "application/json"];
-    if (typeof body === "string") return [Buffer.from(body, "utf8"), "application/json"];
-    return [Buffer.from(body.buffer, body.byteOffset, body.byteLength), "application/octet-stream"];
-}
 
 /** Gives the SDK our transport, and takes its log away: it prints URLs and answers. Process-wide, harmless to repeat. */
 export function prepareSdk(): void {

@@ -140,12 +140,37 @@ test("an upload whose answer was lost is repeated, and 'already there' means don
         json(409, { errcode: "M_CANNOT_OVERWRITE_MEDIA", error: "" }),
     );
     const mxc = await homeserver.createMedia();
-    await homeserver.putMedia(mxc, Buffer.from("ciphertext"));
+    await homeserver.putMedia(mxc, [Buffer.from("cipher"), Buffer.from("text")]);
     expect(server.requests.map(({ method, url }) => `${method} ${url}`)).toEqual([
         "POST /_matrix/media/v1/create",
         "PUT /_matrix/media/v3/upload/x/abc",
         "PUT /_matrix/media/v3/upload/x/abc",
     ]);
+});
+
+test.each<readonly [string, readonly Step[], boolean, number]>([
+    ["is there", [json(200, {})], true, 1],
+    ["is there on an old server", [unrecognized, json(200, {})], true, 2],
+    ["is gone", [json(404, { errcode: "M_NOT_FOUND" }), json(404, { errcode: "M_NOT_FOUND" })], false, 2],
+    ["was never uploaded", [json(504, { errcode: "M_NOT_YET_UPLOADED" }), json(504, { errcode: "M_NOT_YET_UPLOADED" })], false, 2],
+    ["may not be seen", [json(403, { errcode: "M_FORBIDDEN" }), unrecognized], false, 2],
+])("a medium %s", async (_, steps, exists, asked) => {
+    const { homeserver, server } = await start(...steps);
+    expect(await homeserver.mediaExists("mxc://x/abc")).toBe(exists);
+    expect(server.requests.map(({ method, url }) => `${method} ${url}`)).toEqual(
+        [
+            "HEAD /_matrix/client/v1/media/download/x/abc?timeout_ms=0&allow_redirect=false",
+            "HEAD /_matrix/media/v3/download/x/abc?timeout_ms=0&allow_redirect=false",
+        ].slice(0, asked),
+    );
+});
+
+test.each([
+    ["a homeserver in trouble", json(500, { errcode: "M_UNKNOWN" }), "server_error"],
+    ["a rate limit", json(429, { errcode: "M_LIMIT_EXCEEDED" }), "rate_limited"],
+])("%s says nothing of whether a medium is there", async (_, step, kind) => {
+    const { homeserver } = await start(step);
+    await expect(homeserver.mediaExists("mxc://x/abc")).rejects.toMatchObject({ problem: { kind } });
 });
 
 test("a server without reserved uploads says so", async () => {
@@ -155,7 +180,7 @@ test("a server without reserved uploads says so", async () => {
 
 test.each(["mxc://x/../y", "mxc://x", "https://x/y", "mxc://x/a/b"])("%s is no media URI to upload to", async (mxc) => {
     const { homeserver, server } = await start(json(200, {}));
-    await expect(homeserver.putMedia(mxc, Buffer.from("x"))).rejects.toMatchObject({ problem: { kind: "malformed" } });
+    await expect(homeserver.putMedia(mxc, [Buffer.from("x")])).rejects.toMatchObject({ problem: { kind: "malformed" } });
     expect(server.requests).toHaveLength(0);
 });
 

@@ -3,7 +3,7 @@ import { Client, type ClientOptions, prepareSdk } from "./client.ts";
 import { accountData, putAccountData } from "./account-data.ts";
 import { postKeys, sendToDevice } from "./keys.ts";
 import { login, signingKeysUpload, versions, whoami } from "./login.ts";
-import { createMedia, putMedia, uploadLimit } from "./media.ts";
+import { createMedia, mediaExists, putMedia, uploadLimit } from "./media.ts";
 import { memberEvent, putMember } from "./members.ts";
 import { messages } from "./messages.ts";
 import { createRoom, event, join, leave, roomState, sendEvent } from "./rooms.ts";
@@ -35,7 +35,8 @@ export function connectHomeserver(options: ConnectOptions): Homeserver & Homeser
         putAccountData: (user, type, content) => putAccountData(client, user, type, content),
         uploadLimit: () => uploadLimit(client),
         createMedia: () => createMedia(client),
-        putMedia: (mxc, bytes) => putMedia(client, mxc, bytes),
+        putMedia: (mxc, pieces) => putMedia(client, mxc, pieces),
+        mediaExists: (mxc) => mediaExists(client, mxc),
         createRoom: (content) => createRoom(client, content),
         join: (roomId, via) => join(client, roomId, via),
         leave: (roomId, reason) => leave(client, roomId, reason),

@@ -34,19 +34,18 @@ export async function createMedia(client: Client): Promise<string> {
     return answers.read(operation, answers.contentUri, answer).content_uri;
 }
 
-/** Uploads to a reserved URI. Source: Matrix v1.19, `PUT /_matrix/media/v3/upload/{serverName}/{mediaId}`. */
-export async function putMedia(client: Client, mxc: string, bytes: Uint8Array): Promise<void> {
+/** Uploads to a reserved URI, in pieces. Source: Matrix v1.19, `PUT /_matrix/media/v3/upload/{serverName}/{mediaId}`. */
+export async function putMedia(client: Client, mxc: string, pieces: readonly Uint8Array[]): Promise<void> {
     const operation = "put_media";
-    const [, serverName, mediaId] = /^mxc:\/\/([^/?#]+)\/([A-Za-z0-9_-]+)$/.exec(mxc) ?? [];
-    if (serverName === undefined || mediaId === undefined)
-        throw new HomeserverError(operation, { kind: "malformed", detail: "not an mxc:// URI" });
-    const timeoutMs = startMs + Math.ceil(bytes.length / slowestBytesPerMs);
+    const { serverName, mediaId } = partsOf(operation, mxc);
+    const bytes = pieces.reduce((sum, piece) => sum + piece.length, 0);
+    const timeoutMs = startMs + Math.ceil(bytes / slowestBytesPerMs);
     try {
         await client.call({
             operation,
             method: "PUT",
             path: path`/_matrix/media/v3/upload/${serverName}/${mediaId}`,
-            body: bytes,
+            body: pieces,
             timeoutMs,
             attempts: uploadAttempts,
         });
@@ -56,6 +55,36 @@ export async function putMedia(client: Client, mxc: string, bytes: Uint8Array): 
         if (problem?.kind === "invalid" && problem.errcode === "M_CANNOT_OVERWRITE_MEDIA") return;
         throw error;
     }
+}
+
+/**
+ * Whether the homeserver has this media, without fetching it. Asked at its newest path first.
+ * Source: Matrix v1.19, `GET /_matrix/client/v1/media/download/{serverName}/{mediaId}`; 504 is "reserved, and not uploaded yet".
+ */
+export async function mediaExists(client: Client, mxc: string): Promise<boolean> {
+    const operation = "media_exists";
+    const { serverName, mediaId } = partsOf(operation, mxc);
+    const query = new URLSearchParams({ timeout_ms: "0", allow_redirect: "false" });
+    for (const place of ["/_matrix/client/v1/media/download", "/_matrix/media/v3/download"]) {
+        const status = await client.status({ operation, query, path: `${place}${path`/${serverName}/${mediaId}`}` });
+        if (status >= 200 && status < 300) return true;
+        if (status >= 500 && status !== 504) {
+            throw new HomeserverError(operation, {
+                kind: "server_error",
+                status,
+                errcode: "none",
+                error: "no answer",
+                retryAfterMs: undefined,
+            });
+        }
+    }
+    return false;
+}
+
+function partsOf(operation: string, mxc: string): { readonly serverName: string; readonly mediaId: string } {
+    const [, serverName, mediaId] = /^mxc:\/\/([^/?#]+)\/([A-Za-z0-9_-]+)$/.exec(mxc) ?? [];
+    if (serverName !== undefined && mediaId !== undefined) return { serverName, mediaId };
+    throw new HomeserverError(operation, { kind: "malformed", detail: "not an mxc:// URI" });
 }
 
 /** Old servers answer an unknown path with a plain 404. */

@@ -3,17 +3,23 @@ import { withDeadline } from "./deadline.ts";
 
 const pieceBytes = 256 * 1024;
 
-/** What travels through the SDK in the place of its query string: it hands that on untouched. */
-export class Wire {
+interface Passenger {
     readonly query: URLSearchParams;
     readonly signals: readonly AbortSignal[];
     /** The largest answer that is read, in bytes. */
     readonly maxBytes: number;
+    /** Bytes to upload, in the place of a body. */
+    readonly upload: readonly Uint8Array[] | undefined;
+    /** Asks for the head of the answer alone, which the SDK has no method for. */
+    readonly headOnly: boolean;
+}
 
-    constructor(query: URLSearchParams, signals: readonly AbortSignal[], maxBytes: number) {
-        this.query = query;
-        this.signals = signals;
-        this.maxBytes = maxBytes;
+/** What travels through the SDK in the place of its query string: it hands that on untouched. */
+export class Wire {
+    readonly passenger: Passenger;
+
+    constructor(passenger: Passenger) {
+        this.passenger = passenger;
     }
 }
 
@@ -57,30 +63,31 @@ export function fetchRequest(options: RequestOptions, callback: RequestCallback)
 }
 
 async function exchange(options: RequestOptions): Promise<HttpAnswer> {
-    const { qs: wire } = options;
-    if (!(wire instanceof Wire)) throw new TypeError("every request of the SDK goes through client.ts");
-    const query = wire.query.size === 0 ? "" : `?${wire.query.toString()}`;
-    return withDeadline(options.timeout, wire.signals, async (signal) => {
+    if (!(options.qs instanceof Wire)) throw new TypeError("every request of the SDK goes through client.ts");
+    const { headOnly, maxBytes, query: parameters, signals, upload } = options.qs.passenger;
+    const query = parameters.size === 0 ? "" : `?${parameters.toString()}`;
+    return withDeadline(options.timeout, signals, async (signal) => {
         const answer = await fetch(`${options.uri}${query}`, {
-            method: options.method,
-            ...outgoing(options),
+            method: headOnly ? "HEAD" : options.method,
+            ...outgoing(options, upload),
             // A redirect would turn a POST into a GET and could carry the token elsewhere: it is reported, not followed.
             redirect: "manual",
             signal,
         });
-        return new HttpAnswer(answer.status, answer.headers, await readBody(answer, wire.maxBytes));
+        return new HttpAnswer(answer.status, answer.headers, await readBody(answer, maxBytes));
     });
 }
 
-/** `fetch` copies a buffer before it sends it; a large body goes out in pieces of itself instead, still with its length. */
-function outgoing({ headers, body }: RequestOptions): Pick<RequestInit, "headers" | "body" | "duplex"> {
-    if (body === undefined) return { headers, body: null };
-    if (body.length <= pieceBytes) return { headers, body };
-    return { headers: { ...headers, "Content-Length": String(body.length) }, body: ReadableStream.from(pieces(body)), duplex: "half" };
+/** `fetch` copies a buffer before it sends it; an upload goes out in pieces of itself instead, with its length. */
+function outgoing({ headers, body }: RequestOptions, upload: Passenger["upload"]): Pick<RequestInit, "headers" | "body" | "duplex"> {
+    if (upload === undefined) return { headers, body: body ?? null };
+    const length = upload.reduce((sum, piece) => sum + piece.length, 0);
+    const sized = { ...headers, "Content-Type": "application/octet-stream", "Content-Length": String(length) };
+    return { headers: sized, body: ReadableStream.from(upload.flatMap((piece) => [...cut(piece)])), duplex: "half" };
 }
 
-function* pieces(body: Buffer): Generator<Uint8Array> {
-    for (let offset = 0; offset < body.length; offset += pieceBytes) yield body.subarray(offset, offset + pieceBytes);
+function* cut(bytes: Uint8Array): Generator<Uint8Array> {
+    for (let offset = 0; offset < bytes.length; offset += pieceBytes) yield bytes.subarray(offset, offset + pieceBytes);
 }
 
 async function readBody(answer: Response, maxBytes: number): Promise<Buffer> {

@@ -20,7 +20,7 @@ test("what was given to whom is written down with the delivery", async () => {
             identity: masterKey,
             devices: ["PHONE"],
             sessions: 3,
-            file: "mxc://home/bundle",
+            file: "mxc://home/1",
             policy: { mode: "automatic", visibility: "shared", origin: "invite", approved: false },
         },
     ]);
@@ -50,7 +50,7 @@ test("the audit outlives its jobs, and cannot be changed or deleted", async () =
     world.sync(change("invite", "$invite", alice));
     await world.run();
     const { sql } = world.database;
-    for (const table of ["share_uploads", "share_job_devices", "share_job_moves", "share_watches", "share_jobs"])
+    for (const table of ["bundle_deliveries", "share_job_devices", "share_job_moves", "share_watches", "share_jobs"])
         sql.exec(`DELETE FROM ${table}`);
     expect(audited(world)).toHaveLength(1);
     expect(() => sql.exec("DELETE FROM share_audit")).toThrow("the audit is never deleted");

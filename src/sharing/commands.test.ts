@@ -35,6 +35,8 @@ beforeEach(() => {
                 reinvite_pace: "polite",
                 trusted_servers: [],
                 max_invitees_per_hour: 50,
+                max_sessions: 50_000,
+                max_age: null,
             }),
             audit: new Audit(database.sql),
             looks: rememberLooks(),

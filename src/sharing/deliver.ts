@@ -1,21 +1,19 @@
 import { createHash } from "node:crypto";
-import type { CryptoPort, SealedDelivery, UserKeys } from "../crypto/index.ts";
+import type { SealedDelivery, UserKeys } from "../crypto/index.ts";
 import type { Database } from "../database/index.ts";
-import type { Homeserver } from "../homeserver/index.ts";
-import type { AtMost } from "./at-most.ts";
 import type { Audit, Given } from "./audit.ts";
+import type { BundleFile, BundleFiles } from "./bundle-files.ts";
 import type { BundleMessages } from "./bundle-messages.ts";
 import { deliveryIds } from "./delivery-ids.ts";
 import type { DeviceKeys } from "./device-keys.ts";
 import type { JobDevices } from "./devices.ts";
-import { encryptAgain, encryptFile } from "./encrypted-file.ts";
 import type { FactSources } from "./facts.ts";
 import { pass } from "./gate.ts";
 import { Halt } from "./halt.ts";
 import type { Job, ShareJobs } from "./jobs.ts";
 import type { IdentityPins } from "./pins.ts";
+import type { RoomBundles } from "./room-bundles.ts";
 import type { DeviceState } from "./states.ts";
-import type { Upload, Uploads } from "./uploads.ts";
 
 export interface DeliveryParts {
     readonly database: Database;
@@ -23,26 +21,17 @@ export interface DeliveryParts {
     readonly devices: JobDevices;
     readonly audit: Pick<Audit, "record">;
     readonly pins: IdentityPins;
-    readonly uploads: Uploads;
+    readonly bundles: Pick<RoomBundles, "current">;
+    readonly files: BundleFiles;
     readonly facts: FactSources;
-    /** Bundles that are built and uploaded at once. */
-    readonly building: AtMost;
     readonly deviceKeys: Pick<DeviceKeys, "refresh" | "openSessions">;
     readonly messages: Pick<BundleMessages, "seal" | "send">;
-    readonly crypto: Pick<CryptoPort, "buildBundle">;
-    readonly homeserver: Pick<Homeserver, "createMedia" | "putMedia" | "uploadLimit">;
     readonly now: () => number;
 }
 
-/** Bytes from which the server's limit is asked before the upload; a smaller bundle that is too large is refused soon enough. */
-const worthAsking = 1_048_576;
-
-/** Milliseconds for which a job uses its upload again: enough for a crash or a few retries, not for a pause of days. */
-const freshFor = 3_600_000;
-
 /**
  * Gives the room's shareable keys to the invitee's cross-signed devices.
- * Safe to run again after any crash: the upload and the encrypted bodies are kept, and the server takes a transaction ID once.
+ * Safe to run again after any crash: the file and the encrypted bodies are kept, and the server takes a transaction ID once.
  * Source: Matrix v1.19, "Sharing keys between users"; MSC4268, "Sending".
  * @throws Halt when the job has to stop, wait or end.
  */
@@ -50,13 +39,13 @@ export async function deliver(parts: DeliveryParts, job: Job): Promise<void> {
     // 1. What can be decided without anybody's help: nobody is asked for keys on behalf of a paused or closed room.
     pass(parts, job, "not_asked");
 
-    // 2. The bundle goes to the media repository, where nobody can read it without its key. Meanwhile the invitee's server is
-    //    asked. The upload is waited for first, whatever the answer: a second one must not start beside it.
+    // 2. The room's bundle goes to the media repository, where nobody can read it without its key, unless it is there. Meanwhile the
+    //    invitee's server is asked.
     const reaching = settled(reachInvitee(parts, job));
-    const upload = await parts.building.run(() => uploadOnce(parts, job));
+    const bundle = await parts.bundles.current(job.roomId);
     const { pin, reachable } = (await reaching)();
 
-    await sealAndSend(parts, job, { deliveryId: deliveryIds(job.id).first, pin, reachable, upload });
+    await sealAndSend(parts, job, { deliveryId: deliveryIds(job.id).first, pin, reachable, bundle });
 }
 
 /**
@@ -72,8 +61,8 @@ export async function deliverAgain(
 ): Promise<void> {
     const { deliveryId, deviceIds } = further;
     const { pin, reachable } = await openChannels(parts, job, further.keys);
-    const upload = await parts.building.run(() => uploadOnce(parts, job));
-    await sealAndSend(parts, job, { deliveryId, deviceIds, pin, reachable, upload });
+    const bundle = await parts.bundles.current(job.roomId);
+    await sealAndSend(parts, job, { deliveryId, deviceIds, pin, reachable, bundle });
 }
 
 interface Sending {
@@ -82,11 +71,11 @@ interface Sending {
     readonly deviceIds?: readonly string[];
     readonly pin: string;
     readonly reachable: boolean;
-    readonly upload: Upload;
+    readonly bundle: BundleFile;
 }
 
 async function sealAndSend(parts: DeliveryParts, job: Job, sending: Sending): Promise<void> {
-    const { deliveryId, deviceIds, pin, reachable, upload } = sending;
+    const { deliveryId, deviceIds, pin, reachable, bundle } = sending;
     // 3. The pin is checked again in the same step as the encryption: nothing can change between the two.
     const sealed = await parts.messages.seal({
         deliveryId,
@@ -94,7 +83,7 @@ async function sealAndSend(parts: DeliveryParts, job: Job, sending: Sending): Pr
         userId: job.userId,
         ...(deviceIds === undefined ? {} : { deviceIds }),
         pinnedMasterKey: pin,
-        file: upload.file,
+        file: bundle.file,
     });
     const devices = sealedDevices(sealed);
     const copies = devices.filter((device) => device.state === "sealed");
@@ -111,7 +100,7 @@ async function sealAndSend(parts: DeliveryParts, job: Job, sending: Sending): Pr
     await parts.messages.send({ jobId: job.id, deliveryId, userId: job.userId, devices: copies, mayGo });
 
     // 5. What was sent is written down; only then may the worker forget the bodies.
-    recordDevices(parts, job, devices, reachable, { sendingId: sendingId(deliveryId, copies), pin, upload });
+    recordDevices(parts, job, devices, reachable, { sendingId: sendingId(deliveryId, copies), pin, bundle });
 }
 
 /** Who the invitee is, and an encrypted channel to each of their devices. @throws Halt if they are not who they were, or nobody can be reached */
@@ -157,27 +146,6 @@ function pinFor(parts: DeliveryParts, job: Job, keys: UserKeys): string | undefi
     return parts.database.transaction(() => parts.pins.pinFirst(job.userId, masterKey, parts.now()));
 }
 
-async function uploadOnce(parts: DeliveryParts, job: Job): Promise<Upload> {
-    const { crypto, database, homeserver, uploads, now } = parts;
-    const kept = uploads.of(job.id, now() - freshFor);
-    if (kept?.uploaded === true) return kept;
-    const bundle = await crypto.buildBundle(job.roomId);
-    if (bundle.shared === 0) throw new Halt("refused", "nothing_to_share");
-    if (bundle.json.byteLength > worthAsking) {
-        const limit = await homeserver.uploadLimit();
-        if (limit !== undefined && bundle.json.byteLength > limit) throw new Halt("failed", "bundle_too_large");
-    }
-
-    // Whether an interrupted upload arrived, the homeserver says when it is made once more.
-    const again = kept === undefined ? undefined : encryptAgain(bundle.json, kept.file);
-    const { ciphertext, file } = again ?? encryptFile(bundle.json, await homeserver.createMedia());
-    const upload: Upload = { file, shared: bundle.shared, withheld: bundle.withheld };
-    if (again === undefined) database.transaction(() => uploads.reserve(job.id, upload, now()));
-    await homeserver.putMedia(file.url, ciphertext);
-    database.transaction(() => uploads.complete(job.id));
-    return upload;
-}
-
 function sealedDevices(sealed: SealedDelivery): Devices {
     switch (sealed.identity) {
         case "none":
@@ -201,9 +169,10 @@ function recordDevices(
     job: Job,
     devices: Devices,
     reachable: boolean,
-    sent?: Pick<Sending, "pin" | "upload"> & { readonly sendingId: string },
+    sent?: Pick<Sending, "pin" | "bundle"> & { readonly sendingId: string },
 ): void {
     parts.database.transaction(() => {
+        if (sent !== undefined) recordBundle(parts, job, sent.bundle);
         for (const device of devices) parts.devices.record(job, device.deviceId, outcome(device.state), parts.now());
         if (sent !== undefined) parts.audit.record(given(parts, job, devices, sent), parts.now());
     });
@@ -224,7 +193,7 @@ function given(
     { facts }: DeliveryParts,
     { id, roomId, userId, inviter, origin, approved }: Job,
     devices: Devices,
-    { sendingId, pin, upload }: Pick<Sending, "pin" | "upload"> & { readonly sendingId: string },
+    { sendingId, pin, bundle }: Pick<Sending, "pin" | "bundle"> & { readonly sendingId: string },
 ): Given {
     const visibility = facts.rooms.room(roomId)?.visibility ?? "unknown";
     return {
@@ -235,8 +204,17 @@ function given(
         inviter,
         identity: pin,
         deviceIds: devices.flatMap(({ deviceId, state }) => (state === "sealed" ? [deviceId] : [])),
-        sessions: upload.shared,
-        mxc: upload.file.url,
+        sessions: bundle.contents.shared,
+        mxc: bundle.file.url,
         policy: { mode: facts.policy(roomId).mode, visibility, origin, approved },
     };
+}
+
+/** Keeps which file it was, and says in the job's story if not everything could be in it. */
+function recordBundle({ files, jobs, now }: DeliveryParts, job: Job, bundle: BundleFile): void {
+    const before = files.deliveryOf(job.id);
+    files.delivered(job.id, bundle, now());
+    const { shared, tooOld, overLimit } = bundle.contents;
+    if (tooOld + overLimit > 0 && before?.fileId !== bundle.id)
+        jobs.tell(job.id, "older_left_out", `${tooOld + overLimit} of ${shared + tooOld + overLimit} sessions`);
 }

@@ -1,51 +1,44 @@
-import { createCipheriv, createHash, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
+import { z } from "zod";
 import type { EncryptedFile } from "../crypto/index.ts";
 
-export interface EncryptedBytes {
-    readonly ciphertext: Uint8Array;
-    readonly file: EncryptedFile;
+/** What a file is encrypted with; a pair must never go with two contents. */
+export interface FileSecrets {
+    /** AES-256: 32 bytes. */
+    readonly key: Uint8Array;
+    /** 64 random bits in front of a counter from 0: 16 bytes. */
+    readonly iv: Uint8Array;
+}
+
+/** Every field is required: a receiver cannot even decrypt a bundle event whose `file` lacks one. */
+export const encryptedFileSchema: z.ZodType<EncryptedFile> = z.object({
+    v: z.literal("v2"),
+    url: z.string(),
+    key: z.object({ alg: z.literal("A256CTR"), ext: z.literal(true), k: z.string(), key_ops: z.array(z.string()), kty: z.literal("oct") }),
+    iv: z.string(),
+    hashes: z.object({ sha256: z.string() }),
+});
+
+export function newFileSecrets(): FileSecrets {
+    return { key: new Uint8Array(randomBytes(32)), iv: new Uint8Array(Buffer.concat([randomBytes(8), Buffer.alloc(8)])) };
 }
 
 /**
- * Encrypts a file the way attachments are encrypted.
- * AES-256-CTR with 64 random bits of IV in front of a counter from 0; the hash is of the ciphertext.
+ * What a device needs to open a file.
  * Source: Matrix v1.19, "Sending encrypted attachments".
- * @param url the reserved `mxc://` URI that the ciphertext will be uploaded to
+ * @param url the reserved `mxc://` URI
+ * @param sha256 of the ciphertext, in unpadded base64
  */
-export function encryptFile(plaintext: Uint8Array, url: string): EncryptedBytes {
-    const key = randomBytes(32);
-    const iv = Buffer.concat([randomBytes(8), Buffer.alloc(8)]);
-    const ciphertext = encrypt(plaintext, key, iv);
+export function encryptedFile(url: string, { key, iv }: FileSecrets, sha256: string): EncryptedFile {
     return {
-        ciphertext,
-        file: {
-            v: "v2",
-            url,
-            key: { alg: "A256CTR", ext: true, k: key.toString("base64url"), key_ops: ["encrypt", "decrypt"], kty: "oct" },
-            iv: unpadded(iv),
-            hashes: { sha256: unpadded(sha256(ciphertext)) },
-        },
+        v: "v2",
+        url,
+        key: { alg: "A256CTR", ext: true, k: Buffer.from(key).toString("base64url"), key_ops: ["encrypt", "decrypt"], kty: "oct" },
+        iv: Buffer.from(iv).toString("base64").replaceAll("=", ""),
+        hashes: { sha256 },
     };
 }
 
-/**
- * The ciphertext of a file once more, to repeat an upload of which nobody knows whether it arrived.
- * @returns undefined unless it comes out the same: one key and IV must never go with two contents.
- */
-export function encryptAgain(plaintext: Uint8Array, file: EncryptedFile): EncryptedBytes | undefined {
-    const ciphertext = encrypt(plaintext, Buffer.from(file.key.k, "base64url"), Buffer.from(file.iv, "base64"));
-    return unpadded(sha256(ciphertext)) === file.hashes.sha256 ? { ciphertext, file } : undefined;
-}
-
-function encrypt(plaintext: Uint8Array, key: Uint8Array, iv: Uint8Array): Uint8Array {
-    const cipher = createCipheriv("aes-256-ctr", key, iv);
-    return Buffer.concat([cipher.update(plaintext), cipher.final()]);
-}
-
-function sha256(bytes: Uint8Array): Buffer {
-    return createHash("sha256").update(bytes).digest();
-}
-
-function unpadded(bytes: Buffer): string {
-    return bytes.toString("base64").replaceAll("=", "");
+export function secretsOf({ key, iv }: EncryptedFile): FileSecrets {
+    return { key: new Uint8Array(Buffer.from(key.k, "base64url")), iv: new Uint8Array(Buffer.from(iv, "base64")) };
 }

@@ -8,7 +8,10 @@ import { type Looks, resembledMember } from "./lookalike.ts";
 import type { Pauses } from "./pauses.ts";
 
 /** The settings of one room that the decision looks at. */
-export type SharingPolicy = Pick<SharingSettings, "mode" | "reinvite" | "reinvite_pace" | "trusted_servers" | "max_invitees_per_hour">;
+export type SharingPolicy = Pick<
+    SharingSettings,
+    "mode" | "reinvite" | "reinvite_pace" | "trusted_servers" | "max_invitees_per_hour" | "max_sessions" | "max_age"
+>;
 
 export interface FactSources {
     readonly botUserId: string;

@@ -188,6 +188,12 @@ export class ShareJobs {
         return this.move(job, "queued", reason, this.#now());
     }
 
+    /** Adds a sentence to a job's story; where the job stands and why is unchanged. */
+    tell(jobId: number, reason: Reason, detail: string): void {
+        const job = this.get(jobId);
+        if (job !== undefined) this.#remember(jobId, this.#now(), job.state, reason, detail);
+    }
+
     /** Adds to a job's story what became of it after its end. */
     annotate(jobId: number, reason: Reason): void {
         const job = this.get(jobId);

@@ -35,6 +35,8 @@ export const reasons = {
 
     // Going well
     sent: "The keys were sent to the invitee's devices.",
+    older_left_out:
+        "Not all sessions may be in one file (sharing.max_sessions, sharing.max_age, or the homeserver's limit for uploads): the newest were sent, the older ones left out.",
     sent_without_reinvite:
         "The keys were sent; the setting sharing.reinvite leaves the invite to others, and clients open only the inviter's keys.",
     coverage_incomplete:

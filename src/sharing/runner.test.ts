@@ -12,8 +12,18 @@ test("an invite becomes a delivery, then a re-invite, and waits for the join", a
     expect(world.status()).toMatchObject({ state: "reinvited", reason: "reinvited", devices: [{ device_id: "PHONE", state: "sent" }] });
     const without = (...others: string[]) => world.calls.filter((call) => !others.includes(call));
     const sending = ["sealBundle", "sendToDevice", "memberEvent", "putMember"];
-    expect(without("deliverySent", "refresh", "openSessions")).toEqual(["buildBundle", "createMedia", "putMedia", ...sending]);
-    expect(without("deliverySent", "buildBundle", "createMedia", "putMedia")).toEqual(["refresh", "openSessions", ...sending]);
+    expect(without("deliverySent", "refresh", "openSessions")).toEqual([
+        "shareableSet",
+        "buildBundle",
+        "createMedia",
+        "putMedia",
+        ...sending,
+    ]);
+    expect(without("deliverySent", "shareableSet", "buildBundle", "createMedia", "putMedia")).toEqual([
+        "refresh",
+        "openSessions",
+        ...sending,
+    ]);
     expect(world.calls.indexOf("deliverySent")).toBeGreaterThan(world.calls.indexOf("sendToDevice"));
     world.sync(change("join", "$join", charlie));
     expect(world.status()).toMatchObject({ state: "joined", reason: "joined" });
@@ -358,22 +368,4 @@ test("a delivery that rested for long is made with the keys of now, and under a 
     expect(world.status()).toMatchObject({ state: "reinvited" });
     expect(world.calls.filter((call) => call === "putMedia")).toHaveLength(2);
     expect(new Set(world.txnIds).size).toBe(2);
-});
-
-test.each([
-    [
-        "that is larger than the server takes is not uploaded, and the job says so",
-        2_000_000,
-        { state: "failed", reason: "bundle_too_large" },
-    ],
-    ["that the server just takes is uploaded", 3_000_000, { state: "reinvited", reason: "reinvited" }],
-    ["is uploaded where the server names no limit", undefined, { state: "reinvited", reason: "reinvited" }],
-])("a large bundle %s", async (_, limit, status) => {
-    const world = new World();
-    world.bundle = Buffer.alloc(3_000_000);
-    world.uploadLimit = limit;
-    world.sync(change("invite", "$invite", alice));
-    await world.run();
-    expect(world.status()).toMatchObject(status);
-    expect(world.calls.includes("createMedia")).toBe(status.state === "reinvited");
 });

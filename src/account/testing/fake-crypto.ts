@@ -119,6 +119,7 @@ const unusedPort: CryptoPort = {
     holdings: unused,
     heldSessions: unused,
     keyRefusals: unused,
+    shareableSet: unused,
     buildBundle: unused,
     userKeys: unused,
     sealBundles: unused,

@@ -126,6 +126,7 @@ export class FakeHomeserver implements Homeserver, HomeserverAccess {
     readonly uploadLimit = unused;
     readonly createMedia = unused;
     readonly putMedia = unused;
+    readonly mediaExists = unused;
     readonly join = unused;
     readonly leave = unused;
     readonly roomState = unused;

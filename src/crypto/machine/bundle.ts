@@ -1,4 +1,7 @@
-import type { RoomKeyBundle } from "../port.ts";
+import type { DatabaseSync } from "node:sqlite";
+import type { BundleRequest, LeftOut, SessionTime } from "../port.ts";
+import { type Candidate, select } from "./bundle-selection.ts";
+import type { Place } from "./entry-pages.ts";
 
 /** A session as a room key bundle lists it. Source: MSC4268, "Key bundle format". */
 export interface BundleEntry {
@@ -17,13 +20,24 @@ export interface WithheldSession {
     readonly senderKey: string;
 }
 
-/** A session that may be shared. `entry` gives the UTF-8 JSON of its `BundleEntry`; it is asked only if the session is listed. */
-export interface ShareableSession {
-    readonly sessionId: string;
-    readonly entry: () => Uint8Array;
+/** What a bundle is made of. */
+export interface BundlePlan {
+    /** In the order in which they are read. */
+    readonly entries: readonly Place[];
+    /** UTF-8 JSON, with commas between. */
+    readonly withheld: string;
+    readonly withheldCount: number;
+    readonly leftOut: LeftOut;
 }
 
-const COMMA = Buffer.from(",");
+interface Row extends Candidate, Place {
+    readonly senderKey: string;
+}
+
+/** Records of closed sessions take this part of a file at most: they are a courtesy, the keys are the purpose. */
+const withheldPart = 0.1;
+/** For the names around the two lists, generously. */
+const frameBytes = 64;
 
 /** The bundle's own field order and nothing else: no forwarding chain, no flag. */
 export function bundleEntry(entry: BundleEntry): BundleEntry {
@@ -32,42 +46,100 @@ export function bundleEntry(entry: BundleEntry): BundleEntry {
 }
 
 /**
- * The room key bundle (UTF-8 JSON): shareable sessions with their keys, a sender's no as `withheld`.
- * A session ID stands once: should two senders claim one, a no wins. The result owns its buffer, so that it can be transferred.
- * Source: MSC4268, "Key bundle format"; Matrix v1.19, `m.room_key.withheld`.
+ * Chooses what the bundle holds: shareable sessions, a sender's no as `withheld`, and nothing of people who were never in the room.
+ * A session ID stands once: should two senders claim one, a no wins. What a limit leaves out is in neither list.
+ * Source: MSC4268, "Key bundle format".
  */
-export function buildBundle(withheld: Iterable<WithheldSession>, shareable: Iterable<ShareableSession>): RoomKeyBundle {
-    const closed = new Map([...withheld].map((session) => [session.sessionId, session]));
-    const listed = new Set(closed.keys());
-    const parts: Uint8Array[] = [Buffer.from('{"room_keys":[')];
-    let shared = 0;
-    for (const { sessionId, entry } of shareable) {
-        if (listed.has(sessionId)) continue;
-        listed.add(sessionId);
-        if (shared++ > 0) parts.push(COMMA);
-        parts.push(entry());
-    }
-    parts.push(Buffer.from(`],"withheld":${JSON.stringify([...closed.values()].map(withheldRecord))}}`));
-    return { json: join(parts), shared, withheld: closed.size };
+export function planBundle(sql: DatabaseSync, { roomId, limits, strangers, times }: BundleRequest): BundlePlan {
+    const outside = new Set(strangers);
+    const fromMembers = ({ receivedFrom }: Row): boolean => receivedFrom === undefined || !outside.has(receivedFrom);
+    const timeOf = usedTimes(times);
+    const [open, closed] = (["shareable", "withheld"] as const).map((verdict) => readRows(sql, roomId, verdict, timeOf));
+    const [ours, theirs] = [open?.filter(fromMembers) ?? [], onePerSession(closed?.filter(fromMembers) ?? [])];
+    const disputed = disputedSessions(sql, roomId);
+    const closedIds = new Set(theirs.map(({ sessionId }) => sessionId).filter((id) => disputed.has(id)));
+    const shareable = disputed.size === 0 ? ours : onePerSession(ours).filter(({ sessionId }) => !closedIds.has(sessionId));
+
+    const maxBytes = (limits.maxBytes ?? Number.POSITIVE_INFINITY) - frameBytes;
+    const withheld = fitting(
+        theirs.slice(0, limits.maxSessions).map((session) => JSON.stringify(withheldRecord(roomId, session))),
+        maxBytes * withheldPart,
+    );
+    const { chosen, leftOut } = select(shareable, { ...limits, maxBytes: maxBytes - withheld.join(",").length });
+    return {
+        entries: chosen,
+        withheld: withheld.join(","),
+        withheldCount: withheld.length,
+        leftOut: { ...leftOut, fromStrangers: (open?.length ?? 0) - ours.length },
+    };
 }
 
-function withheldRecord(session: WithheldSession): object {
+function readRows(
+    sql: DatabaseSync,
+    roomId: string,
+    verdict: "shareable" | "withheld",
+    timeOf: ReturnType<typeof usedTimes>,
+): readonly Row[] {
+    const statement = sql.prepare(
+        `SELECT session_id, sender_key, page, start, length, received_from, received_at FROM ready_entries
+         WHERE room_id = ? AND verdict = ? ORDER BY page, start`,
+    );
+    const rows: Row[] = [];
+    for (const row of statement.iterate(roomId, verdict)) {
+        const sessionId = String(row["session_id"]);
+        const receivedFrom = row["received_from"] === null ? undefined : String(row["received_from"]);
+        rows.push({
+            sessionId,
+            senderKey: String(row["sender_key"]),
+            page: Number(row["page"]),
+            start: Number(row["start"]),
+            length: Number(row["length"]),
+            bytes: Number(row["length"]),
+            receivedFrom,
+            receivedAt: row["received_at"] === null ? undefined : Number(row["received_at"]),
+            firstAt: timeOf(sessionId, receivedFrom),
+        });
+    }
+    return rows;
+}
+
+/** An event counts for a session if it is of the user who sent us that session; where we do not know them, anybody's does. */
+function usedTimes(times: readonly SessionTime[]): (sessionId: string, receivedFrom: string | undefined) => number | undefined {
+    const bySender = new Map<string, number>();
+    const byAnybody = new Map<string, number>();
+    for (const { sessionId, sender, firstAt } of times) {
+        bySender.set(`${sessionId} ${sender}`, firstAt);
+        byAnybody.set(sessionId, Math.min(firstAt, byAnybody.get(sessionId) ?? firstAt));
+    }
+    return (sessionId, receivedFrom) =>
+        receivedFrom === undefined ? byAnybody.get(sessionId) : bySender.get(`${sessionId} ${receivedFrom}`);
+}
+
+/** Sessions that more than one sender claims to have made: hardly ever any. */
+function disputedSessions(sql: DatabaseSync, roomId: string): ReadonlySet<string> {
+    const rows = sql.prepare("SELECT session_id FROM ready_entries WHERE room_id = ? GROUP BY session_id HAVING count(*) > 1").all(roomId);
+    return new Set(rows.map((row) => String(row["session_id"])));
+}
+
+function onePerSession(rows: readonly Row[]): readonly Row[] {
+    const seen = new Set<string>();
+    return rows.filter(({ sessionId }) => !seen.has(sessionId) && seen.add(sessionId));
+}
+
+function fitting(records: readonly string[], maxBytes: number): readonly string[] {
+    let bytes = 0;
+    const end = records.findIndex((record) => (bytes += record.length + 1) > maxBytes);
+    return end === -1 ? records : records.slice(0, end);
+}
+
+/** Source: Matrix v1.19, `m.room_key.withheld`. */
+function withheldRecord(roomId: string, { senderKey, sessionId }: Row): object {
     return {
         algorithm: "m.megolm.v1.aes-sha2",
         code: "m.history_not_shared",
         reason: "The sender disabled sharing encrypted history.",
-        room_id: session.roomId,
-        sender_key: session.senderKey,
-        session_id: session.sessionId,
+        room_id: roomId,
+        sender_key: senderKey,
+        session_id: sessionId,
     };
-}
-
-function join(parts: readonly Uint8Array[]): Uint8Array {
-    const whole = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
-    let offset = 0;
-    for (const part of parts) {
-        whole.set(part, offset);
-        offset += part.length;
-    }
-    return whole;
 }

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import type { BundleDelivery, EncryptedFile, SealedDelivery } from "../port.ts";
 import type { CryptoStore } from "./context.ts";
 import { unpadded } from "./exported-session-key.ts";
+import { openBundle } from "./testing/bundle.ts";
 import { BOT, inThisThread, temporaryStore, TestBot } from "./testing/bot.ts";
 import { KeyServer } from "./testing/key-server.ts";
 import { MegolmSession } from "./testing/megolm.ts";
@@ -39,10 +40,9 @@ test("a real machine takes the bundle that we build, and has its sessions", asyn
     await giveSession(alice, shared, { shared_history: true });
     await giveSession(alice, closed, {});
     await bot.receive();
-    const bundle = await bot.crypto.buildBundle(ROOM);
+    const { file, ciphertext, ...bundle } = await openBundle(bot.crypto, ROOM);
     expect(bundle).toMatchObject({ shared: 1, withheld: 1 });
 
-    const { file, ciphertext } = encrypt(bundle.json);
     const sealed = await seal(await delivery({ file }));
     expect(states(sealed)).toEqual({ PHONE: "sealed" });
     send(sealed);

@@ -3,8 +3,8 @@ import { BackupDecryptionKey, type OlmMachine, RequestType } from "@matrix-org/m
 import { z } from "zod";
 import type { MachineContext } from "./context.ts";
 import { readSessionKey, unpadded } from "./exported-session-key.ts";
-import { readExportFlag, type SpokenClaim } from "./flags.ts";
-import { ReadyEntries, type SeenSession, type SessionKey } from "./ready-entries.ts";
+import { readExportFlag } from "./flags.ts";
+import { ReadyEntries, type SeenSession, type SessionKey, type Word } from "./ready-entries.ts";
 
 /** Never changes: another version or key would bring every session again. It names no backup on any server. */
 const VERSION = "backscroll-feed";
@@ -32,7 +32,7 @@ const sessionSchema = z.object({
 });
 
 /** What senders said in this batch, by session. */
-export type Claims = ReadonlyMap<string, { readonly key: SessionKey; readonly claim: SpokenClaim }>;
+export type Claims = ReadonlyMap<string, { readonly key: SessionKey; readonly word: Word }>;
 
 export function sessionName(key: SessionKey): string {
     return JSON.stringify([key.roomId, key.sessionId, key.senderKey]);
@@ -59,17 +59,18 @@ export async function drainFeed(context: MachineContext, sql: DatabaseSync, clai
     for (;;) {
         const request = await context.machine.backupRoomKeys();
         if (request === undefined) break;
-        for (const session of readFeed(context, request.body)) {
-            const { room_id: roomId, session_id: sessionId, sender_key: senderKey } = session.entry;
+        const arrivals = [...readFeed(context, request.body)].map((seen) => {
+            const { room_id: roomId, session_id: sessionId, sender_key: senderKey } = seen.entry;
             const name = sessionName({ roomId, sessionId, senderKey });
-            entries.store(session, claims.get(name)?.claim);
             fed.add(name);
             rooms.add(roomId);
-        }
+            return { seen, word: claims.get(name)?.word };
+        });
+        entries.store(arrivals);
         await context.machine.markRequestAsSent(request.id, RequestType.KeysBackup, ACKNOWLEDGEMENT);
     }
-    for (const [name, { key, claim }] of claims) {
-        if (!fed.has(name) && entries.hear(key, claim)) rooms.add(key.roomId);
+    for (const [name, { key, word }] of claims) {
+        if (!fed.has(name) && entries.hear(key, word)) rooms.add(key.roomId);
     }
     return rooms;
 }

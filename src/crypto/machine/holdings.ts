@@ -1,6 +1,5 @@
 import { z } from "zod";
-import type { ImportReport, RoomHoldings, RoomKeyBundle } from "../port.ts";
-import { buildBundle } from "./bundle.ts";
+import type { ImportReport, RoomHoldings, ShareableSet } from "../port.ts";
 import { attempt, commit, type MachineContext } from "./context.ts";
 import { drainFeed } from "./feed.ts";
 import { ReadyEntries } from "./ready-entries.ts";
@@ -21,8 +20,8 @@ export function holdings(context: MachineContext, roomId: string): Promise<RoomH
     return read(context, (entries) => entries.holdings(roomId));
 }
 
-export function bundleOf(context: MachineContext, roomId: string): Promise<RoomKeyBundle> {
-    return read(context, (entries) => buildBundle(entries.withheld(roomId), entries.shareable(roomId)));
+export function shareableSet(context: MachineContext, roomId: string): Promise<ShareableSet> {
+    return read(context, (entries) => entries.shareableSet(roomId));
 }
 
 /** The specification's flag name; a session of which nobody said anything has none. */
@@ -63,7 +62,10 @@ async function importChunk(
     const json = JSON.stringify(chunk.map(({ entry }) => entry));
     const outcome = await commit(context, async (sql) => {
         const result = await attempt(() => context.machine.importExportedRoomKeys(json, () => undefined));
-        if (result.ok) await drainFeed(context, sql);
+        if (!result.ok) return result;
+        await drainFeed(context, sql);
+        const keys = chunk.map(({ entry }) => ({ roomId: entry.room_id, sessionId: entry.session_id, senderKey: entry.sender_key }));
+        new ReadyEntries(sql, context.seal, context.ownKey).trust(keys);
         return result;
     });
     if (outcome.ok) return outcome.value.importedCount;

@@ -3,13 +3,14 @@ import type { Failure } from "../../failures/index.ts";
 import { deriveKey, deriveSeal } from "../../sealing/index.ts";
 import type { Logger } from "../../telemetry/index.ts";
 import type { CryptoPort } from "../port.ts";
+import { buildBundle } from "./build-bundle.ts";
 import { commit, type CryptoStore, type MachineContext } from "./context.ts";
 import { deliveriesSent, sealBundles, unsentDeliveries, userKeys } from "./delivery.ts";
 import { explain } from "./explain.ts";
 import { drainFeed, openFeed } from "./feed.ts";
 import { forgetRoom } from "./forget.ts";
 import { heldSessions } from "./held-sessions.ts";
-import { bundleOf, exportRoomKeys, holdings, importRoomKeys } from "./holdings.ts";
+import { exportRoomKeys, holdings, importRoomKeys, shareableSet } from "./holdings.ts";
 import { account, createIdentity, exportIdentity, importIdentity, signOwnDevice } from "./identity.ts";
 import { LiveMachine } from "./live-machine.ts";
 import { receive } from "./receive.ts";
@@ -90,7 +91,8 @@ function portOf(machine: LiveMachine, check: StoreCheck): CryptoPort {
         heldSessions: (roomId, after) => machine.run((context) => heldSessions(context, roomId, after)),
         keyRefusals: (roomId) => machine.run((context) => keyRefusals(context, roomId)),
         holdings: (roomId) => machine.run((context) => holdings(context, roomId)),
-        buildBundle: (roomId) => machine.run((context) => bundleOf(context, roomId)),
+        shareableSet: (roomId) => machine.run((context) => shareableSet(context, roomId)),
+        buildBundle: (request) => buildBundle((operation) => machine.run(operation), request),
         userKeys: (userId) => machine.run((context) => userKeys(context, userId)),
         sealBundles: (deliveries) => machine.run((context) => sealBundles(context, deliveries)),
         deliveriesSent: (deliveryIds) => machine.run((context) => deliveriesSent(context, deliveryIds)),

@@ -1,8 +1,10 @@
+import { randomBytes } from "node:crypto";
 import type { DatabaseSync } from "node:sqlite";
 import type { Seal } from "../../sealing/index.ts";
-import type { RoomHoldings } from "../port.ts";
-import { type BundleEntry, bundleEntry, type ShareableSession, type WithheldSession } from "./bundle.ts";
-import { type Claim, type FlagFacts, mergeFlags, type SpokenClaim, type Sighting, type Verdict, verdict } from "./flags.ts";
+import type { RoomHoldings, ShareableSet } from "../port.ts";
+import { type BundleEntry, bundleEntry } from "./bundle.ts";
+import { EntryPages, type Place } from "./entry-pages.ts";
+import { type Claim, type FlagFacts, mergeFlags, type Sighting, type SpokenClaim, type Verdict, verdict } from "./flags.ts";
 
 /**
  * Which session a row is about. The sender's key is the Curve25519 key that the machine authenticated:
@@ -18,50 +20,69 @@ export interface SeenSession extends Sighting {
     readonly entry: BundleEntry;
 }
 
+/** What a sender's `m.room_key` said, and who that was: the user whom the machine found in the Olm message. */
+export interface Word {
+    readonly claim: SpokenClaim;
+    readonly sender: string;
+    /** Milliseconds since the epoch. */
+    readonly at: number;
+}
+
+/** A session that the machine holds. `word` is undefined if it came without an `m.room_key`. */
+export interface Arrival {
+    readonly seen: SeenSession;
+    readonly word: Word | undefined;
+}
+
 export interface EntryRow {
     readonly verdict: Verdict;
     /** UTF-8 JSON of a `BundleEntry`. */
     readonly json: Uint8Array;
 }
 
-interface KnownRow extends FlagFacts, Sighting {}
+interface KnownRow extends FlagFacts, Sighting {
+    readonly verdict: Verdict;
+    readonly page: number;
+}
 
 const BY_KEY = "room_id = ? AND session_id = ? AND sender_key = ?";
 
-/** The ready bundle entries: one row a session, sealed, with what decides whether it may be shared. Every call stands in a transaction of the caller. */
+/** The ready bundle entries: one row a session, with what decides whether it may be shared, and where its sealed entry stands. Every call stands in a transaction of the caller. */
 export class ReadyEntries {
     readonly #sql: DatabaseSync;
-    readonly #seal: Seal;
+    readonly #pages: EntryPages;
     readonly #ownKey: string;
+    /** Rooms that have a new version already: one is enough for one commit. */
+    readonly #renewed = new Set<string>();
 
     constructor(sql: DatabaseSync, seal: Seal, ownKey: string) {
         this.#sql = sql;
-        this.#seal = seal;
+        this.#pages = new EntryPages(sql, seal);
         this.#ownKey = ownKey;
     }
 
-    /** Takes a session that the machine holds. `claim` is what the sender said with this copy; undefined if it came without `m.room_key`. */
-    store(seen: SeenSession, claim: SpokenClaim | undefined): void {
-        const { room_id: roomId, session_id: sessionId, sender_key: senderKey } = seen.entry;
-        const key = { roomId, sessionId, senderKey };
-        const known = this.#find(key);
-        const flags = mergeFlags(known, seen, claim);
-        const firstIndex = Math.min(seen.firstIndex, known?.firstIndex ?? seen.firstIndex);
-        if (known !== undefined && known.firstIndex < seen.firstIndex) return this.#setFlags(key, flags);
-        const entry = this.#seal.seal(place(key), Buffer.from(JSON.stringify(bundleEntry(seen.entry))));
-        this.#sql
-            .prepare("INSERT OR REPLACE INTO ready_entries VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
-            .run(roomId, sessionId, senderKey, firstIndex, Number(flags.machineFlag), flags.claim, this.#verdict(key, flags), entry);
+    /** Takes sessions that the machine holds, each key at most once. */
+    store(arrivals: readonly Arrival[]): void {
+        const ofRooms = Map.groupBy(arrivals, ({ seen }) => seen.entry.room_id);
+        for (const [roomId, ofRoom] of ofRooms) this.#storeRoom(roomId, ofRoom);
     }
 
     /** A sender's word about a session that the machine did not report anew: it fills silence and nothing else. Answers whether it did. */
-    hear(key: SessionKey, claim: SpokenClaim): boolean {
+    hear(key: SessionKey, { claim }: Word): boolean {
         const known = this.#find(key);
         if (known === undefined) return false;
         const flags = mergeFlags(known, known, claim);
         if (flags.claim === known.claim) return false;
-        this.#setFlags(key, flags);
+        this.#setFlags(key, known, flags);
         return true;
+    }
+
+    /** The operator imported these: whoever sent them before is of no account. */
+    trust(keys: Iterable<SessionKey>): void {
+        const update = this.#sql.prepare(`UPDATE ready_entries SET received_from = NULL WHERE ${BY_KEY} AND received_from IS NOT NULL`);
+        for (const { roomId, sessionId, senderKey } of keys) {
+            if (update.run(roomId, sessionId, senderKey).changes > 0) this.#renew(roomId);
+        }
     }
 
     holdings(roomId: string): RoomHoldings {
@@ -70,67 +91,130 @@ export class ReadyEntries {
         return { shareable: count("shareable"), notShareable: count("withheld"), unknown: count("unknown") };
     }
 
-    withheld(roomId: string): readonly WithheldSession[] {
-        const rows = this.#sql
-            .prepare("SELECT session_id, sender_key FROM ready_entries WHERE room_id = ? AND verdict = 'withheld'")
-            .all(roomId);
-        return rows.map((row) => keyOf(roomId, row));
+    shareableSet(roomId: string): ShareableSet {
+        const sums = this.#sql
+            .prepare("SELECT count(*) AS n, sum(length) AS bytes FROM ready_entries WHERE room_id = ? AND verdict = 'shareable'")
+            .get(roomId);
+        const senders = this.#sql.prepare("SELECT user_id FROM room_key_senders WHERE room_id = ? ORDER BY user_id").all(roomId);
+        return {
+            version: this.version(roomId),
+            sessions: Number(sums?.["n"]),
+            bytes: Number(sums?.["bytes"] ?? 0),
+            senders: senders.map((row) => String(row["user_id"])),
+        };
     }
 
-    /** To be read to its end within the transaction: a large room is never in memory at once. */
-    *shareable(roomId: string): Generator<ShareableSession> {
-        const rows = this.#sql
-            .prepare("SELECT session_id, sender_key, entry FROM ready_entries WHERE room_id = ? AND verdict = 'shareable'")
-            .iterate(roomId);
-        for (const row of rows) {
-            const key = keyOf(roomId, row);
-            yield { sessionId: key.sessionId, entry: () => this.#open(key, row["entry"]) };
-        }
+    /** Another one after every change of what a bundle of the room would hold; empty if nothing ever changed. */
+    version(roomId: string): string {
+        return String(this.#sql.prepare("SELECT version FROM room_versions WHERE room_id = ?").get(roomId)?.["version"] ?? "");
     }
 
     forget(roomId: string): void {
-        this.#sql.prepare("DELETE FROM ready_entries WHERE room_id = ?").run(roomId);
+        for (const table of ["ready_entries", "entry_pages", "room_key_senders"])
+            this.#sql.prepare(`DELETE FROM ${table} WHERE room_id = ?`).run(roomId);
+        this.#renew(roomId);
     }
 
     /** A page of all sessions of a room, whatever the verdict. */
     page(roomId: string, offset: number, limit: number): readonly EntryRow[] {
         const rows = this.#sql
             .prepare(
-                "SELECT session_id, sender_key, verdict, entry FROM ready_entries WHERE room_id = ? ORDER BY session_id, sender_key LIMIT ? OFFSET ?",
+                "SELECT verdict, page, start, length FROM ready_entries WHERE room_id = ? ORDER BY session_id, sender_key LIMIT ? OFFSET ?",
             )
             .all(roomId, limit, offset);
-        return rows.map((row) => ({ verdict: readVerdict(row["verdict"]), json: this.#open(keyOf(roomId, row), row["entry"]) }));
+        const bodies = new Map<number, Uint8Array>();
+        return rows.map((row) => {
+            const [page, start] = [Number(row["page"]), Number(row["start"])];
+            const body = bodies.get(page) ?? this.#pages.read(roomId, page) ?? new Uint8Array();
+            bodies.set(page, body);
+            return { verdict: readVerdict(row["verdict"]), json: body.subarray(start, start + Number(row["length"])) };
+        });
     }
 
-    #open(key: SessionKey, sealed: unknown): Uint8Array {
-        return this.#seal.open(place(key), sealed instanceof Uint8Array ? sealed : new Uint8Array());
+    #storeRoom(roomId: string, arrivals: readonly Arrival[]): void {
+        const fresh: { readonly key: SessionKey; readonly arrival: Arrival; readonly known: KnownRow | undefined }[] = [];
+        for (const arrival of arrivals) {
+            const { entry, firstIndex } = arrival.seen;
+            const key = { roomId, sessionId: entry.session_id, senderKey: entry.sender_key };
+            const known = this.#find(key);
+            if (known !== undefined && known.firstIndex < firstIndex) {
+                this.#setFlags(key, known, mergeFlags(known, arrival.seen, arrival.word?.claim));
+            } else fresh.push({ key, arrival, known });
+        }
+        const places = this.#pages.add(
+            roomId,
+            fresh.map(({ arrival }) => Buffer.from(JSON.stringify(bundleEntry(arrival.seen.entry)))),
+        );
+        for (const [index, { key, arrival, known }] of fresh.entries()) {
+            const place = places[index];
+            if (place !== undefined) this.#put(key, arrival, known, place);
+        }
+        this.#pages.merge(roomId);
+    }
+
+    #put(key: SessionKey, { seen, word }: Arrival, known: KnownRow | undefined, { page, start, length }: Place): void {
+        const { roomId, sessionId, senderKey } = key;
+        const flags = mergeFlags(known, seen, word?.claim);
+        const judged = this.#verdict(key, flags);
+        if (known !== undefined) this.#pages.drop(known.page);
+        this.#sql
+            .prepare(
+                `INSERT INTO ready_entries
+                    (room_id, session_id, sender_key, first_index, machine_flag, claim, verdict, page, start, length, received_from, received_at)
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                 ON CONFLICT DO UPDATE SET first_index = excluded.first_index, machine_flag = excluded.machine_flag, claim = excluded.claim,
+                    verdict = excluded.verdict, page = excluded.page, start = excluded.start, length = excluded.length`,
+            )
+            .run(
+                roomId,
+                sessionId,
+                senderKey,
+                seen.firstIndex,
+                Number(flags.machineFlag),
+                flags.claim,
+                judged,
+                page,
+                start,
+                length,
+                word?.sender ?? null,
+                word?.at ?? null,
+            );
+        if (word !== undefined) this.#sql.prepare("INSERT OR IGNORE INTO room_key_senders VALUES (?, ?)").run(roomId, word.sender);
+        if (judged !== "unknown" || (known !== undefined && known.verdict !== "unknown")) this.#renew(roomId);
     }
 
     #find(key: SessionKey): KnownRow | undefined {
         const row = this.#sql
-            .prepare(`SELECT first_index, machine_flag, claim FROM ready_entries WHERE ${BY_KEY}`)
+            .prepare(`SELECT first_index, machine_flag, claim, verdict, page FROM ready_entries WHERE ${BY_KEY}`)
             .get(key.roomId, key.sessionId, key.senderKey);
         if (row === undefined) return undefined;
-        return { firstIndex: Number(row["first_index"]), machineFlag: row["machine_flag"] === 1, claim: readClaim(row["claim"]) };
+        return {
+            firstIndex: Number(row["first_index"]),
+            machineFlag: row["machine_flag"] === 1,
+            claim: readClaim(row["claim"]),
+            verdict: readVerdict(row["verdict"]),
+            page: Number(row["page"]),
+        };
     }
 
-    #setFlags(key: SessionKey, flags: FlagFacts): void {
+    #setFlags(key: SessionKey, known: KnownRow, flags: FlagFacts): void {
+        const judged = this.#verdict(key, flags);
         this.#sql
             .prepare(`UPDATE ready_entries SET machine_flag = ?, claim = ?, verdict = ? WHERE ${BY_KEY}`)
-            .run(Number(flags.machineFlag), flags.claim, this.#verdict(key, flags), key.roomId, key.sessionId, key.senderKey);
+            .run(Number(flags.machineFlag), flags.claim, judged, key.roomId, key.sessionId, key.senderKey);
+        if (judged !== known.verdict) this.#renew(key.roomId);
     }
 
     #verdict(key: SessionKey, flags: FlagFacts): Verdict {
         return verdict(flags, key.senderKey === this.#ownKey);
     }
-}
 
-function keyOf(roomId: string, row: Readonly<Record<string, unknown>>): SessionKey {
-    return { roomId, sessionId: String(row["session_id"]), senderKey: String(row["sender_key"]) };
-}
-
-function place(key: SessionKey): string {
-    return JSON.stringify(["ready_entries", key.roomId, key.sessionId, key.senderKey]);
+    /** Random, so that a store that was put back to an earlier state never gives a version a second time. */
+    #renew(roomId: string): void {
+        if (this.#renewed.has(roomId)) return;
+        this.#renewed.add(roomId);
+        this.#sql.prepare("INSERT OR REPLACE INTO room_versions VALUES (?, ?)").run(roomId, randomBytes(12).toString("base64url"));
+    }
 }
 
 function readClaim(value: unknown): Claim {

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { RoomHoldings } from "../port.ts";
+import { openBundle, type OpenedBundle } from "./testing/bundle.ts";
 import { BOT, inThisThread, temporaryStore, TestBot } from "./testing/bot.ts";
 import { KeyServer } from "./testing/key-server.ts";
 import { MegolmSession } from "./testing/megolm.ts";
@@ -156,7 +157,6 @@ test("reopening the store keeps entries and flags", async () => {
     expect(await readBundle()).toEqual(before);
 });
 
-async function readBundle(): Promise<{ room_keys: Record<string, unknown>[]; withheld: Record<string, unknown>[] }> {
-    const { json } = await bot.crypto.buildBundle(ROOM);
-    return JSON.parse(Buffer.from(json).toString()) as { room_keys: Record<string, unknown>[]; withheld: Record<string, unknown>[] };
+async function readBundle(): Promise<OpenedBundle["content"]> {
+    return (await openBundle(bot.crypto, ROOM)).content;
 }

@@ -32,7 +32,7 @@ export async function receive(context: MachineContext, changes: CryptoChanges): 
         const processed = await attempt(() => machine.receiveSyncChanges(events.json, lists, counts, fallback, settings));
         if (!processed.ok) return processed;
         if (!processed.value.some((event) => event instanceof DecryptedToDeviceEvent)) return { ok: true, value: refused };
-        const fed = await drainFeed(context, sql, readClaims(processed.value));
+        const fed = await drainFeed(context, sql, readClaims(processed.value, Date.now()));
         return { ok: true, value: [...fed, ...refused] };
     });
     const rooms = unwrap(outcome);

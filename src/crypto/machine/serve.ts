@@ -31,12 +31,15 @@ async function answer(port: MessagePort, crypto: CryptoPort, { id, method, args 
     if (method === "close") port.close();
 }
 
-/** A bundle is handed over instead of copied; it owns its buffer whole. */
+/** A bundle's pieces are handed over instead of copied; each owns its buffer whole. */
 function ownedBuffers(value: unknown): ArrayBuffer[] {
-    if (typeof value !== "object" || value === null || !("json" in value)) return [];
-    const { json } = value;
-    if (!(json instanceof Uint8Array) || !(json.buffer instanceof ArrayBuffer)) return [];
-    return json.byteLength === json.buffer.byteLength ? [json.buffer] : [];
+    if (typeof value !== "object" || value === null || !("pieces" in value) || !Array.isArray(value.pieces)) return [];
+    const pieces: readonly unknown[] = value.pieces;
+    return pieces.flatMap((piece) =>
+        piece instanceof Uint8Array && piece.buffer instanceof ArrayBuffer && piece.byteLength === piece.buffer.byteLength
+            ? [piece.buffer]
+            : [],
+    );
 }
 
 function logTo(tell: (message: FromWorker) => void, bound: object): Logger {

@@ -3,6 +3,7 @@ import { Failure } from "../../failures/index.ts";
 import { StoreError } from "../../indexeddb/index.ts";
 import { type Seal, SealBroken } from "../../sealing/index.ts";
 import type { CryptoStore } from "./context.ts";
+import { putEntriesOnPages } from "./entry-pages-migration.ts";
 
 /** Whose store this is. The file is bound to it for good. */
 export interface Owner {
@@ -11,8 +12,11 @@ export interface Owner {
     readonly deviceId: string;
 }
 
+/** SQL, or what SQL cannot do alone. */
+type Step = string | ((sql: DatabaseSync, seal: Seal) => void);
+
 /** Step n takes our tables from version n to n + 1; a released step is never edited. */
-const migrations: readonly string[] = [
+const migrations: readonly Step[] = [
     `CREATE TABLE ready_entries (
         room_id TEXT NOT NULL,
         session_id TEXT NOT NULL,
@@ -43,6 +47,7 @@ const migrations: readonly string[] = [
         UNIQUE (sender, room_id, session_id)
     ) STRICT;
     CREATE INDEX key_refusals_by_room ON key_refusals (room_id);`,
+    putEntriesOnPages,
 ];
 
 const KEY_CHECK = "crypto_meta key_check";
@@ -65,7 +70,10 @@ export function prepareTables(sql: DatabaseSync, owner: Owner, seal: Seal, steps
     const version = checkedVersion(sql, owner, seal, steps.length);
     if (version === steps.length) return;
     if (version === 0) sql.exec("CREATE TABLE crypto_meta (name TEXT PRIMARY KEY, value ANY NOT NULL) STRICT, WITHOUT ROWID");
-    for (const step of steps.slice(version)) sql.exec(step);
+    for (const step of steps.slice(version)) {
+        if (typeof step === "string") sql.exec(step);
+        else step(sql, seal);
+    }
     if (version === 0) bind(sql, owner, seal);
     writeMeta(sql, "version", String(steps.length));
 }

@@ -1,8 +1,8 @@
 import { DecryptedToDeviceEvent } from "@matrix-org/matrix-sdk-crypto-wasm";
 import { z } from "zod";
 import { sessionName, type Claims } from "./feed.ts";
-import { combineClaims, readClaim, type SpokenClaim } from "./flags.ts";
-import type { SessionKey } from "./ready-entries.ts";
+import { combineClaims, readClaim } from "./flags.ts";
+import type { SessionKey, Word } from "./ready-entries.ts";
 
 /** The largest event that federation carries; nothing honest is larger. Source: Matrix v1.19, "Size limits". */
 const MAX_EVENT_BYTES = 65_536;
@@ -11,6 +11,7 @@ const envelope = z.looseObject({ type: z.string().max(255), sender: z.string().m
 
 const roomKeyEvent = z.object({
     type: z.literal("m.room_key"),
+    sender: z.string().max(255),
     content: z.looseObject({ room_id: z.string().max(255), session_id: z.string().max(255) }),
 });
 
@@ -32,18 +33,19 @@ export function siftToDevice(events: readonly unknown[]): SiftedEvents {
 
 /**
  * What the decrypted `m.room_key` events say about their sessions. The session is named by the Olm sender's key, which the machine checked,
- * and not by anything in the content: the session ID there is anybody's word.
+ * and not by anything in the content: the session ID there is anybody's word. The sending user is the one that the Olm message itself names.
+ * @param at when the batch was received; milliseconds since the epoch
  */
-export function readClaims(processed: readonly object[]): Claims {
-    const claims = new Map<string, { key: SessionKey; claim: SpokenClaim }>();
+export function readClaims(processed: readonly object[], at: number): Claims {
+    const claims = new Map<string, { key: SessionKey; word: Word }>();
     for (const event of processed) {
         if (!(event instanceof DecryptedToDeviceEvent)) continue;
         const parsed = roomKeyEvent.safeParse(JSON.parse(event.rawEvent));
         if (!parsed.success) continue;
-        const { content } = parsed.data;
+        const { content, sender } = parsed.data;
         const key = { roomId: content.room_id, sessionId: content.session_id, senderKey: event.encryptionInfo.senderCurve25519Key };
         const name = sessionName(key);
-        claims.set(name, { key, claim: combineClaims(claims.get(name)?.claim, readClaim(content)) });
+        claims.set(name, { key, word: { sender, at, claim: combineClaims(claims.get(name)?.word.claim, readClaim(content)) } });
     }
     return claims;
 }

@@ -1,7 +1,7 @@
 import { DatabaseSync } from "node:sqlite";
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { vi } from "vitest";
-import type { BundleDelivery, UserKeys } from "../../crypto/index.ts";
+import type { BundleDelivery, BundleRequest, EncryptedBundle, UserKeys } from "../../crypto/index.ts";
 import type { Database } from "../../database/index.ts";
 import type { CallOptions } from "../../homeserver/index.ts";
 import type { Member, MembershipChange } from "../../rooms/index.ts";
@@ -9,7 +9,10 @@ import { deriveSeal } from "../../sealing/index.ts";
 import { Audit } from "../audit.ts";
 import type { FactSources, SharingPolicy } from "../facts.ts";
 import { AtMost } from "../at-most.ts";
+import { BundleFiles } from "../bundle-files.ts";
 import { BundleMessages } from "../bundle-messages.ts";
+import { bundleSchema } from "../bundle-schema.ts";
+import { FormerMembers } from "../former-members.ts";
 import { JobDevices } from "../devices.ts";
 import { ShareJobs } from "../jobs.ts";
 import { rememberLooks } from "../lookalike.ts";
@@ -22,9 +25,9 @@ import { ReinviteLedger } from "../reinvite-ledger.ts";
 import { recordInvites } from "../reinvite-record.ts";
 import { reinviteSchema } from "../reinvite-schema.ts";
 import { ShareRunner } from "../runner.ts";
+import { RoomBundles } from "../room-bundles.ts";
 import { sharingSchema } from "../schema.ts";
-import { jobStatuses } from "../status.ts";
-import { Uploads } from "../uploads.ts";
+import { jobStatuses, jobStory } from "../status.ts";
 import { DeviceWatch, type DeviceWatchParts } from "../watch.ts";
 import { Watches } from "../watches.ts";
 
@@ -33,6 +36,8 @@ export const alice = "@alice:home";
 export const charlie = "@charlie:home";
 export const roomId = "!room:home";
 export const masterKey = "A".repeat(43);
+
+type Step = <T>(name: string, answer: () => T) => Promise<T>;
 
 /** One bot on one database, a homeserver that keeps Charlie's member event, and a list of what was asked of it, in order. */
 export class World {
@@ -51,6 +56,8 @@ export class World {
         reinvite: "always",
         reinvite_pace: "unlimited",
         trusted_servers: ["home"],
+        max_sessions: 50_000,
+        max_age: null,
     };
     coverage: ReturnType<SharedHistory["coverage"]> = "complete";
     readonly history: SharedHistory = { coverage: () => this.coverage, inviterMayShare: () => true };
@@ -58,7 +65,21 @@ export class World {
     fault: { readonly call: string; readonly error: Error; readonly after?: boolean } | undefined;
     masterKey: string | null = masterKey;
     shared = 3;
-    bundle: Uint8Array = Buffer.from("{}");
+    /** What the room's set is made of: another version is another set. */
+    version = "1";
+    bundleBytes = 100;
+    leftOut = { tooOld: 0, overLimit: 0, fromStrangers: 0 };
+    /** URIs whose file the homeserver has. */
+    readonly media = new Set<string>();
+    /** How many URIs were reserved. */
+    places = 0;
+    readonly built: BundleRequest[] = [];
+    /** What else makes the bytes of a bundle of the same set others. */
+    disturbance = "";
+    visibility: "shared" | "world_readable" | "invited" = "shared";
+    /** Who sent the room's sessions. */
+    senders: readonly string[] = [];
+    readonly formerMembers: FormerMembers;
     uploadLimit: number | undefined;
     canInvite = true;
     canKick = true;
@@ -84,7 +105,7 @@ export class World {
 
     constructor() {
         const sql = new DatabaseSync(":memory:");
-        for (const { migrations } of [sharingSchema, reinviteSchema]) for (const migration of migrations) migration(sql);
+        for (const { migrations } of [sharingSchema, bundleSchema, reinviteSchema]) for (const migration of migrations) migration(sql);
         this.database = {
             sql,
             close: () => sql.close(),
@@ -105,6 +126,7 @@ export class World {
         this.checks = new ReinviteChecks(sql);
         this.reinvites = new ReinviteLedger(sql);
         this.pins = new IdentityPins(sql);
+        this.formerMembers = new FormerMembers(sql);
     }
 
     sync(...changes: MembershipChange[]): void {
@@ -162,6 +184,21 @@ export class World {
         return this.jobs.due({ limit: 10, ofRoom: 10, ofServer: 10, ownServer: "home" });
     }
 
+    bundles(): RoomBundles {
+        const { bundles } = this.parts();
+        if (!(bundles instanceof RoomBundles)) throw new TypeError("these are other bundles");
+        return bundles;
+    }
+
+    files(): BundleFiles {
+        return this.parts().files;
+    }
+
+    /** The reasons of the first job's moves, in order. */
+    story(): readonly string[] {
+        return jobStory(this.database.sql, "1")?.story.map(({ reason }) => reason) ?? [];
+    }
+
     status() {
         const job = jobStatuses(this.database.sql, { limit: 1 })[0];
         return { state: job?.state, reason: job?.reason, devices: job?.devices };
@@ -187,7 +224,7 @@ export class World {
                     roomId,
                     membership: "join",
                     encryption: "encrypted",
-                    visibility: "shared",
+                    visibility: this.visibility,
                     joinedAt: 0,
                     successor: undefined,
                 }),
@@ -196,7 +233,7 @@ export class World {
                 canInvite: () => this.canInvite,
             },
         };
-        const step = async <T>(name: string, answer: () => T): Promise<T> => {
+        const step: Step = async (name, answer) => {
             await Promise.resolve();
             if (this.fault?.call === name && this.fault.after !== true) this.#fail();
             this.calls.push(name);
@@ -227,6 +264,7 @@ export class World {
                 return step("sendToDevice", () => "{}");
             },
         };
+        const files = new BundleFiles(this.database.sql, this.seal);
         return {
             botUserId: bot,
             database: this.database,
@@ -237,9 +275,9 @@ export class World {
             history: this.history,
             devices: new JobDevices(this.database.sql),
             audit: new Audit(this.database.sql),
-            uploads: new Uploads(this.database.sql, this.seal),
+            files,
+            bundles: this.#bundles(files, facts, step),
             facts,
-            building: new AtMost(4),
             rooms: { canKick: () => this.canKick },
             now: () => this.now,
             random: () => 0,
@@ -250,14 +288,8 @@ export class World {
                 look: () => step("look", () => this.#keys()),
                 openSessions: () => step("openSessions", () => true),
             },
-            crypto: {
-                buildBundle: () => step("buildBundle", () => ({ json: this.bundle, shared: this.shared, withheld: 0 })),
-            },
             messages: new BundleMessages({ database: this.database, crypto: outbox, homeserver }),
             homeserver: {
-                uploadLimit: () => step("uploadLimit", () => this.uploadLimit),
-                createMedia: () => step("createMedia", () => "mxc://home/bundle"),
-                putMedia: () => step("putMedia", () => undefined),
                 memberEvent: () => step("memberEvent", () => this.memberEvent),
                 event: (_room, eventId) => step("event", () => this.events.get(eventId)),
                 putMember: (_room, _user, content) => {
@@ -279,6 +311,44 @@ export class World {
         if (!crossSigned) return { deviceId, state: "not_cross_signed" as const };
         if (this.silent.has(deviceId)) return { deviceId, state: "no_session" as const };
         return { deviceId, state: "sealed" as const, content: this.sealed };
+    }
+
+    #bundles(files: BundleFiles, facts: FactSources, step: Step): RoomBundles {
+        return new RoomBundles({
+            database: this.database,
+            files,
+            facts,
+            rooms: { mayHaveBeenMember: (_room, userId) => userId === charlie && this.memberEvent.content.membership !== "invite" },
+            formerMembers: this.formerMembers,
+            sessionTimes: () => [{ sessionId: "used", sender: alice, firstAt: 1 }],
+            building: new AtMost(4),
+            now: () => this.now,
+            crypto: {
+                shareableSet: () =>
+                    step("shareableSet", () => ({
+                        version: this.version,
+                        sessions: this.shared,
+                        bytes: this.bundleBytes,
+                        senders: this.senders,
+                    })),
+                buildBundle: (request) => step("buildBundle", () => this.#build(request)),
+            },
+            homeserver: {
+                uploadLimit: () => step("uploadLimit", () => this.uploadLimit),
+                createMedia: () => step("createMedia", () => `mxc://home/${(this.places += 1)}`),
+                putMedia: (url) => step("putMedia", () => void this.media.add(url)),
+                mediaExists: (url) => step("mediaExists", () => this.media.has(url)),
+            },
+        });
+    }
+
+    /** The same secrets and the same set make the same file. */
+    #build(request: BundleRequest): EncryptedBundle {
+        this.built.push(request);
+        const text = JSON.stringify([[...request.key], [...request.iv], this.version, this.disturbance]);
+        const sha256 = createHash("sha256").update(text).digest("base64").replaceAll("=", "");
+        const { version, shared, leftOut } = this;
+        return { pieces: [Buffer.from(text)], bytes: text.length, sha256, version, shared, withheld: 0, leftOut };
     }
 
     #fail(): never {

@@ -1,0 +1,95 @@
+import type { BundleRequest, EncryptedBundle } from "../port.ts";
+import { AttachmentCipher } from "./attachment-cipher.ts";
+import { type BundlePlan, planBundle } from "./bundle.ts";
+import type { MachineContext } from "./context.ts";
+import { EntryPages, type Place } from "./entry-pages.ts";
+import { ReadyEntries } from "./ready-entries.ts";
+
+/** One step of the worker's queue: others get their turn before the next. */
+export type Step = <T>(operation: (context: MachineContext) => Promise<T>) => Promise<T>;
+
+/** Bytes that one step reads and encrypts: a few milliseconds. */
+const bytesAStep = 1_048_576;
+/** Keys may come while the bundle is built; after so many beginnings it is built in one step. */
+const beginnings = 3;
+
+/**
+ * Builds and encrypts the room key bundle (UTF-8 JSON) in steps. It is of one moment: if the room's set changed before the last step, it
+ * begins again, with the keys that came.
+ */
+export async function buildBundle(step: Step, request: BundleRequest): Promise<EncryptedBundle> {
+    for (let begun = 1; begun < beginnings; begun++) {
+        const bundle = await buildInSteps(step, request);
+        if (bundle !== undefined) return bundle;
+    }
+    return await step(async (context) => {
+        const bundle = await buildInSteps((operation) => operation(context), request);
+        if (bundle === undefined) throw new Error("a page of ready entries is missing");
+        return bundle;
+    });
+}
+
+/** Answers undefined if the room's set changed meanwhile. */
+async function buildInSteps(step: Step, request: BundleRequest): Promise<EncryptedBundle | undefined> {
+    const { roomId, key, iv } = request;
+    const { plan, version } = await step(({ store, seal, ownKey }) =>
+        store.atomically((sql) => ({ plan: planBundle(sql, request), version: new ReadyEntries(sql, seal, ownKey).version(roomId) })),
+    );
+    const cipher = new AttachmentCipher(key, iv);
+    cipher.write(Buffer.from('{"room_keys":['));
+    for (const [index, part] of [...parts(plan.entries)].entries()) {
+        if (index > 0) cipher.write(Buffer.from(","));
+        const written = await step(({ store, seal }) =>
+            store.atomically((sql) => writePart(new EntryPages(sql, seal), roomId, part, cipher)),
+        );
+        if (!written) return undefined;
+    }
+    cipher.write(Buffer.from(`],"withheld":[${plan.withheld}]}`));
+    const now = await step(({ store, seal, ownKey }) => store.atomically((sql) => new ReadyEntries(sql, seal, ownKey).version(roomId)));
+    return now === version ? answer(plan, version, cipher) : undefined;
+}
+
+function answer(plan: BundlePlan, version: string, cipher: AttachmentCipher): EncryptedBundle {
+    return { ...cipher.finish(), version, shared: plan.entries.length, withheld: plan.withheldCount, leftOut: plan.leftOut };
+}
+
+/** Entries in parts of about one step each, a page never in two. */
+function* parts(entries: readonly Place[]): Generator<readonly Place[]> {
+    let part: Place[] = [];
+    let bytes = 0;
+    for (const entry of entries) {
+        if (bytes > bytesAStep && part.at(-1)?.page !== entry.page) {
+            yield part;
+            part = [];
+            bytes = 0;
+        }
+        part.push(entry);
+        bytes += entry.length;
+    }
+    if (part.length > 0) yield part;
+}
+
+/** Answers whether every page was still there. Neighbours on a page are written at once, with the comma that stands between them there. */
+function writePart(pages: EntryPages, roomId: string, part: readonly Place[], cipher: AttachmentCipher): boolean {
+    const comma = Buffer.from(",");
+    for (const [index, run] of [...runs(part)].entries()) {
+        const body = pages.read(roomId, run.page);
+        if (body === undefined) return false;
+        if (index > 0) cipher.write(comma);
+        cipher.write(body.subarray(run.start, run.start + run.length));
+    }
+    return true;
+}
+
+function* runs(entries: readonly Place[]): Generator<Place> {
+    let run: Place | undefined;
+    for (const entry of entries) {
+        if (run !== undefined && entry.page === run.page && entry.start === run.start + run.length + 1) {
+            run = { ...run, length: entry.start + entry.length - run.start };
+            continue;
+        }
+        if (run !== undefined) yield run;
+        run = entry;
+    }
+    if (run !== undefined) yield run;
+}

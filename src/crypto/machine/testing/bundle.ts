@@ -1,0 +1,35 @@
+import { randomBytes } from "node:crypto";
+import { Attachment, EncryptedAttachment } from "@matrix-org/matrix-sdk-crypto-wasm";
+import type { BundleRequest, CryptoPort, EncryptedBundle, EncryptedFile } from "../../port.ts";
+
+interface BundleContent {
+    readonly room_keys: readonly Record<string, unknown>[];
+    readonly withheld: readonly Record<string, unknown>[];
+}
+
+export interface OpenedBundle extends EncryptedBundle {
+    readonly file: EncryptedFile;
+    readonly ciphertext: Uint8Array;
+    readonly content: BundleContent;
+}
+
+/** Builds a room's bundle and opens it with the SDKs' own attachment code. */
+export async function openBundle(
+    crypto: Pick<CryptoPort, "buildBundle">,
+    roomId: string,
+    more: Partial<BundleRequest> = {},
+): Promise<OpenedBundle> {
+    const { key = new Uint8Array(randomBytes(32)), iv = new Uint8Array(Buffer.concat([randomBytes(8), Buffer.alloc(8)])) } = more;
+    const limits = { maxSessions: 1_000_000, maxBytes: undefined, notBefore: undefined };
+    const bundle = await crypto.buildBundle({ roomId, key, iv, limits, strangers: [], times: [], ...more });
+    const file: EncryptedFile = {
+        v: "v2",
+        url: "mxc://home/bundle",
+        key: { alg: "A256CTR", ext: true, k: Buffer.from(key).toString("base64url"), key_ops: ["encrypt", "decrypt"], kty: "oct" },
+        iv: Buffer.from(iv).toString("base64").replaceAll("=", ""),
+        hashes: { sha256: bundle.sha256 },
+    };
+    const ciphertext = Buffer.concat(bundle.pieces);
+    const plaintext = Attachment.decrypt(new EncryptedAttachment(ciphertext, JSON.stringify(file)));
+    return { ...bundle, file, ciphertext, content: JSON.parse(Buffer.from(plaintext).toString()) as BundleContent };
+}

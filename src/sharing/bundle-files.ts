@@ -1,0 +1,151 @@
+import type { DatabaseSync, SQLOutputValue } from "node:sqlite";
+import { z } from "zod";
+import type { EncryptedFile } from "../crypto/index.ts";
+import type { Seal } from "../sealing/index.ts";
+import { encryptedFileSchema } from "./encrypted-file.ts";
+import { openStates } from "./states.ts";
+
+/** What is in a bundle, in sessions, and what is not. */
+export interface BundleContents {
+    readonly shared: number;
+    readonly withheld: number;
+    /** Older than `sharing.max_age`, or of unknown age where that is set. */
+    readonly tooOld: number;
+    /** Beyond `sharing.max_sessions` or the homeserver's upload limit. */
+    readonly overLimit: number;
+    /** Received from people who were never in the room. */
+    readonly fromStrangers: number;
+}
+
+/** A room's bundle in the media repository. Times are milliseconds since the epoch. */
+export interface BundleFile {
+    readonly id: number;
+    readonly file: EncryptedFile;
+    readonly contents: BundleContents;
+    readonly reservedAt: number;
+    /** When the homeserver last said that it has it; undefined: whether it arrived is not known. */
+    readonly seenAt: number | undefined;
+}
+
+/** Which file a job's devices were sent last. */
+export interface BundleDelivery {
+    readonly fileId: number;
+    readonly contents: BundleContents;
+    readonly at: number;
+}
+
+/** Uploads are counted over this time, in milliseconds, so that a row is kept for so long. */
+const countedOver = 3_600_000;
+
+/** Milliseconds after which no file is used again. */
+const forgottenAfter = 2 * 24 * 3_600_000;
+
+const contentsSchema: z.ZodType<BundleContents> = z.object({
+    shared: z.number(),
+    withheld: z.number(),
+    tooOld: z.number(),
+    overLimit: z.number(),
+    fromStrangers: z.number(),
+});
+
+const openList = openStates.map((state) => `'${state}'`).join(", ");
+
+/** The ledger of bundle files: places and keys are sealed. Every method belongs inside a transaction of the caller's. */
+export class BundleFiles {
+    readonly #sql: DatabaseSync;
+    readonly #seal: Seal;
+
+    constructor(sql: DatabaseSync, seal: Seal) {
+        this.#sql = sql;
+        this.#seal = seal;
+    }
+
+    /** The room's file that was made of these sessions by these rules, unless it is retired. */
+    find(roomId: string, fingerprint: string): BundleFile | undefined {
+        const row = this.#sql
+            .prepare("SELECT * FROM bundle_files WHERE room_id = ? AND fingerprint = ? AND retired = 0 ORDER BY id DESC LIMIT 1")
+            .get(roomId, fingerprint);
+        return row === undefined ? undefined : this.#fileFrom(row);
+    }
+
+    /** Before the upload: a crash must find the place and the key again. Every other file of the room is retired. */
+    reserve(roomId: string, fingerprint: string, file: EncryptedFile, contents: BundleContents, now: number): BundleFile {
+        this.retireAll(roomId, now);
+        const { lastInsertRowid } = this.#sql
+            .prepare("INSERT INTO bundle_files (room_id, fingerprint, file, contents, reserved_at) VALUES (?, ?, x'', ?, ?)")
+            .run(roomId, fingerprint, JSON.stringify(contents), now);
+        const id = Number(lastInsertRowid);
+        const sealed = this.#seal.seal(place(id), Buffer.from(JSON.stringify(file)));
+        this.#sql.prepare("UPDATE bundle_files SET file = ? WHERE id = ?").run(sealed, id);
+        return { id, file, contents, reservedAt: now, seenAt: undefined };
+    }
+
+    /** The homeserver says that it has the file. */
+    seen(id: number, now: number): void {
+        this.#sql.prepare("UPDATE bundle_files SET seen_at = ? WHERE id = ?").run(now, id);
+    }
+
+    /** None of the room's files is given to anybody any more. */
+    retireAll(roomId: string, now: number): void {
+        this.#sql.prepare("UPDATE bundle_files SET retired = 1 WHERE room_id = ?").run(roomId);
+        this.prune(now);
+    }
+
+    /** Forgets what is retired, or too old for anybody, and was given to no open job. */
+    prune(now: number): void {
+        this.#sql
+            .prepare(
+                `DELETE FROM bundle_files WHERE reserved_at NOT BETWEEN ?1 - iif(retired = 1, ?2, ?3) AND ?1 AND id NOT IN
+                 (SELECT file_id FROM bundle_deliveries JOIN share_jobs ON share_jobs.id = job_id WHERE state IN (${openList}))`,
+            )
+            .run(now, countedOver, forgottenAfter);
+    }
+
+    /** The room's keys are forgotten, and with them the files that hold them. */
+    forget(roomId: string): void {
+        for (const table of ["bundle_files", "bundle_refreshes", "former_members"])
+            this.#sql.prepare(`DELETE FROM ${table} WHERE room_id = ?`).run(roomId);
+    }
+
+    /** How many of the room's files were made after `since`, and when the first of them. */
+    madeSince(roomId: string, since: number): { readonly count: number; readonly first: number } {
+        const row = this.#sql
+            .prepare("SELECT count(*) AS n, min(reserved_at) AS first FROM bundle_files WHERE room_id = ? AND reserved_at > ?")
+            .get(roomId, since);
+        return { count: Number(row?.["n"]), first: Number(row?.["first"] ?? since) };
+    }
+
+    /** The job's devices were sent this file. */
+    delivered(jobId: number, { id, contents }: BundleFile, now: number): void {
+        this.#sql
+            .prepare("INSERT OR REPLACE INTO bundle_deliveries (job_id, file_id, contents, at) VALUES (?, ?, ?, ?)")
+            .run(jobId, id, JSON.stringify(contents), now);
+    }
+
+    /** What a job's devices were sent last; undefined: nothing yet. */
+    deliveryOf(jobId: number): BundleDelivery | undefined {
+        const row = this.#sql.prepare("SELECT * FROM bundle_deliveries WHERE job_id = ?").get(jobId);
+        if (row === undefined) return undefined;
+        return { fileId: Number(row["file_id"]), contents: contentsFrom(row["contents"]), at: Number(row["at"]) };
+    }
+
+    #fileFrom(row: Readonly<Record<string, SQLOutputValue>>): BundleFile {
+        const id = Number(row["id"]);
+        const sealed = row["file"] instanceof Uint8Array ? row["file"] : new Uint8Array();
+        return {
+            id,
+            file: encryptedFileSchema.parse(JSON.parse(Buffer.from(this.#seal.open(place(id), sealed)).toString())),
+            contents: contentsFrom(row["contents"]),
+            reservedAt: Number(row["reserved_at"]),
+            seenAt: row["seen_at"] === null ? undefined : Number(row["seen_at"]),
+        };
+    }
+}
+
+function contentsFrom(json: unknown): BundleContents {
+    return contentsSchema.parse(JSON.parse(String(json)));
+}
+
+function place(id: number): string {
+    return `bundle_files/${id}`;
+}

@@ -1,0 +1,145 @@
+import { createHash } from "node:crypto";
+import type { CryptoPort, EncryptedBundle, SessionTime, ShareableSet } from "../crypto/index.ts";
+import type { Database } from "../database/index.ts";
+import type { Homeserver } from "../homeserver/index.ts";
+import type { Rooms } from "../rooms/index.ts";
+import type { AtMost } from "./at-most.ts";
+import type { BundleContents, BundleFile, BundleFiles } from "./bundle-files.ts";
+import { encryptedFile, type FileSecrets, newFileSecrets, secretsOf } from "./encrypted-file.ts";
+import type { FactSources } from "./facts.ts";
+import type { FormerMembers } from "./former-members.ts";
+import { Halt } from "./halt.ts";
+
+export interface RoomBundleParts {
+    readonly database: Database;
+    readonly files: BundleFiles;
+    readonly facts: Pick<FactSources, "policy" | "rooms">;
+    readonly rooms: Pick<Rooms, "mayHaveBeenMember">;
+    readonly formerMembers: FormerMembers;
+    /** When the sessions of a room were first used, as far as its timeline is known. */
+    readonly sessionTimes: (roomId: string) => readonly SessionTime[];
+    readonly crypto: Pick<CryptoPort, "shareableSet" | "buildBundle">;
+    readonly homeserver: Pick<Homeserver, "createMedia" | "putMedia" | "mediaExists" | "uploadLimit">;
+    /** Rooms whose bundles are built and uploaded at once. */
+    readonly building: AtMost;
+    readonly now: () => number;
+}
+
+/** Milliseconds after which a file is replaced, whatever else; where an age limits what is in it, its oldest sessions grow too old meanwhile. */
+const longestUse = 24 * 3_600_000;
+const longestUseWithAge = 3_600_000;
+/** Milliseconds after which the homeserver is asked whether it still has a file. */
+const believedFor = 600_000;
+/** Bytes from which the server's limit matters: no server refuses less. */
+const worthAsking = 1_048_576;
+
+/** What a file is made by, beside its sessions. */
+interface Rules {
+    readonly strangers: readonly string[];
+    readonly maxSessions: number;
+    readonly maxAge: number | null;
+    /** Of these rules alone; with the set's version it names a file. */
+    readonly name: string;
+}
+
+/**
+ * One encrypted file for each room, which serves every invitee while the room's shareable set and the rules are unchanged. Who may have its key
+ * is decided before this is asked, and again after.
+ */
+export class RoomBundles {
+    readonly #parts: RoomBundleParts;
+    /** Rooms whose file is being made or looked at: who comes meanwhile waits for the same one. */
+    readonly #making = new Map<string, Promise<BundleFile>>();
+
+    constructor(parts: RoomBundleParts) {
+        this.#parts = parts;
+    }
+
+    /**
+     * The room's file as of now, in the media repository.
+     * Safe to run again after any crash: the place and the key are kept before the upload, and what arrived is not uploaded again.
+     * @throws Halt nothing_to_share
+     */
+    current(roomId: string): Promise<BundleFile> {
+        const known = this.#making.get(roomId);
+        if (known !== undefined) return known;
+        const making = this.#parts.building.run(() => this.#find(roomId)).finally(() => this.#making.delete(roomId));
+        this.#making.set(roomId, making);
+        return making;
+    }
+
+    async #find(roomId: string): Promise<BundleFile> {
+        const { crypto, database, files, now } = this.#parts;
+        const set = await crypto.shareableSet(roomId);
+        if (set.sessions === 0) throw new Halt("refused", "nothing_to_share");
+        const rules = this.#rules(roomId, set);
+        const kept = files.find(roomId, fingerprint(set.version, rules));
+        const longest = rules.maxAge === null ? longestUse : longestUseWithAge;
+        if (kept === undefined || !within(now() - kept.reservedAt, longest)) return await this.#make(roomId, set, rules);
+        if (kept.seenAt !== undefined && within(now() - kept.seenAt, believedFor)) return kept;
+        if (await this.#parts.homeserver.mediaExists(kept.file.url)) return this.#seen(kept);
+        if (kept.seenAt === undefined) return await this.#make(roomId, set, rules, kept);
+        database.transaction(() => files.retireAll(roomId, now()));
+        return await this.#make(roomId, set, rules);
+    }
+
+    /** @param interrupted a file of the same sessions and rules whose upload did not arrive */
+    async #make(roomId: string, set: ShareableSet, rules: Rules, interrupted?: BundleFile): Promise<BundleFile> {
+        const { database, files, homeserver, now } = this.#parts;
+        const secrets = interrupted === undefined ? newFileSecrets() : secretsOf(interrupted.file);
+        const bundle = await this.#build(roomId, set, rules, secrets);
+        if (bundle.shared === 0) throw new Halt("refused", "nothing_to_share");
+        // One key must never go with two contents.
+        const same = interrupted === undefined || bundle.sha256 === interrupted.file.hashes.sha256;
+        if (!same) return await this.#make(roomId, set, rules);
+        const reserved = interrupted ?? (await this.#reserve(roomId, rules, secrets, bundle));
+        await homeserver.putMedia(reserved.file.url, bundle.pieces);
+        database.transaction(() => files.seen(reserved.id, now()));
+        return { ...reserved, seenAt: now() };
+    }
+
+    async #build(
+        roomId: string,
+        set: ShareableSet,
+        { strangers, maxSessions, maxAge }: Rules,
+        secrets: FileSecrets,
+    ): Promise<EncryptedBundle> {
+        const { crypto, homeserver, sessionTimes, now } = this.#parts;
+        const maxBytes = set.bytes > worthAsking ? await homeserver.uploadLimit() : undefined;
+        const mayBite = maxAge !== null || set.sessions > maxSessions || (maxBytes !== undefined && 2 * set.bytes > maxBytes);
+        const limits = { maxSessions, maxBytes, notBefore: maxAge === null ? undefined : now() - maxAge };
+        return await crypto.buildBundle({ roomId, ...secrets, limits, strangers, times: mayBite ? sessionTimes(roomId) : [] });
+    }
+
+    async #reserve(roomId: string, rules: Rules, secrets: FileSecrets, bundle: EncryptedBundle): Promise<BundleFile> {
+        const { database, files, homeserver, now } = this.#parts;
+        const file = encryptedFile(await homeserver.createMedia(), secrets, bundle.sha256);
+        const contents: BundleContents = { shared: bundle.shared, withheld: bundle.withheld, ...bundle.leftOut };
+        return database.transaction(() => files.reserve(roomId, fingerprint(bundle.version, rules), file, contents, now()));
+    }
+
+    #seen(file: BundleFile): BundleFile {
+        const { database, files, now } = this.#parts;
+        database.transaction(() => files.seen(file.id, now()));
+        return { ...file, seenAt: now() };
+    }
+
+    #rules(roomId: string, { senders }: ShareableSet): Rules {
+        const { facts, formerMembers, rooms } = this.#parts;
+        const { mode, max_sessions: maxSessions, max_age: maxAge } = facts.policy(roomId);
+        const strangers = senders.filter((userId) => !rooms.mayHaveBeenMember(roomId, userId) && !formerMembers.has(roomId, userId));
+        const name = JSON.stringify([mode, maxSessions, maxAge, facts.rooms.room(roomId)?.visibility ?? null, strangers]);
+        return { strangers, maxSessions, maxAge, name };
+    }
+}
+
+function fingerprint(version: string, { name }: Rules): string {
+    return createHash("sha256")
+        .update(JSON.stringify([version, name]))
+        .digest("base64url");
+}
+
+/** Also no if the clock was set back. */
+function within(elapsed: number, limit: number): boolean {
+    return elapsed >= 0 && elapsed < limit;
+}
