@@ -78,6 +78,7 @@ async function fill(): Promise<void> {
 }
 
 const gaps = (): Gaps => new Gaps(database);
+const isOpen = (): boolean => gaps().ofRoom(room) !== "none";
 const known = (): number => new Timelines(database).sessionTimes(room).reduce((sum, { events }) => sum + events, 0);
 const isCut = (): boolean => new TimelineRooms(database).isCut(room);
 const problem = (given: HomeserverProblem): HomeserverError => new HomeserverError("messages", given);
@@ -86,7 +87,7 @@ test("a gap to the beginning is read page by page, and closed where nothing is b
     gaps().add(room, "30", undefined);
     await fill();
     expect(past.asked).toEqual(["30", "20", "10"]);
-    expect([known(), gaps().isOpen(room), isCut()]).toEqual([30, false, false]);
+    expect([known(), isOpen(), isCut()]).toEqual([30, false, false]);
 });
 
 test("without a token the search begins with the newest event", async () => {
@@ -103,7 +104,7 @@ test.each([[true], [false]])("a gap between two batches ends where we know on, i
     // A token of another kind for the same place.
     gaps().add(room, "30", "010");
     await fill();
-    expect([known(), gaps().isOpen(room)]).toEqual([30, false]);
+    expect([known(), isOpen()]).toEqual([30, false]);
     expect(past.asked).toEqual(["10", "30", "20", ...(heedsTo ? [] : ["10"])]);
 });
 
@@ -113,7 +114,7 @@ test("a stop in the middle, or a kill, costs one page at most: the next start go
         if (past.asked.length === 2) void backFill.stop();
     };
     await fill();
-    expect([known(), gaps().isOpen(room)]).toEqual([10, true]);
+    expect([known(), isOpen()]).toEqual([10, true]);
     past.onAsked = () => {};
     backFill = newBackFill();
     await fill();
@@ -128,7 +129,7 @@ test.each<[string, Partial<BackFillBounds>]>([
     backFill = newBackFill(bounds);
     gaps().add(room, "30", undefined);
     await fill();
-    expect([known(), past.asked.length, gaps().isOpen(room), isCut()]).toEqual([20, 2, false, true]);
+    expect([known(), past.asked.length, isOpen(), isCut()]).toEqual([20, 2, false, true]);
 });
 
 test("rooms take turns, the one with the longest past last", async () => {
@@ -158,27 +159,45 @@ test.each<[string, HomeserverProblem]>([
     gaps().add(room, "10", undefined);
     await fill();
     await fill();
-    expect([past.asked.length, gaps().isOpen(room)]).toEqual([1, true]);
+    expect([past.asked.length, isOpen()]).toEqual([1, true]);
     now += 5_000;
     await fill();
-    expect([known(), gaps().isOpen(room), isCut()]).toEqual([10, false, false]);
+    expect([known(), isOpen(), isCut()]).toEqual([10, false, false]);
 });
 
-test.each<[string, HomeserverProblem, number]>([
-    ["a refusal", { kind: "forbidden", errcode: "M_FORBIDDEN", error: "" }, 1],
-    ["a token that nobody knows any more", { kind: "invalid", status: 400, errcode: "M_UNKNOWN", error: "" }, 1],
-    ["one senseless answer after the other", { kind: "malformed", detail: "chunk" }, 5],
-])("%s ends the search: what is missing stays missing, and is known to", async (_, given, answers) => {
-    past.faults.push(...Array.from({ length: answers }, () => problem(given)));
+test.each<[string, HomeserverProblem]>([
+    ["a refusal", { kind: "forbidden", errcode: "M_FORBIDDEN", error: "" }],
+    ["a token that nobody knows any more", { kind: "invalid", status: 400, errcode: "M_UNKNOWN", error: "" }],
+])("%s ends the search when it is said three times: what is missing is known to be", async (_, given) => {
+    past.faults.push(problem(given), problem(given), problem(given));
     gaps().add(room, "30", undefined);
-    for (let answer = 0; answer < answers; answer++) {
+    for (let answer = 1; answer <= 3; answer++) {
+        expect(isOpen()).toBe(true);
         await fill();
         now += 3_600_000;
     }
-    expect([past.asked.length, gaps().isOpen(room), isCut(), lines.length]).toEqual([answers, false, true, 1]);
+    await fill();
+    expect([past.asked.length, gaps().ofRoom(room), isCut(), lines.length]).toEqual([3, "none", true, 1]);
+});
+
+test.each<[string, HomeserverProblem]>([
+    ["is away", { kind: "unreachable", reason: "refused", detail: "" }],
+    ["answers nothing that makes sense", { kind: "malformed", detail: "chunk" }],
+])("for a homeserver that %s nobody waits after three times, and the search goes on when it is back", async (_, given) => {
+    past.faults.push(...Array.from({ length: 6 }, () => problem(given)));
+    gaps().add(room, "30", undefined);
+    const seen: string[] = [];
+    for (let answer = 1; answer <= 7; answer++) {
+        await fill();
+        seen.push(gaps().ofRoom(room));
+        now += 3_600_000;
+    }
+    expect(seen).toEqual(["open", "open", "stalled", "stalled", "stalled", "stalled", "none"]);
+    expect([known(), isCut()]).toEqual([30, false]);
 });
 
 test("a room that was left while its page was under way is not called cut", async () => {
+    backFill = newBackFill({ refusals: 1 });
     past.faults.push(problem({ kind: "forbidden", errcode: "M_FORBIDDEN", error: "" }));
     past.onAsked = () => gaps().forget(room);
     gaps().add(room, "30", undefined);

@@ -1,4 +1,4 @@
-import { type Homeserver, HomeserverError, isAbort, isTransient, type MessagesPage } from "../homeserver/index.ts";
+import { type Homeserver, HomeserverError, type HomeserverProblem, isAbort, isTransient, type MessagesPage } from "../homeserver/index.ts";
 import type { Database } from "../database/index.ts";
 import { parseRoomEvent } from "../matrix/index.ts";
 import type { Logger } from "../telemetry/index.ts";
@@ -14,12 +14,14 @@ export interface BackFillBounds {
     readonly pagesOfAGap: number;
     /** Of all rooms together, for as long as the data folder lives. */
     readonly pagesInAll: number;
-    /** How often a senseless answer about one gap is asked for again. */
-    readonly senselessAnswers: number;
+    /** A no counts when it is said so many times: a proxy or a restart may say it once to anything. */
+    readonly refusals: number;
+    /** Failures of one gap in a row after which nobody is to wait for it; it is asked for as before. */
+    readonly patience: number;
 }
 
 /** 200 000 events behind each gap; ten millions in all, which is about 200 MB in the database. */
-export const backFillBounds: BackFillBounds = { eventsOfAPage: 100, pagesOfAGap: 2_000, pagesInAll: 100_000, senselessAnswers: 5 };
+export const backFillBounds: BackFillBounds = { eventsOfAPage: 100, pagesOfAGap: 2_000, pagesInAll: 100_000, refusals: 3, patience: 3 };
 
 /** After a page the homeserver rests for so many times as long as the page took it. */
 const restFactor = 2;
@@ -120,11 +122,11 @@ export class BackFill {
     }
 
     #record(gap: Gap, { events, end }: MessagesPage): void {
-        const { database, now, recorded } = this.#parts;
         const { roomId } = gap;
         const messages = events.flatMap((event) => parseRoomEvent(event) ?? []);
-        database.transaction(() => {
-            const { seen, added } = this.#uses.record(roomId, messages, { notBefore: firstMessageEver, notAfter: now() });
+        this.#write(() => {
+            const bounds = { notBefore: firstMessageEver, notAfter: this.#parts.now() };
+            const { seen, added } = this.#uses.record(roomId, messages, bounds);
             const pages = this.#rooms.addPage(roomId);
             // A server that does not heed `to` leads back into what we know.
             const arrived =
@@ -134,26 +136,33 @@ export class BackFill {
             else this.#giveUp(gap);
             this.#rooms.touch(roomId);
         });
-        recorded();
     }
 
     #failed(gap: Gap, error: HomeserverError): number {
-        const { database, now, log, recorded } = this.#parts;
+        const { now, log } = this.#parts;
         const { problem } = error;
         const failures = (this.#setbacks.get(gap.id)?.failures ?? 0) + 1;
-        const senseless = problem.kind === "malformed" && failures < this.#bounds.senselessAnswers;
-        // Without a token nothing can be asked: the sync says so.
-        if (senseless || isTransient(problem) || problem.kind === "unknown_token") {
-            const backoff = Math.min(firstBackoffMs * 2 ** Math.min(failures - 1, 20), longestBackoffMs);
-            this.#setbacks.set(gap.id, { failures, notBefore: now() + backoff });
-            log.debug({ room: gap.roomId, err: error, wait_ms: backoff }, "earlier events were not to be had; tried again");
-            return problem.kind === "rate_limited" ? Math.max(problem.retryAfterMs ?? 0, firstBackoffMs) : 0;
+        if (isRefusal(problem) && failures >= this.#bounds.refusals) {
+            log.warn({ room: gap.roomId, err: error }, "earlier events are not to be had: what they need is not known");
+            this.#setbacks.delete(gap.id);
+            this.#write(() => this.#giveUp(gap));
+            return 0;
         }
-        log.warn({ room: gap.roomId, err: error }, "earlier events are not to be had: what they need is not known");
-        this.#setbacks.delete(gap.id);
-        database.transaction(() => this.#giveUp(gap));
-        recorded();
-        return 0;
+        const backoff = Math.min(firstBackoffMs * 2 ** Math.min(failures - 1, 20), longestBackoffMs);
+        this.#setbacks.set(gap.id, { failures, notBefore: now() + backoff });
+        log.debug({ room: gap.roomId, err: error, wait_ms: backoff }, "earlier events were not to be had; tried again");
+        if (failures >= this.#bounds.patience && !gap.stalled) {
+            this.#write(() => {
+                this.#gaps.stall(gap);
+                this.#rooms.touch(gap.roomId);
+            });
+        }
+        return problem.kind === "rate_limited" ? Math.max(problem.retryAfterMs ?? 0, firstBackoffMs) : 0;
+    }
+
+    #write(work: () => void): void {
+        this.#parts.database.transaction(work);
+        this.#parts.recorded();
     }
 
     /** Unless the room was left meanwhile, or is looked at from its newest event again. */
@@ -162,4 +171,9 @@ export class BackFill {
         this.#rooms.setCut(gap.roomId, true);
         this.#rooms.touch(gap.roomId);
     }
+}
+
+/** Asking again cannot help, but for what stands between; without a token nothing can be asked, and the sync says so. */
+function isRefusal(problem: HomeserverProblem): boolean {
+    return !isTransient(problem) && problem.kind !== "malformed" && problem.kind !== "unknown_token";
 }

@@ -92,6 +92,14 @@ test("what is missing is told from what was refused", async () => {
 test.each<[string, () => void, string]>([
     ["start", () => {}, "start"],
     ["under way", () => new Gaps(database).add(room, "p1", undefined), "under_way"],
+    [
+        "stalled",
+        () => {
+            new Gaps(database).add(room, "p1", undefined);
+            for (const gap of new Gaps(database).all()) new Gaps(database).stall(gap);
+        },
+        "cut",
+    ],
     ["cut", () => new TimelineRooms(database).setCut(room, true), "cut"],
 ])("the search for the beginning: %s", async (_, given, reach) => {
     given();

@@ -122,8 +122,9 @@ export class CoverageCount {
     }
 
     #reach(roomId: string): Reach {
-        if (this.#gaps.isOpen(roomId)) return "under_way";
-        return this.#rooms.isCut(roomId) ? "cut" : "start";
+        const gaps = this.#gaps.ofRoom(roomId);
+        if (gaps === "open") return "under_way";
+        return gaps === "stalled" || this.#rooms.isCut(roomId) ? "cut" : "start";
     }
 
     #wakeAfterRest(uncounted: readonly Uncounted[]): void {

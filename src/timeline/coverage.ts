@@ -4,7 +4,7 @@ import type { SessionSplit, SessionUse } from "./session-uses.ts";
 /** From this share of the events on, nobody is worse off with what we can share. */
 const enough = 0.95;
 
-/** What became of the search for the beginning: found, still under way, or ended by a bound or a refusal. */
+/** What became of the search for the beginning: found, still under way, or cut: ended by a bound or a refusal, or failing for the time being. */
 export type Reach = "start" | "under_way" | "cut";
 
 /** How much of a room's encrypted history the bot can hand on. Times in milliseconds since the epoch; counts are of known events, each once. */

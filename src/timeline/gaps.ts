@@ -11,6 +11,8 @@ export interface Gap {
     readonly to: string | undefined;
     /** Pages that were asked for already. */
     readonly pages: number;
+    /** Asking for it has failed again and again. */
+    readonly stalled: boolean;
 }
 
 /** What is still to be back-filled. Every writing call stands in a transaction of the caller. */
@@ -20,6 +22,7 @@ export class Gaps {
     readonly #selectNext: StatementSync;
     readonly #update: StatementSync;
     readonly #delete: StatementSync;
+    readonly #stall: StatementSync;
     readonly #selectRoom: StatementSync;
 
     /** @param database opened with `timelineSchema` */
@@ -27,9 +30,10 @@ export class Gaps {
         this.#insert = sql.prepare("INSERT INTO timeline_gaps (room_id, from_token, to_token) VALUES (?, ?, ?)");
         this.#deleteRoom = sql.prepare("DELETE FROM timeline_gaps WHERE room_id = ?");
         this.#selectNext = sql.prepare("SELECT * FROM timeline_gaps ORDER BY pages, id");
-        this.#update = sql.prepare("UPDATE timeline_gaps SET from_token = ?, pages = pages + 1 WHERE id = ?");
+        this.#update = sql.prepare("UPDATE timeline_gaps SET from_token = ?, pages = pages + 1, stalled = 0 WHERE id = ?");
         this.#delete = sql.prepare("DELETE FROM timeline_gaps WHERE id = ?");
-        this.#selectRoom = sql.prepare("SELECT 1 FROM timeline_gaps WHERE room_id = ? LIMIT 1");
+        this.#stall = sql.prepare("UPDATE timeline_gaps SET stalled = 1 WHERE id = ?");
+        this.#selectRoom = sql.prepare("SELECT min(stalled) AS stalled FROM timeline_gaps WHERE room_id = ?");
     }
 
     add(roomId: string, from: string | undefined, to: string | undefined): void {
@@ -48,6 +52,7 @@ export class Gaps {
             from: textOrUndefined(row["from_token"]),
             to: textOrUndefined(row["to_token"]),
             pages: Number(row["pages"]),
+            stalled: row["stalled"] === 1,
         }));
     }
 
@@ -60,8 +65,16 @@ export class Gaps {
         return this.#delete.run(gap.id).changes > 0;
     }
 
-    isOpen(roomId: string): boolean {
-        return this.#selectRoom.get(roomId) !== undefined;
+    /** Nobody is to wait for it any more. */
+    stall(gap: Gap): void {
+        this.#stall.run(gap.id);
+    }
+
+    /** `open`: there is one that is worth waiting for; `stalled`: there are only others. */
+    ofRoom(roomId: string): "open" | "stalled" | "none" {
+        const stalled = this.#selectRoom.get(roomId)?.["stalled"];
+        if (stalled === 0) return "open";
+        return stalled === 1 ? "stalled" : "none";
     }
 }
 

@@ -45,5 +45,7 @@ export const timelineSchema: Schema = {
                     coverage TEXT
                 ) STRICT, WITHOUT ROWID;
             `),
+        // 1: asking for it has failed again and again. It is still tried, but nobody waits for it.
+        (sql) => sql.exec("ALTER TABLE timeline_gaps ADD COLUMN stalled INTEGER NOT NULL DEFAULT 0"),
     ],
 };
