@@ -34,7 +34,12 @@ export function chatParts(
     };
     const common = { botUserId: settings.homeserver.user_id, rooms, sendEncrypted, now: Date.now, log };
     return {
-        greeter: new Greeter({ ...common, greetings: new Greetings(database), holdings: (roomId) => crypto.holdings(roomId) }),
+        greeter: new Greeter({
+            ...common,
+            greetings: new Greetings(database),
+            holdings: (roomId) => crypto.holdings(roomId),
+            coverage: (roomId) => ledger.timelines.coverage(roomId),
+        }),
         notifier: new Notifier({
             ...common,
             admins: settings.chat.notify ? settings.admins : [],

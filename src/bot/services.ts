@@ -102,6 +102,7 @@ export function startServices(options: ServicesOptions): Services {
     const counted = (): void => {
         store.database.transaction(() => releaseUncovered({ ...ledger, now: Date.now }));
         runner.wake();
+        greeter.wake();
     };
     const timelines = timelineServices(options, counted);
     const forgetting = keyForgetting(options);

@@ -12,7 +12,10 @@ let greetings: Greetings;
 let room: Room;
 let now: number;
 let sent: string[][];
+let bodies: string[];
 let fault: Error | undefined;
+let shareable: number;
+let coverage: { reach: string; coversSince: number | undefined } | undefined;
 
 beforeEach(() => {
     const sql = new DatabaseSync(":memory:");
@@ -20,7 +23,8 @@ beforeEach(() => {
     const database: Database = { sql, close: () => sql.close(), transaction: (work) => work() };
     greetings = new Greetings(database);
     room = { roomId, membership: "join", encryption: "encrypted", visibility: "shared", joinedAt: 0, successor: undefined };
-    [now, sent, fault] = [0, [], undefined];
+    [now, sent, fault, shareable, coverage] = [0, [], undefined, 0, undefined];
+    bodies = [];
 });
 
 /** One round of a greeter that was just started, to its end. */
@@ -40,8 +44,10 @@ function newGreeter(): Greeter {
                 { userId: `@${membership}:home`, membership, eventId: "$member", sender: "@a:home", isDirect: false },
             ],
         },
-        holdings: () => Promise.resolve({ shareable: 0, notShareable: 0, unknown: 0 }),
-        sendEncrypted: (to, _, txnId) => {
+        holdings: () => Promise.resolve({ shareable, notShareable: 0, unknown: 0 }),
+        coverage: () => coverage,
+        sendEncrypted: (to, _, txnId, message) => {
+            bodies.push(JSON.stringify(message));
             sent.push([txnId, ...(to()?.members ?? [])]);
             return fault === undefined ? Promise.resolve() : Promise.reject(fault);
         },
@@ -87,4 +93,24 @@ test("a greeting that failed is sent again under the same transaction ID, after 
     await greet(greeter);
     expect(sent.map(([txnId]) => txnId)).toEqual(["greeting", "greeting"]);
     expect(greetings.owed()).toEqual([]);
+});
+
+test("where there are keys already, the greeting waits until the room's past is looked through, and says since when", async () => {
+    const day = 86_400_000;
+    greetings.owe(roomId, "greeting");
+    [room, now, shareable] = [{ ...room, joinedAt: 10 * day }, 10 * day, 3];
+    await greet();
+    coverage = { reach: "under_way", coversSince: undefined };
+    await greet();
+    expect(sent).toEqual([]);
+    coverage = { reach: "start", coversSince: 4 * day };
+    await greet();
+    expect(bodies).toEqual([expect.stringContaining("since 1970-01-05")]);
+});
+
+test("but not for long, and not at all where there are none", async () => {
+    greetings.owe(roomId, "greeting");
+    [now, shareable] = [30_000, 3];
+    await greet();
+    expect(bodies).toEqual([expect.stringContaining("messages of 3 sessions")]);
 });

@@ -1,5 +1,5 @@
 import type { RoomHoldings } from "../crypto/index.ts";
-import type { Rooms } from "../rooms/index.ts";
+import type { Room, Rooms } from "../rooms/index.ts";
 import type { Logger } from "../telemetry/index.ts";
 import type { Greetings } from "./greetings.ts";
 import { type SendEncrypted, speakingRoom } from "./speaking-room.ts";
@@ -10,6 +10,8 @@ export interface GreeterParts {
     readonly greetings: Greetings;
     readonly rooms: Pick<Rooms, "room" | "canInvite" | "membersWith">;
     readonly holdings: (roomId: string) => Promise<RoomHoldings>;
+    /** What is covered of a room; undefined: it was not counted yet. Times in milliseconds since the epoch. */
+    readonly coverage: (roomId: string) => { readonly reach: string; readonly coversSince: number | undefined } | undefined;
     readonly sendEncrypted: SendEncrypted;
     readonly now: () => number;
     readonly log: Logger;
@@ -17,6 +19,8 @@ export interface GreeterParts {
 
 /** Milliseconds. */
 const pauseAfterFailure = 60_000;
+/** How long after the join a greeting waits for the room's past to be looked through, if there are keys for it. */
+const patienceMs = 30_000;
 
 /** Says hello, encrypted, once in each room. A room that is not encrypted is greeted when it is. */
 export class Greeter {
@@ -61,9 +65,20 @@ export class Greeter {
         if (speakingRoom(rooms, roomId) === undefined) return;
         const { shareable } = await holdings(roomId);
         const room = rooms.room(roomId);
-        if (room === undefined) return;
-        const body = greeting({ visibility: room.visibility, canInvite: rooms.canInvite(roomId, botUserId), shareable });
+        if (room === undefined || (shareable > 0 && this.#isBeingLookedThrough(room))) return;
+        const since = this.#since(room);
+        const body = greeting({ visibility: room.visibility, canInvite: rooms.canInvite(roomId, botUserId), shareable, since });
         await sendEncrypted(() => speakingRoom(rooms, roomId), roomId, txnId, { msgtype: "m.notice", body });
         greetings.sent(roomId, now());
+    }
+
+    #isBeingLookedThrough({ roomId, joinedAt = 0 }: Room): boolean {
+        const { coverage, now } = this.#parts;
+        return now() - joinedAt < patienceMs && (coverage(roomId)?.reach ?? "under_way") === "under_way";
+    }
+
+    #since({ roomId, joinedAt = 0 }: Room): string | undefined {
+        const since = this.#parts.coverage(roomId)?.coversSince;
+        return since === undefined || since >= joinedAt ? undefined : new Date(since).toISOString().slice(0, 10);
     }
 }

@@ -5,6 +5,8 @@ export interface GreetingFacts {
     readonly canInvite: boolean;
     /** Sessions that may be shared already, such as imported ones. */
     readonly shareable: number;
+    /** The day (ISO 8601) since when nearly all messages can be handed on, if that was before the bot came. */
+    readonly since: string | undefined;
 }
 
 /** What the bot does here, from when on, and what is missing for it. Plain text. */
@@ -12,13 +14,17 @@ export function greeting(facts: GreetingFacts): string {
     const missing = [...visibilityProblem(facts.visibility), ...powerProblem(facts.canInvite)];
     return [
         "Hello, I am Backscroll. Whoever is invited here gets the keys to the earlier messages that this room's history setting shows to newcomers, on each of their verified devices.",
-        facts.shareable === 0
-            ? "I can hand on what is written from now on; earlier messages only if their keys are imported."
-            : `I can hand on what is written from now on, and earlier messages of ${facts.shareable} sessions.`,
+        reachBack(facts),
         ...(missing.length === 0
             ? ["Everything is set: just invite people as always."]
             : ["What is missing:", ...missing.map((line) => `- ${line}`)]),
     ].join("\n");
+}
+
+function reachBack({ shareable, since }: GreetingFacts): string {
+    if (shareable === 0) return "I can hand on what is written from now on; earlier messages only if their keys are imported.";
+    if (since !== undefined) return `I can hand on what was written since ${since}, and what is written from now on.`;
+    return `I can hand on what is written from now on, and earlier messages of ${shareable} sessions.`;
 }
 
 function visibilityProblem(visibility: GreetingFacts["visibility"]): readonly string[] {
