@@ -51,7 +51,10 @@ export function gatherFacts(sources: FactSources, job: Job, identity: ShareFacts
             identity,
             resembles: given ? undefined : resembles(),
         },
-        inviter: { trusted: policy.trusted_servers.includes(serverOf(job.inviter)), isAnotherBot: job.byAnotherBot },
+        inviter: {
+            trusted: policy.trusted_servers.includes(serverOf(job.inviter)),
+            isAnotherBot: job.byAnotherBot && invitee?.sender !== botUserId,
+        },
         reinvite: reinviteFact(),
     };
 

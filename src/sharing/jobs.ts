@@ -104,6 +104,13 @@ export class ShareJobs {
         return this.#sql.prepare("SELECT 1 FROM share_job_devices WHERE job_id = ? AND state = 'sent' LIMIT 1").get(jobId) !== undefined;
     }
 
+    newest(roomId: string, userId: string): Job | undefined {
+        const row = this.#sql
+            .prepare("SELECT * FROM share_jobs WHERE room_id = ? AND user_id = ? ORDER BY id DESC LIMIT 1")
+            .get(roomId, userId);
+        return row === undefined ? undefined : jobFrom(row);
+    }
+
     held(reason: Reason): readonly Job[] {
         return this.#sql.prepare("SELECT * FROM share_jobs WHERE state = 'held' AND reason = ? ORDER BY id").all(reason).map(jobFrom);
     }

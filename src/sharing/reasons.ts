@@ -12,6 +12,7 @@ export const reasons = {
     bot_returned: "The bot is back in the room, and the invite still stands.",
     keys_arrived: "Keys that may be shared have come.",
     devices_appeared: "The invitee has a device now that can be given the keys.",
+    reinvite_stands: "Another bot's invite and the bot's own crossed, and the bot's own is the one that stands.",
     power_granted: "The bot may invite now.",
     delivering: "The keys are being delivered.",
     room_state_unknown: "The room's state has not been seen whole yet; this is tried again.",

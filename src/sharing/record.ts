@@ -78,6 +78,11 @@ function recordInvite({ jobs }: RecordParts, { roomId, userId, sender, eventId, 
 
 /** The echo of a re-invite: it has to stand in the place of the invite that it repeats, and of nothing else. */
 function recordOwnInvite({ jobs, checks }: RecordParts, { roomId, userId, eventId, event, previous }: MembershipChange): void {
+    // Two bots that invited in the same moment: another's came in between, and ours is the one that stands.
+    const newest = jobs.newest(roomId, userId);
+    if (newest?.state === "refused" && newest.reason === "reinvited_by_another_bot")
+        jobs.release(newest, "reinvite_stands", { approved: false });
+
     const repeated = repeatedInvite(event.content);
     const replaced = event.replacesState ?? previous?.eventId;
     // Where nobody says what was replaced, the read just before the re-invite has to do: taking back a good invite would be worse.

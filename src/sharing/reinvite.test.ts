@@ -215,3 +215,32 @@ test("a clock that was set back by years neither forbids nor repeats", async () 
     await bot.run();
     expect(bot.status()).toMatchObject({ state: "reinvited" });
 });
+
+test.each([
+    ["when both are told in one go", false],
+    ["when the other's is told first", true],
+])("of two bots that invite in the same moment the one whose invite stands goes on, %s", async (_, separately) => {
+    const one = world({ reinvite_pace: "unlimited" });
+    invited(one, "$invite");
+    await one.run();
+    const ours = one.memberEvent;
+    const content = { membership: "invite", "org.backscroll.reinvite": { event_id: "$invite" } } as const;
+    const theirs = { ...invite("$theirs", "@another:home"), content };
+    one.events.set("$theirs", theirs);
+    const told = [
+        change("invite", "$theirs", "@another:home", { content, replacesState: "$invite" }),
+        change("invite", ours.event_id, bot, { content: ours.content, replacesState: "$theirs" }),
+    ];
+    if (separately) {
+        one.memberEvent = theirs;
+        one.sync(...told.splice(0, 1));
+        await one.run();
+        expect(one.status()).toMatchObject({ state: "refused", reason: "reinvited_by_another_bot" });
+    }
+    one.memberEvent = ours;
+    one.sync(...told);
+    one.now += 60_000;
+    await one.run();
+    expect(one.status()).toMatchObject({ state: "reinvited", reason: "already_inviter" });
+    expect(puts(one)).toBe(1);
+});

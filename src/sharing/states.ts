@@ -24,7 +24,7 @@ export const moves: Readonly<Record<JobState, readonly JobState[]>> = {
     reinvited: ["held", "joined", "cancelled", "expired"],
     joined: ["done", "cancelled"],
     done: [],
-    // Only what may still come while the invite stands: keys to share, or devices to give them to.
+    // Only what may still come while the invite stands: keys to share, or devices to give them to; or the news that it is the bot's own.
     refused: ["queued"],
     // Only "the bot left", if it comes back while the invite stands.
     cancelled: ["queued"],

@@ -31,10 +31,10 @@ export class Inviter {
     }
 
     /** One after the other, and each again after as long as the homeserver asks for. */
-    async invite(places: readonly { readonly roomId: string; readonly userId: string }[]): Promise<Series> {
+    async invite(roomId: string, userIds: readonly string[]): Promise<Series> {
         let [refusals, waited] = [0, 0];
-        for (const place of places) {
-            for (let wait = await this.tryInvite(place); wait !== undefined; wait = await this.tryInvite(place)) {
+        for (const userId of userIds) {
+            for (let wait = await this.tryInvite(roomId, userId); wait !== undefined; wait = await this.tryInvite(roomId, userId)) {
                 refusals += 1;
                 waited += wait;
                 await pause(wait);
@@ -44,7 +44,7 @@ export class Inviter {
     }
 
     /** Undefined: invited; else the milliseconds after which the homeserver may allow it. */
-    async tryInvite({ roomId, userId }: { readonly roomId: string; readonly userId: string }): Promise<number | undefined> {
+    async tryInvite(roomId: string, userId: string): Promise<number | undefined> {
         const response = await this.#post(`/rooms/${encodeURIComponent(roomId)}/invite`, { user_id: userId });
         if (response.ok) return undefined;
         const { retry_after_ms: wait, error } = (await response.json()) as { retry_after_ms?: number; error?: string };

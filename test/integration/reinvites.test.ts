@@ -1,0 +1,183 @@
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { type Bot, reinvited, roomWithBot } from "../bot/index.ts";
+import type { Client } from "../clients/index.ts";
+import { until } from "../process/index.ts";
+import { Proxy } from "../proxy/index.ts";
+import { Scene } from "./scene.ts";
+
+let scene: Scene;
+let proxy: Proxy;
+let bot: Bot;
+let alice: Client;
+
+beforeAll(async () => {
+    scene = await Scene.open();
+    proxy = await Proxy.open(scene.synapse.url);
+    // Nothing is limited on this homeserver.
+    [bot, alice] = await Promise.all([
+        scene.bot({ HOMESERVER_URL: proxy.url, SHARING_REINVITE_PACE: "unlimited", CHAT_GREETING: "false" }),
+        scene.person("alice"),
+    ]);
+});
+
+afterEach(() => {
+    proxy.script = () => undefined;
+});
+
+afterAll(async () => {
+    await scene[Symbol.asyncDispose]();
+    await proxy[Symbol.asyncDispose]();
+});
+
+/** A room with the bot and one message. */
+async function roomOf(admin = alice): Promise<string> {
+    const roomId = await roomWithBot(admin, bot, { greeted: false });
+    await admin.do("send", roomId, "a message");
+    return roomId;
+}
+
+/** Does something once, when the bot's re-invite has left the bot and not reached the homeserver. */
+function beforeTheReinvite(userId: string, happens: () => Promise<unknown>): void {
+    let happened = false;
+    proxy.script = async ({ method, path }) => {
+        if (happened || method !== "PUT" || !path.endsWith(`/state/m.room.member/${userId}`)) return undefined;
+        happened = true;
+        await happens();
+        return undefined;
+    };
+}
+
+/** Who has invited this user into the room, in order. */
+async function inviters(roomId: string, userId: string): Promise<readonly string[]> {
+    const query = new URLSearchParams({ dir: "f", limit: "200", filter: JSON.stringify({ types: ["m.room.member"] }) });
+    const { chunk } = (await alice.do("request", "GET", `/rooms/${encodeURIComponent(roomId)}/messages?${query.toString()}`)) as {
+        chunk: readonly { readonly sender: string; readonly state_key: string; readonly content: { readonly membership: string } }[];
+    };
+    return chunk.filter((event) => event.state_key === userId && event.content.membership === "invite").map(({ sender }) => sender);
+}
+
+test("two bots that invite again leave each other's invites alone", async () => {
+    const [other, charlie] = [
+        await scene.bot({ SHARING_REINVITE_PACE: "unlimited", CHAT_GREETING: "false" }),
+        await scene.person("charlie"),
+    ];
+    const roomId = await roomWithBot(alice, bot, { greeted: false });
+    await alice.do("inviteWithoutSharing", roomId, other.userId);
+    await until("the other to join", async () => (await alice.do("membership", roomId, other.userId))?.membership === "join");
+    await alice.do("send", roomId, "a message");
+    await alice.do("inviteWithoutSharing", roomId, charlie.userId);
+
+    // Where both have invited in the same moment, each learns of it from its sync.
+    const jobs = await until("one of them to be the inviter of record", async () => {
+        const newest = await Promise.all([bot, other].map(async (one) => await one.job(roomId, charlie.userId, "reinvited", "refused")));
+        return newest[0]?.state !== newest[1]?.state && newest;
+    });
+    expect(jobs.map(({ state }) => state).toSorted()).toEqual(["refused", "reinvited"]);
+    const [human, ...bots] = await inviters(roomId, charlie.userId);
+    expect(human).toBe(alice.userId);
+    expect(bots.length).toBeLessThanOrEqual(2);
+    await charlie.do("join", roomId);
+    await charlie.reads(roomId, ["a message"]);
+});
+
+test("a bot that takes every other's place is followed three times, and then has it", async () => {
+    const [peer, charlie] = [await scene.person("peer"), await scene.user("charlie")];
+    const charlies = await scene.device(charlie);
+    const roomId = await roomOf();
+    const byBot = async () => (await inviters(roomId, charlie.userId)).filter((sender) => sender === bot.userId);
+    await alice.do("inviteWithoutSharing", roomId, peer.userId);
+    await peer.do("join", roomId);
+    for (let round = 1; round <= 3; round += 1) {
+        await peer.do("inviteWithoutSharing", roomId, charlie.userId);
+        await until("the bot to follow", async () => (await byBot()).length === round);
+    }
+    await peer.do("inviteWithoutSharing", roomId, charlie.userId);
+    await until("the bot to give in", async () => (await bot.status("--room", roomId)).jobs[0]?.reason === "reinvited_often");
+    expect(await byBot()).toHaveLength(3);
+    expect(await charlies.do("membership", roomId, charlie.userId)).toMatchObject({ membership: "invite", sender: peer.userId });
+});
+
+test("somebody whom two people invite at once is served, whoever was the last", async () => {
+    const [dora, charlie] = [await scene.person("dora"), await scene.person("charlie")];
+    const roomId = await roomOf();
+    await alice.do("inviteWithoutSharing", roomId, dora.userId);
+    await dora.do("join", roomId);
+    await Promise.all([alice, dora].map(async (one) => await one.do("inviteWithoutSharing", roomId, charlie.userId)));
+    await bot.job(roomId, charlie.userId, "reinvited");
+    await reinvited(charlie, roomId, bot);
+    await charlie.do("join", roomId);
+    await charlie.reads(roomId, ["a message"]);
+});
+
+test("a bot that loses its power at the very instant of the re-invite waits for it, and goes on when it has it again", async () => {
+    const charlie = await scene.person("charlie");
+    const roomId = await roomOf();
+    const power = (level: number) =>
+        alice.do("sendState", roomId, "m.room.power_levels", "", { invite: 50, users: { [bot.userId]: level } });
+    await power(50);
+    beforeTheReinvite(charlie.userId, () => power(0));
+    await alice.do("inviteWithoutSharing", roomId, charlie.userId);
+    expect(await bot.job(roomId, charlie.userId, "held")).toMatchObject({ reason: "no_power_to_invite" });
+    expect(await inviters(roomId, charlie.userId)).toEqual([alice.userId]);
+
+    await power(50);
+    await reinvited(charlie, roomId, bot);
+    await charlie.do("join", roomId);
+    await charlie.reads(roomId, ["a message"]);
+});
+
+test("a bot that is thrown out at the very instant of the re-invite does nothing more, and goes on when it is invited back", async () => {
+    const charlie = await scene.person("charlie");
+    const roomId = await roomOf();
+    beforeTheReinvite(charlie.userId, () => alice.do("kick", roomId, bot.userId));
+    await alice.do("inviteWithoutSharing", roomId, charlie.userId);
+    expect(await bot.job(roomId, charlie.userId, "cancelled")).toMatchObject({ reason: "bot_left" });
+    expect(await inviters(roomId, charlie.userId)).toEqual([alice.userId]);
+
+    await alice.do("inviteWithoutSharing", roomId, bot.userId);
+    await reinvited(charlie, roomId, bot);
+    await charlie.do("join", roomId);
+    await charlie.reads(roomId, ["a message"]);
+});
+
+test("who declined is given the keys when a human invites them again, and is not invited by the bot", async () => {
+    const charlie = await scene.person("charlie");
+    const roomId = await roomOf();
+    await alice.do("inviteWithoutSharing", roomId, charlie.userId);
+    await reinvited(charlie, roomId, bot);
+    await charlie.do("leave", roomId);
+    await alice.do("inviteWithoutSharing", roomId, charlie.userId);
+    await until("the delivery", async () => (await bot.status("--room", roomId)).jobs[0]?.reason === "declined_lately");
+    expect(await inviters(roomId, charlie.userId)).toEqual([alice.userId, bot.userId, alice.userId]);
+});
+
+test("who was removed, and who has left, is served when they are invited again", async () => {
+    const charlie = await scene.person("charlie");
+    const roomId = await roomOf();
+    await alice.do("inviteWithoutSharing", roomId, charlie.userId);
+    await reinvited(charlie, roomId, bot);
+    await alice.do("kick", roomId, charlie.userId);
+    await alice.do("inviteWithoutSharing", roomId, charlie.userId);
+    await bot.job(roomId, charlie.userId, "reinvited");
+    await reinvited(charlie, roomId, bot);
+    await charlie.do("join", roomId);
+    await charlie.do("leave", roomId);
+    await alice.do("send", roomId, "another message");
+    await alice.do("inviteWithoutSharing", roomId, charlie.userId);
+    await reinvited(charlie, roomId, bot);
+    await charlie.do("join", roomId);
+    await charlie.reads(roomId, ["another message"]);
+});
+
+test("a direct chat is left to its two people until somebody asks, and stays a direct chat then", async () => {
+    const charlie = await scene.person("charlie");
+    const roomId = await roomOf();
+    const content = { membership: "invite", is_direct: true };
+    await alice.do("sendState", roomId, "m.room.member", charlie.userId, content);
+    await until("the delivery", async () => (await bot.status("--room", roomId)).jobs[0]?.reason === "direct_chat");
+    expect(await inviters(roomId, charlie.userId)).toEqual([alice.userId]);
+
+    expect(await bot.command("share", roomId, charlie.userId)).toMatchObject({ code: 0 });
+    await reinvited(charlie, roomId, bot);
+    expect(await charlie.do("membership", roomId, charlie.userId)).toMatchObject({ content: { is_direct: true } });
+});
