@@ -1,5 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
-import { type Bucket, limits, longestMemory, nextTurn, restAfterRefusal, type Turn } from "./invite-pace.ts";
+import { type Bucket, levelAt, limits, longestMemory, nextTurn, restAfterRefusal, type Turn } from "./invite-pace.ts";
 import type { Job } from "./jobs.ts";
 import type { Reason } from "./reasons.ts";
 
@@ -9,6 +9,9 @@ type Place = Pick<Job, "roomId" | "userId">;
 const week = 7 * 24 * 3_600_000;
 /** Rows of a future that the clock has been set back from would bind for ever: they count up to so many milliseconds ahead. */
 const clockSlack = 60_000;
+/** Of an invite that counts in one bucket only. */
+const nobody = "";
+const nowhere = "";
 /** No rest is longer, whatever a homeserver asks: a day, and what the polite add. */
 const longestRest = 25 * 3_600_000;
 
@@ -88,15 +91,25 @@ export class ReinviteLedger {
         const refusals = this.#refusals(job);
         const { bucket, rest } = restAfterRefusal(retryAfter, refusals, pace);
         const until = now + rest;
+        // Attempts of people that were refused fill buckets too, and nobody tells us of those: ours is as full as the homeserver's now.
+        const place = bucket === "room" ? { roomId: job.roomId, userId: nobody } : { roomId: nowhere, userId: job.userId };
+        const { invites } = this.#buckets(job, now)[bucket];
+        for (let level = levelAt(limits[bucket], invites, now); level < limits[bucket].burst; level += 1)
+            this.#count(place, now, now, false);
         this.#sql
             .prepare("INSERT OR REPLACE INTO invite_rests (of, until, refusals) VALUES (?, ?, ?)")
             .run(bucket === "room" ? job.roomId : job.userId, until, refusals + 1);
         return until;
     }
 
-    /** The homeserver took it. */
-    made({ roomId, userId }: Job): void {
-        this.#sql.prepare("DELETE FROM invite_rests WHERE of IN (?, ?)").run(roomId, userId);
+    /** The homeserver took it. Answers the jobs that rested because it had not taken others of this room or person: they need not any more. */
+    made({ roomId, userId }: Job): readonly number[] {
+        const { changes } = this.#sql.prepare("DELETE FROM invite_rests WHERE of IN (?, ?)").run(roomId, userId);
+        if (changes === 0) return [];
+        return this.#sql
+            .prepare("SELECT id FROM share_jobs WHERE state = 'delivered' AND reason = 'reinvite_limited' AND (room_id = ? OR user_id = ?)")
+            .all(roomId, userId)
+            .map((row) => Number(row["id"]));
     }
 
     /** Delivered jobs that wait for more keys, or for a count of them, before the bot invites. */
@@ -128,11 +141,11 @@ export class ReinviteLedger {
         return { invites: rows.map((row) => Number(row["at"])), lastByHuman: last(0), lastByBot: last(1), ahead };
     }
 
-    /** Older jobs that wait for the same bucket. */
+    /** Older jobs that wait for the same bucket, or that were refused and may have to. */
     #ahead(id: number, reason: Reason, { roomId, userId }: Partial<Place>): number {
         const row = this.#sql
             .prepare(
-                `SELECT count(*) AS count FROM share_jobs WHERE state = 'delivered' AND reason = ? AND id < ?
+                `SELECT count(*) AS count FROM share_jobs WHERE state = 'delivered' AND reason IN (?, 'reinvite_limited') AND id < ?
                  AND room_id = coalesce(?, room_id) AND user_id = coalesce(?, user_id)`,
             )
             .get(reason, id, roomId ?? null, userId ?? null);

@@ -179,12 +179,17 @@ test("a homeserver that has no room is given more time at every refusal, and the
     await bot.run();
     expect(bot.status()).toMatchObject({ state: "delivered", reason: "reinvite_limited" });
     expect(nextAttempt(bot)).toBe(6_500);
-    // The refused attempt may have filled the invitee's bucket, so that more patience is due than the homeserver asked for.
-    bot.now += 10_000;
+    // Others' refused attempts have filled the room's bucket: more patience is due than the homeserver asked for.
+    bot.now += 6_500;
+    await bot.run();
+    expect(bot.status()).toMatchObject({ state: "delivered", reason: "reinvite_paced" });
+    bot.now += nextAttempt(bot) ?? 0;
     bot.fault = limited(3_000);
     await bot.run();
     expect(nextAttempt(bot)).toBe(13_000);
     bot.now += 13_000;
+    await bot.run();
+    bot.now += nextAttempt(bot) ?? 0;
     await bot.run();
     expect(bot.status()).toMatchObject({ state: "reinvited" });
 });
@@ -235,8 +240,8 @@ test.each([
         one.memberEvent = theirs;
         one.sync(...told.splice(0, 1));
         await one.run();
-        expect(one.status()).toMatchObject({ state: "refused", reason: "reinvited_by_another_bot" });
     }
+    expect(one.status().reason).toBe(separately ? "reinvited_by_another_bot" : "reinvited");
     one.memberEvent = ours;
     one.sync(...told);
     one.now += 60_000;

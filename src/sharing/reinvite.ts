@@ -116,7 +116,7 @@ async function lookAgain(
 }
 
 async function write(parts: ReinviteParts, job: Job, invite: RoomEvent): Promise<Reason> {
-    const { database, homeserver, jobs, reinvites } = parts;
+    const { database, homeserver, jobs, reinvites, now } = parts;
     const content = reinviteContent(invite.content, { eventId: job.inviteEventId, inviter: job.inviter });
     try {
         await homeserver.putMember(job.roomId, job.userId, content);
@@ -125,8 +125,9 @@ async function write(parts: ReinviteParts, job: Job, invite: RoomEvent): Promise
         throw error;
     }
     database.transaction(() => {
-        reinvites.made(job);
         jobs.move(job, "reinvited", "reinvited");
+        for (const rested of reinvites.made(job).map((id) => jobs.get(id)))
+            if (rested !== undefined) jobs.move(rested, "delivered", rested.reason, now());
     });
     return "reinvited";
 }
