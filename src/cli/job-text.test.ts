@@ -17,6 +17,10 @@ const job: JobStory = {
     devices: [{ device_id: "PHONE", state: "not_cross_signed", updated_at: "2026-02-01T11:59:50Z" }],
     created_at: "2026-02-01T11:59:40Z",
     updated_at: "2026-02-01T11:59:50Z",
+    origin: "invite",
+    approved: false,
+    next_step: "Nothing: it goes on by itself. To stop it: `backscroll cancel 17`.",
+    given: [],
     story: [
         {
             at: "2026-02-01T11:59:40.000Z",
@@ -39,7 +43,9 @@ test("a job's story reads like this", () => {
       Room          !a:hs
       Invitee       @charlie:hs
       Inviter       @alice:hs
+      Asked for by  the invite
       Why           The homeserver did not answer as it should; this is tried again.
+      What to do    Nothing: it goes on by itself. To stop it: \`backscroll cancel 17\`.
       Next try      in 3 s
       Failed tries  1
 
@@ -52,6 +58,13 @@ test("a job's story reads like this", () => {
         DEVICE  STATE             SINCE     THAT MEANS
         PHONE   not_cross_signed  10 s ago  not signed by the user's identity, so it is given nothing"
     `);
+});
+
+test("what was given stands below, with how many sessions", () => {
+    const given = [{ at: "2026-02-01T11:59:55.000Z", devices: ["PHONE", "LAPTOP"], sessions: 12, file: "mxc://hs/abc" }];
+    expect(jobText({ ...job, origin: "command", approved: true, given }, now)).toMatch(
+        /^Asked for by +`backscroll share`, approved by a person$[^]*\n\nKeys sent: once\n +WHEN +SESSIONS +TO +FILE\n +2026-02-01T11:59:55.000Z +12 +PHONE, LAPTOP +mxc:\/\/hs\/abc$/m,
+    );
 });
 
 test("a job that has addressed nobody says so", () => {

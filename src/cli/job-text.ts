@@ -17,7 +17,12 @@ export function jobText(job: JobStory, now: number): string {
         ["Room", job.room_id],
         ["Invitee", job.user_id],
         ["Inviter", job.inviter],
+        [
+            "Asked for by",
+            `${job.origin === "command" ? "`backscroll share`" : "the invite"}${job.approved ? ", approved by a person" : ""}`,
+        ],
         ["Why", job.message],
+        ["What to do", job.next_step],
         ["Next try", wait > 0 ? `in ${span(wait)}` : ""],
         ["Failed tries", job.attempts === 0 ? "" : String(job.attempts)],
     ]);
@@ -25,7 +30,13 @@ export function jobText(job: JobStory, now: number): string {
         ["WHEN", "STATE", "WHY"],
         job.story.map(({ at, state, message }) => [at, state, message]),
     );
-    return `${head}\n\nStory:\n${story}\n\n${devices(job, now)}`;
+    return [head, `Story:\n${story}`, devices(job, now), ...gifts(job)].join("\n\n");
+}
+
+function gifts({ given }: JobStory): readonly string[] {
+    if (given.length === 0) return [];
+    const rows = given.map(({ at, devices, sessions, file }) => [at, String(sessions), devices.join(", "), file]);
+    return [`Keys sent: ${given.length === 1 ? "once" : `${given.length} times`}\n${table(["WHEN", "SESSIONS", "TO", "FILE"], rows)}`];
 }
 
 function devices({ devices }: JobStory, now: number): string {

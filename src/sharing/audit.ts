@@ -139,6 +139,11 @@ export function auditReport(sql: DatabaseSync, { roomId, userId, since }: AuditF
     return { schema: 1, deliveries: rows.map(deliveryFrom) };
 }
 
+/** What a job has given, oldest first. */
+export function givenBy(sql: DatabaseSync, jobId: number): readonly AuditedDelivery[] {
+    return sql.prepare("SELECT * FROM share_audit WHERE job_id = ? ORDER BY id").all(jobId).map(deliveryFrom);
+}
+
 function deliveryFrom(row: Readonly<Record<string, SQLOutputValue>>): AuditedDelivery {
     const devices: unknown = JSON.parse(String(row["device_ids"]));
     return {

@@ -186,13 +186,14 @@ export class ShareRunner {
 
     async #check(): Promise<void> {
         const { checks, log } = this.#parts;
+        let check = checks.next();
         try {
-            for (let check = checks.next(); check !== undefined && !this.#stopping.signal.aborted; check = checks.next()) {
+            for (; check !== undefined && !this.#stopping.signal.aborted; check = checks.next()) {
                 await checkReinvite(this.#parts, check);
             }
         } catch (error) {
             if (this.#stops(error)) return;
-            log.warn({ err: error }, "a re-invite could not be checked; trying again");
+            log.warn({ job: check?.jobId, err: error }, "a re-invite could not be checked; trying again");
             await sleep(rest, undefined, { signal: this.#stopping.signal, ref: false }).catch(() => undefined);
         }
     }

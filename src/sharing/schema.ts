@@ -121,5 +121,6 @@ export const sharingSchema: Schema = {
         (sql) => {
             sql.exec("ALTER TABLE share_job_devices ADD COLUMN since_join INTEGER NOT NULL DEFAULT 0");
         },
+        (sql) => sql.exec("CREATE INDEX share_audit_by_job ON share_audit (job_id)"),
     ],
 };

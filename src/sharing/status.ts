@@ -1,5 +1,8 @@
 import type { DatabaseSync, SQLOutputValue } from "node:sqlite";
+import { advice } from "./advice.ts";
+import { type AuditedDelivery, givenBy } from "./audit.ts";
 import { reasonFrom, sentence } from "./reasons.ts";
+import { stateFrom } from "./states.ts";
 
 /** A share job as `status --json` shows it; part of the contract with operators (schema 1). Times are ISO 8601 UTC. */
 export interface JobStatus {
@@ -28,8 +31,17 @@ export interface JobFilter {
 
 /** One job with everything that became of it, oldest first. */
 export interface JobStory extends JobStatus {
+    readonly origin: "invite" | "command";
+    /** A person released it from a hold. */
+    readonly approved: boolean;
+    /** What a person can do now. */
+    readonly next_step: string;
     readonly story: readonly JobEvent[];
+    /** Each sending of keys. */
+    readonly given: readonly JobGift[];
 }
+
+export type JobGift = Pick<AuditedDelivery, "at" | "devices" | "sessions" | "file">;
 
 export interface JobEvent {
     readonly at: string;
@@ -63,7 +75,20 @@ export function jobStory(sql: DatabaseSync, jobId: string): JobStory | undefined
             reason: String(reason),
             message: sentence(reasonFrom(reason), detail),
         }));
-    return { ...jobStatus(sql, row), story };
+    return {
+        ...jobStatus(sql, row),
+        origin: row["origin"] === "command" ? "command" : "invite",
+        approved: row["approved"] === 1,
+        next_step: advice({
+            id: String(row["id"]),
+            roomId: String(row["room_id"]),
+            userId: String(row["user_id"]),
+            state: stateFrom(row["state"]),
+            reason: reasonFrom(row["reason"]),
+        }),
+        story,
+        given: givenBy(sql, Number(row["id"])).map(({ at, devices, sessions, file }) => ({ at, devices, sessions, file })),
+    };
 }
 
 function jobStatus(sql: DatabaseSync, row: Readonly<Record<string, SQLOutputValue>>): JobStatus {

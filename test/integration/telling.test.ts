@@ -78,7 +78,11 @@ test("after a kill the admin is told in the same room, and the audit is still th
     const { answer } = await bot.command("audit");
     expect(answer).toMatch(/^Deliveries: \d+, newest first\n/);
     expect(answer).toMatch(lookalike.deviceId);
-    expect((await bot.command("status", "--job", id)).answer).toMatch("can be taken for somebody");
+    const { answer: story } = await bot.command("status", "--job", id);
+    expect(story).toMatch(/can be taken for somebody .* Namely: @bob/);
+    expect(story).toMatch(
+        new RegExp(`^What to do +Make sure who ${another.userId} is\\. If all is well: \`backscroll approve ${id}\``, "m"),
+    );
     // The bot's own room with its admin is not one of those that it serves.
     expect((await bot.status()).rooms.map((room) => room.room_id)).toEqual([roomId]);
 });

@@ -1,0 +1,81 @@
+import type { Reason } from "./reasons.ts";
+import type { JobState } from "./states.ts";
+
+interface AdvisedJob {
+    readonly id: string;
+    readonly roomId: string;
+    readonly userId: string;
+    readonly state: JobState;
+    readonly reason: Reason;
+}
+
+/** What a person can do next about a job, with the command to type where there is one. */
+export function advice(job: AdvisedJob): string {
+    return forReason(job) ?? forState(job);
+}
+
+/** Where the way on depends on the reason, not only on the state. */
+function forReason({ id, roomId, userId, reason }: AdvisedJob): string | undefined {
+    const again = share(roomId, userId);
+    switch (reason) {
+        case "paused":
+            return `\`backscroll resume\`, or \`backscroll resume ${word(roomId)}\` if only this room is paused.`;
+        case "identity_changed":
+            return `Ask ${userId} for the fingerprint that their client shows, then \`backscroll trust ${word(userId)} --key FINGERPRINT\`. Do not take it from the homeserver.`;
+        case "no_power_to_invite":
+            return "Give the bot the power to invite in this room: it goes on by itself.";
+        case "looks_like_member":
+            return `Make sure who ${userId} is. If all is well: \`backscroll approve ${id}\`; else withdraw the invite in the room.`;
+        case "no_identity":
+        case "no_cross_signed_device":
+            return `Let ${userId} verify a device in their client, as they set up encryption there: while the invite stands, it goes on by itself.`;
+        case "nothing_to_share":
+            return "`backscroll import-keys FILE`, if somebody has the room's keys; it goes on by itself when keys come while the invite stands.";
+        case "joined_before_delivery":
+            return `Nobody can give ${userId} the history by an invite now. Remove and invite them again, or let somebody give them an encrypted key export.`;
+        case "sharing_off":
+            return `Set sharing.mode for this room to something else, restart, and then ${again}.`;
+        case "visibility_not_shared":
+            return `Set the room's history visibility to shared, if newcomers are meant to read it. It counts for what is said from then on; then ${again}.`;
+        case "room_not_encrypted":
+            return "Nothing: whoever joins can read what the room's settings show them.";
+        case "reinvite_left_standing":
+            return `Let somebody with the power to kick remove ${userId} from the room, if they are not to come.`;
+        case "bundle_too_large":
+            return `Raise the homeserver's upload limit, or set sharing.max_sessions lower; then ${again}.`;
+        case "coverage_incomplete":
+            return "`backscroll import-keys FILE` with the keys that the bot lacks, or sharing.reinvite: always for this room. Else clients open only what the inviter's own client sent.";
+        default:
+            return undefined;
+    }
+}
+
+function forState({ id, roomId, userId, state }: AdvisedJob): string {
+    const again = share(roomId, userId);
+    switch (state) {
+        case "held":
+            return `If all is well: \`backscroll approve ${id}\`. If not: \`backscroll cancel ${id}\`, and withdraw the invite in the room.`;
+        case "queued":
+        case "delivering":
+            return `Nothing: it goes on by itself. To stop it: \`backscroll cancel ${id}\`.`;
+        case "delivered":
+        case "reinvited":
+            return `Nothing: ${userId} can accept the invite. To send everything once more: ${again}.`;
+        case "joined":
+        case "done":
+            return 'Nothing. If the history stays unreadable, see README.md, "When somebody cannot read".';
+        case "refused":
+        case "failed":
+            return `When what the reason names is put right, and ${userId} is still invited: ${again}. Else invite them again.`;
+        case "cancelled":
+        case "expired":
+            return `Nothing. If ${userId} is to come after all, invite them again.`;
+    }
+}
+
+const share = (roomId: string, userId: string) => `\`backscroll share ${word(roomId)} ${word(userId)}\``;
+
+/** As one word for a shell: IDs come from other people's servers, and somebody will copy the line. */
+function word(text: string): string {
+    return /^[\w@.:=/+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+}
