@@ -1,4 +1,6 @@
+import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { commitsInLog, TemporaryFolder } from "../../test/process/index.ts";
 import { type Database, openDatabase, type Schema } from "../database/index.ts";
 import { Failure } from "../failures/index.ts";
 import { HomeserverError, type HomeserverProblem } from "../homeserver/index.ts";
@@ -152,6 +154,19 @@ test("the crypto worker is left alone by batches that have nothing for it", asyn
         batch("s4", { device_lists: { changed: ["@a:b"] } }),
     );
     expect(received).toHaveLength(3);
+});
+
+test("a batch is one commit of the bot's database, whatever is recorded of it", async () => {
+    using folder = new TemporaryFolder("sync");
+    const path = join(folder.path, "backscroll.sqlite");
+    database.close();
+    database = openDatabase({ path, schemas: [syncSchema, notes] });
+    onRecord = ({ nextBatch }) => {
+        for (let note = 0; note < 5; note++) database.sql.prepare("INSERT INTO notes VALUES (?)").run(nextBatch);
+    };
+    const before = commitsInLog(path);
+    await run(batch("s1", toDevice), batch("s2"), batch("s3"));
+    expect([token(), commitsInLog(path) - before]).toEqual(["s3", 3]);
 });
 
 test("the first poll of a run answers at once, later ones are long, and all ask for whole member lists", async () => {

@@ -1,3 +1,4 @@
+export { commitsInLog } from "./commits-in-log.ts";
 export { Program, type ProgramExit } from "./program.ts";
 export { SmallDisk } from "./small-disk.ts";
 export { TemporaryFolder } from "./temporary-folder.ts";
