@@ -9,6 +9,7 @@ import {
     AtMost,
     BundleFiles,
     BundleMessages,
+    BundleRefresher,
     DeviceKeys,
     DeviceWatch,
     JobDevices,
@@ -77,6 +78,8 @@ export function startServices(options: ServicesOptions): Services {
     releases.add("sharing", () => runner.stop());
     const watch = new DeviceWatch({ ...sharing, released: () => runner.wake() });
     releases.add("the watch for devices", () => watch.stop());
+    const refresher = new BundleRefresher(sharing);
+    releases.add("the refreshing of bundles", () => refresher.stop());
     releases.add("greetings", () => greeter.stop());
     releases.add("notices to admins", () => notifier.stop());
     const invitations = new Invitations({
@@ -94,6 +97,7 @@ export function startServices(options: ServicesOptions): Services {
         if (!caughtUp) return;
         runner.wake();
         watch.wake();
+        refresher.wake();
         greeter.wake();
         notifier.wake();
         invitations.wake();
@@ -193,7 +197,9 @@ function failureOf(error: unknown, log: Logger): Failure {
     return new Failure("sync_died", { detail: error instanceof Error ? error.message : String(error) }, { cause: error });
 }
 
-type SharingParts = ConstructorParameters<typeof ShareRunner>[0] & Omit<ConstructorParameters<typeof DeviceWatch>[0], "released">;
+type SharingParts = ConstructorParameters<typeof ShareRunner>[0] &
+    Omit<ConstructorParameters<typeof DeviceWatch>[0], "released"> &
+    ConstructorParameters<typeof BundleRefresher>[0];
 
 function sharingParts(
     { settings, store, ledger, online, log }: ServicesOptions,

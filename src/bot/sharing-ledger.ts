@@ -10,6 +10,7 @@ import {
     IdentityPins,
     Notices,
     Pauses,
+    Refreshes,
     rememberLooks,
     ReinviteChecks,
     ReinviteLedger,
@@ -32,6 +33,7 @@ export interface SharingLedger {
     readonly audit: Audit;
     readonly notices: Notices;
     readonly formerMembers: FormerMembers;
+    readonly refreshes: Refreshes;
     readonly facts: FactSources;
     readonly commands: ShareCommands;
     readonly timelines: Timelines;
@@ -66,6 +68,7 @@ export function sharingLedger(database: Database, settings: Settings): SharingLe
         audit,
         notices: new Notices(database.sql),
         formerMembers: new FormerMembers(database.sql),
+        refreshes: new Refreshes(database.sql),
         facts,
         timelines,
         commands: new ShareCommands({ database, jobs, pins, pauses, facts, rooms, now }),

@@ -31,10 +31,13 @@ export class StockTaking {
     }
 }
 
-/** Copies the crypto store's counts of these rooms to the bot's database, where `status` reads them, and lets jobs go on that waited for keys. */
+/**
+ * Copies the crypto store's counts of these rooms to the bot's database, where `status` reads them, and lets go on what waits for keys: jobs
+ * that found none, and bundles that were sent and may not have been opened yet.
+ */
 export async function takeStock(
     database: Database,
-    { holdings, jobs, rooms, timelines }: Pick<SharingLedger, "holdings" | "jobs" | "rooms" | "timelines">,
+    { holdings, jobs, refreshes, rooms, timelines }: Pick<SharingLedger, "holdings" | "jobs" | "refreshes" | "rooms" | "timelines">,
     crypto: Pick<CryptoPort, "holdings">,
     roomIds: readonly string[],
 ): Promise<void> {
@@ -44,5 +47,6 @@ export async function takeStock(
         for (const [roomId, count] of counts) holdings.set(roomId, count);
         timelines.touch(roomIds);
         releaseEmptyHanded({ jobs, rooms }, roomIds);
+        refreshes.note(roomIds, Date.now());
     });
 }

@@ -16,6 +16,8 @@ export { type Notice, Notices } from "./notices.ts";
 export { Pauses } from "./pauses.ts";
 export { IdentityPins } from "./pins.ts";
 export { recordMemberships, recordOwnLeave, releaseEmptyHanded, releaseEmpowered } from "./record.ts";
+export { BundleRefresher } from "./refresh.ts";
+export { Refreshes } from "./refreshes.ts";
 export { ReinviteChecks } from "./reinvite-check.ts";
 export type { SharedHistory } from "./reinvite.ts";
 export { ReinviteLedger } from "./reinvite-ledger.ts";

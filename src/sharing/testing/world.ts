@@ -20,6 +20,8 @@ import { Pauses } from "../pauses.ts";
 import { IdentityPins } from "../pins.ts";
 import { recordMemberships } from "../record.ts";
 import type { SharedHistory } from "../reinvite.ts";
+import { BundleRefresher } from "../refresh.ts";
+import { Refreshes } from "../refreshes.ts";
 import { ReinviteChecks } from "../reinvite-check.ts";
 import { ReinviteLedger } from "../reinvite-ledger.ts";
 import { recordInvites } from "../reinvite-record.ts";
@@ -80,6 +82,7 @@ export class World {
     /** Who sent the room's sessions. */
     senders: readonly string[] = [];
     readonly formerMembers: FormerMembers;
+    readonly refreshes: Refreshes;
     uploadLimit: number | undefined;
     canInvite = true;
     canKick = true;
@@ -127,6 +130,7 @@ export class World {
         this.reinvites = new ReinviteLedger(sql);
         this.pins = new IdentityPins(sql);
         this.formerMembers = new FormerMembers(sql);
+        this.refreshes = new Refreshes(sql);
     }
 
     sync(...changes: MembershipChange[]): void {
@@ -182,6 +186,10 @@ export class World {
 
     due() {
         return this.jobs.due({ limit: 10, ofRoom: 10, ofServer: 10, ownServer: "home" });
+    }
+
+    refresher(): BundleRefresher {
+        return new BundleRefresher({ ...this.parts(), refreshes: this.refreshes });
     }
 
     bundles(): RoomBundles {

@@ -1,0 +1,170 @@
+import { expect, test, vi } from "vitest";
+import { HomeserverError } from "../homeserver/index.ts";
+import { alice, change, charlie, roomId, World } from "./testing/world.ts";
+
+const minute = 60_000;
+const hour = 3_600_000;
+
+/** Charlie was served and invited again, and has not joined yet. */
+async function pending(): Promise<World> {
+    const world = new World();
+    world.sync(change("invite", "$invite", alice));
+    await world.run();
+    expect(world.status()).toMatchObject({ state: "reinvited" });
+    world.calls.length = 0;
+    world.sealed = { body: "of the newer bundle" };
+    return world;
+}
+
+/** Keys came that make another set. */
+function keysCome(world: World): void {
+    world.version = `${world.version}+`;
+    world.database.transaction(() => world.refreshes.note([roomId], world.now));
+}
+
+/** As a new process would: works off what is due, and stops. */
+async function work(world: World): Promise<void> {
+    const refresher = world.refresher();
+    refresher.wake();
+    await vi.waitFor(() => {
+        if (world.refreshes.due(world.now).length > 0) throw new Error("still at work");
+    });
+    await refresher.stop();
+}
+
+const count = (world: World, call: string) => world.calls.filter((name) => name === call).length;
+const fileOf = (world: World) => world.files().deliveryOf(1)?.fileId;
+
+test("keys that come while the invite is pending go to every device that was served, in one newer bundle", async () => {
+    const world = await pending();
+    const before = fileOf(world);
+    keysCome(world);
+    world.now += 20_000;
+    await work(world);
+    expect([count(world, "putMedia"), count(world, "sendToDevice")]).toEqual([1, 1]);
+    expect(fileOf(world)).not.toBe(before);
+    expect(world.status()).toMatchObject({ state: "reinvited", reason: "reinvited" });
+    expect(world.refreshes.nextAt()).toBeUndefined();
+    expect(world.calls.indexOf("deliverySent")).toBeGreaterThan(world.calls.indexOf("sendToDevice"));
+});
+
+test("keys that come one after another are waited for, but not for ever", async () => {
+    const world = await pending();
+    const start = world.now;
+    for (let second = 0; second <= 300; second += 10) {
+        world.now = start + second * 1_000;
+        keysCome(world);
+        if (world.refreshes.due(world.now).length > 0) break;
+    }
+    expect(world.now - start).toBe(2 * minute);
+});
+
+test("a room is made six files in an hour at most; the last change is not lost", async () => {
+    const world = await pending();
+    const start = world.now;
+    while (world.now < start + hour - minute) {
+        keysCome(world);
+        world.now += minute;
+        await work(world);
+    }
+    expect(count(world, "putMedia")).toBe(5);
+    world.now = (world.refreshes.nextAt() ?? Number.NaN) + minute;
+    await work(world);
+    expect(count(world, "putMedia")).toBe(6);
+    expect(fileOf(world)).toBe(7);
+});
+
+test("a stock-taking without new keys sends nothing again", async () => {
+    const world = await pending();
+    world.database.transaction(() => world.refreshes.note([roomId], world.now));
+    world.now += minute;
+    await work(world);
+    expect(world.calls).toEqual(["shareableSet"]);
+    expect(world.refreshes.nextAt()).toBeUndefined();
+});
+
+test.each<[string, (world: World) => void]>([
+    ["has joined", (world) => world.sync(change("join", "$join", charlie))],
+    ["is invited no more", (world) => world.sync(change("leave", "$withdrawn", alice))],
+])("nobody is sent anything again who %s", async (_, happen) => {
+    const world = await pending();
+    happen(world);
+    keysCome(world);
+    expect(world.refreshes.nextAt()).toBeUndefined();
+    const late = await pending();
+    keysCome(late);
+    happen(late);
+    late.now += minute;
+    await work(late);
+    expect(late.calls).toEqual([]);
+});
+
+test("a paused room is refreshed once sharing goes on; a closed one not at all", async () => {
+    const world = await pending();
+    keysCome(world);
+    world.pauses.pause(undefined, world.now);
+    world.now += minute;
+    await work(world);
+    expect(world.calls).toEqual([]);
+    world.pauses.resume(undefined);
+    world.now += 2 * minute;
+    await work(world);
+    expect(count(world, "sendToDevice")).toBe(1);
+
+    keysCome(world);
+    world.visibility = "invited";
+    world.now += minute;
+    await work(world);
+    expect([count(world, "putMedia"), world.refreshes.nextAt()]).toEqual([1, undefined]);
+});
+
+test.each(["shareableSet", "buildBundle", "createMedia", "putMedia", "refresh", "sealBundle", "sendToDevice", "deliverySent"])(
+    "a refresh that fails before or after %s is made later, with one upload",
+    async (call) => {
+        for (const after of [false, true]) {
+            const world = await pending();
+            keysCome(world);
+            world.now += minute;
+            world.fault = {
+                call,
+                after,
+                error: new HomeserverError(call, { kind: "unreachable", reason: "connection", detail: "killed" }),
+            };
+            await work(world);
+            world.now += 2 * minute;
+            await work(world);
+            expect(world.refreshes.nextAt()).toBeUndefined();
+            expect(world.media.size).toBe(2);
+            expect(count(world, "putMedia")).toBe(1);
+            expect(new Set(world.txnIds).size).toBe(2);
+        }
+    },
+);
+
+test("keys that come during a refresh make another one", async () => {
+    const world = await pending();
+    keysCome(world);
+    world.now += minute;
+    world.meanwhile.set("sendToDevice", () => {
+        world.meanwhile.clear();
+        world.version = "even newer";
+        // In the transaction that counts them.
+        world.refreshes.note([roomId], world.now);
+    });
+    await work(world);
+    expect(world.refreshes.nextAt()).toBe(world.now + 20_000);
+});
+
+test("a stop in the middle leaves the refresh due", async () => {
+    const world = await pending();
+    keysCome(world);
+    world.now += minute;
+    world.fault = { call: "sendToDevice", error: new DOMException("stop", "AbortError") };
+    const refresher = world.refresher();
+    refresher.wake();
+    await vi.waitFor(() => expect(world.fault).toBeUndefined());
+    await refresher.stop();
+    expect(world.refreshes.due(world.now)).toHaveLength(1);
+    await work(world);
+    expect(world.refreshes.nextAt()).toBeUndefined();
+});
