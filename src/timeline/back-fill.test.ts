@@ -165,6 +165,15 @@ test.each<[string, HomeserverProblem]>([
     expect([known(), isOpen(), isCut()]).toEqual([10, false, false]);
 });
 
+test("a clock that is set back does not make the search wait until it is there again", async () => {
+    past.faults.push(problem({ kind: "unreachable", reason: "refused", detail: "" }));
+    gaps().add(room, "10", undefined);
+    await fill();
+    now -= 365 * 24 * 3_600_000;
+    await fill();
+    expect([known(), isOpen()]).toEqual([10, false]);
+});
+
 test.each<[string, HomeserverProblem]>([
     ["a refusal", { kind: "forbidden", errcode: "M_FORBIDDEN", error: "" }],
     ["a token that nobody knows any more", { kind: "invalid", status: 400, errcode: "M_UNKNOWN", error: "" }],

@@ -96,7 +96,11 @@ export class BackFill {
 
     #next(): Gap | undefined {
         const now = this.#parts.now();
-        return this.#gaps.all().find(({ id }) => (this.#setbacks.get(id)?.notBefore ?? 0) <= now);
+        return this.#gaps.all().find(({ id }) => {
+            const wait = (this.#setbacks.get(id)?.notBefore ?? 0) - now;
+            // One that nobody ordered comes of a clock that was set back.
+            return wait <= 0 || wait > longestBackoffMs;
+        });
     }
 
     /** One page. Answers how long everything has to rest after it, in milliseconds. */

@@ -93,6 +93,13 @@ test.each<[string, number, number]>([
     expect(firstAt()).toEqual([at]);
 });
 
+test("where our own clock was set back, an event is not taken for older than the batch before it", () => {
+    record(batch("s1", {}));
+    lastBatchAt = begin + 10 * week;
+    record(batch("s2", { timeline: [message(1, 0, begin + 10 * week - 5)] }));
+    expect(firstAt()).toEqual([begin + 10 * week - 5]);
+});
+
 test("behind a gap an event may be as old as it says", () => {
     record(batch("s1", {}));
     lastBatchAt = begin - 1000;

@@ -43,9 +43,9 @@ export class TimelineRecorder {
     #recordRoom(roomId: string, room: JoinedRoomChanges, since: string | undefined): void {
         const isNew = this.#rooms.add(roomId);
         const missed = this.#noteGap(roomId, room, isNew || hasWholeState(room) ? undefined : since);
-        const { lastBatchAt, now } = this.#parts;
-        const notBefore = missed ? firstMessageEver : (lastBatchAt() ?? 0) - latestMs;
-        const { added } = this.#uses.record(roomId, room.timeline, { notBefore, notAfter: now() });
+        const lastBatchAt = this.#parts.lastBatchAt() ?? firstMessageEver;
+        const notBefore = missed ? firstMessageEver : lastBatchAt - latestMs;
+        const { added } = this.#uses.record(roomId, room.timeline, { notBefore, notAfter: Math.max(this.#parts.now(), lastBatchAt) });
         if (added > 0 || missed) this.#rooms.touch(roomId);
     }
 

@@ -22,7 +22,7 @@ export interface SessionSplit {
 /** Nothing was ever sent over Matrix before. */
 export const firstMessageEver = Date.UTC(2014, 8);
 
-/** The earliest and the latest time that an event may have been sent at, in milliseconds since the epoch. */
+/** The earliest and the latest time that an event may have been sent at, in milliseconds since the epoch. Where our own clock is wrong, the earliest stands. */
 export interface TimeBounds {
     readonly notBefore: number;
     readonly notAfter: number;
@@ -75,7 +75,7 @@ export class SessionUses {
             const message = parseMegolmMessage(content);
             if (message === undefined) continue;
             seen++;
-            const at = Math.min(Math.max(originServerTs, bounds.notBefore), bounds.notAfter);
+            const at = Math.max(Math.min(originServerTs, bounds.notAfter), bounds.notBefore);
             const name = message.sessionId + sender;
             const growth = growing.get(name) ?? { id: this.#session(roomId, message.sessionId, sender, at), added: 0, firstAt: at };
             growing.set(name, growth);
