@@ -114,6 +114,14 @@ export class AccountTable {
     }
 }
 
+/** Of a database that a restore took over: the account with a new device, which is not logged in yet. */
+export function adoptAccount(database: Database, userId: string, deviceId: string): void {
+    const table = new AccountTable(database);
+    const saved = table.read()?.recoverySavedFor;
+    table.choose(userId, deviceId);
+    if (saved !== undefined && saved !== null) table.recoverySaved(saved);
+}
+
 /** Binds a sealed token to its device: one copied from another row does not open. */
 function place(userId: string, deviceId: string): string {
     return `account/access_token/${userId}/${deviceId}`;

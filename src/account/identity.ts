@@ -33,8 +33,9 @@ export class Identity {
         const { masterKey, canSign, crossSigned } = await this.#crypto.account();
         if (this.#options.resetIdentity === true) return this.#replace();
         if (published.masterKey === undefined) return this.#createFirst();
-        if (!canSign || masterKey !== published.masterKey) return this.#importFromSecretStorage(published.masterKey);
-        if (!crossSigned) await this.#signDevice();
+        const foreign = !canSign || masterKey !== published.masterKey;
+        if (foreign && !(await this.#importCarried())) return this.#importFromSecretStorage(published.masterKey);
+        if (!foreign && !crossSigned) await this.#signDevice();
         await this.#saveSecretsOnce(published.masterKey);
     }
 
@@ -74,6 +75,14 @@ export class Identity {
         }
         await sendOwnRequests(this.#options.homeserver, this.#crypto);
         new AccountTable(this.#options.database).recoverySaved(publishedMasterKey);
+    }
+
+    /** Answers whether the identity of the old device is the published one, and has signed ours. */
+    async #importCarried(): Promise<boolean> {
+        const { carriedIdentity, homeserver } = this.#options;
+        if (carriedIdentity === undefined || !(await this.#crypto.importIdentity(carriedIdentity))) return false;
+        await sendOwnRequests(homeserver, this.#crypto);
+        return true;
     }
 
     async #signDevice(): Promise<void> {

@@ -1,7 +1,7 @@
-export { accountSchema } from "./account-table.ts";
+export { accountSchema, adoptAccount } from "./account-table.ts";
 export { credentialsFailure, credentialsVerdict, type CredentialsVerdict } from "./credentials.ts";
 export { type Account, establishAccount } from "./establish.ts";
 export type { StoreGeneration } from "./generation.ts";
 export type { AccountOptions } from "./options.ts";
-export { renewAccessToken } from "./session.ts";
+export { randomDeviceId, renewAccessToken } from "./session.ts";
 export { accountStatus, type AccountStatus } from "./status.ts";

@@ -1,5 +1,5 @@
 import type { Secret } from "../config/index.ts";
-import type { CryptoPort } from "../crypto/index.ts";
+import type { CryptoPort, CrossSigningSecrets } from "../crypto/index.ts";
 import type { Database } from "../database/index.ts";
 import type { Homeserver, HomeserverAccess } from "../homeserver/index.ts";
 import type { Seal } from "../sealing/index.ts";
@@ -24,6 +24,8 @@ export interface AccountOptions {
     readonly openCrypto: (userId: string, deviceId: string) => Promise<CryptoPort>;
     /** The homeserver turned out to be restored from an older state. Synchronous, and on disk when it returns. */
     readonly onHomeserverWentBack: () => void;
+    /** A restore's: the private keys as the old device had them. Those of secret storage are taken where they do not fit. */
+    readonly carriedIdentity?: CrossSigningSecrets;
     /** `login --reset-identity`: replaces the published cross-signing identity by a new one. */
     readonly resetIdentity?: boolean;
 }

@@ -109,7 +109,7 @@ async function whoami(
     }
 }
 
-function randomDeviceId(): string {
+export function randomDeviceId(): string {
     const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
     return Array.from({ length: 10 }, () => letters.charAt(randomInt(letters.length))).join("");
 }

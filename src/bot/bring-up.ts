@@ -1,6 +1,6 @@
 import { type Account, type AccountOptions, establishAccount, renewAccessToken } from "../account/index.ts";
 import type { Settings } from "../config/index.ts";
-import { type CryptoPort, startCrypto } from "../crypto/index.ts";
+import { type CryptoPort, type CrossSigningSecrets, startCrypto } from "../crypto/index.ts";
 import type { Failure } from "../failures/index.ts";
 import { connectHomeserver, type Homeserver, type HomeserverAccess } from "../homeserver/index.ts";
 import { deriveSeal } from "../sealing/index.ts";
@@ -20,6 +20,8 @@ export interface BringUpOptions {
     readonly resetIdentity: boolean;
     /** The homeserver turned out to be restored from an older state, and the sync position is forgotten. */
     readonly onHomeserverWentBack: () => void;
+    /** A restore's: the cross-signing keys as the old device had them. */
+    readonly carriedIdentity?: CrossSigningSecrets;
     /** Attempts of each request; undefined: an absent homeserver is waited for. */
     readonly attempts?: number;
 }
@@ -33,7 +35,7 @@ export interface Online {
 
 /** Connects, logs in and makes the account ready: the part that `run` and `login` share. @throws Failure, AbortError, HomeserverError */
 export async function bringUp(options: BringUpOptions): Promise<Online> {
-    const { settings, store, log, signal, releases, onFatal, onHomeserverWentBack, resetIdentity, attempts } = options;
+    const { settings, store, log, signal, releases, onFatal, onHomeserverWentBack, resetIdentity, carriedIdentity, attempts } = options;
     const { url, user_id: userId, password, access_token: accessToken } = settings.homeserver;
     const seal = deriveSeal(store.storeKey, "account");
     const homeserver = connectHomeserver({
@@ -49,6 +51,7 @@ export async function bringUp(options: BringUpOptions): Promise<Online> {
     };
     const account = await establishAccount({
         ...access(),
+        ...(carriedIdentity === undefined ? {} : { carriedIdentity }),
         recoveryKey: settings.recovery_key,
         dataDir: store.folder.path,
         onHomeserverWentBack: () => {

@@ -2,6 +2,7 @@ import type { Settings } from "../config/index.ts";
 import type { ControlOperations, StatusFilters, StatusReport } from "../control/index.ts";
 import type { AuditFilter, AuditReport, JobStory } from "../sharing/index.ts";
 import type { LoginResult } from "./login.ts";
+import type { RestoreResult, RestoreStart } from "./restore.ts";
 
 // Each entry is loaded when it is called: `status` has to answer without the weight of the bot.
 
@@ -33,4 +34,9 @@ export async function readJob(dataDir: string, jobId: string): Promise<JobStory 
 /** Gives the control operations to a command that found no running bot, under the data folder's lock. @throws Failure */
 export async function withOfflineBot<T>(settings: Settings, use: (operations: ControlOperations) => Promise<T>): Promise<T> {
     return await (await import("./offline.ts")).withOfflineBot(settings, use);
+}
+
+/** Makes a new device of a snapshot, into a data folder without a store; run again after a kill, it goes on. @throws Failure */
+export async function restoreSnapshot(start: RestoreStart): Promise<RestoreResult> {
+    return await (await import("./restore.ts")).restoreSnapshot(start);
 }

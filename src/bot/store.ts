@@ -1,7 +1,9 @@
 import { existsSync } from "node:fs";
 import type { Settings } from "../config/index.ts";
 import { type Database, lockFolder, openDatabase } from "../database/index.ts";
+import { Failure } from "../failures/index.ts";
 import { createDataFolder, type DataFolder, dataFolder, loadStoreKey } from "./data-folder.ts";
+import { restorePath } from "./restore-folder.ts";
 import { removeCopies } from "./take-snapshot.ts";
 import { schemas } from "./schemas.ts";
 
@@ -21,6 +23,7 @@ export function openStore(settings: Pick<Settings, "data_dir" | "store_key">): S
     const lock = lockFolder(folder.path);
     try {
         removeCopies(folder);
+        if (existsSync(restorePath(folder))) throw new Failure("restore_unfinished", { path: folder.path });
         const storeExists = existsSync(folder.database) || existsSync(folder.cryptoStore);
         const storeKey = loadStoreKey(folder, settings.store_key, storeExists);
         const database = openDatabase({ path: folder.database, schemas });

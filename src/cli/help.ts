@@ -131,10 +131,11 @@ For when the data folder is lost or damaged. FILE is a snapshot; - is the standa
 input. It needs an empty data_dir, the store key (store_key, or the file store-key
 put there) and homeserver.password; the old bot must not be running.
 
-A snapshot is older than what the lost device did last, and no key may be used twice:
-so a new device is made, signed by the same identity, and the old one is deleted.
-Keys, rooms, jobs, pins and pauses are taken over. Keys that were sent to the old
-device after the snapshot are lost, unless somebody has them for 'import-keys'.
+A snapshot is older than what the lost device did last, and no key may be used
+twice: so a new device is made, signed by the same identity, and the old one is
+deleted. Keys, rooms, jobs, pins and pauses are taken over. Keys that were sent to
+the old device after the snapshot are lost, unless somebody has them for
+'import-keys'.
 
 If it is interrupted, run it again with the same snapshot: it goes on where it was.
 

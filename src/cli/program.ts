@@ -68,6 +68,9 @@ function commands(surroundings: Surroundings, finish: (exitCode: number) => void
             .option("--plain", "write them unencrypted")
             .addOption(new Option("--passphrase-file <FILE>").hideHelp()),
         define("snapshot <FILE>", "copy the data folder into one file", async (given) => (await import("./snapshot.ts")).snapshot(given)),
+        define("restore <FILE>", "make a new device of a snapshot, after a loss", async (given) =>
+            (await import("./restore.ts")).restore(given),
+        ),
     ];
 }
 
@@ -99,7 +102,7 @@ function withFilters(status: Command): Command {
 }
 
 /** In the contract, and an issue of its own. */
-const notBuiltYet = ["logout", "doctor", "leave", "recovery-key", "restore"];
+const notBuiltYet = ["logout", "doctor", "leave", "recovery-key"];
 
 function missingCommand(name: string): Command {
     return new Command(name)

@@ -185,6 +185,8 @@ function portOf(host: WorkerHost): CryptoPort {
         importRoomKeys: (entries) => host.call("importRoomKeys", entries),
         exportRoomKeys: (roomId, page) => host.call("exportRoomKeys", roomId, page),
         forgetRoom: (roomId) => host.call("forgetRoom", roomId),
+        handOver: (deviceId) => host.call("handOver", deviceId),
+        roomsWithKeys: () => host.call("roomsWithKeys"),
         copyStore: (path) => host.call("copyStore", path),
         generation: () => host.call("generation"),
         setGeneration: (generation) => host.call("setGeneration", generation),

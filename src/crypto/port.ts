@@ -74,6 +74,9 @@ export interface CryptoPort {
 
     /** Forgets every key of the room, ours included, for good; doing it again harms nothing. */
     forgetRoom(roomId: string): Promise<void>;
+    /** Makes this copy of a store the one of a new device: to be closed then, and opened as that device. */
+    handOver(deviceId: string): Promise<void>;
+    roomsWithKeys(): Promise<readonly string[]>;
     /** Writes the whole store as it is now to `path`, a file that does not exist. Holds up the other operations meanwhile: about 0.7 s for 100 MB. */
     copyStore(path: string): Promise<void>;
     /** How often this store was taken into use: the guard against old copies of it (`account/generation.ts`). */

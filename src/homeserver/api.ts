@@ -68,6 +68,8 @@ export interface HomeserverAccess {
         password: Secret,
         deviceId: string,
     ): Promise<{ readonly userId: string; readonly deviceId: string; readonly accessToken: Secret }>;
+    /** Deletes a device of ours, by password; one that does not exist is deleted already. `forbidden`: the password is wrong. */
+    deleteDevice(deviceId: string, password: Secret): Promise<void>;
     useAccessToken(token: Secret): void;
 }
 

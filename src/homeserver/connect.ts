@@ -2,7 +2,7 @@ import type { Homeserver, HomeserverAccess } from "./api.ts";
 import { Client, type ClientOptions, prepareSdk } from "./client.ts";
 import { accountData, putAccountData } from "./account-data.ts";
 import { postKeys, sendToDevice } from "./keys.ts";
-import { login, signingKeysUpload, versions, whoami } from "./login.ts";
+import { deleteDevice, login, signingKeysUpload, versions, whoami } from "./login.ts";
 import { createMedia, mediaExists, putMedia, uploadLimit } from "./media.ts";
 import { memberEvent, putMember } from "./members.ts";
 import { messages } from "./messages.ts";
@@ -22,6 +22,7 @@ export function connectHomeserver(options: ConnectOptions): Homeserver & Homeser
     return {
         versions: () => versions(client),
         login: (password, deviceId) => login(client, userId, password, deviceId),
+        deleteDevice: (deviceId, password) => deleteDevice(client, userId, deviceId, password),
         useAccessToken: (token) => client.useAccessToken(token),
         whoami: () => whoami(client),
         keysUpload: (body) => postKeys(client, "upload", body),

@@ -46,8 +46,25 @@ export async function whoami(client: Client): Promise<{ readonly userId: string;
  */
 export async function signingKeysUpload(client: Client, userId: string, body: string, password: Secret | undefined): Promise<void> {
     const call = { operation: "device_signing_upload", method: "POST", path: "/_matrix/client/v3/keys/device_signing/upload" } as const;
+    await authenticated(client, userId, call, answers.object.parse(JSON.parse(body)), password);
+}
+
+/** Source: Matrix v1.19, `POST /_matrix/client/v3/delete_devices`. */
+export async function deleteDevice(client: Client, userId: string, deviceId: string, password: Secret): Promise<void> {
+    const call = { operation: "delete_devices", method: "POST", path: "/_matrix/client/v3/delete_devices" } as const;
+    await authenticated(client, userId, call, { devices: [deviceId] }, password);
+}
+
+/** Answers user-interactive authentication by password, where the server asks for it. */
+async function authenticated(
+    client: Client,
+    userId: string,
+    call: Parameters<Client["call"]>[0],
+    body: Readonly<Record<string, unknown>>,
+    password: Secret | undefined,
+): Promise<void> {
     try {
-        await client.call({ ...call, body });
+        await client.call({ ...call, body: JSON.stringify(body) });
     } catch (error) {
         const problem = problemOf(error);
         if (problem?.kind !== "auth_required" || password === undefined) throw error;
@@ -56,8 +73,7 @@ export async function signingKeysUpload(client: Client, userId: string, body: st
             ...passwordAuthentication(userId, password),
             ...(problem.session === undefined ? {} : { session: problem.session }),
         };
-        const keys = answers.object.parse(JSON.parse(body));
-        await answerAuthentication(client, call, JSON.stringify({ ...keys, auth }));
+        await answerAuthentication(client, call, JSON.stringify({ ...body, auth }));
     }
 }
 

@@ -31,3 +31,4 @@ export { states as jobStates } from "./states.ts";
 export { type JobFilter, type JobStatus, jobStatuses, type JobStory, jobStory } from "./status.ts";
 export { DeviceWatch } from "./watch.ts";
 export { Watches } from "./watches.ts";
+export { sendAllAgain } from "./send-again.ts";

@@ -87,6 +87,11 @@ export class Bot {
         renameSync(`${this.#faultFile}.new`, this.#faultFile);
     }
 
+    /** Starts another command and waits for nothing. */
+    launchCommand(...args: readonly string[]): Program {
+        return this.#start(`backscroll ${args[0] ?? ""}`, [this.#program, ...args]);
+    }
+
     /** Runs another command with the bot's own environment. */
     async command(...args: readonly string[]): Promise<CommandResult> {
         return await this.commandWith({}, ...args);

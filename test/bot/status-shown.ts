@@ -2,7 +2,13 @@
 export interface StatusShown {
     readonly schema: number;
     readonly running: boolean;
-    readonly account: { readonly user_id: string | null; readonly fingerprint: string | null; readonly cross_signed: boolean };
+    readonly paused: { readonly rooms: readonly string[] };
+    readonly account: {
+        readonly user_id: string | null;
+        readonly device_id: string | null;
+        readonly fingerprint: string | null;
+        readonly cross_signed: boolean;
+    };
     readonly rooms: readonly RoomShown[];
     readonly jobs: readonly JobShown[];
 }

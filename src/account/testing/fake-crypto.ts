@@ -125,6 +125,8 @@ const unusedPort: CryptoPort = {
     sealBundles: unused,
     deliveriesSent: unused,
     unsentDeliveries: unused,
+    handOver: unused,
+    roomsWithKeys: unused,
     copyStore: unused,
     generation: unused,
     setGeneration: unused,

@@ -120,6 +120,7 @@ export class FakeHomeserver implements Homeserver, HomeserverAccess {
         });
     }
 
+    readonly deleteDevice = unused;
     readonly keysClaim = unused;
     readonly sendToDevice = unused;
     readonly sync = unused;

@@ -10,6 +10,7 @@ import { explain } from "./explain.ts";
 import { drainFeed, openFeed } from "./feed.ts";
 import { forgetRoom } from "./forget.ts";
 import { heldSessions } from "./held-sessions.ts";
+import { emptyIfHandedOver, handOver, roomsWithKeys } from "./hand-over.ts";
 import { exportRoomKeys, holdings, importRoomKeys, shareableSet } from "./holdings.ts";
 import { account, createIdentity, exportIdentity, importIdentity, signOwnDevice } from "./identity.ts";
 import { LiveMachine } from "./live-machine.ts";
@@ -54,6 +55,7 @@ async function openContext(store: CryptoStore, options: OpenMachine): Promise<Ma
     const seal = deriveSeal(options.storeKey, "crypto rows");
     await keepOutdated(store, options, seal);
     store.install(globalThis);
+    await emptyIfHandedOver(store);
     await initAsync();
     const machineLog = quiet(log);
     // One commit: a store that was killed while it was made has an account and an owner, or neither.
@@ -100,6 +102,8 @@ function portOf(machine: LiveMachine, check: StoreCheck): CryptoPort {
         importRoomKeys: (entries) => machine.run((context) => importRoomKeys(context, entries)),
         exportRoomKeys: (roomId, page) => machine.run((context) => exportRoomKeys(context, roomId, page)),
         forgetRoom: (roomId) => machine.runBehindIt((context) => forgetRoom(context, roomId)),
+        handOver: (deviceId) => machine.run((context) => handOver(context, deviceId)),
+        roomsWithKeys: () => machine.run(roomsWithKeys),
         copyStore: (path) => machine.run((context) => copyStore(context, path)),
         generation: () => machine.run(generation),
         setGeneration: (next) => machine.run((context) => setGeneration(context, next)),
