@@ -63,7 +63,10 @@ export function sharingLedger(database: Database, settings: Settings): SharingLe
         pauses,
         checks: new ReinviteChecks(database.sql),
         reinvites: new ReinviteLedger(database.sql),
-        history: { coverage: (roomId) => completeness(timelines.coverage(roomId)), inviterMayShare: () => true },
+        history: {
+            coverage: (roomId) => completeness(timelines.coverage(roomId)),
+            inviterMayShare: (roomId, inviter) => timelines.coverage(roomId)?.withoutSigns.includes(inviter) !== true,
+        },
         holdings: new Holdings(database.sql),
         audit,
         notices: new Notices(database.sql),

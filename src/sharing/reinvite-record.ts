@@ -24,7 +24,7 @@ export function recordInvites({ botUserId, reinvites, now }: RecordParts, change
 interface ReleaseParts {
     readonly jobs: ShareJobs;
     readonly reinvites: Pick<ReinviteLedger, "uncovered">;
-    readonly history: Pick<SharedHistory, "coverage">;
+    readonly history: SharedHistory;
     readonly now: () => number;
 }
 
@@ -34,8 +34,9 @@ export function releaseUncovered({ jobs, reinvites, history, now }: ReleaseParts
         const job = jobs.get(jobId);
         if (job === undefined) continue;
         const coverage = history.coverage(job.roomId);
-        // The bundle that was sent lacks what has come since: they are served anew.
-        if (coverage === "complete" && job.reason === "coverage_incomplete") jobs.release(job, "keys_arrived", { approved: false });
+        const harmless = coverage === "complete" || !history.inviterMayShare(job.roomId, job.inviter);
+        // The bundle that was sent may lack what has come since: they are served anew.
+        if (harmless && job.reason === "coverage_incomplete") jobs.release(job, "keys_arrived", { approved: false });
         else if (coverage !== "unknown" && job.reason === "coverage_unknown") jobs.move(job, "delivered", "sent", now());
     }
 }

@@ -1,4 +1,5 @@
 import type { HeldSession } from "../crypto/index.ts";
+import { sendersWithoutSigns } from "./signs-of-sharing.ts";
 import type { SessionSplit, SessionUse } from "./session-uses.ts";
 
 /** From this share of the events on, nobody is worse off with what we can share. */
@@ -26,6 +27,8 @@ export interface Coverage {
     readonly sessions: { readonly missing: number; readonly unknown: number; readonly withheld: number };
     /** Of the missing ones those that their senders refused to give us. */
     readonly withheldFromBot: { readonly sessions: number; readonly senders: readonly string[] };
+    /** Who speaks here with clients that show no sign of sharing history. */
+    readonly withoutSigns: readonly string[];
 }
 
 /** What is known of a room's sessions. */
@@ -85,6 +88,7 @@ export function coverageOf(stretches: readonly Stretch[], reach: Reach): Coverag
         ...whole,
         sessions: { missing: count("missing") + refused.length, unknown: count("unknown"), withheld: count("withheld") },
         withheldFromBot: { sessions: refused.length, senders: [...new Set(refused.map(({ sender }) => sender))].toSorted() },
+        withoutSigns: sendersWithoutSigns(stretches),
     };
 }
 

@@ -14,6 +14,8 @@ const stored = z.object({
     covered: count,
     sessions: z.object({ missing: count, unknown: count, withheld: count }),
     withheldFromBot: z.object({ sessions: count, senders: z.array(z.string()) }),
+    /** Not in what earlier versions stored. */
+    withoutSigns: z.array(z.string()).default([]),
 });
 
 /** A room whose coverage is out of date; `revision` is what the next count will be of. */

@@ -1,7 +1,9 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { type Bot, reinvited, roomWithBot } from "../bot/index.ts";
 import type { Client } from "../clients/index.ts";
-import { until } from "../process/index.ts";
+import { TemporaryFolder, until } from "../process/index.ts";
 import { Proxy } from "../proxy/index.ts";
 import { Scene } from "./scene.ts";
 
@@ -180,4 +182,25 @@ test("a direct chat is left to its two people until somebody asks, and stays a d
     expect(await bot.command("share", roomId, charlie.userId)).toMatchObject({ code: 0 });
     await reinvited(charlie, roomId, bot);
     expect(await charlie.do("membership", roomId, charlie.userId)).toMatchObject({ content: { is_direct: true } });
+});
+
+test("in a room that is older than the bot the inviter's own sharing is left alone, until the bot has the keys, too", async () => {
+    using folder = new TemporaryFolder("reinvites");
+    const charlie = await scene.person("charlie");
+    const roomId = await alice.do("createRoom", { name: "an older room" });
+    for (const text of ["one", "two", "three"]) await alice.do("send", roomId, text);
+    await alice.do("rotateSession", roomId);
+    await alice.do("inviteWithoutSharing", roomId, bot.userId);
+    await until("the bot to join", async () => (await alice.do("membership", roomId, bot.userId))?.membership === "join");
+    await alice.do("send", roomId, "four");
+    await alice.do("inviteWithSharing", roomId, charlie.userId);
+    await until("the delivery", async () => (await bot.status("--room", roomId)).jobs[0]?.reason === "coverage_incomplete");
+    expect(await inviters(roomId, charlie.userId)).toEqual([alice.userId]);
+
+    const file = join(folder.path, "keys.json");
+    writeFileSync(file, JSON.stringify(await alice.do("exportRoomKeys")), { mode: 0o600 });
+    expect(await bot.command("import-keys", file)).toMatchObject({ code: 0 });
+    await reinvited(charlie, roomId, bot);
+    await charlie.do("join", roomId);
+    await charlie.reads(roomId, ["one", "two", "three", "four"]);
 });
