@@ -71,11 +71,12 @@ export class AdminRooms {
         return Number(row?.["up_to"] ?? 0);
     }
 
-    /** Messages that the admin was sent since. */
-    sentSince(admin: string, since: number): number {
-        return Number(
-            this.#sql.prepare("SELECT count(*) AS n FROM admin_messages WHERE admin = ? AND sent_at > ?").get(admin, since)?.["n"],
-        );
+    /** Messages that the admin was sent after `since`; what bears the time of a clock that was set back since does not count. */
+    sentSince(admin: string, since: number, now: number): number {
+        const row = this.#sql
+            .prepare("SELECT count(*) AS messages FROM admin_messages WHERE admin = ? AND sent_at > ? AND sent_at <= ?")
+            .get(admin, since, now);
+        return Number(row?.["messages"]);
     }
 
     /** The message that was about to be sent, or a new one that tells notices up to `upTo`. */

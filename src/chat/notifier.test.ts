@@ -207,6 +207,27 @@ test("an admin who has left is left alone for a week, and then asked into the sa
     expect(calls.filter((call) => call === "invite")).toHaveLength(1);
 });
 
+test("a clock that was set back keeps nobody from being told, nor from being asked in again", async () => {
+    members.set(admin, "join");
+    for (const id of [1, 2, 3, 4]) {
+        notices = [notice(id)];
+        await settle();
+    }
+    now -= 5 * day;
+    notices = [notice(5)];
+    await settle();
+    expect(said).toHaveLength(5);
+    now += 20 * day;
+    members.set(admin, "leave");
+    notices = [notice(6)];
+    await settle();
+    now -= 14 * day;
+    await settle();
+    now += 7 * day;
+    await settle();
+    expect(calls).toContain("invite");
+});
+
 test("what was put right before it could be told is not told", async () => {
     await settle();
     members.set(admin, "join");

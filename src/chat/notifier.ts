@@ -1,4 +1,4 @@
-import type { Homeserver } from "../homeserver/index.ts";
+import { type Homeserver, isAbort } from "../homeserver/index.ts";
 import type { Rooms } from "../rooms/index.ts";
 import type { Logger } from "../telemetry/index.ts";
 import type { AdminMessage, AdminRoom, AdminRooms } from "./admin-rooms.ts";
@@ -66,7 +66,7 @@ export class Notifier {
                 await this.#tell(admin);
                 this.#failures.delete(admin);
             } catch (error) {
-                if (this.#stopped) return;
+                if (this.#stopped || isAbort(error)) return;
                 const count = (failures?.count ?? 0) + 1;
                 this.#failures.set(admin, { count, notBefore: this.#parts.now() + Math.min(hour, firstPause * 2 ** (count - 1)) });
                 this.#parts.log.warn({ user: admin, err: error }, "an admin could not be told what needs a person; it is tried again");
@@ -78,7 +78,7 @@ export class Notifier {
         const { adminRooms, standingAfter, now } = this.#parts;
         const notices = standingAfter(adminRooms.toldUpTo(admin));
         const last = notices.at(-1);
-        if (last === undefined || adminRooms.sentSince(admin, now() - hour) >= mostPerHour) return;
+        if (last === undefined || adminRooms.sentSince(admin, now() - hour, now()) >= mostPerHour) return;
         const room = await this.#roomOf(admin);
         if (!(await this.#isThere(admin, room))) return;
         const message = adminRooms.prepare(admin, last.id);
@@ -132,8 +132,12 @@ export class Notifier {
             case "ban":
                 return false;
             case "leave":
-                if (awaySince === undefined) adminRooms.setAway(admin, now());
-                if (awaySince === undefined || now() - awaySince < restAfterLeaving) return false;
+                // A time to come is that of a clock that was set back since.
+                if (awaySince === undefined || awaySince > now()) {
+                    adminRooms.setAway(admin, now());
+                    return false;
+                }
+                if (now() - awaySince < restAfterLeaving) return false;
                 break;
             case "knock":
             case undefined:
