@@ -81,8 +81,8 @@ export class Cursor {
 
     update(value: unknown): IDBRequest {
         this.#requireWritable();
-        const bytes = serialize(value);
         const { store, transaction } = this.reader;
+        const bytes = transaction.whileInactive(() => serialize(value));
         const primary = this.#primaryPosition();
         if (store.keyPath !== null) {
             const found = encodeKey(follow(deserialize(bytes), store.keyPath));

@@ -60,7 +60,7 @@ export class IDBObjectStore {
 
     #addOrPut(value: unknown, key: unknown, overwrite: boolean): IDBRequest {
         this.#requireWritable();
-        const incoming = new Incoming(this.#store, value, key);
+        const incoming = this.#transaction.whileInactive(() => new Incoming(this.#store, value, key));
         return this.#reader.request(() => incoming.store(this.#transaction, overwrite));
     }
 

@@ -92,6 +92,17 @@ export class Transaction extends EventNode {
         if (!this.writes) throw fault("ReadOnlyError", "The transaction is read-only.");
     }
 
+    /** Runs what may run a script's own getters, which must not use the transaction meanwhile; throws if one of them ended it. */
+    whileInactive<T>(clone: () => T): T {
+        this.#state = "inactive";
+        try {
+            return clone();
+        } finally {
+            if (this.#state === "inactive") this.#state = "active";
+            this.requireActive();
+        }
+    }
+
     place(request: Request | null, run: () => unknown): void {
         this.#tasks.push({ request, run });
         this.wake();
