@@ -8,6 +8,7 @@ const config: KnipConfig = {
         "test/clients/client-process.ts",
         "test/bot/planted-fault.ts",
         "bench/peer.ts",
+        "bench/watched-bot.ts",
         "bench/store-subject.ts",
         "bench/store-worker.ts",
     ],

@@ -5,6 +5,8 @@ import type { Part } from "./stage.ts";
 const parts: Readonly<Record<string, () => Promise<Part>>> = {
     invites: async () => (await import("./small-room.ts")).smallRoom,
     commands: async () => (await import("./commands.ts")).commands,
+    sharing: async () => (await import("./large-room.ts")).largeRoom,
+    linear: async () => (await import("./linear.ts")).linear,
     store: async () => (await import("./store.ts")).store,
 };
 

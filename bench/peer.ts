@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import { createInterface } from "node:readline";
 import { createClient, RoomEvent, RoomMemberEvent } from "matrix-js-sdk";
 
 // The peer to beat: what somebody would write in an evening. It listens, and invites again whoever is invited, with history sharing.
@@ -28,5 +30,12 @@ await client.startClient({ initialSyncLimit: 10 });
 await client.getCrypto()?.bootstrapCrossSigning({ authUploadDeviceSigningKeys: async (upload) => upload(null) });
 console.log("ready");
 
-// Ends with whoever started it.
-process.stdin.on("end", () => process.exit(0)).resume();
+// Each line names a file of room keys to import. Ends with whoever started it.
+createInterface({ input: process.stdin })
+    .on("line", (path) => {
+        void client
+            .getCrypto()
+            ?.importRoomKeysAsJson(readFileSync(path, "utf8"))
+            .then(() => console.log("imported"));
+    })
+    .on("close", () => process.exit(0));

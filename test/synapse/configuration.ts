@@ -77,6 +77,7 @@ const limits: Readonly<Record<RateLimits, object>> = {
     default: {},
     people: withoutTheirs,
     generous: {
+        max_upload_size: "200M",
         ...withoutTheirs,
         rc_message: unlimited,
         rc_invites: { per_room: unlimited, per_user: unlimited, per_issuer: unlimited },
