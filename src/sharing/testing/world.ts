@@ -1,9 +1,10 @@
 import { DatabaseSync } from "node:sqlite";
 import { createHash, randomBytes } from "node:crypto";
 import { vi } from "vitest";
-import type { BundleDelivery, BundleRequest, EncryptedBundle, UserKeys } from "../../crypto/index.ts";
+import type { BundleDelivery, BundleRequest, EncryptedBundle, SealedDelivery, UserKeys } from "../../crypto/index.ts";
 import type { Database } from "../../database/index.ts";
-import type { CallOptions } from "../../homeserver/index.ts";
+import { type CallOptions, HomeserverError } from "../../homeserver/index.ts";
+import type { HistoryVisibility, Membership } from "../../matrix/index.ts";
 import type { Member, MembershipChange } from "../../rooms/index.ts";
 import { deriveSeal } from "../../sealing/index.ts";
 import { Audit } from "../audit.ts";
@@ -78,7 +79,7 @@ export class World {
     readonly built: BundleRequest[] = [];
     /** What else makes the bytes of a bundle of the same set others. */
     disturbance = "";
-    visibility: "shared" | "world_readable" | "invited" = "shared";
+    visibility: HistoryVisibility = "shared";
     /** Who sent the room's sessions. */
     senders: readonly string[] = [];
     readonly formerMembers: FormerMembers;
@@ -91,6 +92,11 @@ export class World {
     /** What the server answers for each event. */
     readonly events = new Map<string, object>();
     memberEvent = invite("$invite", alice);
+    /** The same as the bot's rooms have it; undefined: as the server has it. */
+    recorded: World["memberEvent"] | undefined;
+    /** Called with each to-device request as it arrives, and with each re-invite. */
+    onSend: ((txnId: string) => void) | undefined;
+    onReinvite: ((event: World["memberEvent"], replacedEventId: string) => void) | undefined;
     beforePut: (() => void) | undefined;
     /** What happens while the call with this name is under way. */
     readonly meanwhile = new Map<string, () => void>();
@@ -101,6 +107,8 @@ export class World {
     /** Charlie's, as his homeserver says; those in `silent` have no one-time key left. */
     devices: readonly { readonly deviceId: string; readonly crossSigned: boolean }[] = [{ deviceId: "PHONE", crossSigned: true }];
     readonly silent = new Set<string>();
+    /** Charlie's keys as the crypto worker has them from the last answer. */
+    stored: UserKeys = { masterKey: null, devices: [] };
     /** Charlie's homeserver answers. */
     reachable = true;
     /** The devices of each request, in order. */
@@ -212,14 +220,12 @@ export class World {
         return { state: job?.state, reason: job?.reason, devices: job?.devices };
     }
 
+    /** What the runner, the watch and the commands are made of. */
     parts(): ConstructorParameters<typeof ShareRunner>[0] & Pick<DeviceWatchParts, "deviceKeys"> {
-        const member = () => ({
-            userId: charlie,
-            membership: this.memberEvent.content.membership,
-            eventId: this.memberEvent.event_id,
-            sender: this.memberEvent.sender,
-            isDirect: this.memberEvent.content.is_direct === true,
-        });
+        const member = () => {
+            const { content, event_id: eventId, sender } = this.recorded ?? this.memberEvent;
+            return { userId: charlie, membership: content.membership, eventId, sender, isDirect: content.is_direct === true };
+        };
         const facts: FactSources = {
             botUserId: bot,
             pauses: this.pauses,
@@ -252,14 +258,7 @@ export class World {
         };
         const outbox = {
             sealBundles: (deliveries: readonly BundleDelivery[]) =>
-                step("sealBundle", () =>
-                    deliveries.map(({ deviceIds }) => ({
-                        identity: "pinned" as const,
-                        devices: this.devices
-                            .filter(({ deviceId }) => deviceIds?.includes(deviceId) ?? true)
-                            .map((device) => this.#seal(device)),
-                    })),
-                ),
+                step("sealBundle", () => deliveries.map((delivery) => this.#sealed(delivery))),
             deliveriesSent: () => step("deliverySent", () => undefined),
             unsentDeliveries: () => Promise.resolve([]),
         };
@@ -269,6 +268,7 @@ export class World {
                 this.sentTo.push(Object.values(messages).flatMap((devices) => Object.keys(devices)));
                 this.txnIds.push(txnId);
                 this.sendOptions = options;
+                this.onSend?.(txnId);
                 return step("sendToDevice", () => "{}");
             },
         };
@@ -302,17 +302,34 @@ export class World {
                 event: (_room, eventId) => step("event", () => this.events.get(eventId)),
                 putMember: (_room, _user, content) => {
                     this.beforePut?.();
-                    return step("putMember", () => {
-                        this.memberEvent = { ...invite(`$bot${this.calls.length}`, bot), content: content as { membership: "invite" } };
-                        return this.memberEvent.event_id;
-                    });
+                    return step("putMember", () => this.#put(content as { membership: "invite" | "leave" }));
                 },
             },
         };
     }
 
     #keys(): UserKeys | undefined {
-        return this.reachable ? { masterKey: this.masterKey, devices: this.devices } : undefined;
+        if (!this.reachable) return undefined;
+        return (this.stored = { masterKey: this.masterKey, devices: this.devices });
+    }
+
+    #put(content: { readonly membership: "invite" | "leave" }): string {
+        const { membership } = this.memberEvent.content;
+        const isInvite = content.membership === "invite";
+        if (isInvite ? !this.canInvite || membership === "join" || membership === "ban" : !this.canKick)
+            throw new HomeserverError("put_member", { kind: "forbidden", errcode: "M_FORBIDDEN", error: "no" });
+        const replaced = this.memberEvent.event_id;
+        this.memberEvent = { ...invite(`$bot${this.calls.length}`, bot), content };
+        if (isInvite) this.onReinvite?.(this.memberEvent, replaced);
+        return this.memberEvent.event_id;
+    }
+
+    #sealed({ deviceIds, pinnedMasterKey }: BundleDelivery): SealedDelivery {
+        const { masterKey, devices: all } = this.stored;
+        if (masterKey === null) return { identity: "none" };
+        if (masterKey !== pinnedMasterKey) return { identity: "changed", masterKey };
+        const devices = all.filter(({ deviceId }) => deviceIds?.includes(deviceId) ?? true);
+        return { identity: "pinned", devices: devices.map((device) => this.#seal(device)) };
     }
 
     #seal({ deviceId, crossSigned }: World["devices"][number]) {
@@ -375,12 +392,12 @@ export function invite(eventId: string, sender: string) {
         sender,
         state_key: charlie,
         origin_server_ts: 1,
-        content: { membership: "invite" } as { membership: "invite" | "leave" | "join"; is_direct?: boolean },
+        content: { membership: "invite" } as { membership: Membership; is_direct?: boolean },
     };
 }
 
 export function change(
-    membership: "invite" | "leave" | "join",
+    membership: Membership,
     eventId: string,
     sender: string,
     more: { replacesState?: string; content?: object } = {},
