@@ -69,8 +69,10 @@ export const reasons = {
     not_invited: "This user is not invited to the room, so no client would open the keys: invite them first.",
     room_not_encrypted: "The room is not encrypted: there is nothing to share.",
     visibility_not_shared: "The room's history visibility keeps history from newcomers (it has to be shared or world_readable).",
-    no_identity: "The invitee has no cross-signing identity: they have to set one up in their client and be invited again.",
-    no_cross_signed_device: "None of the invitee's devices is signed by their identity: they have to verify one and be invited again.",
+    no_identity:
+        "The invitee has no cross-signing identity: they have to set one up in their client; the bot looks again while the invite stands.",
+    no_cross_signed_device:
+        "None of the invitee's devices is signed by their identity: they have to verify one; the bot looks again while the invite stands.",
     nothing_to_share:
         "The bot holds no session of this room that its sender marked as shareable; it looks again when keys come while the invite stands.",
     reinvited_by_another_bot: "Another bot made this invite to share history itself.",
