@@ -5,6 +5,7 @@ import type { CryptoPort } from "../crypto/index.ts";
 import { exitCodes, Failure } from "../failures/index.ts";
 import { createLogger, type Logger, programVersion } from "../telemetry/index.ts";
 import { bringUp, type BringUpOptions, type Online } from "./bring-up.ts";
+import { FolderWatch } from "./folder-watch.ts";
 import { checkHealth } from "./health.ts";
 import { takeStock } from "./stock.ts";
 import { controlOperations } from "./operations.ts";
@@ -52,6 +53,9 @@ export async function runBot({
     try {
         const store = openStore(settings);
         releases.add("the store", () => store.close());
+        const watch = new FolderWatch(store.folder, end);
+        watch.start();
+        releases.add("the watch over the data folder", () => watch.stop());
         const ledger = sharingLedger(store.database, settings);
         const bot: Running = {
             settings,

@@ -1,7 +1,9 @@
+import { renameSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Bot, reinvited, roomWithBot, type WorkerFault } from "../bot/index.ts";
 import type { Client } from "../clients/index.ts";
-import { until } from "../process/index.ts";
+import { SmallDisk, until } from "../process/index.ts";
 import { Scene } from "./scene.ts";
 
 let scene: Scene;
@@ -49,4 +51,38 @@ test("a stop while the worker is stuck in native code ends the process in time a
     await reinvited(charlie, roomId, bot);
     await charlie.do("join", roomId);
     await charlie.reads(roomId, ["said before"]);
+});
+
+test("a data folder that vanishes ends the process with 74 and a sentence; put back, it goes on", async () => {
+    if (!bot.process.running) await bot.run();
+    const elsewhere = `${bot.dataFolder}-elsewhere`;
+    renameSync(bot.dataFolder, elsewhere);
+    expect(await bot.process.exited).toEqual({ code: 74, signal: null });
+    expect(bot.process.output).toContain("was removed or replaced while the bot ran");
+    renameSync(elsewhere, bot.dataFolder);
+    await bot.run();
+});
+
+test("on a full disk it waits, says so, loses nothing, and goes on by itself when there is room", async ({ skip }) => {
+    using disk = SmallDisk.mount(32 * 1024);
+    if (disk === undefined) return skip("this user may not mount a small file system");
+    const [small, charlie] = [await scene.bot({ DATA_DIR: join(disk.path, "data") }), await scene.person("charlie")];
+    const roomId = await roomWithBot(alice, small);
+    // Not to the last byte: the bot writes, too. Each session fills some of what is left.
+    disk.leaveFree(256);
+    const said = Array.from({ length: 15 }, (_, index) => `said to a full disk ${index}`);
+    for (const text of said) {
+        await alice.do("rotateSession", roomId);
+        await alice.do("send", roomId, text);
+    }
+    await alice.do("inviteWithoutSharing", roomId, charlie.userId);
+    await small.process.line((line) => line.includes("the sync waits") && line.includes("is full"));
+    expect((await small.command("health")).code).toBe(1);
+    expect(small.process.running).toBe(true);
+
+    disk.makeRoom();
+    await reinvited(charlie, roomId, small);
+    await charlie.do("join", roomId);
+    await charlie.reads(roomId, said);
+    await small.stop();
 });
