@@ -6,7 +6,7 @@ import type { JobShown, StatusShown } from "./status-shown.ts";
 
 const sources = join(import.meta.dirname, "../../src/main.ts");
 
-export type WorkerFault = "panic" | "reject" | "exit" | "stuck";
+export type WorkerFault = "panic" | "reject" | "exit" | "stuck" | "commit";
 
 export interface CommandResult {
     readonly code: number | null;

@@ -14,6 +14,14 @@ const faults: Readonly<Record<string, () => unknown>> = {
     // Native code that `terminate` cannot interrupt.
     stuck: () =>
         new DatabaseSync(":memory:").exec("WITH RECURSIVE n(x) AS (VALUES (1) UNION ALL SELECT x + 1 FROM n) SELECT count(*) FROM n"),
+    /** The disk fails at the next commit. */
+    commit() {
+        const exec: unknown = Object.getOwnPropertyDescriptor(DatabaseSync.prototype, "exec")?.value;
+        DatabaseSync.prototype.exec = function (this: DatabaseSync, sql: string) {
+            if (sql === "COMMIT") throw Object.assign(new Error("disk I/O error"), { code: "ERR_SQLITE_ERROR", errcode: 10 });
+            if (typeof exec === "function") Reflect.apply(exec, this, [sql]);
+        };
+    },
 };
 
 if (!isMainThread && file !== undefined) {

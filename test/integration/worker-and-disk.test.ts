@@ -53,6 +53,24 @@ test("a stop while the worker is stuck in native code ends the process in time a
     await charlie.reads(roomId, ["said before"]);
 });
 
+test("a commit of the crypto store that fails ends the process with 74 and a sentence, and what came with it is received again", async () => {
+    if (bot.process.running) await bot.stop();
+    await bot.runFragile();
+    const charlie = await scene.person("charlie");
+    const roomId = await roomWithBot(alice, bot);
+    bot.harmWorker("commit");
+    await alice.do("rotateSession", roomId);
+    await alice.do("send", roomId, "said to a failing disk");
+    expect(await bot.process.exited).toEqual({ code: 74, signal: null });
+    expect(bot.process.output).toContain("crypto.sqlite cannot be used");
+
+    await bot.run();
+    await alice.do("inviteWithoutSharing", roomId, charlie.userId);
+    await reinvited(charlie, roomId, bot);
+    await charlie.do("join", roomId);
+    await charlie.reads(roomId, ["said to a failing disk"]);
+});
+
 test("a data folder that vanishes ends the process with 74 and a sentence; put back, it goes on", async () => {
     if (!bot.process.running) await bot.run();
     const elsewhere = `${bot.dataFolder}-elsewhere`;

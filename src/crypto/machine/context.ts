@@ -5,7 +5,7 @@ import type { Seal } from "../../sealing/index.ts";
 import type { Logger } from "../../telemetry/index.ts";
 
 /** The part of `createIndexedDB` that the machine's store needs. */
-export interface CryptoStore extends Pick<IndexedDB, "IDBObjectStore" | "IDBKeyRange" | "indexedDB"> {
+export interface CryptoStore extends Pick<IndexedDB, "IDBDatabase" | "IDBObjectStore" | "IDBKeyRange" | "indexedDB"> {
     install(target: object): void;
     /** One outer transaction for the machine's IndexedDB and our own tables: on disk when it resolves, undone if `work` throws. */
     atomically<T>(work: (sql: DatabaseSync) => T | Promise<T>): Promise<T>;
