@@ -61,16 +61,16 @@ test("its bytes are gone from the files while the store is still open", async ()
     await bot.crypto.close();
     const sql = new DatabaseSync(store.path);
     const sealed = sql
-        .prepare("SELECT entry FROM ready_entries WHERE room_id = ?")
+        .prepare("SELECT body FROM entry_pages WHERE room_id = ?")
         .all(ROOM)
-        .flatMap(({ entry }) => (entry instanceof Uint8Array ? [Buffer.from(entry)] : []));
+        .flatMap(({ body }) => (body instanceof Uint8Array ? [Buffer.from(body)] : []));
     sql.close();
     const found = (): number => {
         const files = [store.path, `${store.path}-wal`].map((path) => readFileSync(path));
         return sealed.filter((bytes) => files.some((file) => file.includes(bytes.subarray(0, 64)))).length;
     };
     bot = new TestBot(await inThisThread(store.path), new KeyServer());
-    expect(found()).toBe(7);
+    expect(found()).toBeGreaterThan(0);
     await bot.crypto.forgetRoom(ROOM);
     expect(found()).toBe(0);
 });

@@ -22,8 +22,26 @@ beforeEach(async () => {
 
 afterEach(() => {
     vi.restoreAllMocks();
+    unwatch();
     file[Symbol.dispose]();
 });
+
+let unwatch = (): void => undefined;
+
+/** Tells of every IndexedDB transaction that is made, until the test has ended. */
+function watchTransactions(prototype: object, heard: (names: unknown, mode: unknown) => void): void {
+    const plain = Object.getOwnPropertyDescriptor(prototype, "transaction");
+    const transaction: unknown = plain?.value;
+    if (plain === undefined || typeof transaction !== "function") throw new Error("A database has no transactions.");
+    unwatch = () => void Object.defineProperty(prototype, "transaction", plain);
+    Object.defineProperty(prototype, "transaction", {
+        ...plain,
+        value(this: unknown, ...args: unknown[]): unknown {
+            heard(args[0], args[1]);
+            return Reflect.apply(transaction, this, args);
+        },
+    });
+}
 
 type Operation = (bot: TestBot) => Promise<unknown>;
 
@@ -67,12 +85,10 @@ test("nothing is written outside of an outer commit, and nothing inside of one w
     let current = "opening";
     let writes = 0;
     const watched = (inner: CryptoStore): CryptoStore => {
-        const { prototype } = inner.IDBDatabase;
-        const transaction = prototype.transaction;
-        vi.spyOn(prototype, "transaction").mockImplementation(function (this: unknown, ...args) {
-            if (args[1] === "readwrite") writes += 1;
-            if (args[1] === "readwrite" && !inside) sins.push(`${current} writes ${String(args[0])} outside of a commit`);
-            return Reflect.apply(transaction, this, args);
+        watchTransactions(inner.IDBDatabase.prototype, (names, mode) => {
+            if (mode !== "readwrite") return;
+            writes += 1;
+            if (!inside) sins.push(`${current} writes ${JSON.stringify(names)} outside of a commit`);
         });
         return {
             ...inner,
@@ -90,10 +106,10 @@ test("nothing is written outside of an outer commit, and nothing inside of one w
     const bot = new TestBot(await inThisThread(file.path, { wrap: watched }), server);
     await bot.publish();
     const setTimer = globalThis.setTimeout;
-    vi.spyOn(globalThis, "setTimeout").mockImplementation(((...args: Parameters<typeof setTimer>) => {
+    vi.spyOn(globalThis, "setTimeout").mockImplementation((...args: Parameters<typeof setTimer>) => {
         if (inside) sins.push(`${current} waits for a timer in a commit`);
         return setTimer(...args);
-    }) as typeof setTimer);
+    });
     for (const [name, operation] of Object.entries(operations)) {
         current = name;
         await operation(bot);
