@@ -3,7 +3,7 @@ import { Program, TemporaryFolder } from "../test/process/index.ts";
 import { milliseconds, table, verdict } from "./figures.ts";
 import type { Stage } from "./stage.ts";
 import { received, writeSessions } from "./store-sessions.ts";
-import type { Kind, Measured } from "./store-subject.ts";
+import type { Kind, Measured, Times } from "./store-subject.ts";
 import type { Worked } from "./store-worker.ts";
 
 const kinds: readonly Kind[] = ["memory", "fake", "ours"];
@@ -20,20 +20,17 @@ export async function store({ rounds, sizes, disposal, progress }: Stage): Promi
     progress(`making ${Math.max(...sizes)} sessions`);
     await writeSessions(sessions, Math.max(...sizes));
     for (const size of sizes) {
-        const measured = await measureKinds(sessions, size, Math.max(1, Math.min(rounds, Math.floor(budget / size))), progress);
-        printKinds(size, measured);
+        const results = await measureKinds(sessions, size, Math.max(1, Math.min(rounds, Math.floor(budget / size))), progress);
+        const profiled = [String(Math.min(size, 10_000)), "profile"];
+        const { wasmShare } = await run<Measured>("store-subject.ts", ["ours", sessions, ...profiled], progress);
+        printKinds(size, results, wasmShare ?? Number.NaN);
         printWorker(size, await run<Worked>("store-worker.ts", [sessions, String(size)], progress));
     }
 }
 
-type ByKind = Record<Kind, Measured>;
+type Results = Readonly<Record<Kind, readonly Measured[]>>;
 
-async function measureKinds(
-    sessions: string,
-    size: number,
-    rounds: number,
-    progress: Stage["progress"],
-): Promise<ByKind & { wasm: number }> {
+async function measureKinds(sessions: string, size: number, rounds: number, progress: Stage["progress"]): Promise<Results> {
     const results: Record<Kind, Measured[]> = { memory: [], fake: [], ours: [] };
     for (let round = 1; round <= rounds; round++) {
         for (const kind of kinds) {
@@ -41,53 +38,44 @@ async function measureKinds(
             results[kind].push(await run<Measured>("store-subject.ts", [kind, sessions, String(size)], progress));
         }
     }
-    const profiled = await run<Measured>("store-subject.ts", ["ours", sessions, String(Math.min(size, 10_000)), "profile"], progress);
-    const [memory, fake, ours] = kinds.map((kind) => fastest(results[kind]));
-    if (memory === undefined || fake === undefined || ours === undefined) throw new Error("nothing was measured");
-    return { memory, fake, ours, wasm: profiled.wasmShare ?? Number.NaN };
+    return results;
 }
 
-function fastest(measured: readonly Measured[]): Measured {
-    const least = (of: (one: Measured) => number | null): number => Math.min(...measured.map((one) => of(one) ?? Number.NaN));
-    return {
-        import: least((one) => one.import),
-        receive: least((one) => one.receive),
-        export: least((one) => one.export),
-        bundle: least((one) => one.bundle),
-        reopen: least((one) => one.reopen),
-        wasmShare: null,
-    };
+type Step = "import" | "receive" | "export" | "bundle" | "reopen";
+
+/** The least of the rounds, in milliseconds; NaN for what this kind cannot do. */
+function least(measured: readonly Measured[], step: Step, unit: keyof Times): number {
+    return Math.min(...measured.map((one) => one[step]?.[unit] ?? Number.NaN));
 }
 
-function printKinds(size: number, { memory, fake, ours, wasm }: ByKind & { wasm: number }): void {
-    const each = (all: number, count: number): string => `${(all / count).toFixed(3)} ms`;
-    const row = (name: keyof Measured, count: number, overFake: number | undefined, overMemory: number | undefined): string[] => {
-        const [m, f, o] = [memory[name] ?? Number.NaN, fake[name] ?? Number.NaN, ours[name] ?? Number.NaN];
-        const limited = (ratio: number, limit: number | undefined): string[] =>
-            limit === undefined
-                ? [Number.isNaN(ratio) ? "" : ratio.toFixed(2), ""]
-                : [ratio.toFixed(2), `${verdict(ratio, limit)} (${limit})`];
-        return [
-            name,
-            ...[o, f, m].map((all) => (Number.isNaN(all) ? "" : each(all, count))),
-            ...limited(o / f, overFake),
-            ...limited(o / m, overMemory),
-        ];
-    };
-    console.log(`\nThe machine on ${size} sessions, each in a process of its own\n`);
-    console.log(
-        table([
-            ["", "ours", "fake-indexeddb", "memory store", "ours / fake", "", "ours / memory", ""],
-            row("import", size, 1.3, 4),
-            row("receive", received, undefined, undefined),
-            row("export", size, 1, 3.5),
-            row("bundle", size, 1.5, undefined),
-            row("reopen", 1, 1.3, undefined),
-        ]),
-    );
-    const opening = ours.reopen ?? Number.NaN;
+function printKinds(size: number, results: Results, wasm: number): void {
+    for (const unit of ["clock", "processor"] as const) {
+        console.log(`\nThe machine on ${size} sessions, each kind in a process of its own, by the ${unit}\n`);
+        const row = (step: Step, count: number, limits: { readonly fake?: number; readonly memory?: number }): string[] => {
+            const [ours, fake, memory] = (["ours", "fake", "memory"] as const).map((kind) => least(results[kind], step, unit) / count);
+            if (ours === undefined || fake === undefined || memory === undefined) return [];
+            const each = [ours, fake, memory].map((value) => (Number.isNaN(value) ? "" : `${value.toFixed(3)} ms`));
+            return [step, ...each, ...ratio(ours / fake, limits.fake), ...ratio(ours / memory, limits.memory)];
+        };
+        console.log(
+            table([
+                ["", "ours", "fake-indexeddb", "memory store", "ours / fake", "", "ours / memory", ""],
+                row("import", size, { fake: 1.3, memory: 4 }),
+                row("receive", received, {}),
+                row("export", size, { fake: 1, memory: 3.5 }),
+                row("bundle", size, { fake: 1.5 }),
+                row("reopen", 1, { fake: 1.3 }),
+            ]),
+        );
+    }
+    const opening = least(results.ours, "reopen", "clock");
     console.log(`\nOpening the store and its machine: ${milliseconds(opening)}, limit 150 ms: ${verdict(opening, 150)}.`);
     console.log(`Of the import on our store, WebAssembly itself takes ${(wasm * 100).toFixed(0)} % of the time on the processor.`);
+}
+
+function ratio(value: number, limit: number | undefined): [text: string, judgement: string] {
+    if (Number.isNaN(value)) return ["", ""];
+    return [value.toFixed(2), limit === undefined ? "" : `${verdict(value, limit)} (${limit})`];
 }
 
 function printWorker(size: number, worked: Worked): void {

@@ -17,6 +17,9 @@ export function toDirection(value: unknown): Direction {
     throw new TypeError(`"${String(value)}" is not a direction of a cursor.`);
 }
 
+/** So many rows are read at once where nobody can write meanwhile: one by one costs a third more. */
+const readAhead = 32;
+
 /** A place in a store or an index that moves over the records (section 2.10). */
 export class Cursor {
     readonly reader: Reader;
@@ -33,6 +36,8 @@ export class Cursor {
     #position = new Uint8Array();
     #split = 0;
     #hasValue = false;
+    /** Rows that follow the position, in a reading transaction. */
+    #ahead: Row[] = [];
 
     constructor(reader: Reader, request: Request, span: Span, direction: Direction, withValue: boolean) {
         this.reader = reader;
@@ -52,14 +57,14 @@ export class Cursor {
         if (!(count >= 1 && count <= 0xffff_ffff)) throw new TypeError("The count is not a number from 1 to 4294967295.");
         this.requireMovable();
         this.#go(() => {
-            for (let i = 1; i < count; i++) if (this.#moveTo(this.#find(this.#rest())) === null) return null;
-            return this.#moveTo(this.#find(this.#rest()));
+            for (let i = 1; i < count; i++) if (this.#moveTo(this.#next()) === null) return null;
+            return this.#moveTo(this.#next());
         });
     }
 
     continue(key: unknown): void {
         this.requireMovable();
-        if (key === undefined) return this.#go(() => this.#moveTo(this.#find(this.#rest())));
+        if (key === undefined) return this.#go(() => this.#moveTo(this.#next()));
         const target = encodeKey(key);
         const order = Buffer.compare(target, this.#position.subarray(0, this.#split));
         if (this.#forward ? order <= 0 : order >= 0) throw fault("DataError", "The key does not lie ahead of the cursor.");
@@ -145,7 +150,15 @@ export class Cursor {
             : { low: this.#span.low, high: Buffer.compare(high, this.#span.high) < 0 ? high : this.#span.high };
     }
 
+    #next(): Row | undefined {
+        const { source, transaction } = this.reader;
+        if (transaction.writes || this.direction !== "next") return this.#find(this.#rest());
+        if (this.#ahead.length === 0) this.#ahead = transaction.engine.records.rows(source, this.#rest(), readAhead);
+        return this.#ahead.shift();
+    }
+
     #find(span: Span): Row | undefined {
+        this.#ahead = [];
         const { source, transaction } = this.reader;
         const { records } = transaction.engine;
         const row = records.first(source, span, this.#forward ? "ascending" : "descending");

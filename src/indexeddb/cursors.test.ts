@@ -148,6 +148,26 @@ test("continue with a key goes to it or the next one, and only ahead", async () 
     expect(nameOfThrown(() => back.continue(4))).toBe("DataError");
 });
 
+test("a reading cursor goes over many records, by steps of all kinds", async () => {
+    const { read } = await withStore(
+        {},
+        Array.from({ length: 200 }, (_, n) => [n, n]),
+    );
+    const steps = [1, 1, 40, 1, 70, 1, 1];
+    const keys = await walk(
+        read().openCursor(),
+        (cursor) => cursor.key,
+        (cursor) => {
+            const step = steps.shift();
+            if (step === 40) cursor.advance(40);
+            else if (step === 70) cursor.continue(Number(cursor.key) + 70);
+            else cursor.continue();
+        },
+    );
+    expect(keys.slice(0, 8)).toEqual([0, 1, 2, 42, 43, 113, 114, 115]);
+    expect(keys.slice(8)).toEqual(Array.from({ length: 84 }, (_, n) => 116 + n));
+});
+
 test("continuePrimaryKey goes to a pair of keys or the next one", async () => {
     const { read } = await withRecords();
     const pair = (cursor: Cursor): unknown[] => [cursor.key, cursor.primaryKey];
