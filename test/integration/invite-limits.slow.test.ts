@@ -12,9 +12,6 @@ afterAll(async () => {
     await stage[Symbol.asyncDispose]();
 });
 
-/** What one invite more in the room's bucket would cost a human: it leaks 0.3 a second. */
-const oneInvite = 3_333;
-
 test("thirty people, invited as fast as the limits allow: the human waits no longer than without a bot, and all thirty are served, in order", async () => {
     const [zoe, yves] = [await stage.inviter("zoe"), await stage.inviter("yves")];
     const [roomId, withoutBot] = [await stage.roomFor(zoe), await stage.roomFor(yves, { withBot: false })];
@@ -22,7 +19,8 @@ test("thirty people, invited as fast as the limits allow: the human waits no lon
 
     const [withBot, alone] = await Promise.all([zoe.invite(roomId, invitees), yves.invite(withoutBot, others)]);
     console.log(`with a bot: ${JSON.stringify(withBot)}, alone: ${JSON.stringify(alone)}`);
-    expect(withBot.waited).toBeLessThan(alone.waited + oneInvite);
+    // Which of the limits refuses next depends on the moment, and asks for up to 5 s; thirty invites of the bot's in between would cost 100 s.
+    expect(withBot.waited).toBeLessThan(alone.waited * 1.25);
 
     const begun = performance.now();
     const served = await until(
