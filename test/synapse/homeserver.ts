@@ -1,5 +1,5 @@
 import { createHmac, randomBytes } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { cpSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { Program, TemporaryFolder, until } from "../process/index.ts";
@@ -106,6 +106,25 @@ export class Synapse {
     async resume(): Promise<void> {
         this.#process = this.#launch();
         await this.#ready();
+    }
+
+    /** Stops it for as long as its database is copied. */
+    async backUp(): Promise<void> {
+        await this.pause();
+        cpSync(this.#database, `${this.#database}.backup`);
+        await this.resume();
+    }
+
+    /** Puts the copy back, as an admin does who has lost the database. */
+    async restoreBackUp(): Promise<void> {
+        await this.pause();
+        for (const suffix of ["", "-wal", "-shm"]) rmSync(`${this.#database}${suffix}`, { force: true });
+        cpSync(`${this.#database}.backup`, this.#database);
+        await this.resume();
+    }
+
+    get #database(): string {
+        return join(this.#folder.path, "homeserver.db");
     }
 
     async [Symbol.asyncDispose](): Promise<void> {

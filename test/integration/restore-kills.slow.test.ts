@@ -1,0 +1,99 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type Bot, reinvited, roomWithBot } from "../bot/index.ts";
+import type { Client } from "../clients/index.ts";
+import { TemporaryFolder, until } from "../process/index.ts";
+import { Scene } from "./scene.ts";
+
+let scene: Scene;
+let alice: Client;
+const elsewhere = new TemporaryFolder("elsewhere");
+
+beforeAll(async () => {
+    scene = await Scene.open();
+    alice = await scene.person("alice");
+});
+
+afterAll(async () => {
+    await scene[Symbol.asyncDispose]();
+    elsewhere[Symbol.dispose]();
+});
+
+const kills = Number(process.env["BACKSCROLL_TEST_KILLS"] ?? 50);
+
+async function loseFolder(bot: Bot): Promise<void> {
+    await bot.kill();
+    const key = readFileSync(join(bot.dataFolder, "store-key"));
+    rmSync(bot.dataFolder, { recursive: true });
+    mkdirSync(bot.dataFolder, { mode: 0o700 });
+    writeFileSync(join(bot.dataFolder, "store-key"), key, { mode: 0o600 });
+}
+
+async function expectToShare(bot: Bot, roomId: string, text: string): Promise<void> {
+    const charlie = await scene.person("charlie");
+    await alice.do("inviteWithoutSharing", roomId, charlie.userId);
+    await reinvited(charlie, roomId, bot);
+    await charlie.do("join", roomId);
+    await charlie.reads(roomId, [text]);
+}
+
+test("kills of the bot and of the command in the middle of snapshots: no half file, no leftovers, and what is there restores", async () => {
+    const bot = await scene.bot();
+    const roomId = await roomWithBot(alice, bot);
+    await alice.do("send", roomId, "kept");
+    await until("the key", async () => ((await bot.status("--room", roomId)).rooms[0]?.sessions.shareable ?? 0) > 1);
+    const whole: string[] = [];
+    for (let n = 0; n < kills; n++) {
+        const file = join(elsewhere.path, `snapshot ${n}`);
+        const command = bot.launchCommand("snapshot", file);
+        await pause(300 + Math.random() * 700);
+        if (n % 2 === 0) await command.kill();
+        else {
+            await bot.kill();
+            await command.exited;
+            await bot.run();
+        }
+        if (existsSync(file)) whole.push(file);
+    }
+    await bot.stop();
+    await bot.run();
+    expect(readdirSync(bot.dataFolder).filter((name) => name.endsWith(".part"))).toEqual([]);
+    const last = join(elsewhere.path, "the last");
+    expect((await bot.command("snapshot", last)).code).toBe(0);
+    await loseFolder(bot);
+    expect((await bot.command("restore", whole.at(-1) ?? last)).code).toBe(0);
+    await bot.run();
+    await expectToShare(bot, roomId, "kept");
+});
+
+test("kills at every instant of a restore: the next one goes on, and the bot never starts before", async () => {
+    const bot = await scene.bot();
+    const roomId = await roomWithBot(alice, bot);
+    await alice.do("send", roomId, "kept through the kills");
+    await until("the key", async () => ((await bot.status("--room", roomId)).rooms[0]?.sessions.shareable ?? 0) > 1);
+    const snapshot = join(elsewhere.path, "to be killed");
+    expect((await bot.command("snapshot", snapshot)).code).toBe(0);
+    await loseFolder(bot);
+    const startsBetween = new Set<number | null>();
+    let killed = 0;
+    for (let round = 0; killed < kills; round++) {
+        // Each round begins anew where the last one came to its end.
+        for (let patience = 250 + (round % 5) * 17; ; patience += 90) {
+            const restore = bot.launchCommand("restore", snapshot);
+            if (await Promise.race([restore.exited.then(({ code }) => code === 0), pause(patience, false)])) break;
+            await restore.kill();
+            killed++;
+            if (existsSync(join(bot.dataFolder, "restore.part"))) startsBetween.add((await bot.launch().exited).code);
+        }
+        if (killed >= kills) break;
+        for (const name of ["backscroll.sqlite", "crypto.sqlite"]) rmSync(join(bot.dataFolder, name));
+    }
+    expect([...startsBetween]).toEqual([65]);
+    await bot.run();
+    const { account } = await bot.status();
+    const devices = (await alice.do("devices", bot.userId)).map(({ deviceId }) => deviceId);
+    expect(devices).toContain(account.device_id);
+    await expectToShare(bot, roomId, "kept through the kills");
+});
