@@ -1,5 +1,6 @@
 import type { MembershipChange } from "../rooms/index.ts";
 import type { ShareJobs } from "./jobs.ts";
+import type { FactSources } from "./facts.ts";
 import type { SharedHistory } from "./reinvite.ts";
 import type { ReinviteLedger } from "./reinvite-ledger.ts";
 
@@ -25,16 +26,19 @@ interface ReleaseParts {
     readonly jobs: ShareJobs;
     readonly reinvites: Pick<ReinviteLedger, "uncovered">;
     readonly history: SharedHistory;
+    readonly facts: Pick<FactSources, "policy">;
     readonly now: () => number;
 }
 
 /** Jobs whose invite was not repeated for want of keys, or of a count of them, go on once there are enough. */
-export function releaseUncovered({ jobs, reinvites, history, now }: ReleaseParts): void {
+export function releaseUncovered({ jobs, reinvites, history, facts, now }: ReleaseParts): void {
     for (const jobId of reinvites.uncovered()) {
         const job = jobs.get(jobId);
         if (job === undefined) continue;
         const coverage = history.coverage(job.roomId);
-        const harmless = coverage === "complete" || !history.inviterMayShare(job.roomId, job.inviter);
+        // The setting may be another since the last start.
+        const asSet = facts.policy(job.roomId).reinvite !== "when_complete";
+        const harmless = asSet || coverage === "complete" || !history.inviterMayShare(job.roomId, job.inviter);
         // The bundle that was sent may lack what has come since: they are served anew.
         if (harmless && job.reason === "coverage_incomplete") jobs.release(job, "keys_arrived", { approved: false });
         else if (coverage !== "unknown" && job.reason === "coverage_unknown") jobs.move(job, "delivered", "sent", now());

@@ -62,6 +62,18 @@ test("keys that are not complete are sent, and the inviter keeps their place unt
     expect(bot.calls.filter((call) => call === "sendToDevice")).toHaveLength(2);
 });
 
+test("a setting that asks for complete keys no more lets those go on that waited for them", async () => {
+    const bot = world({ reinvite_pace: "unlimited" });
+    bot.coverage = "incomplete";
+    invited(bot, "$invite");
+    await bot.run();
+    expect(bot.status()).toMatchObject({ state: "delivered", reason: "coverage_incomplete" });
+    bot.policy = { ...bot.policy, reinvite: "always" };
+    bot.database.transaction(() => releaseUncovered({ ...bot.parts(), now: () => bot.now }));
+    await bot.run();
+    expect(bot.status()).toMatchObject({ state: "reinvited" });
+});
+
 test("a direct chat is left alone until a person asks, and stays one then", async () => {
     const bot = world({ reinvite_pace: "unlimited" });
     bot.memberEvent.content.is_direct = true;
