@@ -111,3 +111,15 @@ test("status filters by room, user, state and time, newest first, bounded", () =
         next_attempt_at: null,
     });
 });
+
+test("a room or a foreign homeserver with many jobs leaves places to the others; our own homeserver's users have all of theirs", () => {
+    for (let number = 1; number <= 4; number += 1) {
+        create({ inviteEventId: `$big${number}`, userId: `@u${number}:home` });
+        create({ inviteEventId: `$far${number}`, userId: `@u${number}:far`, roomId: `!r${number}:home` });
+    }
+    const late = create({ inviteEventId: "$late", roomId: "!late:home" });
+    const due = jobs.due({ limit: 10, ofRoom: 2, ofServer: 3, ownServer: "home" });
+    expect(due.filter(({ roomId }) => roomId === invite.roomId).map(({ userId }) => userId)).toEqual(["@u1:home", "@u2:home"]);
+    expect(due.filter(({ userId }) => userId.endsWith(":far")).map(({ userId }) => userId)).toEqual(["@u1:far", "@u2:far", "@u3:far"]);
+    expect(due.at(-1)?.id).toBe(late.id);
+});
