@@ -12,12 +12,12 @@ interface Parts {
 
 /** Makes copies of the store old ones, hourly and when somebody says that there is one. */
 export class AgeOfCopies {
-    readonly #generation: StoreGeneration;
+    readonly #generation: Pick<StoreGeneration, "claim">;
     readonly #parts: Parts;
     #timer: NodeJS.Timeout | undefined;
-    #running: Promise<void> | undefined;
+    #running: Promise<void> = Promise.resolve();
 
-    constructor(generation: StoreGeneration, parts: Parts) {
+    constructor(generation: Pick<StoreGeneration, "claim">, parts: Parts) {
         this.#generation = generation;
         this.#parts = parts;
     }
@@ -28,9 +28,8 @@ export class AgeOfCopies {
 
     /** Returns at once. What fails for want of a homeserver or of disk is done again an hour later. */
     count(): void {
-        this.#running ??= this.#count().finally(() => {
-            this.#running = undefined;
-        });
+        // Not one with a count under way: that may have begun before the copy was made, and the copy have its number.
+        this.#running = this.#running.then(() => this.#count());
     }
 
     async stop(): Promise<void> {
