@@ -33,7 +33,7 @@ export async function linear(stage: Stage): Promise<void> {
             progress(`${size} sessions, round ${round} of ${rounds}: inviting`);
             await lagOf(bot);
             times.push(await scene.reinvited(roomId, bot.userId, [person]));
-            lags.push(await lagOf(bot));
+            lags.push((await lagOf(bot)).bot);
             floors.push(await floor(api, size * entryBytes));
         }
         measured.push({ size, time: median(times), floor: median(floors), lag: Math.max(...lags) });

@@ -1,4 +1,5 @@
 import { writeFileSync } from "node:fs";
+import { monitorEventLoopDelay } from "node:perf_hooks";
 import { join } from "node:path";
 import { Bot } from "../test/bot/index.ts";
 import { Client } from "../test/clients/index.ts";
@@ -92,14 +93,25 @@ export async function startBot({ synapse }: Scene, disposal: AsyncDisposableStac
     return bot;
 }
 
-/** Milliseconds: the 99th percentile of what the bot's main thread was late since the last time this was asked. */
-export async function lagOf(bot: Bot): Promise<number> {
+/** What a main thread was late since the last time this was asked: milliseconds at the 99th percentile. */
+export interface Lag {
+    readonly bot: number;
+    /** This process, which mostly waits: what the machine alone makes of it. */
+    readonly ours: number;
+}
+
+const delay = monitorEventLoopDelay({ resolution: 1 });
+delay.enable();
+
+export async function lagOf(bot: Bot): Promise<Lag> {
+    const ours = Math.max(0, delay.percentile(99) / 1e6 - 1);
+    delay.reset();
     const before = bot.process.lines.filter((line) => line.startsWith("lag ")).length;
     bot.process.signal("SIGUSR2");
     return await until("the bot's clock", () => {
         const line = bot.process.lines.filter((each) => each.startsWith("lag "))[before];
-        return line === undefined ? undefined : { lag: Number(line.slice(4)) };
-    }).then(({ lag }) => lag);
+        return line === undefined ? undefined : { bot: Number(line.slice(4)), ours };
+    });
 }
 
 export async function importKeys(bot: Bot, path: string): Promise<void> {
