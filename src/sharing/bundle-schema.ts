@@ -40,5 +40,11 @@ export const bundleSchema: Schema = {
                 -- A file of each job was kept here.
                 DROP TABLE share_uploads;
             `),
+        // How often keys came, and how often in a row somebody could not be served.
+        (sql) =>
+            sql.exec(
+                `ALTER TABLE bundle_refreshes ADD COLUMN changes INTEGER NOT NULL DEFAULT 0;
+                 ALTER TABLE bundle_refreshes ADD COLUMN failures INTEGER NOT NULL DEFAULT 0`,
+            ),
     ],
 };

@@ -45,24 +45,24 @@ export async function deliver(parts: DeliveryParts, job: Job): Promise<void> {
     const bundle = await parts.bundles.current(job.roomId);
     const { pin, reachable } = (await reaching)();
 
-    await sealAndSend(parts, job, { deliveryId: deliveryIds(job.id).first, pin, reachable, bundle });
+    await sealAndSend(parts, job, { deliveryId: deliveryIds(job.id).first, pin, reachable, bundle, toAll: true });
 }
 
 /**
  * Gives a delivered job's keys to these devices, too: they have appeared since, or are given a second copy.
  * Safe to run again, like `deliver`, under the same `deliveryId`.
- * @param keys the invitee's, as just learnt
+ * @param further `keys`: the invitee's, as just learnt; `refreshed`: these are all devices that were served, and the bundle a newer one
  * @throws Halt when it cannot be done now
  */
 export async function deliverAgain(
     parts: DeliveryParts,
     job: Job,
-    further: { readonly deliveryId: string; readonly deviceIds: readonly string[]; readonly keys: UserKeys },
+    further: { readonly deliveryId: string; readonly deviceIds: readonly string[]; readonly keys: UserKeys; readonly refreshed?: boolean },
 ): Promise<void> {
-    const { deliveryId, deviceIds } = further;
+    const { deliveryId, deviceIds, refreshed = false } = further;
     const { pin, reachable } = await openChannels(parts, job, further.keys);
     const bundle = await parts.bundles.current(job.roomId);
-    await sealAndSend(parts, job, { deliveryId, deviceIds, pin, reachable, bundle });
+    await sealAndSend(parts, job, { deliveryId, deviceIds, pin, reachable, bundle, toAll: refreshed });
 }
 
 interface Sending {
@@ -72,10 +72,12 @@ interface Sending {
     readonly pin: string;
     readonly reachable: boolean;
     readonly bundle: BundleFile;
+    /** No device of the job is left with an older bundle. */
+    readonly toAll: boolean;
 }
 
 async function sealAndSend(parts: DeliveryParts, job: Job, sending: Sending): Promise<void> {
-    const { deliveryId, deviceIds, pin, reachable, bundle } = sending;
+    const { deliveryId, deviceIds, pin, reachable, bundle, toAll } = sending;
     // 3. The pin is checked again in the same step as the encryption: nothing can change between the two.
     const sealed = await parts.messages.seal({
         deliveryId,
@@ -100,7 +102,7 @@ async function sealAndSend(parts: DeliveryParts, job: Job, sending: Sending): Pr
     await parts.messages.send({ jobId: job.id, deliveryId, userId: job.userId, devices: copies, mayGo });
 
     // 5. What was sent is written down; only then may the worker forget the bodies.
-    recordDevices(parts, job, devices, reachable, { sendingId: sendingId(deliveryId, copies), pin, bundle });
+    recordDevices(parts, job, devices, reachable, { sendingId: sendingId(deliveryId, copies), pin, bundle, toAll });
 }
 
 /** Who the invitee is, and an encrypted channel to each of their devices. @throws Halt if they are not who they were, or nobody can be reached */
@@ -169,10 +171,10 @@ function recordDevices(
     job: Job,
     devices: Devices,
     reachable: boolean,
-    sent?: Pick<Sending, "pin" | "bundle"> & { readonly sendingId: string },
+    sent?: Pick<Sending, "pin" | "bundle" | "toAll"> & { readonly sendingId: string },
 ): void {
     parts.database.transaction(() => {
-        if (sent !== undefined) recordBundle(parts, job, sent.bundle);
+        if (sent?.toAll === true) recordBundle(parts, job, sent.bundle);
         for (const device of devices) parts.devices.record(job, device.deviceId, outcome(device.state), parts.now());
         if (sent !== undefined) parts.audit.record(given(parts, job, devices, sent), parts.now());
     });

@@ -44,7 +44,7 @@ test("keys that come while the invite is pending go to every device that was ser
     expect([count(world, "putMedia"), count(world, "sendToDevice")]).toEqual([1, 1]);
     expect(fileOf(world)).not.toBe(before);
     expect(world.status()).toMatchObject({ state: "reinvited", reason: "reinvited" });
-    expect(world.refreshes.nextAt()).toBeUndefined();
+    expect(world.refreshes.nextAt(world.now)).toBeUndefined();
     expect(world.calls.indexOf("deliverySent")).toBeGreaterThan(world.calls.indexOf("sendToDevice"));
 });
 
@@ -68,7 +68,7 @@ test("a room is made six files in an hour at most; the last change is not lost",
         await work(world);
     }
     expect(count(world, "putMedia")).toBe(5);
-    world.now = (world.refreshes.nextAt() ?? Number.NaN) + minute;
+    world.now = (world.refreshes.nextAt(world.now) ?? Number.NaN) + minute;
     await work(world);
     expect(count(world, "putMedia")).toBe(6);
     expect(fileOf(world)).toBe(7);
@@ -80,7 +80,7 @@ test("a stock-taking without new keys sends nothing again", async () => {
     world.now += minute;
     await work(world);
     expect(world.calls).toEqual(["shareableSet"]);
-    expect(world.refreshes.nextAt()).toBeUndefined();
+    expect(world.refreshes.nextAt(world.now)).toBeUndefined();
 });
 
 test.each<[string, (world: World) => void]>([
@@ -90,7 +90,7 @@ test.each<[string, (world: World) => void]>([
     const world = await pending();
     happen(world);
     keysCome(world);
-    expect(world.refreshes.nextAt()).toBeUndefined();
+    expect(world.refreshes.nextAt(world.now)).toBeUndefined();
     const late = await pending();
     keysCome(late);
     happen(late);
@@ -115,7 +115,7 @@ test("a paused room is refreshed once sharing goes on; a closed one not at all",
     world.visibility = "invited";
     world.now += minute;
     await work(world);
-    expect([count(world, "putMedia"), world.refreshes.nextAt()]).toEqual([1, undefined]);
+    expect([count(world, "putMedia"), world.refreshes.nextAt(world.now)]).toEqual([1, undefined]);
 });
 
 test.each(["shareableSet", "buildBundle", "createMedia", "putMedia", "refresh", "sealBundle", "sendToDevice", "deliverySent"])(
@@ -133,7 +133,7 @@ test.each(["shareableSet", "buildBundle", "createMedia", "putMedia", "refresh", 
             await work(world);
             world.now += 2 * minute;
             await work(world);
-            expect(world.refreshes.nextAt()).toBeUndefined();
+            expect(world.refreshes.nextAt(world.now)).toBeUndefined();
             expect(world.media.size).toBe(2);
             expect(count(world, "putMedia")).toBe(1);
             expect(new Set(world.txnIds).size).toBe(2);
@@ -152,7 +152,7 @@ test("keys that come during a refresh make another one", async () => {
         world.refreshes.note([roomId], world.now);
     });
     await work(world);
-    expect(world.refreshes.nextAt()).toBe(world.now + 20_000);
+    expect(world.refreshes.nextAt(world.now)).toBe(world.now + 20_000);
 });
 
 test("a stop in the middle leaves the refresh due", async () => {
@@ -166,5 +166,115 @@ test("a stop in the middle leaves the refresh due", async () => {
     await refresher.stop();
     expect(world.refreshes.due(world.now)).toHaveLength(1);
     await work(world);
-    expect(world.refreshes.nextAt()).toBeUndefined();
+    expect(world.refreshes.nextAt(world.now)).toBeUndefined();
+});
+
+test("keys that come during a refresh make another one, also after keys have come for long", async () => {
+    const world = await pending();
+    for (let second = 0; second <= 120; second += 10) {
+        keysCome(world);
+        world.now += 10_000;
+    }
+    world.meanwhile.set("sendToDevice", () => {
+        world.meanwhile.clear();
+        world.version = "even newer";
+        world.refreshes.note([roomId], world.now);
+    });
+    await work(world);
+    world.now += minute;
+    await work(world);
+    expect(count(world, "putMedia")).toBe(2);
+    expect(fileOf(world)).toBe(3);
+});
+
+test("keys that come while somebody is being served, and may not be in what they are sent, are sent after", async () => {
+    const world = new World();
+    world.sync(change("invite", "$invite", alice));
+    world.meanwhile.set("sealBundle", () => {
+        world.meanwhile.clear();
+        world.version = "newer";
+        world.refreshes.note([roomId], world.now);
+    });
+    await world.run();
+    expect(fileOf(world)).toBe(1);
+    world.now += minute;
+    await work(world);
+    expect(fileOf(world)).toBe(2);
+});
+
+test("a device that came later and was given the newer keys keeps nobody's other devices from them", async () => {
+    const world = await pending();
+    keysCome(world);
+    world.devices = [...world.devices, { deviceId: "LAPTOP", crossSigned: true }];
+    world.now += 15_000;
+    await world.runWatch();
+    world.now += minute;
+    await work(world);
+    expect(world.sentTo).toEqual([["PHONE"], ["LAPTOP"], ["PHONE", "LAPTOP"]]);
+});
+
+test("devices that are gone are not asked for again and again", async () => {
+    const world = await pending();
+    keysCome(world);
+    world.devices = [{ deviceId: "LAPTOP", crossSigned: true }];
+    world.now += minute;
+    await work(world);
+    expect(world.refreshes.nextAt(world.now)).toBeUndefined();
+});
+
+test("a homeserver that does not answer is asked ever more rarely; what comes meanwhile is for the others at once", async () => {
+    const world = await pending();
+    keysCome(world);
+    world.reachable = false;
+    world.now += minute;
+    const waits: number[] = [];
+    for (let time = 0; time < 8; time++) {
+        await work(world);
+        waits.push((world.refreshes.nextAt(world.now) ?? Number.NaN) - world.now);
+        world.now += waits.at(-1) ?? 0;
+    }
+    expect(waits).toEqual([1, 2, 4, 8, 16, 32, 60, 60].map((minutes) => minutes * minute));
+    keysCome(world);
+    expect(world.refreshes.nextAt(world.now)).toBeLessThanOrEqual(world.now + 20_000);
+});
+
+test("one room whose invitees cannot be reached holds up no other", async () => {
+    const world = await pending();
+    keysCome(world);
+    world.now += minute;
+    world.database.sql.exec(`INSERT INTO bundle_refreshes (room_id, since, due_at) VALUES ('!other:home', ${world.now}, ${world.now})`);
+    const refresher = world.refresher();
+    let other: unknown;
+    world.meanwhile.set("look", () => {
+        other = world.refreshes.due(world.now).map((refresh) => refresh.roomId);
+    });
+    refresher.wake();
+    await vi.waitFor(() => expect(other).toBeDefined());
+    await refresher.stop();
+    expect(other).toEqual([roomId]);
+});
+
+test("a clock that was set back puts no refresh off", async () => {
+    const world = await pending();
+    keysCome(world);
+    world.now -= 30 * 24 * hour;
+    await work(world);
+    expect(world.refreshes.nextAt(world.now)).toBeUndefined();
+    expect(world.calls).not.toEqual([]);
+});
+
+test("while the ledger cannot be written, the refresher rests", async () => {
+    const world = await pending();
+    keysCome(world);
+    world.now += minute;
+    world.database.sql.exec(
+        "CREATE TRIGGER full BEFORE DELETE ON bundle_refreshes BEGIN SELECT raise(ABORT, 'database or disk is full'); END",
+    );
+    const refresher = world.refresher();
+    refresher.wake();
+    await vi.waitFor(() => expect(world.faults).toHaveLength(1));
+    const asked = count(world, "shareableSet");
+    refresher.wake();
+    await refresher.stop();
+    expect([world.faults.length, count(world, "shareableSet")]).toEqual([1, asked]);
 });

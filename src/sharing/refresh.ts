@@ -20,10 +20,17 @@ export type RefreshParts = DeliveryParts & {
 /** Files that a room is made in an hour at most, for newcomers and for refreshing together. */
 const mostAnHour = 6;
 const hour = 3_600_000;
-/** Milliseconds after which a refresh that could not be made is tried again. */
+/** Milliseconds after which a refresh that could not be made is tried again; twice as many each time that somebody could not be served. */
 const again = 60_000;
+/** Rooms that are worked on at once: one whose invitees' homeservers do not answer holds up no other. */
+const roomsAtOnce = 8;
+/** Milliseconds of rest when the ledger could not be written. */
+const rest = 30_000;
 /** Milliseconds. The clock may be set back by any amount, and a timer above 24 days fires at once. */
 const longestTimer = 3_600_000;
+
+/** What is left of a refresh that was tried. */
+type Rest = "nothing" | { readonly at: number; readonly failures: number };
 
 /**
  * Sends the room's new bundle to everybody who was served and has not joined yet, when sessions have come since: a client opens the newest
@@ -32,67 +39,80 @@ const longestTimer = 3_600_000;
 export class BundleRefresher {
     readonly #parts: RefreshParts;
     readonly #stopping = new AbortController();
-    #working: Promise<void> | undefined;
+    readonly #working = new Map<string, Promise<void>>();
     #timer: NodeJS.Timeout | undefined;
+    /** By the monotonic clock. */
+    #notBefore = Number.NEGATIVE_INFINITY;
 
     constructor(parts: RefreshParts) {
         this.#parts = parts;
     }
 
-    /** Works as soon as a refresh is due: after the start, after each recorded batch. */
+    /** Works on what is due, and again when the next falls due: after the start, after each recorded batch. */
     wake(): void {
-        if (this.#stopping.signal.aborted || this.#working !== undefined) return;
+        if (this.#stopping.signal.aborted) return;
         clearTimeout(this.#timer);
-        const next = this.#parts.refreshes.nextAt();
-        if (next === undefined) return;
-        const wait = Math.max(0, next - this.#parts.now());
-        this.#timer = setTimeout(() => this.#start(), Math.min(wait, longestTimer));
+        const resting = this.#notBefore - performance.now();
+        if (resting > 0) return this.#wakeIn(resting);
+        const { refreshes, now } = this.#parts;
+        for (const refresh of refreshes.due(now()))
+            if (this.#working.size < roomsAtOnce && !this.#working.has(refresh.roomId)) this.#start(refresh);
+        const next = refreshes.nextAt(now());
+        if (next !== undefined) this.#wakeIn(next - now());
     }
 
     /** Waits for what is under way to reach a place where it can be picked up again. */
     async stop(): Promise<void> {
         this.#stopping.abort();
         clearTimeout(this.#timer);
-        await this.#working;
+        await Promise.all(this.#working.values());
     }
 
-    #start(): void {
-        this.#working = this.#refreshDue()
+    #wakeIn(milliseconds: number): void {
+        this.#timer = setTimeout(() => this.wake(), Math.min(milliseconds, longestTimer));
+    }
+
+    #start(refresh: Refresh): void {
+        const work = this.#work(refresh)
             .catch((error: unknown) => {
                 if (isAbort(error)) this.#stopping.abort();
-                if (!this.#stopping.signal.aborted) this.#parts.log.error({ err: error }, "a fault stopped the refreshing of bundles");
+                if (this.#stopping.signal.aborted) return;
+                // Where it stands could not be written down: it is taken up again.
+                this.#notBefore = performance.now() + rest;
+                this.#parts.log.error({ room: refresh.roomId, err: error }, "a fault stopped the refreshing of bundles; resting");
             })
             .finally(() => {
-                this.#working = undefined;
+                this.#working.delete(refresh.roomId);
                 this.wake();
             });
+        this.#working.set(refresh.roomId, work);
     }
 
-    async #refreshDue(): Promise<void> {
+    async #work(refresh: Refresh): Promise<void> {
         const { refreshes, database, now } = this.#parts;
-        for (const refresh of refreshes.due(now())) {
-            if (this.#stopping.signal.aborted) return;
-            const until = await this.#refresh(refresh);
-            database.transaction(() => (until === undefined ? refreshes.made(refresh) : refreshes.postpone(refresh, until)));
-        }
+        const left = await this.#refresh(refresh);
+        database.transaction(() => (left === "nothing" ? refreshes.made(refresh, now()) : refreshes.postpone(refresh, left)));
     }
 
-    /** Answers until when the rest of it has to wait; undefined: nothing is left. */
-    async #refresh({ roomId }: Refresh): Promise<number | undefined> {
+    async #refresh({ roomId, failures }: Refresh): Promise<Rest> {
         const { bundles, files, jobs, now } = this.#parts;
-        const served = jobs.open(roomId).filter(({ id, state }) => isPending(state) && files.deliveryOf(id) !== undefined);
-        const [ready, waiting] = this.#sift(served);
-        const retryAt = waiting ? now() + again : undefined;
-        if (ready.length === 0) return retryAt;
+        const open = jobs.open(roomId);
+        const [ready, held] = this.#sift(open.filter(({ id, state }) => isPending(state) && files.deliveryOf(id) !== undefined));
+        // Who is being served at this moment may be given the bundle of a moment ago.
+        const waiting = held || open.some(({ state }) => state === "delivering");
+        const later = { at: now() + again, failures };
+        const worse = { at: now() + Math.min(again * 2 ** Math.min(failures, 20), hour), failures: failures + 1 };
+        if (ready.length === 0) return waiting ? later : "nothing";
         const made = files.madeSince(roomId, now() - hour);
-        if (made.count >= mostAnHour) return made.first + hour;
+        if (made.count >= mostAnHour) return { at: made.first + hour, failures };
         try {
             const bundle = await bundles.current(roomId);
-            const failed = await this.#serve(ready, bundle);
-            return failed ? now() + again : retryAt;
+            if (await this.#serve(ready, bundle)) return worse;
+            return waiting ? later : "nothing";
         } catch (error) {
             if (isAbort(error)) throw error;
-            return this.#tell(error, { room: roomId }) ? now() + again : retryAt;
+            if (this.#tell(error, { room: roomId })) return worse;
+            return waiting ? later : "nothing";
         }
     }
 
@@ -128,13 +148,15 @@ export class BundleRefresher {
 
     async #sendAgain(job: Job, bundle: BundleFile): Promise<void> {
         const { deviceKeys, devices, messages, log } = this.#parts;
-        const deviceIds = devices.of(job.id).flatMap(({ deviceId, state }) => (state === "sent" ? [deviceId] : []));
-        if (deviceIds.length === 0) return;
+        const served = new Set(devices.of(job.id).flatMap(({ deviceId, state }) => (state === "sent" ? [deviceId] : [])));
+        if (served.size === 0) return;
         const keys = await deviceKeys.look(job.userId);
         if (keys === undefined) throw new Halt("retry", "invitee_server_unreachable");
+        const deviceIds = keys.devices.flatMap(({ deviceId, crossSigned }) => (crossSigned && served.has(deviceId) ? [deviceId] : []));
+        if (deviceIds.length === 0) return;
         // The same refresh after a crash gives out the same bodies under the same transaction ID.
         const deliveryId = `${job.id}-refreshed-${bundle.id}`;
-        await deliverAgain(this.#parts, job, { deliveryId, deviceIds, keys });
+        await deliverAgain(this.#parts, job, { deliveryId, deviceIds, keys, refreshed: true });
         await messages.sent(deliveryId);
         const facts = { job: job.id, room: job.roomId, user: job.userId, devices: deviceIds.length };
         log.info(facts, "sent the keys again with those that have come since");

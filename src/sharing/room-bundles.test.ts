@@ -15,6 +15,21 @@ test("thirty jobs of one room at once are one build and one upload", async () =>
     expect([count(world, "buildBundle"), count(world, "createMedia"), count(world, "putMedia")]).toEqual([1, 1, 1]);
 });
 
+test("who comes while a file of earlier keys is uploaded waits, and is given the newer keys", async () => {
+    const world = new World();
+    const bundles = world.bundles();
+    const late: Promise<{ readonly id: number }>[] = [];
+    world.meanwhile.set("putMedia", () => {
+        world.meanwhile.clear();
+        world.version = "2";
+        late.push(bundles.current(roomId), bundles.current(roomId));
+    });
+    const first = await bundles.current(roomId);
+    const ids = (await Promise.all(late)).map(({ id }) => id);
+    expect(ids).toEqual([first.id + 1, first.id + 1]);
+    expect([count(world, "buildBundle"), count(world, "putMedia")]).toEqual([2, 2]);
+});
+
 test("while nothing changed, a file serves again, also after a restart, and is asked for when it was not seen for long", async () => {
     const world = new World();
     const first = await world.bundles().current(roomId);

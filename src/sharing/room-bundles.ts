@@ -42,14 +42,27 @@ interface Rules {
     readonly name: string;
 }
 
+/** How far a look at a room's set is. */
+interface Look {
+    /** What comes now is not in it. */
+    over: boolean;
+}
+
+interface Making {
+    readonly file: Promise<BundleFile>;
+    readonly look: Look;
+    /** For who comes after the look. */
+    next?: Promise<BundleFile>;
+}
+
 /**
  * One encrypted file for each room, which serves every invitee while the room's shareable set and the rules are unchanged. Who may have its key
  * is decided before this is asked, and again after.
  */
 export class RoomBundles {
     readonly #parts: RoomBundleParts;
-    /** Rooms whose file is being made or looked at: who comes meanwhile waits for the same one. */
-    readonly #making = new Map<string, Promise<BundleFile>>();
+    /** Rooms whose file is being made or looked at. */
+    readonly #making = new Map<string, Making>();
 
     constructor(parts: RoomBundleParts) {
         this.#parts = parts;
@@ -61,16 +74,26 @@ export class RoomBundles {
      * @throws Halt nothing_to_share
      */
     current(roomId: string): Promise<BundleFile> {
-        const known = this.#making.get(roomId);
-        if (known !== undefined) return known;
-        const making = this.#parts.building.run(() => this.#find(roomId)).finally(() => this.#making.delete(roomId));
-        this.#making.set(roomId, making);
-        return making;
+        const making = this.#making.get(roomId);
+        if (making === undefined) return this.#begin(roomId);
+        if (!making.look.over) return making.file;
+        // Keys may have come since, and an upload may take minutes. Whoever comes meanwhile shares the next look.
+        const again = (): Promise<BundleFile> => this.current(roomId);
+        making.next ??= making.file.then(again, again);
+        return making.next;
     }
 
-    async #find(roomId: string): Promise<BundleFile> {
+    #begin(roomId: string): Promise<BundleFile> {
+        const look: Look = { over: false };
+        const file = this.#parts.building.run(() => this.#find(roomId, look)).finally(() => this.#making.delete(roomId));
+        this.#making.set(roomId, { file, look });
+        return file;
+    }
+
+    async #find(roomId: string, look: Look): Promise<BundleFile> {
         const { crypto, database, files, now } = this.#parts;
         const set = await crypto.shareableSet(roomId);
+        look.over = true;
         if (set.sessions === 0) throw new Halt("refused", "nothing_to_share");
         const rules = this.#rules(roomId, set);
         const kept = files.find(roomId, fingerprint(set.version, rules));
