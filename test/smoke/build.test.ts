@@ -51,6 +51,17 @@ test("run without a configuration says what is missing", () => {
     expect(stderr).toContain("homeserver.url");
 });
 
+test("a command that finds no running bot does its work itself", () => {
+    const account = {
+        HOMESERVER_URL: "http://127.0.0.1:1",
+        HOMESERVER_USER_ID: "@bot:home",
+        HOMESERVER_PASSWORD: "secret",
+        INVITES_FROM: "@*:home",
+    };
+    const environment = Object.fromEntries(Object.entries(account).map(([name, value]) => [`BACKSCROLL_${name}`, value]));
+    expect(backscroll(["pause"], environment)).toMatchObject({ status: 0, stdout: expect.stringContaining("paused") });
+});
+
 test("an older Node is told what it lacks", (context) => {
     const found = spawnSync("sh", ["-c", "PATH=/usr/local/bin:/usr/bin:/bin command -v node"], { encoding: "utf8" }).stdout.trim();
     const version = found === "" ? "" : spawnSync(found, ["--version"], { encoding: "utf8" }).stdout;
