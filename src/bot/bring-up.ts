@@ -67,8 +67,10 @@ export async function bringUp(options: BringUpOptions): Promise<Online> {
                 storeKey: store.storeKey,
                 log,
                 onFatal,
+                onCommit: (commits) => store.mark.heard(commits),
             });
             releases.add("the crypto worker", () => crypto.close());
+            await store.mark.requireReached(crypto, store.folder.cryptoStore);
             return crypto;
         },
     });

@@ -11,6 +11,7 @@ import { unpackSnapshot } from "../snapshot/index.ts";
 import { forgetSyncPosition } from "../sync/index.ts";
 import { createLogger, type Logger } from "../telemetry/index.ts";
 import { bringUp } from "./bring-up.ts";
+import { CommitMark, removeMark } from "./commit-mark.ts";
 import { createDataFolder, type DataFolder, dataFolder, loadStoreKey } from "./data-folder.ts";
 import { type Restoring, RestoreFolder } from "./restore-folder.ts";
 import { schemas } from "./schemas.ts";
@@ -151,6 +152,7 @@ async function makeStores(parts: Parts, restoring: Restoring, storeKey: Uint8Arr
         database.transaction(() => {
             forgetSyncPosition(database);
             sendAllAgain(database.sql);
+            removeMark(database.sql);
         });
         adoptAccount(database, settings.homeserver.user_id, restoring.newDeviceId);
     } finally {
@@ -173,7 +175,8 @@ async function moveIn(
         const stores = { ...folder, database: join(restore.new, "backscroll.sqlite"), cryptoStore: join(restore.new, "crypto.sqlite") };
         const database = openDatabase({ path: stores.database, schemas });
         releases.add("the database", () => database.close());
-        const store = { folder: stores, database, storeKey, close: () => database.close() };
+        const mark = new CommitMark(database);
+        const store = { folder: stores, database: mark.carriedBy(database), mark, storeKey, close: () => database.close() };
         const work = async (): Promise<number> => {
             const { homeserver, crypto } = await bringUp({
                 settings,

@@ -5,6 +5,7 @@ import { leftRoomsSchema, roomsSchema } from "../rooms/index.ts";
 import { bundleSchema, reinviteSchema, sharingSchema } from "../sharing/index.ts";
 import { syncSchema } from "../sync/index.ts";
 import { timelineSchema } from "../timeline/index.ts";
+import { commitMarkSchema } from "./commit-mark.ts";
 
 /** Every part's tables in `backscroll.sqlite`. */
 export const schemas: readonly Schema[] = [
@@ -17,4 +18,5 @@ export const schemas: readonly Schema[] = [
     chatSchema,
     timelineSchema,
     leftRoomsSchema,
+    commitMarkSchema,
 ];

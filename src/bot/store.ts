@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import type { Settings } from "../config/index.ts";
 import { type Database, lockFolder, openDatabase } from "../database/index.ts";
 import { Failure } from "../failures/index.ts";
+import { CommitMark } from "./commit-mark.ts";
 import { createDataFolder, type DataFolder, dataFolder, loadStoreKey } from "./data-folder.ts";
 import { restorePath } from "./restore-folder.ts";
 import { removeCopies } from "./take-snapshot.ts";
@@ -10,7 +11,9 @@ import { schemas } from "./schemas.ts";
 /** The data folder, taken for this process alone, with the bot's database open. */
 export interface Store {
     readonly folder: DataFolder;
+    /** Every transaction of it carries the mark. */
     readonly database: Database;
+    readonly mark: CommitMark;
     /** 32 bytes. */
     readonly storeKey: Uint8Array;
     close(): void;
@@ -27,9 +30,11 @@ export function openStore(settings: Pick<Settings, "data_dir" | "store_key">): S
         const storeExists = existsSync(folder.database) || existsSync(folder.cryptoStore);
         const storeKey = loadStoreKey(folder, settings.store_key, storeExists);
         const database = openDatabase({ path: folder.database, schemas });
+        const mark = new CommitMark(database);
         return {
             folder,
-            database,
+            database: mark.carriedBy(database),
+            mark,
             storeKey,
             close() {
                 database.close();

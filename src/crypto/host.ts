@@ -15,6 +15,8 @@ export interface CryptoOptions {
     readonly log: Logger;
     /** Called at most once: the worker has ended or can no longer be trusted, and the process has to end with this reason. */
     readonly onFatal: (reason: Failure) => void;
+    /** Told how many commits the store has on disk, after each one and before its answer. */
+    readonly onCommit?: (commits: number) => void;
 }
 
 /** The worker's thread. `ticks` periods of `tickMs` without a word of it mean that a call hangs; they are counted, so that a suspended computer is no reason. */
@@ -58,16 +60,18 @@ class WorkerHost {
     readonly #worker: Worker;
     readonly #log: Logger;
     readonly #onFatal: (reason: Failure) => void;
+    readonly #onCommit: (commits: number) => void;
     readonly #pending = new Map<number, Pending>();
     readonly #watch: NodeJS.Timeout;
     #state: "opening" | "open" | "closing" | "ended" = "opening";
     #lastId = 0;
     #idleTicks = 0;
 
-    constructor({ log, onFatal, path, userId, deviceId, storeKey }: CryptoOptions, body: WorkerBody) {
+    constructor({ log, onFatal, onCommit = () => undefined, path, userId, deviceId, storeKey }: CryptoOptions, body: WorkerBody) {
         this.ready = this.#opened.promise;
         this.#log = log;
         this.#onFatal = onFatal;
+        this.#onCommit = onCommit;
         const start: WorkerStart = { path, userId, deviceId, storeKey: new Uint8Array(storeKey) };
         this.#worker = new Worker(body.url, { workerData: start, resourceLimits });
         this.#worker.on("message", (message: FromWorker<never>) => this.#hear(message));
@@ -114,6 +118,8 @@ class WorkerHost {
                 return this.#end(toFailure(fromPlainError(message.error)));
             case "fault":
                 return this.#end(toFailure(fromPlainError(message.error)));
+            case "committed":
+                return this.#onCommit(message.commits);
             case "answer":
                 return this.#take(message.id)?.resolve(message.value);
             case "rejection":
@@ -188,6 +194,7 @@ function portOf(host: WorkerHost): CryptoPort {
         handOver: (deviceId) => host.call("handOver", deviceId),
         roomsWithKeys: () => host.call("roomsWithKeys"),
         copyStore: (path) => host.call("copyStore", path),
+        commits: () => host.call("commits"),
         generation: () => host.call("generation"),
         setGeneration: (generation) => host.call("setGeneration", generation),
         checkNext: () => host.call("checkNext"),

@@ -29,6 +29,8 @@ export type FromWorker<Answer = unknown> =
     | { readonly type: "answer"; readonly id: number; readonly value: Answer }
     | { readonly type: "rejection"; readonly id: number; readonly error: PlainError }
     | { readonly type: "fault"; readonly error: PlainError }
+    /** Comes before the answer of what was committed. */
+    | { readonly type: "committed"; readonly commits: number }
     | { readonly type: "log"; readonly level: LogLevel; readonly facts: object; readonly message: string };
 
 export function toPlainError(error: unknown): PlainError {

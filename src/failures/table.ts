@@ -55,6 +55,12 @@ export const failures = {
         message: "A restore into {path} was begun and not finished.",
         cure: "Run `backscroll restore` with the same snapshot again: it goes on where it was.",
     },
+    store_behind: {
+        exit: exitCodes.corrupt,
+        message:
+            "The store {path} is behind what was on disk once: its write-ahead log was damaged or removed, or an older copy of the file was put back. Going on with it would use keys a second time, and others could not read what the bot says.",
+        cure: "Put the newest store back if you have it, crypto.sqlite together with crypto.sqlite-wal. Otherwise make a new device of this one: `backscroll snapshot FILE`, then `backscroll restore FILE` with an empty data_dir.",
+    },
     store_corrupt: {
         exit: exitCodes.corrupt,
         message: "The store {path} is damaged: {detail}.",

@@ -128,6 +128,7 @@ const unusedPort: CryptoPort = {
     handOver: unused,
     roomsWithKeys: unused,
     copyStore: unused,
+    commits: unused,
     generation: unused,
     setGeneration: unused,
     importRoomKeys: unused,

@@ -3,6 +3,7 @@ import type { OlmMachine } from "@matrix-org/matrix-sdk-crypto-wasm";
 import type { IndexedDB } from "../../indexeddb/index.ts";
 import type { Seal } from "../../sealing/index.ts";
 import type { Logger } from "../../telemetry/index.ts";
+import { counted } from "./commits.ts";
 
 /** The part of `createIndexedDB` that the machine's store needs. */
 export interface CryptoStore extends Pick<IndexedDB, "IDBDatabase" | "IDBObjectStore" | "IDBKeyRange" | "indexedDB"> {
@@ -33,6 +34,8 @@ export interface MachineContext {
     /** Decrypts what the local feed of room keys brings. */
     readonly feed: { decryptV1(ephemeral: string, mac: string, ciphertext: string): string };
     readonly memory: MachineMemory;
+    /** Told the number of each commit once it is on disk, before anybody is answered. */
+    readonly onCommit: (commits: number) => void;
 }
 
 /** What is only true while this machine is open. */
@@ -80,7 +83,9 @@ export function unwrap<T>(outcome: Attempt<T>): T {
  */
 export async function commit<T>(context: MachineContext, work: (sql: DatabaseSync) => T | Promise<T>): Promise<T> {
     try {
-        return await context.store.atomically(work);
+        const { result, commits } = await context.store.atomically((sql) => counted(sql, work));
+        context.onCommit(commits);
+        return result;
     } catch (error) {
         throw isPanic(error) ? error : new TornCommit(error);
     }

@@ -4,6 +4,7 @@ import { deriveKey, deriveSeal } from "../../sealing/index.ts";
 import type { Logger } from "../../telemetry/index.ts";
 import type { CryptoPort } from "../port.ts";
 import { buildBundle } from "./build-bundle.ts";
+import { commits } from "./commits.ts";
 import { commit, type CryptoStore, type MachineContext } from "./context.ts";
 import { deliveriesSent, sealBundles, unsentDeliveries, userKeys } from "./delivery.ts";
 import { explain } from "./explain.ts";
@@ -30,6 +31,8 @@ export interface OpenMachine extends Owner {
     readonly log: Logger;
     /** Called once, when the machine can no longer be trusted: the process has to end. */
     readonly onFault: (reason: Failure) => void;
+    /** Told how many commits are on disk, after each one. */
+    readonly onCommit?: (commits: number) => void;
 }
 
 /**
@@ -51,7 +54,7 @@ export async function openMachine(options: OpenMachine): Promise<CryptoPort> {
 }
 
 async function openContext(store: CryptoStore, options: OpenMachine): Promise<MachineContext> {
-    const { log, userId, deviceId } = options;
+    const { log, userId, deviceId, onCommit = () => undefined } = options;
     const seal = deriveSeal(options.storeKey, "crypto rows");
     await keepOutdated(store, options, seal);
     store.install(globalThis);
@@ -69,7 +72,7 @@ async function openContext(store: CryptoStore, options: OpenMachine): Promise<Ma
     const feed = await openFeed(machine, deriveKey(options.storeKey, "crypto feed"));
     const ownKey = machine.identityKeys.curve25519.toBase64();
     const memory = { keyCounts: undefined, outgoingSeen: false, awaitingQuery: new Set<string>(), preparedRooms: new Set<string>() };
-    const context: MachineContext = { machine, store, seal, log, userId, deviceId, ownKey, feed, memory };
+    const context: MachineContext = { machine, store, seal, log, userId, deviceId, ownKey, feed, memory, onCommit };
     await commit(context, (sql) => drainFeed(context, sql));
     return context;
 }
@@ -105,6 +108,7 @@ function portOf(machine: LiveMachine, check: StoreCheck): CryptoPort {
         handOver: (deviceId) => machine.run((context) => handOver(context, deviceId)),
         roomsWithKeys: () => machine.run(roomsWithKeys),
         copyStore: (path) => machine.run((context) => copyStore(context, path)),
+        commits: () => machine.run(commits),
         generation: () => machine.run(generation),
         setGeneration: (next) => machine.run((context) => setGeneration(context, next)),
         checkNext: () => machine.run(() => Promise.resolve(check.next())),

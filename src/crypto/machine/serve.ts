@@ -10,7 +10,8 @@ export async function serve(port: MessagePort, start: WorkerStart, openStore: (p
     const tell = (message: FromWorker) => port.postMessage(message);
     try {
         const onFault = (reason: Error) => tell({ type: "fault", error: toPlainError(reason) });
-        const crypto = await openMachine({ ...start, openStore: () => openStore(start.path), log: logTo(tell, {}), onFault });
+        const onCommit = (commits: number) => tell({ type: "committed", commits });
+        const crypto = await openMachine({ ...start, openStore: () => openStore(start.path), log: logTo(tell, {}), onFault, onCommit });
         port.on("message", (call: Call) => void answer(port, crypto, call));
         tell({ type: "ready" });
     } catch (error) {
