@@ -6,7 +6,7 @@ const deviceSentences: Readonly<Record<string, string>> = {
     no_session: "no encrypted channel to it could be opened",
     not_cross_signed: "not signed by the user's identity, so it is given nothing",
     server_unreachable: "the user's homeserver did not answer for it",
-    error: "the homeserver refused the message to it",
+    error: "the message to it could not be encrypted, or the homeserver refused it",
 };
 
 /** One share job with its whole story, as people read it. @param now milliseconds since the epoch */

@@ -265,7 +265,7 @@ export type SealedDelivery =
           /** One per device of the user; `content` is the encrypted `m.room.encrypted` content. */
           readonly devices: readonly (
               | { readonly deviceId: string; readonly state: "sealed"; readonly content: object }
-              | { readonly deviceId: string; readonly state: "no_session" | "not_cross_signed" }
+              | { readonly deviceId: string; readonly state: "no_session" | "not_cross_signed" | "error" }
           )[];
       };
 

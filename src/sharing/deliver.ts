@@ -10,6 +10,7 @@ import type { JobDevices } from "./devices.ts";
 import type { FactSources } from "./facts.ts";
 import { pass } from "./gate.ts";
 import { Halt } from "./halt.ts";
+import { refusesOne } from "./homeserver-faults.ts";
 import type { Job, ShareJobs } from "./jobs.ts";
 import type { IdentityPins } from "./pins.ts";
 import type { RoomBundles } from "./room-bundles.ts";
@@ -91,6 +92,7 @@ async function sealAndSend(parts: DeliveryParts, job: Job, sending: Sending): Pr
     const copies = devices.filter((device) => device.state === "sealed");
     if (copies.length === 0) {
         recordDevices(parts, job, devices, reachable);
+        if (devices.some(({ state }) => state === "error")) throw new Halt("retry", "not_encrypted");
         throw new Halt("retry", reachable ? "no_session_with_devices" : "invitee_server_unreachable");
     }
 
@@ -99,7 +101,13 @@ async function sealAndSend(parts: DeliveryParts, job: Job, sending: Sending): Pr
         if (parts.pins.pinned(job.userId) !== pin) throw new Halt("retry", "trusted");
         pass(parts, job, "as_pinned");
     };
-    await parts.messages.send({ jobId: job.id, deliveryId, userId: job.userId, devices: copies, mayGo });
+    try {
+        await parts.messages.send({ jobId: job.id, deliveryId, userId: job.userId, devices: copies, mayGo });
+    } catch (error) {
+        // By now it was asked for these devices alone.
+        if (refusesOne(error)) recordRefused(parts, job, copies);
+        throw error;
+    }
 
     // 5. What was sent is written down; only then may the worker forget the bodies.
     recordDevices(parts, job, devices, reachable, { sendingId: sendingId(deliveryId, copies), pin, bundle, toAll });
@@ -184,11 +192,18 @@ function recordDevices(
             case "sealed":
                 return "sent";
             case "not_cross_signed":
-                return "not_cross_signed";
+            case "error":
+                return state;
             case "no_session":
                 return reachable ? "no_session" : "server_unreachable";
         }
     }
+}
+
+function recordRefused(parts: DeliveryParts, job: Job, copies: Devices): void {
+    parts.database.transaction(() => {
+        for (const { deviceId } of copies) parts.devices.record(job, deviceId, "error", parts.now());
+    });
 }
 
 function given(

@@ -21,6 +21,7 @@ export const reasons = {
     bot_interrupted: "The bot itself was interrupted, by a full disk for example; this is tried again.",
     invitee_server_unreachable: "The invitee's homeserver cannot be reached for their devices' keys; this is tried again.",
     no_session_with_devices: "No encrypted channel to any of the invitee's devices could be opened; this is tried again.",
+    not_encrypted: "The keys could not be encrypted for any of the invitee's devices, and the log says why; this is tried again.",
 
     // Held: a human decides
     paused: "Sharing is paused: use `backscroll resume`.",

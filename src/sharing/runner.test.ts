@@ -155,6 +155,36 @@ test("what the homeserver refuses again and again ends the job with its reason",
     expect(world.status()).toMatchObject({ state: "failed", reason: "upload_refused" });
 });
 
+test("a device to which the homeserver refuses the message is an error, until it takes it", async () => {
+    const world = new World();
+    const error = new HomeserverError("send_to_device", { kind: "invalid", status: 400, errcode: "M_BAD_JSON", error: "no such device" });
+    world.fault = { call: "sendToDevice", error };
+    world.sync(change("invite", "$invite", alice));
+    await world.run();
+    expect(world.status()).toMatchObject({ state: "queued", reason: "refused_once", devices: [{ device_id: "PHONE", state: "error" }] });
+    world.now += 60_000;
+    await world.run();
+    expect(world.status()).toMatchObject({ state: "reinvited", devices: [{ device_id: "PHONE", state: "sent" }] });
+});
+
+test("a device that cannot be encrypted to is an error, and is tried again; the one beside it is served", async () => {
+    const world = new World();
+    world.broken.add("PHONE");
+    world.sync(change("invite", "$invite", alice));
+    await world.run();
+    expect(world.status()).toMatchObject({ state: "queued", reason: "not_encrypted", devices: [{ device_id: "PHONE", state: "error" }] });
+
+    world.devices = [...world.devices, { deviceId: "LAPTOP", crossSigned: true }];
+    world.now += 60_000;
+    await world.run();
+    const states = () => Object.fromEntries((world.status().devices ?? []).map((device) => [device.device_id, device.state]));
+    expect(states()).toEqual({ PHONE: "error", LAPTOP: "sent" });
+    world.broken.clear();
+    world.now += 60_000;
+    await world.runWatch();
+    expect(states()).toEqual({ PHONE: "sent", LAPTOP: "sent" });
+});
+
 test("keys that come while the invite stands wake a job that had nothing to share; a withdrawn invite stays at rest", async () => {
     const world = new World();
     world.shared = 0;

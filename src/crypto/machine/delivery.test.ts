@@ -1,6 +1,6 @@
 import { createCipheriv, createHash, randomBytes } from "node:crypto";
-import { RoomId, UserId } from "@matrix-org/matrix-sdk-crypto-wasm";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { Device, RoomId, UserId } from "@matrix-org/matrix-sdk-crypto-wasm";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { BundleDelivery, EncryptedFile, SealedDelivery } from "../port.ts";
 import type { CryptoStore } from "./context.ts";
 import { unpadded } from "./exported-session-key.ts";
@@ -97,6 +97,12 @@ test("a device without an Olm session is told from one that may not have the bun
     await bot.query(erin.userId);
     const pinnedMasterKey = (await bot.crypto.userKeys(erin.userId)).masterKey ?? "";
     expect(states(await seal(await delivery({ userId: erin.userId, pinnedMasterKey })))).toEqual({ ERIN: "no_session" });
+});
+
+test("an encryption that fails for another reason is told apart, and the next one succeeds", async () => {
+    vi.spyOn(Device.prototype, "encryptToDeviceEvent").mockRejectedValueOnce(new Error("the ratchet is gone"));
+    expect(states(await seal(await delivery()))).toEqual({ PHONE: "error" });
+    expect(states(await seal(await delivery()))).toEqual({ PHONE: "sealed" });
 });
 
 test("a changed identity is answered as changed, and nothing is encrypted to it", async () => {

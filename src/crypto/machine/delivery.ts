@@ -132,9 +132,10 @@ function fingerprint(userId: string, content: object): string {
 }
 
 /** The machine has no codes for these. "withheld" is its own check of the signatures, which says no where ours did not. */
-function refusalState({ log }: MachineContext, error: unknown): "no_session" | "not_cross_signed" {
+function refusalState({ log }: MachineContext, error: unknown): "no_session" | "not_cross_signed" | "error" {
     const message = String(error);
     if (/withheld/i.test(message)) return "not_cross_signed";
-    if (!/olm session/i.test(message)) log.warn({ operation: "seal_bundle", error: message }, "a device could not be encrypted to");
-    return "no_session";
+    if (/olm session/i.test(message)) return "no_session";
+    log.warn({ operation: "seal_bundle", error: message }, "a device could not be encrypted to");
+    return "error";
 }

@@ -107,6 +107,8 @@ export class World {
     /** Charlie's, as his homeserver says; those in `silent` have no one-time key left. */
     devices: readonly { readonly deviceId: string; readonly crossSigned: boolean }[] = [{ deviceId: "PHONE", crossSigned: true }];
     readonly silent = new Set<string>();
+    /** Those that the machine cannot encrypt to. */
+    readonly broken = new Set<string>();
     /** Charlie's keys as the crypto worker has them from the last answer. */
     stored: UserKeys = { masterKey: null, devices: [] };
     /** Charlie's homeserver answers. */
@@ -335,6 +337,7 @@ export class World {
     #seal({ deviceId, crossSigned }: World["devices"][number]) {
         if (!crossSigned) return { deviceId, state: "not_cross_signed" as const };
         if (this.silent.has(deviceId)) return { deviceId, state: "no_session" as const };
+        if (this.broken.has(deviceId)) return { deviceId, state: "error" as const };
         return { deviceId, state: "sealed" as const, content: this.sealed };
     }
 
