@@ -7,6 +7,7 @@ const parts: Readonly<Record<string, () => Promise<Part>>> = {
     commands: async () => (await import("./commands.ts")).commands,
     sharing: async () => (await import("./large-room.ts")).largeRoom,
     linear: async () => (await import("./linear.ts")).linear,
+    watch: async () => (await import("./watch.ts")).watch,
     store: async () => (await import("./store.ts")).store,
 };
 

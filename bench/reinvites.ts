@@ -79,7 +79,11 @@ export async function setScene({ disposal, progress }: Stage): Promise<Scene> {
 }
 
 /** The bot as shipped, its main thread watched, and nothing of the bot's own holding it back. */
-export async function startBot({ synapse }: Scene, disposal: AsyncDisposableStack): Promise<Bot> {
+export async function startBot(
+    { synapse }: Pick<Scene, "synapse">,
+    disposal: AsyncDisposableStack,
+    more: Readonly<Record<string, string>> = {},
+): Promise<Bot> {
     const settings = {
         LOG_LEVEL: "info",
         SHARING_REINVITE: "always",
@@ -87,6 +91,7 @@ export async function startBot({ synapse }: Scene, disposal: AsyncDisposableStac
         SHARING_MAX_INVITEES_PER_HOUR: "1000",
         SHARING_MAX_SESSIONS: "1000000",
         CHAT_GREETING: "false",
+        ...more,
     };
     const bot = disposal.use(new Bot(synapse, await synapse.register("backscroll"), settings, join(import.meta.dirname, "watched-bot.ts")));
     await bot.run();
