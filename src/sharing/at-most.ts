@@ -21,3 +21,25 @@ export class AtMost {
         }
     }
 }
+
+/** So many for each name: who waits, waits for their own kind only. */
+export class AtMostEach {
+    readonly #most: number;
+    readonly #places = new Map<string, { readonly places: AtMost; users: number }>();
+
+    constructor(most: number) {
+        this.#most = most;
+    }
+
+    async run<T>(name: string, work: () => Promise<T>): Promise<T> {
+        const own = this.#places.get(name) ?? { places: new AtMost(this.#most), users: 0 };
+        this.#places.set(name, own);
+        own.users += 1;
+        try {
+            return await own.places.run(work);
+        } finally {
+            own.users -= 1;
+            if (own.users === 0) this.#places.delete(name);
+        }
+    }
+}

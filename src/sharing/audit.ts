@@ -87,6 +87,11 @@ export class Audit {
             );
     }
 
+    /** Whether the job has given any keys. */
+    gave(jobId: number): boolean {
+        return this.#sql.prepare("SELECT 1 FROM share_audit WHERE job_id = ? LIMIT 1").get(jobId) !== undefined;
+    }
+
     /** How many other users were given keys of the room in the time up to `now`, and how many older jobs are giving them at this moment. */
     others(job: { readonly id: number; readonly roomId: string; readonly userId: string }, since: number, now: number): number {
         const row = this.#sql

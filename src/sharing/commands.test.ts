@@ -2,6 +2,7 @@ import { beforeEach, expect, test } from "vitest";
 import { type Database, openDatabase } from "../database/index.ts";
 import { Audit } from "./audit.ts";
 import { ShareCommands } from "./commands.ts";
+import { JobDevices } from "./devices.ts";
 import { ShareJobs } from "./jobs.ts";
 import { rememberLooks } from "./lookalike.ts";
 import { Pauses } from "./pauses.ts";
@@ -66,6 +67,14 @@ function jobOf(userId: string, ...steps: readonly (readonly [JobState, Reason])[
     }
     return String(created?.id);
 }
+
+test("of a delivery that is under way, or is made again, nobody is told that nothing was sent", () => {
+    const underWay = commands.cancel(jobThat(["delivering", "delivering"]));
+    expect(underWay.message).toMatch(/is cancelled. What may be on its way/);
+    const id = jobOf("@dora:home", ["delivering", "delivering"], ["delivered", "sent"], ["queued", "keys_arrived"]);
+    new JobDevices(database.sql).record({ id: Number(id), state: "delivered" }, "PHONE", "sent", 1_000);
+    expect(commands.cancel(id).message).toMatch(/had been sent already/);
+});
 
 test("a job that waits is cancelled, and its story says so", () => {
     const id = jobThat(["held", "paused"]);

@@ -86,9 +86,7 @@ export class ShareCommands {
             if (!moves[job.state].includes("cancelled"))
                 return { ok: false, message: `Job ${jobId} is ${job.state}, so there is nothing to cancel. ${reasons[job.reason]}` };
             jobs.move(job, "cancelled", "cancelled_by_command");
-            const sent = job.state === "delivered" || job.state === "reinvited" || job.state === "joined";
-            const rest = sent ? "Keys had been sent already, and nobody can take them back." : `${job.userId} is sent nothing.`;
-            return { ok: true, message: `Job ${jobId} is cancelled. ${rest}` };
+            return { ok: true, message: `Job ${jobId} is cancelled. ${this.#whatWasSent(job)}` };
         });
     }
 
@@ -131,6 +129,13 @@ export class ShareCommands {
                 message: `${userId} is known by ${masterKey} from now on; ${waiting.length} held deliveries were released.`,
             };
         });
+    }
+
+    #whatWasSent({ id, state, userId }: Job): string {
+        const served = state === "delivered" || state === "reinvited" || state === "joined";
+        if (served || this.#parts.jobs.wasSent(id)) return "Keys had been sent already, and nobody can take them back.";
+        if (state !== "delivering") return `${userId} is sent nothing.`;
+        return "What may be on its way at this moment nobody can take back: `backscroll audit` lists it then.";
     }
 
     #answerFor(job: Job): Outcome {

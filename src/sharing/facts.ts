@@ -18,7 +18,7 @@ export interface FactSources {
     readonly rooms: Pick<Rooms, "room" | "member" | "membersWith" | "canInvite">;
     readonly pauses: Pick<Pauses, "covers">;
     readonly policy: (roomId: string) => SharingPolicy;
-    readonly audit: Pick<Audit, "others">;
+    readonly audit: Pick<Audit, "others" | "gave">;
     readonly looks: Looks;
     readonly now: () => number;
 }
@@ -33,7 +33,7 @@ export function gatherFacts(sources: FactSources, job: Job, identity: ShareFacts
     const invitee = rooms.member(job.roomId, job.userId);
     const policy = sources.policy(job.roomId);
     const servedBeforeJoin = job.state === "joined";
-    const given = servedBeforeJoin || job.state === "delivered" || job.state === "reinvited";
+    const given = servedBeforeJoin || job.state === "delivered" || job.state === "reinvited" || sources.audit.gave(job.id);
     return {
         origin: job.origin,
         approved: job.approved,

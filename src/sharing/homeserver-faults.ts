@@ -40,13 +40,17 @@ function haltForProblem(problem: HomeserverProblem, cause: HomeserverError): Hal
         case "user_suspended":
             return new Halt("retry", "homeserver_unavailable", { cause, detail });
         case "too_large":
-            return new Halt("failed", "bundle_too_large", { cause, detail });
+            return new Halt("failed", isUpload(cause) ? "bundle_too_large" : "refused_by_homeserver", { cause, detail });
         case "forbidden":
         case "not_found":
         case "invalid":
         case "unrecognized":
         case "auth_required":
         case "user_deactivated":
-            return new Halt("failed", cause.operation.includes("media") ? "upload_refused" : "refused_by_homeserver", { cause, detail });
+            return new Halt("failed", isUpload(cause) ? "upload_refused" : "refused_by_homeserver", { cause, detail });
     }
+}
+
+function isUpload({ operation }: HomeserverError): boolean {
+    return operation.includes("media");
 }

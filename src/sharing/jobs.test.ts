@@ -123,3 +123,17 @@ test("a room or a foreign homeserver with many jobs leaves places to the others;
     expect(due.filter(({ userId }) => userId.endsWith(":far")).map(({ userId }) => userId)).toEqual(["@u1:far", "@u2:far", "@u3:far"]);
     expect(due.at(-1)?.id).toBe(late.id);
 });
+
+test("a clock that was set back puts no job off, however far ahead it was written", () => {
+    const first = create();
+    jobs.retry(first, "homeserver_unavailable", now + 500);
+    now += 30 * 24 * 3_600_000;
+    create({ userId: "@dora:home", inviteEventId: "$dora" });
+    now = 1_000;
+    expect(jobs.due(places).map(({ userId }) => userId)).toEqual(["@dora:home"]);
+    const due = jobs.due(places)[0];
+    if (due === undefined) throw new Error("expected a job");
+    // Once looked at, it has times of the clock as it is now.
+    jobs.retry(due, "homeserver_unavailable", now + 500);
+    expect(jobs.due(places)).toEqual([]);
+});

@@ -28,6 +28,9 @@ export interface Job {
 
 export type NewJob = Pick<Job, "roomId" | "userId" | "inviter" | "origin" | "inviteEventId" | "byAnotherBot">;
 
+/** Milliseconds. What was written further ahead than this was written before the clock was set back: its times mean nothing now. */
+const clockSlack = 60_000;
+
 /** How many jobs at most: in all, of the invitees of a room who share a homeserver, and of a homeserver that is not our own. */
 export interface Places {
     readonly limit: number;
@@ -137,14 +140,14 @@ export class ShareJobs {
             .prepare(
                 `WITH waiting AS (
                      SELECT *, substr(user_id, instr(user_id, ':') + 1) AS server FROM share_jobs
-                     WHERE state IN (${openList}) AND next_attempt_at <= ?1
+                     WHERE state IN (${openList}) AND next_attempt_at IS NOT NULL AND (next_attempt_at <= ?1 OR updated_at > ?1 + ?6)
                  ), ranked AS (
                      SELECT *, row_number() OVER (PARTITION BY room_id, server ORDER BY id) AS in_room,
                          row_number() OVER (PARTITION BY server ORDER BY id) AS of_server FROM waiting
                  )
                  SELECT * FROM ranked WHERE in_room <= ?2 AND (of_server <= ?3 OR server = ?4) ORDER BY id LIMIT ?5`,
             )
-            .all(this.#now(), ofRoom, ofServer, ownServer, limit)
+            .all(this.#now(), ofRoom, ofServer, ownServer, limit, clockSlack)
             .map(jobFrom);
     }
 
@@ -217,7 +220,8 @@ export class ShareJobs {
 
     #remember(jobId: number, at: number, state: JobState, reason: Reason, detail?: string): void {
         const last = this.#sql.prepare("SELECT state, reason FROM share_job_moves WHERE job_id = ? ORDER BY rowid DESC LIMIT 1").get(jobId);
-        if (last?.["state"] === state && last["reason"] === reason) return;
+        // Refusals are counted (`timesMoved`): each stands for itself.
+        if (last?.["state"] === state && last["reason"] === reason && reason !== "refused_once") return;
         this.#sql
             .prepare("INSERT INTO share_job_moves (job_id, at, state, reason, detail) VALUES (?, ?, ?, ?, ?)")
             .run(jobId, at, state, reason, detail ?? null);

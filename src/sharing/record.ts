@@ -41,9 +41,10 @@ export function recordOwnLeave(parts: Pick<RecordParts, "jobs">, roomId: string)
 
 /** Jobs that waited for the power to invite go on once it is there. */
 export function releaseEmpowered(parts: RecordParts): void {
-    for (const job of parts.jobs.held("no_power_to_invite")) {
-        if (parts.rooms.canInvite(job.roomId, parts.botUserId)) parts.jobs.release(job, "power_granted", { approved: false });
-    }
+    const held = parts.jobs.held("no_power_to_invite");
+    const rooms = [...new Set(held.map(({ roomId }) => roomId))];
+    const empowered = new Set(rooms.filter((roomId) => parts.rooms.canInvite(roomId, parts.botUserId)));
+    for (const job of held) if (empowered.has(job.roomId)) parts.jobs.release(job, "power_granted", { approved: false });
 }
 
 /**

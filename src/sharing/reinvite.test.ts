@@ -261,3 +261,36 @@ test.each([
     expect(one.status()).toMatchObject({ state: "reinvited", reason: "already_inviter" });
     expect(puts(one)).toBe(1);
 });
+
+test.each<HomeserverProblem>([
+    { kind: "invalid", status: 400, errcode: "M_BAD_JSON", error: "no" },
+    { kind: "too_large", errcode: "M_TOO_LARGE", error: "no" },
+])("an invite that the homeserver refuses for good ($kind) is given up after the third time", async (problem) => {
+    const bot = world({ reinvite_pace: "unlimited" });
+    invited(bot, "$invite");
+    for (let time = 1; time <= 3; time++) {
+        bot.fault = { call: "putMember", error: new HomeserverError("put_member", problem) };
+        await bot.run();
+        bot.now += 3_600_000;
+        expect(bot.status()).toMatchObject(
+            time < 3 ? { state: "delivered", reason: "refused_once" } : { state: "failed", reason: "refused_by_homeserver" },
+        );
+    }
+});
+
+test("who was given keys before is no newcomer to a crowded room when they are served again", async () => {
+    const bot = world({ reinvite_pace: "unlimited" });
+    bot.mostInvitees = 1;
+    bot.coverage = "incomplete";
+    invited(bot, "$invite");
+    await bot.run();
+    const { audit } = bot.parts().facts;
+    bot.database.sql
+        .exec(`INSERT INTO share_audit (sending_id, at, job_id, room_id, user_id, inviter, identity, device_ids, sessions, mxc, mode, visibility, origin, approved)
+        SELECT 'another', at, 99, room_id, '@dora:home', inviter, identity, device_ids, sessions, mxc, mode, visibility, origin, approved FROM share_audit`);
+    expect(audit.others({ id: 1, roomId, userId: charlie }, 0, bot.now)).toBe(1);
+    bot.coverage = "complete";
+    bot.database.transaction(() => releaseUncovered({ ...bot.parts(), now: () => bot.now }));
+    await bot.run();
+    expect(bot.status()).toMatchObject({ state: "reinvited" });
+});

@@ -145,6 +145,7 @@ function afterRefusal({ database, jobs, reinvites, facts, now }: ReinviteParts, 
         case "forbidden":
         case "invalid":
         case "not_found":
+        case "too_large":
         case "unrecognized":
             database.transaction(() => reinvites.notMade(job));
             throw error;

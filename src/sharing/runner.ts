@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Database } from "../database/index.ts";
 import { isAbort } from "../homeserver/index.ts";
 import type { Logger } from "../telemetry/index.ts";
-import { AtMost } from "./at-most.ts";
+import { AtMostEach } from "./at-most.ts";
 import type { BundleMessages } from "./bundle-messages.ts";
 import { deliver, type DeliveryParts } from "./deliver.ts";
 import { deliveryIds } from "./delivery-ids.ts";
@@ -35,7 +35,7 @@ export type RunnerParts = DeliveryParts &
  */
 const places = { limit: 150, ofRoom: 50, ofServer: 25 } as const;
 
-/** Re-invites under way at once. */
+/** Re-invites of one homeserver's users under way at once: a homeserver answers ours when its user's has, which may take a minute. */
 const reinvitesAtOnce = 4;
 
 /** Milliseconds between two looks for what ended jobs have left behind. */
@@ -52,7 +52,7 @@ export class ShareRunner {
     readonly #parts: RunnerParts;
     readonly #stopping = new AbortController();
     readonly #running = new Map<number, Promise<void>>();
-    readonly #reinvites = new AtMost(reinvitesAtOnce);
+    readonly #reinvites = new AtMostEach(reinvitesAtOnce);
     /** Jobs that one fault stopped come back together, and share their requests again. */
     readonly #pauses = new WeakMap<Error, number>();
     #pruning: Promise<void> | undefined;
@@ -113,7 +113,8 @@ export class ShareRunner {
             const delivered = job.state === "delivered" ? job : await this.#deliver(job);
             if (delivered === undefined) return;
             const settled = this.#parts.messages.sent(deliveryIds(delivered.id).first);
-            const [reason] = await Promise.all([this.#reinvites.run(() => reinvite(this.#parts, delivered, settled)), settled]);
+            const invited = this.#reinvites.run(serverOf(job.userId), () => reinvite(this.#parts, delivered, settled));
+            const [reason] = await Promise.all([invited, settled]);
             if (reason !== job.reason) log.info({ reason }, "shared the room's history");
         } catch (error) {
             if (this.#stops(error)) return;

@@ -35,6 +35,8 @@ export class TimelineRooms {
     readonly #selectUncounted: StatementSync;
     readonly #store: StatementSync;
     readonly #selectCoverage: StatementSync;
+    /** What was read last of each room: it is asked for again and again. */
+    readonly #read = new Map<string, { readonly text: string; readonly coverage: Coverage }>();
 
     /** @param database opened with `timelineSchema` */
     constructor({ sql }: Database) {
@@ -85,7 +87,11 @@ export class TimelineRooms {
     coverage(roomId: string): Coverage | undefined {
         const text = this.#selectCoverage.get(roomId)?.["coverage"];
         if (typeof text !== "string") return undefined;
-        const coverage = stored.parse(JSON.parse(text));
-        return { ...coverage, coversSince: coverage.coversSince };
+        const known = this.#read.get(roomId);
+        if (known?.text === text) return known.coverage;
+        const parsed = stored.parse(JSON.parse(text));
+        const coverage = { ...parsed, coversSince: parsed.coversSince };
+        this.#read.set(roomId, { text, coverage });
+        return coverage;
     }
 }
