@@ -4,7 +4,7 @@ import type { ControlOperations } from "../control/index.ts";
 import { type CryptoPort, startCrypto } from "../crypto/index.ts";
 import { Failure } from "../failures/index.ts";
 import { createLogger } from "../telemetry/index.ts";
-import { takeStock } from "./stock.ts";
+import { StockTaking, takeStock } from "./stock.ts";
 import { controlOperations } from "./operations.ts";
 import { sharingLedger } from "./sharing-ledger.ts";
 import { takeSnapshot } from "./take-snapshot.ts";
@@ -34,6 +34,8 @@ export async function withOfflineBot<T>(settings: Settings, use: (operations: Co
         });
     };
     const crypto = (): Promise<CryptoPort> => (opening ??= open());
+    // Rooms that were not counted, as the command was ended, are counted by the bot's next start.
+    const stock = new StockTaking([], async (roomIds) => await takeStock(store.database, ledger, await crypto(), roomIds));
     const operations = controlOperations({
         commands: ledger.commands,
         crypto,
@@ -41,7 +43,8 @@ export async function withOfflineBot<T>(settings: Settings, use: (operations: Co
         snapshot: () => takeSnapshot({ store, crypto, copied: () => {} }),
         health: () => Promise.resolve({ healthy: false, problems: ["the bot is not running"] }),
         wake: () => {},
-        holdingsChanged: async (roomIds) => await takeStock(store.database, ledger, await crypto(), roomIds),
+        stock: () => Promise.resolve(stock),
+        monotonic: () => performance.now(),
     });
     try {
         return await use(operations);

@@ -1,6 +1,10 @@
 import type { ControlOperations } from "../control/index.ts";
 import type { CryptoPort } from "../crypto/index.ts";
 import type { ShareCommands } from "../sharing/index.ts";
+import type { StockTaking } from "./stock.ts";
+
+/** Milliseconds between counts while an import goes on. */
+const countEveryMs = 5_000;
 
 export interface OperationParts {
     readonly commands: ShareCommands;
@@ -10,12 +14,15 @@ export interface OperationParts {
     readonly health: ControlOperations["health"];
     /** Something may have fallen due. */
     readonly wake: () => void;
-    /** The counts of these rooms are to be copied anew. */
-    readonly holdingsChanged: (roomIds: readonly string[]) => Promise<void>;
+    /** Where the rooms of imported keys are counted. @throws Failure `account_not_ready` */
+    readonly stock: () => Promise<Pick<StockTaking, "note" | "take">>;
+    /** Milliseconds, of a clock that nobody sets. */
+    readonly monotonic: () => number;
 }
 
 /** What commands may ask, on the parts that answer it. */
-export function controlOperations({ commands, crypto, snapshot, health, wake, holdingsChanged }: OperationParts): ControlOperations {
+export function controlOperations({ commands, crypto, snapshot, health, wake, stock, monotonic }: OperationParts): ControlOperations {
+    let counted = Number.NEGATIVE_INFINITY;
     return {
         health,
         snapshot,
@@ -26,19 +33,29 @@ export function controlOperations({ commands, crypto, snapshot, health, wake, ho
         pause: (roomId) => answer(() => commands.pause(roomId)),
         resume: (roomId) => answer(() => commands.resume(roomId)),
         trust: (userId, fingerprint) => answer(() => commands.trust(userId, fingerprint)),
-        importRoomKeys: async (entries) => {
+        importRoomKeys: async (entries, { more }) => {
             const { importRoomKeys } = await crypto();
+            let goesOn = false;
             try {
                 const { imported, refused } = await importRoomKeys(entries);
+                goesOn = more;
                 return { imported, refused };
             } finally {
                 // An import that broke off has brought keys, too.
-                await holdingsChanged(roomsOf(entries));
-                wake();
+                await keysCame(roomsOf(entries), goesOn);
             }
         },
         exportRoomKeys: async (roomId, page) => await (await crypto()).exportRoomKeys(roomId, page),
     };
+
+    /** A count takes longer the more keys the room has: while others follow at once, it is made now and then. */
+    async function keysCame(roomIds: readonly string[], goesOn: boolean): Promise<void> {
+        const counts = await stock();
+        if (goesOn && monotonic() - counted < countEveryMs) return counts.note(roomIds);
+        await counts.take(roomIds);
+        counted = monotonic();
+        wake();
+    }
 
     async function answer<T>(command: () => T): Promise<T> {
         await Promise.resolve();

@@ -7,7 +7,6 @@ import { createLogger, type Logger, programVersion } from "../telemetry/index.ts
 import { bringUp, type BringUpOptions, type Online } from "./bring-up.ts";
 import { FolderWatch } from "./folder-watch.ts";
 import { checkHealth } from "./health.ts";
-import { takeStock } from "./stock.ts";
 import { controlOperations } from "./operations.ts";
 import { type Services, startServices } from "./services.ts";
 import { sharingLedger, type SharingLedger } from "./sharing-ledger.ts";
@@ -149,6 +148,11 @@ function operationsOf(bot: Running): ReturnType<typeof controlOperations> {
                 knownProblems: () => [...(bot.services?.problems() ?? []), ...(bot.storeCheck?.problems() ?? [])],
             }),
         wake: () => bot.services?.wake(),
-        holdingsChanged: async (roomIds) => await takeStock(bot.store.database, bot.ledger, await crypto(), roomIds),
+        stock: async () => {
+            await Promise.resolve();
+            if (bot.services === undefined) throw new Failure("account_not_ready");
+            return bot.services.stock;
+        },
+        monotonic: () => performance.now(),
     });
 }

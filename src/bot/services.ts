@@ -56,6 +56,8 @@ export interface Services {
     startSyncAnew(): void;
     /** A copy of the store was made: from now on it is an old one. */
     storeCopied(): void;
+    /** The rooms whose counts may be out of date. */
+    readonly stock: StockTaking;
     /** What keeps the sync from recording, in sentences. */
     problems(): readonly string[];
 }
@@ -111,7 +113,9 @@ export function startServices(options: ServicesOptions): Services {
     const timelines = timelineServices(options, counted);
     const forgetting = keyForgetting(options);
     releases.add("the keys of rooms that were left", () => forgetting.stop());
-    const sync = startSync(options, outgoing, timelines.recorder, () => {
+    const joined = ledger.rooms.joined().map(({ roomId }) => roomId);
+    const stock = new StockTaking(joined, (roomIds) => takeStock(store.database, ledger, crypto, roomIds));
+    const sync = startSync(options, outgoing, { recorder: timelines.recorder, stock }, () => {
         if (!caughtUp) {
             invitations.start();
             forgetting.start();
@@ -127,6 +131,7 @@ export function startServices(options: ServicesOptions): Services {
         wake,
         startSyncAnew: () => sync.startAnew(),
         storeCopied: () => age.count(),
+        stock,
         problems: () => (sync.problem?.code === "disk" ? [sync.problem.message] : []),
     };
 }
@@ -135,7 +140,7 @@ export function startServices(options: ServicesOptions): Services {
 function startSync(
     { settings, store, ledger, online, log, signal, releases, end }: ServicesOptions,
     outgoing: OutgoingRequests,
-    recorder: TimelineRecorder,
+    { recorder, stock }: { readonly recorder: TimelineRecorder; readonly stock: StockTaking },
     caughtUp: () => void,
 ): SyncLoop {
     const { homeserver, crypto, account } = online;
@@ -147,8 +152,6 @@ function startSync(
         leftRooms: new LeftRooms(store.database),
         greetings: settings.chat.greeting ? new Greetings(store.database) : undefined,
     };
-    const rooms = ledger.rooms.joined().map(({ roomId }) => roomId);
-    const stock = new StockTaking(rooms, (roomIds) => takeStock(store.database, ledger, crypto, roomIds));
     // A quiet batch has nothing for the machine, and the machine nothing for the homeserver.
     let flushDue = true;
     const sync = new SyncLoop({

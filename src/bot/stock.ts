@@ -14,6 +14,11 @@ export class StockTaking {
         this.#take = take;
     }
 
+    /** These rooms are to be counted with the next call of `take`, which comes after each batch of the sync. */
+    note(roomIds: readonly string[]): void {
+        for (const roomId of roomIds) this.#due.add(roomId);
+    }
+
     /**
      * Counts these rooms and whatever is left of earlier calls. Answers whether there was anything to count.
      * @throws what the counting throws; the rooms stay due then

@@ -111,11 +111,18 @@ Example:
 `,
     "import-keys": `
 FILE is what clients write with "export room keys": protected by a passphrase, or a
-plain JSON list. Which of the two is seen by itself. Only keys that their senders
-marked as shareable will be shared; the others stay with the bot.
+plain JSON list. Which of the two is seen by itself; - is the standard input. Only
+keys that their senders marked as shareable will be shared; the others stay with the
+bot.
 
-Example:
+The whole file is looked through before the first key is imported, so that of a
+damaged one nothing is. If an import breaks off, run it again with the same file:
+what is there already does no harm. What comes through a pipe lies meanwhile in the
+data folder, encrypted with a key that is nowhere written down.
+
+Examples:
   backscroll import-keys element-keys.txt --passphrase-file passphrase.txt
+  gpg -d keys.json.gpg | backscroll import-keys -
 `,
     snapshot: `
 Works while the bot runs, and without it. FILE is made with mode 0600, an existing

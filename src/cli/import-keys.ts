@@ -1,24 +1,28 @@
-import { readSmallFile } from "../config/index.ts";
+import { loadDataDir, readSmallFile } from "../config/index.ts";
 import type { ControlOperations } from "../control/index.ts";
 import { exitCodes } from "../failures/index.ts";
 import { argument, option, pathArgument, refused } from "./arguments.ts";
 import { type Invocation, note, print } from "./context.ts";
-import { readKeyExport } from "./key-export.ts";
+import { type KeyExport, type ListEntry, openKeyExport } from "./key-export/read.ts";
 import { withBot } from "./with-bot.ts";
 
 /** Entries in one request: keeps the bot's memory flat and its other work going. */
 const chunkSize = 100;
-/** Characters. A room key has less than 1000; a chunk of entries without bounds would not fit into one request. */
-const longestEntry = 16_384;
+/** Milliseconds between lines that tell of the progress. */
+const progressEveryMs = 5_000;
 const command = "import-keys";
 
 export async function importKeys(invocation: Invocation): Promise<number> {
-    const file = pathArgument(invocation, argument(invocation, 0));
-    const entries = await readKeyExport(file, passphraseOf(invocation));
-    const outcome = await withBot(invocation, (bot) => importAll(bot, entries));
-    print(`${outcome.imported} of ${entries.length} room keys were imported; the rest was known already or refused.`);
-    for (const [reason, count] of outcome.refused) note(`refused: ${count} (${reason})`);
-    return outcome.imported === 0 && (outcome.refused.size > 0 || entries.length === 0) ? exitCodes.no : exitCodes.done;
+    const file = argument(invocation, 0);
+    await using source = await openKeyExport({
+        path: file === "-" ? file : pathArgument(invocation, file),
+        passphrase: passphraseOf(invocation),
+        spoolFolder: loadDataDir(invocation),
+    });
+    const { imported, refused } = await withBot(invocation, (bot) => importAll(bot, source));
+    print(`${imported} of ${source.count} room keys were imported; the rest was known already or refused.`);
+    for (const [reason, count] of refused) note(`refused: ${count} (${reason})`);
+    return imported === 0 && (refused.size > 0 || source.count === 0) ? exitCodes.no : exitCodes.done;
 }
 
 interface Outcome {
@@ -27,23 +31,40 @@ interface Outcome {
     readonly refused: ReadonlyMap<string, number>;
 }
 
-async function importAll(bot: ControlOperations, all: readonly object[]): Promise<Outcome> {
-    const entries = all.filter((entry) => JSON.stringify(entry).length <= longestEntry);
+/** Sends one chunk after the other, each when the one before is on the bot's disk. */
+async function importAll(bot: ControlOperations, { count, entries }: KeyExport): Promise<Outcome> {
     const refused = new Map<string, number>();
-    if (entries.length < all.length) refused.set("it is larger than any room key", all.length - entries.length);
-    let imported = 0;
-    for (let start = 0; start < entries.length; start += chunkSize) {
-        const chunk = entries.slice(start, start + chunkSize);
-        const report = await bot.importRoomKeys(chunk);
-        imported += report.imported;
-        for (const { reason } of report.refused) refused.set(reason, (refused.get(reason) ?? 0) + 1);
-        showProgress(start + chunk.length, entries.length);
+    const refuse = (reason: string) => refused.set(reason, (refused.get(reason) ?? 0) + 1);
+    let [imported, done, told] = [0, 0, performance.now()];
+    try {
+        for await (const chunk of chunks(entries())) {
+            const keys = chunk.filter((entry) => entry !== undefined);
+            if (keys.length < chunk.length) for (const entry of chunk) if (entry === undefined) refuse("it is larger than any room key");
+            done += chunk.length;
+            const report = await bot.importRoomKeys(keys, { more: done < count });
+            imported += report.imported;
+            for (const { reason } of report.refused) refuse(reason);
+            if (performance.now() - told < progressEveryMs) continue;
+            note(`${done} of ${count} room keys`);
+            told = performance.now();
+        }
+    } catch (error) {
+        if (imported > 0)
+            note(`${imported} of ${count} room keys were imported before it broke off; importing the file again does the rest.`);
+        throw error;
     }
     return { imported, refused };
 }
 
-function showProgress(done: number, total: number): void {
-    if (process.stderr.isTTY) process.stderr.write(`\r${done} of ${total} room keys${done === total ? "\n" : ""}`);
+async function* chunks(entries: AsyncIterable<ListEntry>): AsyncGenerator<readonly ListEntry[], void, undefined> {
+    let chunk: ListEntry[] = [];
+    for await (const entry of entries) {
+        chunk.push(entry);
+        if (chunk.length < chunkSize) continue;
+        yield chunk;
+        chunk = [];
+    }
+    if (chunk.length > 0) yield chunk;
 }
 
 function passphraseOf(invocation: Invocation): string | undefined {

@@ -122,6 +122,25 @@ test("import-keys sends nothing that is far larger than a room key, and the rest
     });
 });
 
+test("an import that breaks off says how far it came", async () => {
+    let chunks = 0;
+    const importRoomKeys = (entries: readonly unknown[]) =>
+        chunks++ < 2
+            ? Promise.resolve({ imported: entries.length, refused: [] })
+            : Promise.reject(new Failure("disk_full", { path: "/d" }));
+    writeFileSync(join(folder, "keys.json"), JSON.stringify(Array.from({ length: 500 }, () => ({}))));
+    expect(await beside({ importRoomKeys }, "import-keys", "keys.json")).toMatchObject({
+        code: 73,
+        err: expect.stringMatching(/^200 of 500 room keys were imported before it broke off; importing the file again does the rest\./),
+    });
+});
+
+test("of a list that is broken at its end nothing is imported", async () => {
+    writeFileSync(join(folder, "keys.json"), JSON.stringify(Array.from({ length: 500 }, () => ({}))).slice(0, -1));
+    const { code, err } = await beside({}, "import-keys", "keys.json");
+    expect({ code, err }).toEqual({ code: 64, err: expect.stringMatching(/it ends within the list, after 1500 bytes/) });
+});
+
 test("export-keys writes a file for its owner alone, whole or not at all, and overwrites nothing", async () => {
     const pages = [[{ session_id: "s1" }, { session_id: "s2" }], [{ session_id: "s3" }]];
     const exportRoomKeys = async (_: string, page: number) => pages[page];

@@ -80,7 +80,8 @@ export class BotConnection implements ControlOperations {
     pause = (roomId: string | undefined) => this.call("pause", { room_id: roomId });
     resume = (roomId: string | undefined) => this.call("resume", { room_id: roomId });
     trust = (userId: string, fingerprint: string) => this.call("trust", { user_id: userId, fingerprint });
-    importRoomKeys = (entries: readonly unknown[]) => this.call("import_room_keys", { entries: [...entries] });
+    importRoomKeys = (entries: readonly unknown[], { more }: { readonly more: boolean }) =>
+        this.call("import_room_keys", { entries: [...entries], more });
     exportRoomKeys = async (roomId: string, page: number) => (await this.call("export_room_keys", { room_id: roomId, page })) ?? undefined;
 
     async *snapshot(): AsyncGenerator<Uint8Array, void, undefined> {

@@ -57,7 +57,7 @@ test("every operation travels there and back", async () => {
     expect(await bot?.pause(undefined)).toEqual({ ok: true, message: "everywhere" });
     expect(await bot?.resume("!a:b")).toEqual(done);
     expect(await bot?.trust("@c:d", "f")).toEqual(done);
-    expect(await bot?.importRoomKeys([{}, {}])).toEqual({ imported: 1, refused: [{ index: 0, reason: "odd" }] });
+    expect(await bot?.importRoomKeys([{}, {}], { more: false })).toEqual({ imported: 1, refused: [{ index: 0, reason: "odd" }] });
     expect(await bot?.exportRoomKeys("!a:b", 0)).toEqual([{ session_id: "s" }]);
     expect(await bot?.exportRoomKeys("!a:b", 1)).toBeUndefined();
     expect(Buffer.concat(await Array.fromAsync(bot?.snapshot() ?? [])).toString()).toBe("onetwo");

@@ -18,7 +18,7 @@ export const requestSchema = z.discriminatedUnion("operation", [
     request("pause", someRoom),
     request("resume", someRoom),
     request("trust", z.strictObject({ user_id: id, fingerprint: id })),
-    request("import_room_keys", z.strictObject({ entries: z.array(z.unknown()).max(1_000) })),
+    request("import_room_keys", z.strictObject({ entries: z.array(z.unknown()).max(1_000), more: z.boolean().default(false) })),
     request("snapshot", z.strictObject({})),
     request("export_room_keys", z.strictObject({ room_id: id, page: z.int().nonnegative() })),
 ]);

@@ -12,9 +12,10 @@ export interface ControlOperations {
     pause(roomId: string | undefined): Promise<CommandOutcome>;
     resume(roomId: string | undefined): Promise<CommandOutcome>;
     trust(userId: string, fingerprint: string): Promise<CommandOutcome>;
-    /** A chunk of about 100 entries in key export format. */
+    /** A chunk of about 100 entries in key export format. After one that has `more` behind it the rooms' counts may be old for a while. */
     importRoomKeys(
         entries: readonly unknown[],
+        options: { readonly more: boolean },
     ): Promise<{ readonly imported: number; readonly refused: readonly { readonly index: number; readonly reason: string }[] }>;
     /** A page of a room's sessions in key export format; undefined after the last. */
     exportRoomKeys(roomId: string, page: number): Promise<readonly object[] | undefined>;

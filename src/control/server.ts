@@ -142,7 +142,7 @@ function perform(request: Exclude<Request, { operation: "snapshot" }>, operation
         case "trust":
             return operations.trust(request.params.user_id, request.params.fingerprint);
         case "import_room_keys":
-            return operations.importRoomKeys(request.params.entries);
+            return operations.importRoomKeys(request.params.entries, { more: request.params.more });
         case "export_room_keys":
             return operations.exportRoomKeys(request.params.room_id, request.params.page);
     }

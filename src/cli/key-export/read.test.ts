@@ -1,9 +1,11 @@
-import { createCipheriv, createHmac, pbkdf2Sync, randomBytes } from "node:crypto";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { readKeyExport } from "./key-export.ts";
+import { protect } from "../testing/protected-export.ts";
+import { openKeyExport } from "./read.ts";
 
 let folder: string;
 beforeEach(() => {
@@ -13,23 +15,24 @@ afterEach(() => rmSync(folder, { recursive: true }));
 
 const entries = [{ session_id: "s", session_key: "topsecret", extra: { kept: true } }];
 
-function protect(json: string, { passphrase = "open sesame", rounds = 1_000, version = 1 } = {}): string {
-    const head = Buffer.concat([Buffer.from([version]), randomBytes(32), Buffer.alloc(4)]);
-    head.writeUInt32BE(rounds, 33);
-    const keys = pbkdf2Sync(passphrase, head.subarray(1, 17), Math.min(Math.max(rounds, 1), 1_000), 64, "sha512");
-    const cipher = createCipheriv("aes-256-ctr", keys.subarray(0, 32), head.subarray(17, 33));
-    const body = Buffer.concat([head, cipher.update(json), cipher.final()]);
-    const mac = createHmac("sha256", keys.subarray(32)).update(body).digest();
-    const lines = Buffer.concat([body, mac])
-        .toString("base64")
-        .replaceAll(/.{1,96}/g, "$&\n");
-    return `-----BEGIN MEGOLM SESSION DATA-----\n${lines}-----END MEGOLM SESSION DATA-----\n`;
-}
-
-function read(text: string | Uint8Array, passphrase?: string): Promise<readonly object[]> {
+async function read(text: string | Uint8Array, passphrase?: string): Promise<readonly (object | undefined)[]> {
     const path = join(folder, "export");
     writeFileSync(path, text);
-    return readKeyExport(path, passphrase);
+    await using opened = await openKeyExport({ path, passphrase, spoolFolder: folder });
+    const entries = await Array.fromAsync(opened.entries());
+    expect(entries).toHaveLength(opened.count);
+    return entries;
+}
+
+/** What is read of a pipe with this in it. */
+async function throughPipe(text: string): Promise<readonly (object | undefined)[]> {
+    const path = join(folder, "pipe");
+    spawnSync("sh", ["-c", 'mkfifo "$0"', path]);
+    const written = writeFile(path, text);
+    await using opened = await openKeyExport({ path, passphrase: "open sesame", spoolFolder: folder });
+    await written;
+    rmSync(path);
+    return await Array.fromAsync(opened.entries());
 }
 
 const json = JSON.stringify(entries);
@@ -67,4 +70,25 @@ test("every flipped byte of a protected export is noticed", async () => {
         const flipped = text.slice(0, index) + (text[index] === "A" ? "B" : "A") + text.slice(index + 1);
         await expect(read(flipped, "open sesame")).rejects.toThrow("damaged");
     }
+});
+
+test("an export of many pieces is read whole, protected or not, and through a pipe, of which nothing is left in the folder", async () => {
+    const many = Array.from({ length: 2_000 }, (_, index) => ({ session_id: `s${index}`, session_key: "k".repeat(300) }));
+    const text = JSON.stringify(many);
+    expect(await read(text)).toEqual(many);
+    const armoured = protect(text);
+    expect(await read(armoured, "open sesame")).toEqual(many);
+    expect(await read(armoured.replaceAll("\n", "\r\n"), "open sesame")).toEqual(many);
+    await expect(read(armoured.slice(0, 500_000), "open sesame")).rejects.toThrow("cut off");
+    expect(await throughPipe(armoured)).toEqual(many);
+    expect(await throughPipe(text)).toEqual(many);
+    expect(readdirSync(folder)).toEqual(["export"]);
+});
+
+test("a file that changes between its readings is refused", async () => {
+    const path = join(folder, "export");
+    writeFileSync(path, json);
+    await using opened = await openKeyExport({ path, passphrase: undefined, spoolFolder: folder });
+    writeFileSync(path, `${json}\n`);
+    await expect(Array.fromAsync(opened.entries())).rejects.toThrow("it was changed while it was read");
 });
