@@ -8,10 +8,10 @@ import {
     FormerMembers,
     Holdings,
     IdentityPins,
+    Lookalikes,
     Notices,
     Pauses,
     Refreshes,
-    rememberLooks,
     ReinviteChecks,
     ReinviteLedger,
     ShareCommands,
@@ -53,7 +53,7 @@ export function sharingLedger(database: Database, settings: Settings): SharingLe
         pauses,
         policy: (roomId) => sharingPolicy(settings, roomId),
         audit,
-        looks: rememberLooks(),
+        lookalikes: new Lookalikes(),
         now,
     };
     return {

@@ -373,3 +373,20 @@ test("an answer of which a room was malformed does not make us leave any", () =>
 });
 
 const reader = (id: string): Room | undefined => rooms.room(id);
+
+test("who is joined has another number after each change of them, and after no other", () => {
+    join({ state: whole() });
+    let last = rooms.joinedRevision(roomId);
+    const changed = (room: RoomPart): boolean => {
+        join(room);
+        const before = last;
+        last = rooms.joinedRevision(roomId);
+        return last !== before;
+    };
+    expect(changed({ timeline: [member(charlie, "invite", alice)] })).toBe(false);
+    expect(changed({ timeline: [member(charlie, "leave")] })).toBe(false);
+    expect(changed({ timeline: [member(charlie, "join")] })).toBe(true);
+    expect(changed({ timeline: [state("member", { membership: "join", displayname: "Alice" }, charlie, charlie)] })).toBe(true);
+    expect(changed({ timeline: [member(charlie, "leave")] })).toBe(true);
+    expect(changed({ state: whole() })).toBe(true);
+});

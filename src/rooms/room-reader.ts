@@ -53,6 +53,10 @@ export class RoomReader implements Rooms {
         return this.#members.with(roomId, membership);
     }
 
+    joinedRevision(roomId: string): number {
+        return this.#rooms.joinedRevision(roomId);
+    }
+
     mayHaveBeenMember(roomId: string, userId: string): boolean {
         const membership = this.#members.get(roomId, userId)?.membership;
         if (membership === undefined) return this.#rooms.get(roomId)?.whole !== true;

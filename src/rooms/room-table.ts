@@ -24,6 +24,7 @@ export class RoomTable {
     readonly #mark: StatementSync;
     readonly #selectMark: StatementSync;
     readonly #clearMark: StatementSync;
+    readonly #selectJoinedRevision: StatementSync;
 
     constructor({ sql }: Database) {
         this.#select = sql.prepare("SELECT * FROM rooms WHERE room_id = ?");
@@ -37,6 +38,7 @@ export class RoomTable {
         this.#setEncrypted = sql.prepare("UPDATE rooms SET encrypted = 1 WHERE room_id = ?");
         this.#mark = sql.prepare("UPDATE rooms SET rotation_mark = rotation_mark + 1 WHERE room_id = ?");
         this.#selectMark = sql.prepare("SELECT rotation_mark FROM rooms WHERE room_id = ? AND rotation_mark > rotation_cleared");
+        this.#selectJoinedRevision = sql.prepare("SELECT joined_revision FROM rooms WHERE room_id = ?");
         this.#clearMark = sql.prepare("UPDATE rooms SET rotation_cleared = max(rotation_cleared, ?) WHERE room_id = ?");
     }
 
@@ -78,6 +80,10 @@ export class RoomTable {
 
     rotationMark(roomId: string): number | undefined {
         return numberOrUndefined(this.#selectMark.get(roomId)?.["rotation_mark"]);
+    }
+
+    joinedRevision(roomId: string): number {
+        return numberOrUndefined(this.#selectJoinedRevision.get(roomId)?.["joined_revision"]) ?? 0;
     }
 
     clearRotation(roomId: string, mark: number): void {

@@ -53,5 +53,19 @@ export const roomsSchema: Schema = {
                 ) STRICT, WITHOUT ROWID;
             `),
         (sql) => sql.exec("ALTER TABLE room_members ADD COLUMN display_name TEXT"),
+        (sql) =>
+            sql.exec(`
+                -- Goes up whenever somebody joins, leaves or calls themself something else: what was worked out of the members stands until then.
+                ALTER TABLE rooms ADD COLUMN joined_revision INTEGER NOT NULL DEFAULT 0;
+                CREATE TRIGGER room_members_are_new AFTER INSERT ON room_members WHEN NEW.membership = 'join' BEGIN
+                    UPDATE rooms SET joined_revision = joined_revision + 1 WHERE room_id = NEW.room_id;
+                END;
+                CREATE TRIGGER room_members_change AFTER UPDATE ON room_members WHEN 'join' IN (OLD.membership, NEW.membership) BEGIN
+                    UPDATE rooms SET joined_revision = joined_revision + 1 WHERE room_id = NEW.room_id;
+                END;
+                CREATE TRIGGER room_members_are_gone AFTER DELETE ON room_members WHEN OLD.membership = 'join' BEGIN
+                    UPDATE rooms SET joined_revision = joined_revision + 1 WHERE room_id = OLD.room_id;
+                END;
+            `),
     ],
 };

@@ -4,7 +4,7 @@ import { Audit } from "./audit.ts";
 import { ShareCommands } from "./commands.ts";
 import { JobDevices } from "./devices.ts";
 import { ShareJobs } from "./jobs.ts";
-import { rememberLooks } from "./lookalike.ts";
+import { Lookalikes } from "./lookalike.ts";
 import { Pauses } from "./pauses.ts";
 import { IdentityPins } from "./pins.ts";
 import type { Reason } from "./reasons.ts";
@@ -20,7 +20,13 @@ beforeEach(() => {
     database = openDatabase({ path: ":memory:", schemas: [sharingSchema] });
     jobs = new ShareJobs(database.sql, () => 1_000);
     const pauses = new Pauses(database.sql);
-    const rooms = { room: () => undefined, member: () => undefined, membersWith: () => [], canInvite: () => false };
+    const rooms = {
+        room: () => undefined,
+        member: () => undefined,
+        membersWith: () => [],
+        joinedRevision: () => 0,
+        canInvite: () => false,
+    };
     commands = new ShareCommands({
         database,
         jobs,
@@ -40,7 +46,7 @@ beforeEach(() => {
                 max_age: null,
             }),
             audit: new Audit(database.sql),
-            looks: rememberLooks(),
+            lookalikes: new Lookalikes(),
             now: () => 1_000,
         },
         rooms,

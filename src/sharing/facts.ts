@@ -4,7 +4,7 @@ import type { Rooms } from "../rooms/index.ts";
 import type { Audit } from "./audit.ts";
 import type { ShareFacts } from "./decide.ts";
 import type { Job } from "./jobs.ts";
-import { type Looks, resembledMember } from "./lookalike.ts";
+import type { Lookalikes } from "./lookalike.ts";
 import type { Pauses } from "./pauses.ts";
 
 /** The settings of one room that the decision looks at. */
@@ -15,11 +15,11 @@ export type SharingPolicy = Pick<
 
 export interface FactSources {
     readonly botUserId: string;
-    readonly rooms: Pick<Rooms, "room" | "member" | "membersWith" | "canInvite">;
+    readonly rooms: Pick<Rooms, "room" | "member" | "membersWith" | "joinedRevision" | "canInvite">;
     readonly pauses: Pick<Pauses, "covers">;
     readonly policy: (roomId: string) => SharingPolicy;
     readonly audit: Pick<Audit, "others" | "gave">;
-    readonly looks: Looks;
+    readonly lookalikes: Pick<Lookalikes, "find">;
     readonly now: () => number;
 }
 
@@ -66,8 +66,9 @@ export function gatherFacts(sources: FactSources, job: Job, identity: ShareFacts
     /** Who invites somebody takes them for nobody but themselves: an inviter's own second account is none of our business. */
     function resembles(): string | undefined {
         if (invitee === undefined) return undefined;
-        const others = rooms.membersWith(job.roomId, "join").filter(({ userId }) => userId !== job.inviter);
-        return resembledMember(invitee, others, sources.looks);
+        const { roomId } = job;
+        const members = { roomId, revision: rooms.joinedRevision(roomId), list: () => rooms.membersWith(roomId, "join") };
+        return sources.lookalikes.find(invitee, members, job.inviter);
     }
 
     function reinviteFact(): ShareFacts["reinvite"] {

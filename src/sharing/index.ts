@@ -10,7 +10,7 @@ export type { FactSources, SharingPolicy } from "./facts.ts";
 export { FormerMembers } from "./former-members.ts";
 export { Holdings } from "./holdings.ts";
 export { ShareJobs } from "./jobs.ts";
-export { rememberLooks } from "./lookalike.ts";
+export { Lookalikes } from "./lookalike.ts";
 export { Modes } from "./modes.ts";
 export { type Notice, Notices } from "./notices.ts";
 export { Pauses } from "./pauses.ts";

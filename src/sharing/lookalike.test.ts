@@ -1,5 +1,9 @@
 import { expect, test } from "vitest";
-import { resembledMember, skeletons } from "./lookalike.ts";
+import { Lookalikes, type Person, skeletons } from "./lookalike.ts";
+
+function resembledMember(invitee: Person, members: readonly Person[]): string | undefined {
+    return new Lookalikes().find(invitee, { roomId: "!room:home", revision: 1, list: () => members });
+}
 
 const alice = { userId: "@alice:home", displayName: "Alice Smith" };
 
@@ -61,4 +65,27 @@ test("names of other scripts are told apart, and taken for themselves", () => {
 test("the ghosts of a bridge are not taken for each other", () => {
     const ghosts = ["@telegram_123:home", "@telegram_124:home", "@_discord_11:home"].map((userId) => ({ userId }));
     for (const ghost of ghosts) expect(resembledMember(ghost, ghosts)).toBeUndefined();
+});
+
+test("members are looked at once until they change, and whom the invitee may look like is left out", () => {
+    const lookalikes = new Lookalikes();
+    let looked = 0;
+    const find = (revision: number, members: readonly Person[], but?: string) =>
+        lookalikes.find(
+            { userId: "@x:home", displayName: "Alice Smith" },
+            { roomId: "!room:home", revision, list: () => (looked++, members) },
+            but,
+        );
+    expect([find(1, []), find(1, [alice]), looked]).toEqual([undefined, undefined, 1]);
+    expect([find(2, [alice]), find(2, [alice], alice.userId), looked]).toEqual([alice.userId, undefined, 2]);
+});
+
+test("what is kept of many large rooms is bounded", () => {
+    const lookalikes = new Lookalikes();
+    const looked: string[] = [];
+    const crowd = Array.from({ length: 8_000 }, (_, index) => ({ userId: `@user${index}:home` }));
+    const look = (roomId: string) =>
+        lookalikes.find({ userId: "@x:home" }, { roomId, revision: 1, list: () => (looked.push(roomId), crowd) });
+    for (const roomId of ["!a", "!b", "!a", "!c", "!b", "!a"]) look(roomId);
+    expect(looked).toEqual(["!a", "!b", "!c", "!a"]);
 });

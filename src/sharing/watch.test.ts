@@ -239,3 +239,18 @@ test("a look that was written under a clock far ahead is due", async () => {
     await world.runWatch();
     expect(world.sentTo).toEqual([["PHONE"], ["LAPTOP"]]);
 });
+
+test("a join that was written under a clock far ahead is watched for a day, not until that time", async () => {
+    const world = new World();
+    world.sync(change("invite", "$invite", alice));
+    await world.run();
+    world.now += 365 * day;
+    world.join();
+    world.now -= 365 * day;
+    await world.runWatch();
+    for (let hours = 0; hours < 30; hours++) {
+        world.now += day / 24;
+        await world.runWatch();
+    }
+    expect(world.status()).toMatchObject({ state: "done", reason: "watched_long_enough" });
+});

@@ -56,7 +56,9 @@ export class Watches {
     looked({ jobId, looks, joinedAt }: Watch, next: { readonly at: number; readonly answered: boolean }): void {
         this.#sql
             .prepare(
-                "UPDATE share_watches SET looks = looks + 1, look_at = ?, answered = ? WHERE job_id = ? AND looks = ? AND joined_at IS ?",
+                // A join of the future is one of a clock that was set back since.
+                `UPDATE share_watches SET looks = looks + 1, look_at = ?1, answered = ?2, joined_at = min(joined_at, ?1)
+                 WHERE job_id = ?3 AND looks = ?4 AND joined_at IS ?5`,
             )
             .run(next.at, next.answered ? 1 : 0, jobId, looks, joinedAt ?? null);
     }

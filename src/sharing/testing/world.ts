@@ -16,7 +16,7 @@ import { bundleSchema } from "../bundle-schema.ts";
 import { FormerMembers } from "../former-members.ts";
 import { JobDevices } from "../devices.ts";
 import { ShareJobs } from "../jobs.ts";
-import { rememberLooks } from "../lookalike.ts";
+import { Lookalikes } from "../lookalike.ts";
 import { Pauses } from "../pauses.ts";
 import { IdentityPins } from "../pins.ts";
 import { recordMemberships } from "../record.ts";
@@ -89,6 +89,7 @@ export class World {
     canKick = true;
     mostInvitees = 50;
     members: readonly Member[] = [];
+    #revised: { readonly members: readonly Member[]; readonly revision: number } = { members: [], revision: 0 };
     /** What the server answers for each event. */
     readonly events = new Map<string, object>();
     memberEvent = invite("$invite", alice);
@@ -233,7 +234,7 @@ export class World {
             pauses: this.pauses,
             policy: () => ({ ...this.policy, max_invitees_per_hour: this.mostInvitees }),
             audit: new Audit(this.database.sql),
-            looks: rememberLooks(),
+            lookalikes: new Lookalikes(),
             now: () => this.now,
             rooms: {
                 room: () => ({
@@ -246,6 +247,7 @@ export class World {
                 }),
                 member,
                 membersWith: () => this.members,
+                joinedRevision: () => this.#membersRevision(),
                 canInvite: () => this.canInvite,
             },
         };
@@ -308,6 +310,11 @@ export class World {
                 },
             },
         };
+    }
+
+    #membersRevision(): number {
+        if (this.#revised.members !== this.members) this.#revised = { members: this.members, revision: this.#revised.revision + 1 };
+        return this.#revised.revision;
     }
 
     #keys(): UserKeys | undefined {
