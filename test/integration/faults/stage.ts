@@ -42,7 +42,9 @@ export class FaultStage {
         await using opened = new AsyncDisposableStack();
         const scene = opened.use(await Scene.open());
         const proxy = opened.use(await Proxy.open(scene.synapse.url));
-        const [bot, alice] = await Promise.all([scene.bot({ HOMESERVER_URL: proxy.url }), scene.person("alice")]);
+        // Faults are what is tried here, not limits: the whole matrix invites more people in an hour than a room's default lets through.
+        const unlimited = { SHARING_MAX_INVITEES_PER_HOUR: "1000", SHARING_REINVITE_PACE: "unlimited" };
+        const [bot, alice] = await Promise.all([scene.bot({ HOMESERVER_URL: proxy.url, ...unlimited }), scene.person("alice")]);
         const roomId = await roomWithBot(alice, bot);
         return new FaultStage({ scene, bot, proxy, roomId }, alice, opened.move());
     }
