@@ -43,7 +43,7 @@ export interface Homeserver {
     leave(roomId: string, reason: string): Promise<void>;
     /** The whole current state, as raw events. */
     roomState(roomId: string): Promise<readonly unknown[]>;
-    /** The member event's raw form as it stands on the server now (with event_id and sender); undefined if there is none. */
+    /** The member event's raw form as it stands on the server now (with event_id and sender); undefined if the whole state has none. */
     memberEvent(roomId: string, userId: string): Promise<unknown>;
     /**
      * Writes `m.room.member` of another user and answers the event's ID. One attempt, never repeated inside, not even after a 429:

@@ -115,11 +115,15 @@ test.each<readonly [string, readonly Step[], unknown]>([
         [json(200, member.content), json(200, [{ ...member, state_key: "@o:x" }, 7, member])],
         member,
     ],
-    ["as absent", [notFound], undefined],
-    ["as absent from the whole state, too", [json(200, member.content), json(200, [])], undefined],
+    ["as absent from the whole state", [json(200, member.content), json(200, [])], undefined],
 ])("a member event is read %s", async (_, steps, expected) => {
     const { homeserver } = await start(...steps);
     expect(await homeserver.memberEvent("!r:x", "@u:x")).toEqual(expected);
+});
+
+test("a member event that the server says not to have is a refusal: a withdrawn invite leaves one", async () => {
+    const { homeserver } = await start(notFound);
+    await expect(homeserver.memberEvent("!r:x", "@u:x")).rejects.toMatchObject({ problem: { kind: "not_found" } });
 });
 
 test.each<readonly [string, readonly Step[], number | undefined]>([

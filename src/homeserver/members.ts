@@ -1,30 +1,25 @@
 import * as answers from "./answers.ts";
 import type { Client } from "./client.ts";
-import { problemOf } from "./errors.ts";
 import { path } from "./path.ts";
 import { roomState } from "./rooms.ts";
 
 const type = "m.room.member";
 
 /**
- * The member event as it stands on the server now, with its ID and sender; undefined if there is none.
+ * The member event as it stands on the server now, with its ID and sender; undefined if the whole state has none.
  * `format=event` is in the specification since v1.16 and in Synapse since long before; other servers answer the bare content:
  * then the whole state is read.
+ * @throws HomeserverError also for a 404: who was invited once has a member event for ever, so a server that has none knows less than we do
  */
 export async function memberEvent(client: Client, roomId: string, userId: string): Promise<unknown> {
-    try {
-        const { json } = await client.call({
-            operation: "member_event",
-            method: "GET",
-            path: path`/_matrix/client/v3/rooms/${roomId}/state/${type}/${userId}`,
-            query: new URLSearchParams({ format: "event" }),
-            attempts: 1,
-        });
-        return answers.memberEvent.safeParse(json).success ? json : await fromWholeState(client, roomId, userId);
-    } catch (error) {
-        if (problemOf(error)?.kind === "not_found") return undefined;
-        throw error;
-    }
+    const { json } = await client.call({
+        operation: "member_event",
+        method: "GET",
+        path: path`/_matrix/client/v3/rooms/${roomId}/state/${type}/${userId}`,
+        query: new URLSearchParams({ format: "event" }),
+        attempts: 1,
+    });
+    return answers.memberEvent.safeParse(json).success ? json : await fromWholeState(client, roomId, userId);
 }
 
 async function fromWholeState(client: Client, roomId: string, userId: string): Promise<unknown> {
