@@ -135,7 +135,7 @@ export class ShareJobs {
      * Jobs whose next step is due, oldest first: what a crash interrupted is due at once, and what is under way is among them.
      * No room and no homeserver has more than its share of the places, so that a slow one leaves some to the others.
      */
-    due({ limit, ofRoom, ofServer, ownServer }: Places): readonly Job[] {
+    due({ limit, ofRoom, ofServer, ownServer }: Places, now: number): readonly Job[] {
         return this.#sql
             .prepare(
                 `WITH waiting AS (
@@ -147,15 +147,15 @@ export class ShareJobs {
                  )
                  SELECT * FROM ranked WHERE in_room <= ?2 AND (of_server <= ?3 OR server = ?4) ORDER BY id LIMIT ?5`,
             )
-            .all(this.#now(), ofRoom, ofServer, ownServer, limit, clockSlack)
+            .all(now, ofRoom, ofServer, ownServer, limit, clockSlack)
             .map(jobFrom);
     }
 
-    /** When the next job falls due; undefined if none waits. */
-    nextDueAt(): number | undefined {
+    /** When the next job falls due that `due` at this very `now` did not name: with two clock readings one could be in neither. Undefined if none waits. */
+    nextDueAt(now: number): number | undefined {
         const row = this.#sql
             .prepare(`SELECT min(next_attempt_at) AS at FROM share_jobs WHERE state IN (${openList}) AND next_attempt_at > ?`)
-            .get(this.#now());
+            .get(now);
         return row?.["at"] === null ? undefined : Number(row?.["at"]);
     }
 

@@ -54,11 +54,12 @@ export class BundleRefresher {
         clearTimeout(this.#timer);
         const resting = this.#notBefore - performance.now();
         if (resting > 0) return this.#wakeIn(resting);
-        const { refreshes, now } = this.#parts;
-        for (const refresh of refreshes.due(now()))
+        const { refreshes } = this.#parts;
+        const now = this.#parts.now();
+        for (const refresh of refreshes.due(now))
             if (this.#working.size < roomsAtOnce && !this.#working.has(refresh.roomId)) this.#start(refresh);
-        const next = refreshes.nextAt(now());
-        if (next !== undefined) this.#wakeIn(next - now());
+        const next = refreshes.nextAt(now);
+        if (next !== undefined) this.#wakeIn(next - now);
     }
 
     /** Waits for what is under way to reach a place where it can be picked up again. */

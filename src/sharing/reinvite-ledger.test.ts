@@ -42,7 +42,7 @@ function serveAll(world: World, ask: (job: Job) => number | undefined): { readon
     for (let steps = 0; steps < 5_000; steps += 1) {
         const [job] = world.due();
         if (job === undefined) {
-            const next = world.jobs.nextDueAt();
+            const next = world.jobs.nextDueAt(world.now);
             if (next === undefined) return { order, refusals };
             world.now = next;
             continue;

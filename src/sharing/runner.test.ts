@@ -185,6 +185,23 @@ test("a device that cannot be encrypted to is an error, and is tried again; the 
     expect(states()).toEqual({ PHONE: "sent", LAPTOP: "sent" });
 });
 
+test.each([1, 2, 3, 4, 5])(
+    "a job that falls due while due jobs are looked for, at clock reading %i, is not slept through",
+    async (reading) => {
+        const world = new World();
+        world.fault = {
+            call: "createMedia",
+            error: new HomeserverError("create_media", { kind: "rate_limited", retryAfterMs: undefined }),
+        };
+        world.sync(change("invite", "$invite", alice));
+        await world.run();
+        const due = world.jobs.nextDueAt(world.now) ?? Number.NaN;
+        let time = due - reading;
+        Object.defineProperty(world, "now", { get: () => (time += 1) });
+        await world.runUntil(() => expect(world.status()).toMatchObject({ state: "reinvited" }));
+    },
+);
+
 test("keys that come while the invite stands wake a job that had nothing to share; a withdrawn invite stays at rest", async () => {
     const world = new World();
     world.shared = 0;

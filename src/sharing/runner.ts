@@ -69,20 +69,21 @@ export class ShareRunner {
     wake(): void {
         if (this.#stopping.signal.aborted) return;
         clearTimeout(this.#timer);
-        const resting = this.#notBefore - this.#parts.now();
+        const now = this.#parts.now();
+        const resting = this.#notBefore - now;
         if (resting > 0) {
             this.#timer = setTimeout(() => this.wake(), resting);
             return;
         }
         const ownServer = serverOf(this.#parts.botUserId);
-        for (const job of this.#parts.jobs.due({ ...places, ownServer })) {
+        for (const job of this.#parts.jobs.due({ ...places, ownServer }, now)) {
             if (this.#running.size >= places.limit) break;
             if (!this.#running.has(job.id)) this.#start(job);
         }
         this.#startChecking();
         this.#startPruning();
-        const next = this.#parts.jobs.nextDueAt();
-        if (next !== undefined) this.#timer = setTimeout(() => this.wake(), Math.min(next - this.#parts.now(), longestTimer));
+        const next = this.#parts.jobs.nextDueAt(now);
+        if (next !== undefined) this.#timer = setTimeout(() => this.wake(), Math.min(next - now, longestTimer));
     }
 
     /** Lets nothing new begin and waits for what is under way to reach a place where it can be picked up again. */

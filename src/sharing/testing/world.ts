@@ -196,7 +196,7 @@ export class World {
     }
 
     due() {
-        return this.jobs.due({ limit: 10, ofRoom: 10, ofServer: 10, ownServer: "home" });
+        return this.jobs.due({ limit: 10, ofRoom: 10, ofServer: 10, ownServer: "home" }, this.now);
     }
 
     refresher(): BundleRefresher {
