@@ -6,6 +6,9 @@ import type { DataFolder } from "./data-folder.ts";
 
 const schema = z.object({ sha256: z.string(), madeAt: z.string(), oldDeviceId: z.string(), newDeviceId: z.string() });
 
+/** What is left of a restore that is over. */
+export const restoredName = "restored.part";
+
 /** What a restore has to remember over a kill. */
 export type Restoring = Readonly<z.infer<typeof schema>>;
 
@@ -75,8 +78,11 @@ export class RestoreFolder {
             }
         }
         syncFolder(path);
-        rmSync(this.old, { recursive: true, force: true });
-        rmSync(this.path, { recursive: true, force: true });
+        // Renamed first: with half of it removed, neither the bot nor another restore would go on.
+        const done = join(path, restoredName);
+        rmSync(done, { recursive: true, force: true });
+        renameSync(this.path, done);
+        rmSync(done, { recursive: true, force: true });
     }
 
     #read(name: string): Restoring | undefined {

@@ -69,8 +69,7 @@ async function restoreInto(parts: Parts): Promise<RestoreResult> {
     const { restore, folder, settings, onProgress } = parts;
     // 1. Nothing is replaced; and what an earlier call has made ready needs its place only.
     const ready = restore.ready();
-    if (ready === undefined && (existsSync(folder.database) || existsSync(folder.cryptoStore)))
-        throw new Failure("restore_store_exists", { path: folder.path });
+    if (ready === undefined && hasStore(folder)) throw new Failure("restore_store_exists", { path: folder.path });
     if (ready !== undefined) return finish(parts, ready);
 
     // 2. The snapshot, whole, of this account, and of this store key. Until here nothing but our own folder was made.
@@ -107,6 +106,7 @@ async function takeIn(parts: Parts, storeKey: Uint8Array): Promise<Restoring> {
             throw new Failure("account_of_another_user", { stored: header.user_id, user: settings.homeserver.user_id });
         const restoring = { sha256, madeAt: header.made_at, oldDeviceId: header.device_id, newDeviceId: randomDeviceId() };
         await readIdentity(parts, restoring, incoming, storeKey);
+        openDatabase({ path: join(incoming, "backscroll.sqlite"), schemas }).close();
         restore.begin(incoming, restoring);
         return restoring;
     } finally {
@@ -215,6 +215,11 @@ async function importSessions(crypto: CryptoPort, onProgress: (line: string) => 
         }
     }
     return sessions;
+}
+
+/** A log alone counts: SQLite would read it into whatever file takes the place of its own. */
+function hasStore({ database, cryptoStore }: DataFolder): boolean {
+    return [database, cryptoStore].some((path) => ["", "-wal", "-journal"].some((suffix) => existsSync(`${path}${suffix}`)));
 }
 
 function finish({ settings, restore }: Parts, { newDeviceId, madeAt }: Restoring): RestoreResult {

@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import type { Settings } from "../config/index.ts";
 import { type Database, lockFolder, openDatabase } from "../database/index.ts";
 import { Failure } from "../failures/index.ts";
@@ -29,6 +29,7 @@ export function openStore(settings: Pick<Settings, "data_dir" | "store_key">): S
         if (existsSync(restorePath(folder))) throw new Failure("restore_unfinished", { path: folder.path });
         const storeExists = existsSync(folder.database) || existsSync(folder.cryptoStore);
         const storeKey = loadStoreKey(folder, settings.store_key, storeExists);
+        refuseRemains(folder);
         const database = openDatabase({ path: folder.database, schemas });
         const mark = new CommitMark(database);
         return {
@@ -45,4 +46,11 @@ export function openStore(settings: Pick<Settings, "data_dir" | "store_key">): S
         lock.release();
         throw error;
     }
+}
+
+/** The database is made first. Without it the bot would log in as another device, to which the crypto store does not belong. */
+function refuseRemains({ database, cryptoStore }: DataFolder): void {
+    const size = statSync(database, { throwIfNoEntry: false })?.size ?? 0;
+    if (size > 0 || !existsSync(cryptoStore)) return;
+    throw new Failure("store_corrupt", { path: database, detail: "it is empty or missing, and crypto.sqlite is there" });
 }

@@ -8,6 +8,7 @@ import { Failure } from "../failures/index.ts";
 import { packSnapshot } from "../snapshot/index.ts";
 import { programVersion } from "../telemetry/index.ts";
 import type { DataFolder } from "./data-folder.ts";
+import { restoredName } from "./restore-folder.ts";
 import type { Store } from "./store.ts";
 
 /** Bytes that the bot keeps for itself: copies must not take its own disk away from it. */
@@ -50,10 +51,10 @@ export async function* takeSnapshot({ store, crypto, copied }: SnapshotParts): A
     }
 }
 
-/** Removes what a kill in the middle of a snapshot left. The caller holds the folder's lock. */
+/** Removes what a kill left in the middle of a snapshot, or of the end of a restore. The caller holds the folder's lock. */
 export function removeCopies(folder: DataFolder): void {
     for (const name of readdirSync(folder.path))
-        if (copiesName.test(name)) rmSync(join(folder.path, name), { recursive: true, force: true });
+        if (copiesName.test(name) || name === restoredName) rmSync(join(folder.path, name), { recursive: true, force: true });
 }
 
 /** @throws Failure `disk_full` before anything is written */

@@ -43,7 +43,7 @@ export const failures = {
     restore_store_exists: {
         exit: exitCodes.usage,
         message: "There is a store in {path} already, and a restore replaces nothing.",
-        cure: "Name an empty data_dir, or move backscroll.sqlite and crypto.sqlite away first (and keep them). Nothing was changed.",
+        cure: "Name an empty data_dir, or move backscroll.sqlite and crypto.sqlite away first, with the files of the same names that end in -wal (and keep them). Nothing was changed.",
     },
     snapshot_unreadable: {
         exit: exitCodes.usage,
