@@ -30,6 +30,7 @@ function forgetting(more: Partial<ForgettingParts> = {}): Forgetting {
         after: 30 * day,
         crypto,
         forgetRows: () => undefined,
+        removeCopies: () => undefined,
         log: silent,
         monotonic: () => now,
         ...more,

@@ -15,6 +15,8 @@ export interface ForgettingParts {
     readonly crypto: Pick<CryptoPort, "forgetRoom">;
     /** Forgets what this database knows of the room's sessions, inside a transaction. */
     readonly forgetRows: (roomId: string) => void;
+    /** Removes copies of the stores that were kept before an upgrade: the room's keys are in them, too. */
+    readonly removeCopies: () => void;
     readonly log: Logger;
     /** Milliseconds by a clock that never jumps. */
     readonly monotonic: () => number;
@@ -61,9 +63,10 @@ export class Forgetting {
 
     /** The keys first: if a crash comes between, they are forgotten once more. */
     async #forget(roomId: string): Promise<void> {
-        const { database, leftRooms, crypto, forgetRows, log } = this.#parts;
+        const { database, leftRooms, crypto, forgetRows, removeCopies, log } = this.#parts;
         try {
             await crypto.forgetRoom(roomId);
+            removeCopies();
             database.transaction(() => {
                 forgetRows(roomId);
                 leftRooms.forgotten(roomId);

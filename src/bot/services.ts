@@ -1,3 +1,4 @@
+import { rmSync } from "node:fs";
 import { Greetings } from "../chat/index.ts";
 import type { Settings } from "../config/index.ts";
 import { OutgoingRequests } from "../crypto/index.ts";
@@ -249,6 +250,9 @@ function keyForgetting({ settings, store, ledger, online, log }: ServicesOptions
             ledger.holdings.forget(roomId);
             ledger.timelines.forget(roomId);
             bundleFiles(store).forget(roomId);
+        },
+        removeCopies: () => {
+            for (const path of [store.folder.database, store.folder.cryptoStore]) rmSync(`${path}.before-upgrade`, { force: true });
         },
         log,
         monotonic: () => performance.now(),

@@ -1,3 +1,4 @@
+import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { reinvited, roomWithBot } from "../bot/index.ts";
@@ -26,9 +27,14 @@ test("with a time set, the keys of a room that the bot was removed from are forg
         (await bot.status("--room", roomId)).rooms.find(({ room_id: id }) => id === roomId)?.sessions.shareable;
     for (const roomId of [left, other]) await until("the bot to have heard it", async () => (await held(roomId)) === 2);
 
+    // As an upgrade leaves them. The keys are in there, too.
+    const copies = ["backscroll.sqlite", "crypto.sqlite"].map((name) => join(bot.dataFolder, `${name}.before-upgrade`));
+    for (const copy of copies) writeFileSync(copy, "a copy");
+
     await alice.do("kick", left, bot.userId);
     await bot.process.line((line) => line.includes("forgot the keys") && line.includes(left));
     const file = join(folder.path, "keys.json");
+    expect(copies.filter((copy) => existsSync(copy))).toEqual([]);
     expect((await bot.command("export-keys", "--room", left, "--plain", file)).output).toContain("holds no key of");
     expect(await held(other)).toBe(2);
 
