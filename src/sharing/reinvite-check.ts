@@ -3,6 +3,7 @@ import type { Database } from "../database/index.ts";
 import { type Homeserver, HomeserverError } from "../homeserver/index.ts";
 import { parseRoomEvent } from "../matrix/index.ts";
 import type { Rooms } from "../rooms/index.ts";
+import { haltFor } from "./homeserver-faults.ts";
 import type { Job, ShareJobs } from "./jobs.ts";
 import type { Reason } from "./reasons.ts";
 
@@ -70,7 +71,8 @@ async function takeBackIfAllowed(parts: CheckParts, job: Job, check: ReinviteChe
     try {
         return await takeBack(parts, job, check);
     } catch (error) {
-        if (error instanceof HomeserverError && error.problem.kind === "forbidden") return "reinvite_left_standing";
+        // Asking again cannot help, and others wait behind this one. Nobody is thrown out on a doubt.
+        if (error instanceof HomeserverError && haltFor(error).to === "failed") return "reinvite_left_standing";
         throw error;
     }
 }
@@ -78,7 +80,7 @@ async function takeBackIfAllowed(parts: CheckParts, job: Job, check: ReinviteChe
 async function takeBack(parts: CheckParts, job: Job, check: ReinviteCheck): Promise<Reason | undefined> {
     // 1. Another human's invite in between is not an ending: a job of its own serves it.
     const replaced =
-        check.replacedEventId === undefined ? undefined : parseRoomEvent(await readEvent(parts, job.roomId, check.replacedEventId));
+        check.replacedEventId === undefined ? undefined : parseRoomEvent(await parts.homeserver.event(job.roomId, check.replacedEventId));
     if (replaced?.content["membership"] === "invite") return undefined;
 
     // 2. Ours is taken back only while it stands: a human may have invited again since, or the invitee joined.
@@ -88,13 +90,4 @@ async function takeBack(parts: CheckParts, job: Job, check: ReinviteCheck): Prom
     const reason = "The invite that this one repeated was withdrawn or declined at the same moment.";
     await parts.homeserver.putMember(job.roomId, job.userId, { membership: "leave", reason });
     return "reinvite_taken_back";
-}
-
-async function readEvent(parts: CheckParts, roomId: string, eventId: string): Promise<unknown> {
-    try {
-        return await parts.homeserver.event(roomId, eventId);
-    } catch (error) {
-        if (error instanceof HomeserverError && error.problem.kind === "not_found") return undefined;
-        throw error;
-    }
 }

@@ -1,6 +1,6 @@
 import { expect, test, vi } from "vitest";
 import { Failure } from "../failures/index.ts";
-import { HomeserverError } from "../homeserver/index.ts";
+import { HomeserverError, type HomeserverProblem } from "../homeserver/index.ts";
 import { recordOwnLeave, releaseEmptyHanded } from "./record.ts";
 import { jobStatuses } from "./status.ts";
 import { alice, bot, change, charlie, invite, roomId, World } from "./testing/world.ts";
@@ -274,20 +274,24 @@ test("a runner that has had nothing to check still takes back a re-invite later"
     await runner.stop();
 });
 
-test.each(["event", "memberEvent", "putMember"])(
-    "a re-invite that the homeserver will not let us check at %s is told, and not asked for ever",
-    async (call) => {
+const forbidden: HomeserverProblem = { kind: "forbidden", errcode: "M_FORBIDDEN", error: "no" };
+const notFound: HomeserverProblem = { kind: "not_found", errcode: "M_NOT_FOUND", error: "no" };
+
+test.each(["event", "memberEvent", "putMember"].flatMap((call) => [forbidden, notFound].map((problem) => ({ call, problem }))))(
+    "a re-invite that the homeserver will not let us check ($problem.kind at $call) is told, and neither asked for ever nor taken back",
+    async ({ call, problem }) => {
         const world = new World();
         world.sync(change("invite", "$invite", alice));
         await world.run();
         world.events.set("$withdrawn", { ...invite("$withdrawn", alice), content: { membership: "leave" } });
-        world.fault = { call, error: new HomeserverError(call, { kind: "forbidden", errcode: "M_FORBIDDEN", error: "no" }) };
+        world.fault = { call, error: new HomeserverError(call, problem) };
         world.sync(
             change("leave", "$withdrawn", alice, { replacesState: "$invite" }),
             change("invite", world.memberEvent.event_id, bot, { replacesState: "$withdrawn", content: world.memberEvent.content }),
         );
         await world.run();
         expect(world.status()).toMatchObject({ state: "cancelled", reason: "reinvite_left_standing" });
+        expect(world.memberEvent.content.membership).toBe("invite");
     },
 );
 
