@@ -69,6 +69,22 @@ test("every device of the invitee is served: new while the invite is pending, si
     await deviceStates(bot, roomId, user.userId, { PHONE: "sent", LAPTOP: "sent", TABLET: "sent", WATCH: "sent" });
 });
 
+test("who had no identity when invited is served when they have set one up", async () => {
+    const [bot, user] = [await scene.bot(), await scene.user("charlie")];
+    const phone = await scene.device(user, { deviceId: "PHONE", identity: "none" });
+    const roomId = await roomWithBot(alice, bot);
+    await alice.do("send", roomId, "said before");
+    await alice.do("inviteWithoutSharing", roomId, user.userId);
+    expect(await bot.job(roomId, user.userId, "refused")).toMatchObject({ reason: "no_identity" });
+    await deviceStates(bot, roomId, user.userId, { PHONE: "not_cross_signed" });
+
+    await phone.do("resetIdentity");
+    await reinvited(phone, roomId, bot);
+    await deviceStates(bot, roomId, user.userId, { PHONE: "sent" });
+    await phone.do("join", roomId);
+    await phone.reads(roomId, ["said before"]);
+});
+
 test("many who were invited at once share every request that can be shared", async () => {
     await using proxy = await Proxy.open(scene.synapse.url);
     // In the polite pace each waits for its turn with the bot's own invite: that is another story.

@@ -1,5 +1,5 @@
 import { Bot } from "../bot/index.ts";
-import { Client, type ClientOptions } from "../clients/index.ts";
+import { Client, type ClientOptions, leaveDevice } from "../clients/index.ts";
 import { Synapse, type SynapseOptions, type SynapseUser } from "../synapse/index.ts";
 
 /** A homeserver and whoever plays on it; everything ends with the scene. Names are made unique, so that stories share a scene. */
@@ -32,8 +32,9 @@ export class Scene {
 
     /** The ID of a new user with one signed device, at which nobody sits. */
     async absent(name: string): Promise<string> {
-        await using client = await Client.start({ url: this.synapse.url, user: await this.user(name) });
-        return client.userId;
+        const user = await this.user(name);
+        await leaveDevice(this.synapse, user);
+        return user.userId;
     }
 
     async bot(settings?: Readonly<Record<string, string>>): Promise<Bot> {
