@@ -77,6 +77,9 @@ async function measure(bot: Bot, running: boolean, args: readonly string[]): Pro
     const seconds = (performance.now() - start) / 1_000;
     const { code } = await command.exited;
     if (code !== 0) throw new Error(`${args[0]} ended with ${code ?? "a signal"}:\n${command.output}`);
+    console.log(
+        `… ${args[0]}: ${seconds.toFixed(1)} s, ${peak.toFixed(0)} MB, the bot ${running ? peakMemory(bot.process.pid).toFixed(0) : "-"} MB`,
+    );
     return {
         seconds,
         command: peak,

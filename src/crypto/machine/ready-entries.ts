@@ -122,13 +122,19 @@ export class ReadyEntries {
                 "SELECT verdict, page, start, length FROM ready_entries WHERE room_id = ? ORDER BY session_id, sender_key LIMIT ? OFFSET ?",
             )
             .all(roomId, limit, offset);
-        const bodies = new Map<number, Uint8Array>();
-        return rows.map((row) => {
-            const [page, start] = [Number(row["page"]), Number(row["start"])];
-            const body = bodies.get(page) ?? this.#pages.read(roomId, page) ?? new Uint8Array();
-            bodies.set(page, body);
-            return { verdict: readVerdict(row["verdict"]), json: body.subarray(start, start + Number(row["length"])) };
-        });
+        // Sessions that stand beside each other here came at different times: one page at a time is open, and of each only what is wanted is kept.
+        const found = new Map<(typeof rows)[number], EntryRow>();
+        for (const [page, ofPage] of Map.groupBy(rows, (row) => Number(row["page"]))) {
+            const body = this.#pages.read(roomId, page) ?? new Uint8Array();
+            for (const row of ofPage) {
+                const start = Number(row["start"]);
+                found.set(row, {
+                    verdict: readVerdict(row["verdict"]),
+                    json: Uint8Array.from(body.subarray(start, start + Number(row["length"]))),
+                });
+            }
+        }
+        return rows.flatMap((row) => found.get(row) ?? []);
     }
 
     #storeRoom(roomId: string, arrivals: readonly Arrival[]): void {
