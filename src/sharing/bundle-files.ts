@@ -68,12 +68,33 @@ export class BundleFiles {
         return row === undefined ? undefined : this.#fileFrom(row);
     }
 
+    /** The room's newest file that was made by these settings, unless it is retired or may not have arrived. */
+    newest(roomId: string, settings: string): BundleFile | undefined {
+        const row = this.#sql
+            .prepare(
+                "SELECT * FROM bundle_files WHERE room_id = ? AND settings = ? AND retired = 0 AND seen_at IS NOT NULL ORDER BY id DESC LIMIT 1",
+            )
+            .get(roomId, settings);
+        return row === undefined ? undefined : this.#fileFrom(row);
+    }
+
+    /** What it holds is what these sessions make, too. */
+    rename(id: number, fingerprint: string): void {
+        this.#sql.prepare("UPDATE bundle_files SET fingerprint = ? WHERE id = ?").run(fingerprint, id);
+    }
+
     /** Before the upload: a crash must find the place and the key again. Every other file of the room is retired. */
-    reserve(roomId: string, fingerprint: string, file: EncryptedFile, contents: BundleContents, now: number): BundleFile {
+    reserve(
+        roomId: string,
+        { fingerprint, settings }: { readonly fingerprint: string; readonly settings: string },
+        file: EncryptedFile,
+        contents: BundleContents,
+        now: number,
+    ): BundleFile {
         this.retireAll(roomId, now);
         const { lastInsertRowid } = this.#sql
-            .prepare("INSERT INTO bundle_files (room_id, fingerprint, file, contents, reserved_at) VALUES (?, ?, x'', ?, ?)")
-            .run(roomId, fingerprint, JSON.stringify(contents), now);
+            .prepare("INSERT INTO bundle_files (room_id, fingerprint, settings, file, contents, reserved_at) VALUES (?, ?, ?, x'', ?, ?)")
+            .run(roomId, fingerprint, settings, JSON.stringify(contents), now);
         const id = Number(lastInsertRowid);
         const sealed = this.#seal.seal(place(id), Buffer.from(JSON.stringify(file)));
         this.#sql.prepare("UPDATE bundle_files SET file = ? WHERE id = ?").run(sealed, id);

@@ -46,5 +46,7 @@ export const bundleSchema: Schema = {
                 `ALTER TABLE bundle_refreshes ADD COLUMN changes INTEGER NOT NULL DEFAULT 0;
                  ALTER TABLE bundle_refreshes ADD COLUMN failures INTEGER NOT NULL DEFAULT 0`,
             ),
+        // The settings that a file was made by, without its sessions and their senders.
+        (sql) => sql.exec("ALTER TABLE bundle_files ADD COLUMN settings TEXT NOT NULL DEFAULT ''"),
     ],
 };

@@ -47,7 +47,6 @@ test.each<[string, (world: World) => void]>([
     ["another cap", (world) => (world.policy = { ...world.policy, max_sessions: 7 })],
     ["another age", (world) => (world.policy = { ...world.policy, max_age: day })],
     ["another history visibility", (world) => (world.visibility = "world_readable")],
-    ["a sender who was never in the room", (world) => (world.senders = ["@mallory:elsewhere"])],
     ["a day", (world) => (world.now += day)],
     ["a clock that was set back", (world) => (world.now -= day)],
     [
@@ -132,6 +131,27 @@ test.each([
     world.uploadLimit = limit;
     await world.bundles().current(roomId);
     expect(world.built[0]?.limits.maxBytes).toBe(maxBytes);
+});
+
+test("what people send who were never in the room makes no new file, however much it is; whatever else changes does", async () => {
+    const world = new World();
+    const first = await world.bundles().current(roomId);
+    world.senders = ["@mallory:elsewhere"];
+    for (let flood = 0; flood < 3; flood++) {
+        world.ofStrangers += "!";
+        expect(await world.bundles().current(roomId)).toMatchObject({ id: first.id, file: first.file });
+        expect(await world.bundles().current(roomId)).toMatchObject({ id: first.id });
+    }
+    expect([count(world, "putMedia"), count(world, "buildBundle")]).toEqual([1, 4]);
+
+    world.version = "2";
+    const second = await world.bundles().current(roomId);
+    expect(second.id).not.toBe(first.id);
+    expect(second.file.key).not.toEqual(first.file.key);
+    world.ofStrangers += "!";
+    world.visibility = "world_readable";
+    expect((await world.bundles().current(roomId)).id).not.toBe(second.id);
+    expect(count(world, "putMedia")).toBe(3);
 });
 
 test("a member, a former member and one who is invited again are no strangers", async () => {

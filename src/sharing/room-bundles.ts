@@ -38,8 +38,8 @@ interface Rules {
     readonly strangers: readonly string[];
     readonly maxSessions: number;
     readonly maxAge: number | null;
-    /** Of these rules alone; with the set's version it names a file. */
-    readonly name: string;
+    /** Of these, the ones that people set. */
+    readonly settings: string;
 }
 
 /** How far a look at a room's set is. */
@@ -96,7 +96,7 @@ export class RoomBundles {
         look.over = true;
         if (set.sessions === 0) throw new Halt("refused", "nothing_to_share");
         const rules = this.#rules(roomId, set);
-        const kept = files.find(roomId, fingerprint(set.version, rules));
+        const kept = files.find(roomId, fingerprint(set.version, rules)) ?? (await this.#unchanged(roomId, set, rules));
         const longest = rules.maxAge === null ? longestUse : longestUseWithAge;
         if (kept === undefined || !within(now() - kept.reservedAt, longest)) return await this.#make(roomId, set, rules);
         if (kept.seenAt !== undefined && within(now() - kept.seenAt, believedFor)) return kept;
@@ -104,6 +104,20 @@ export class RoomBundles {
         if (kept.seenAt === undefined) return await this.#make(roomId, set, rules, kept);
         database.transaction(() => files.retireAll(roomId, now()));
         return await this.#make(roomId, set, rules);
+    }
+
+    /**
+     * Whoever sends the bot made-up sessions makes the set another one each time, but not what a bundle holds of it: nobody is sent a new file for
+     * that. Asked only where there are such senders. A file that turns out to be another goes nowhere, as it has the earlier one's key.
+     */
+    async #unchanged(roomId: string, set: ShareableSet, rules: Rules): Promise<BundleFile | undefined> {
+        const { database, files } = this.#parts;
+        const earlier = rules.strangers.length === 0 ? undefined : files.newest(roomId, rules.settings);
+        if (earlier === undefined) return undefined;
+        const { sha256, version } = await this.#build(roomId, set, rules, secretsOf(earlier.file));
+        if (sha256 !== earlier.file.hashes.sha256) return undefined;
+        database.transaction(() => files.rename(earlier.id, fingerprint(version, rules)));
+        return earlier;
     }
 
     /** @param interrupted a file of the same sessions and rules whose upload did not arrive */
@@ -138,7 +152,8 @@ export class RoomBundles {
         const { database, files, homeserver, now } = this.#parts;
         const file = encryptedFile(await homeserver.createMedia(), secrets, bundle.sha256);
         const contents: BundleContents = { shared: bundle.shared, withheld: bundle.withheld, ...bundle.leftOut };
-        return database.transaction(() => files.reserve(roomId, fingerprint(bundle.version, rules), file, contents, now()));
+        const made = { fingerprint: fingerprint(bundle.version, rules), settings: rules.settings };
+        return database.transaction(() => files.reserve(roomId, made, file, contents, now()));
     }
 
     #seen(file: BundleFile): BundleFile {
@@ -151,14 +166,15 @@ export class RoomBundles {
         const { facts, formerMembers, rooms } = this.#parts;
         const { mode, max_sessions: maxSessions, max_age: maxAge } = facts.policy(roomId);
         const strangers = senders.filter((userId) => !rooms.mayHaveBeenMember(roomId, userId) && !formerMembers.has(roomId, userId));
-        const name = JSON.stringify([mode, maxSessions, maxAge, facts.rooms.room(roomId)?.visibility ?? null, strangers]);
-        return { strangers, maxSessions, maxAge, name };
+        const settings = JSON.stringify([mode, maxSessions, maxAge, facts.rooms.room(roomId)?.visibility ?? null]);
+        return { strangers, maxSessions, maxAge, settings };
     }
 }
 
-function fingerprint(version: string, { name }: Rules): string {
+/** Names a file by its sessions and its rules. */
+function fingerprint(version: string, { settings, strangers }: Rules): string {
     return createHash("sha256")
-        .update(JSON.stringify([version, name]))
+        .update(JSON.stringify([version, settings, strangers]))
         .digest("base64url");
 }
 

@@ -125,6 +125,15 @@ test("what somebody sent who was never in the room is in neither list, and takes
     expect(bundle.leftOut).toEqual({ fromStrangers: 1, tooOld: 0, overLimit: 0 });
 });
 
+test("whatever comes of somebody who was never in the room, the file under the same key is the same", async () => {
+    receive("1", ["3", closed], "4");
+    const request = { key: new Uint8Array(32).fill(1), iv: new Uint8Array(16), strangers: ["@bob:home"] };
+    const before = await build(request);
+    receive(["2", byBob], ["1", { ...byBob, ...closed }], ["5", { ...byBob, ...closed }]);
+    const after = await build(request);
+    expect([after.sha256, after.version === before.version]).toEqual([before.sha256, false]);
+});
+
 test("what the operator imported is trusted, whoever sent it before", async () => {
     receive(["2", byBob]);
     const entries = new ReadyEntries(sql, seal, "ours");

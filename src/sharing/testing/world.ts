@@ -70,6 +70,8 @@ export class World {
     shared = 3;
     /** What the room's set is made of: another version is another set. */
     version = "1";
+    /** Sessions in it that no bundle holds. */
+    ofStrangers = "";
     bundleBytes = 100;
     leftOut = { tooOld: 0, overLimit: 0, fromStrangers: 0 };
     /** URIs whose file the homeserver has. */
@@ -361,7 +363,7 @@ export class World {
             crypto: {
                 shareableSet: () =>
                     step("shareableSet", () => ({
-                        version: this.version,
+                        version: this.version + this.ofStrangers,
                         sessions: this.shared,
                         bytes: this.bundleBytes,
                         senders: this.senders,
@@ -382,7 +384,8 @@ export class World {
         this.built.push(request);
         const text = JSON.stringify([[...request.key], [...request.iv], this.version, this.disturbance]);
         const sha256 = createHash("sha256").update(text).digest("base64").replaceAll("=", "");
-        const { version, shared, leftOut } = this;
+        const { shared, leftOut } = this;
+        const version = this.version + this.ofStrangers;
         return { pieces: [Buffer.from(text)], bytes: text.length, sha256, version, shared, withheld: 0, leftOut };
     }
 
