@@ -6,6 +6,7 @@ const config: KnipConfig = {
         "src/crypto/worker.ts",
         "src/crypto/machine/testing/fixtures/make.ts",
         "test/clients/client-process.ts",
+        "test/bot/moved-clock.ts",
         "test/bot/planted-fault.ts",
         "bench/peer.ts",
         "bench/watched-bot.ts",

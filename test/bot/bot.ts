@@ -52,6 +52,10 @@ export class Bot {
         return join(this.#folder.path, "fault");
     }
 
+    get #clockFile(): string {
+        return join(this.#folder.path, "clock");
+    }
+
     get process(): Program {
         if (this.#process === undefined) throw new Error("the bot was not started");
         return this.#process;
@@ -79,6 +83,19 @@ export class Bot {
         const fault = { FAULT_FILE: this.#faultFile };
         this.#process = this.#start("the bot", ["--import", join(import.meta.dirname, "planted-fault.ts"), this.#program, "run"], fault);
         await this.ready();
+    }
+
+    /** Starts a process whose clock can be moved (see `moved-clock.ts`), and waits until it follows its homeserver. */
+    async runWithOwnClock(): Promise<void> {
+        const clock = { CLOCK_FILE: this.#clockFile };
+        this.#process = this.#start("the bot", ["--import", join(import.meta.dirname, "moved-clock.ts"), this.#program, "run"], clock);
+        await this.ready();
+    }
+
+    /** @param ms from the true time */
+    moveClock(ms: number): void {
+        writeFileSync(`${this.#clockFile}.new`, String(ms));
+        renameSync(`${this.#clockFile}.new`, this.#clockFile);
     }
 
     harmWorker(fault: WorkerFault): void {

@@ -128,6 +128,17 @@ test("no password, token, session key or file key lies in the data folder or the
     const bot = await scene.botOf(user, { HOMESERVER_URL: proxy.url });
     const roomId = await roomWithBot(alice, bot);
     await alice.do("send", roomId, "nobody else reads this");
+    // While the message with the file's key is made and not taken by the homeserver yet, and a snapshot of that time.
+    const pending: Record<string, Buffer> = {};
+    const bodies: string[] = [];
+    proxy.script = async ({ endpoint, body }) => {
+        if (!endpoint.startsWith("PUT /sendToDevice") || !body.includes(charlie.deviceId) || bodies.length > 0) return undefined;
+        bodies.push(...[...body.toString().matchAll(/"body":"([^"]+)"/g)].map(([, olm = ""]) => olm));
+        const snapshot = join(folder.path, "pending-snapshot");
+        await bot.command("snapshot", snapshot);
+        Object.assign(pending, filesOf(bot, "pending"), { snapshot: readFileSync(snapshot) });
+        return undefined;
+    };
     await alice.do("inviteWithoutSharing", roomId, charlie.userId);
     await reinvited(charlie, roomId, bot);
     await charlie.do("join", roomId);
@@ -137,10 +148,11 @@ test("no password, token, session key or file key lies in the data folder or the
     const sessionKeys = (JSON.parse(readFileSync(file, "utf8")) as { session_key: string }[]).map((entry) => entry.session_key);
     // The copy after the join may have come by now: it names the same file.
     const fileKeys = [...new Set((await charlie.do("bundlesReceived")).map((bundle) => bundle.file.key.k))];
-    const secrets = [user.password, "nobody else reads this", ...proxy.tokens, ...sessionKeys, ...fileKeys];
+    const secrets = [user.password, "nobody else reads this", ...proxy.tokens, ...sessionKeys, ...fileKeys, ...bodies];
     expect([sessionKeys.length, fileKeys.length, proxy.tokens.size]).toEqual([2, 1, 1]);
 
-    const places = { ...filesOf(bot), log: Buffer.from(bot.process.output) };
+    expect([bodies.length, Object.keys(pending)]).toEqual([1, expect.arrayContaining(["crypto.sqlite-wal (pending)", "snapshot"])]);
+    const places = { ...pending, ...filesOf(bot), log: Buffer.from(bot.process.output) };
     await bot.stop();
     for (const [place, bytes] of Object.entries({ ...places, ...filesOf(bot, "stopped") })) {
         const found = secrets.filter((secret) => formsOf(secret).some((form) => bytes.includes(form)));

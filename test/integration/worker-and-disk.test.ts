@@ -81,6 +81,23 @@ test("a data folder that vanishes ends the process with 74 and a sentence; put b
     await bot.run();
 });
 
+test("a disk that is read-only at the start ends it with 74 and a sentence; writable again, it goes on", async ({ skip }) => {
+    using disk = SmallDisk.mount(32 * 1024);
+    if (disk === undefined) return skip("this user may not mount a small file system");
+    const onDisk = await scene.bot({ DATA_DIR: join(disk.path, "data") });
+    await onDisk.stop();
+    disk.mode("ro");
+    for (const command of [["run"], ["snapshot", "-"]]) {
+        const { code, output } = await onDisk.command(...command);
+        expect({ code, output }).toEqual({ code: 74, output: expect.stringMatching(/cannot be (used|written)/) });
+    }
+    // Reading goes on.
+    expect(await onDisk.status()).toMatchObject({ running: false, account: { cross_signed: true } });
+    disk.mode("rw");
+    await onDisk.run();
+    await onDisk.stop();
+});
+
 test("on a full disk it waits, says so, loses nothing, and goes on by itself when there is room", async ({ skip }) => {
     using disk = SmallDisk.mount(32 * 1024);
     if (disk === undefined) return skip("this user may not mount a small file system");

@@ -34,6 +34,12 @@ export class SmallDisk {
         rmSync(this.#filler, { force: true });
     }
 
+    /** Fails while a file on it is open for writing. */
+    mode(mode: "ro" | "rw"): void {
+        const { status, stderr } = spawnSync("mount", ["-o", `remount,${mode}`, this.path], { encoding: "utf8" });
+        if (status !== 0) throw new Error(`could not remount ${this.path}: ${stderr}`);
+    }
+
     get #filler(): string {
         return join(this.path, "filler");
     }
