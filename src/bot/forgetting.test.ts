@@ -1,5 +1,9 @@
-import { beforeEach, expect, test } from "vitest";
-import { type Database, openDatabase } from "../database/index.ts";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { type Database, openDatabase, type Schema } from "../database/index.ts";
 import { LeftRooms } from "../rooms/index.ts";
 import type { Logger } from "../telemetry/index.ts";
 import { Forgetting, type ForgettingParts } from "./forgetting.ts";
@@ -14,8 +18,10 @@ let database: Database;
 let leftRooms: LeftRooms;
 let now: number;
 let forgotten: string[];
+let folder: string;
 
 beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), "forgetting-"));
     database = openDatabase({ path: ":memory:", schemas });
     leftRooms = new LeftRooms(database);
     now = 5_000;
@@ -36,6 +42,11 @@ function forgetting(more: Partial<ForgettingParts> = {}): Forgetting {
         ...more,
     });
 }
+
+afterEach(() => {
+    database.close();
+    rmSync(folder, { recursive: true });
+});
 
 /** What the recording of a batch does. */
 function membership(value: string): void {
@@ -127,4 +138,49 @@ test("keep keeps; whoever sets a time later has it counted from the leave on, al
     expect(forgotten).toEqual([]);
     await days(forgetting(), 0);
     expect(forgotten).toEqual([ROOM]);
+});
+
+/** Rows of a room, a small one and one that fills pages of its own. */
+const keptSchema: Schema = {
+    feature: "kept",
+    migrations: [(sql) => sql.exec("CREATE TABLE kept (value TEXT NOT NULL)")],
+};
+
+/** The files of the database in which a word stands. */
+const filesWith = (word: string): string[] => readdirSync(folder).filter((name) => readFileSync(join(folder, name)).includes(word));
+
+function onDisk(): void {
+    database.close();
+    database = openDatabase({ path: join(folder, "backscroll.sqlite"), schemas: [...schemas, keptSchema] });
+    leftRooms = new LeftRooms(database);
+    membership("leave");
+    const insert = database.sql.prepare("INSERT INTO kept VALUES (?)");
+    database.transaction(() => {
+        for (let row = 0; row < 50; row++) insert.run(row % 2 === 0 ? "small-secret" : "large-secret ".repeat(2_000));
+    });
+}
+
+test("what was forgotten is not in the database's file any more, nor in its log", async () => {
+    onDisk();
+    expect(filesWith("small-secret")).not.toEqual([]);
+    // As in a bot that has been running for some time: the file has it, too.
+    database.sql.exec("PRAGMA wal_checkpoint(PASSIVE)");
+    expect(filesWith("large-secret")).toEqual(["backscroll.sqlite", "backscroll.sqlite-wal"]);
+    await days(forgetting({ forgetRows: () => database.sql.exec("DELETE FROM kept") }), 30);
+    expect(forgotten).toEqual([ROOM]);
+    expect([...filesWith("small-secret"), ...filesWith("large-secret")]).toEqual([]);
+});
+
+test("while somebody reads, so that the log cannot be emptied, the room is not taken for forgotten", async () => {
+    onDisk();
+    const reader = new DatabaseSync(join(folder, "backscroll.sqlite"), { readOnly: true });
+    reader.exec("BEGIN; SELECT count(*) FROM kept");
+    database.sql.exec("PRAGMA busy_timeout = 0");
+    const part = forgetting({ forgetRows: () => database.sql.exec("DELETE FROM kept") });
+    await days(part, 30);
+    expect(leftRooms.due(30 * day)).toEqual([ROOM]);
+    reader.close();
+    await days(part, 0);
+    expect(leftRooms.due(30 * day)).toEqual([]);
+    expect([...filesWith("small-secret"), ...filesWith("large-secret")]).toEqual([]);
 });

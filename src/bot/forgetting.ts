@@ -61,16 +61,15 @@ export class Forgetting {
         for (const roomId of leftRooms.due(after)) await this.#forget(roomId);
     }
 
-    /** The keys first: if a crash comes between, they are forgotten once more. */
+    /** Marked as forgotten last: if a crash comes between, or a step fails, all of it is done once more. */
     async #forget(roomId: string): Promise<void> {
         const { database, leftRooms, crypto, forgetRows, removeCopies, log } = this.#parts;
         try {
             await crypto.forgetRoom(roomId);
             removeCopies();
-            database.transaction(() => {
-                forgetRows(roomId);
-                leftRooms.forgotten(roomId);
-            });
+            database.transaction(() => forgetRows(roomId));
+            emptyLog(database);
+            database.transaction(() => leftRooms.forgotten(roomId));
             log.info({ room: roomId }, "forgot the keys of a room that the bot has left");
         } catch (error) {
             log.warn({ err: error, room: roomId }, "could not forget the keys of a room; trying again later");
@@ -93,4 +92,9 @@ export class Forgetting {
             return false;
         }
     }
+}
+
+/** Deleted rows are overwritten in the file, but the write-ahead log still has them until it is emptied. @throws while somebody reads */
+function emptyLog({ sql }: Database): void {
+    if (sql.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get()?.["busy"] !== 0) throw new Error("the write-ahead log is in use");
 }

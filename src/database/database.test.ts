@@ -44,12 +44,8 @@ test("what a transaction did is there after the next opening; what a failed one 
 test("the settings that durability rests on are in force", () => {
     const database = openDatabase({ path, schemas: [] });
     const setting = (name: string): unknown => Object.values(database.sql.prepare(`PRAGMA ${name}`).get() ?? {})[0];
-    expect([setting("journal_mode"), setting("synchronous"), setting("foreign_keys"), setting("busy_timeout")]).toEqual([
-        "wal",
-        2,
-        1,
-        5000,
-    ]);
+    const names = ["journal_mode", "synchronous", "foreign_keys", "busy_timeout", "secure_delete"];
+    expect(names.map(setting)).toEqual(["wal", 2, 1, 5000, 1]);
     expect(statSync(path).mode & 0o777).toBe(0o600);
     database.close();
 });

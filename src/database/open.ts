@@ -45,7 +45,8 @@ function openForWriting(path: string, schemas: readonly Schema[]): DatabaseSync 
     if (path === inMemory) return openEmpty(path, schemas);
     createPrivately(path);
     return closedOnError(new DatabaseSync(path, { timeout: busyTimeout, enableForeignKeyConstraints: true }), (sql) => {
-        sql.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;");
+        // What is deleted is overwritten: keys that were forgotten must not be found in free places of the file.
+        sql.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;");
         check(sql, path);
         if (isOutdated(sql, path, schemas)) keepCopy(sql, path);
         migrate(sql, path, schemas);
