@@ -42,7 +42,8 @@ export class ShareCommands {
             if (problem !== undefined || member === undefined) return no(problem ?? "not_invited");
             for (const older of jobs.open(roomId, userId)) jobs.end(older, older.state === "joined" ? "left_again" : "superseded");
             const { sender: inviter, eventId: inviteEventId } = member;
-            const job = jobs.create({ roomId, userId, inviter, origin: "command", inviteEventId, byAnotherBot: false });
+            const byAnotherBot = jobs.ofInvite(roomId, userId, inviteEventId)?.byAnotherBot ?? false;
+            const job = jobs.create({ roomId, userId, inviter, origin: "command", inviteEventId, byAnotherBot });
             if (job === undefined) throw new Error("a job made by command cannot exist already");
             return { ...this.#answerFor(job), jobId: String(job.id) };
         });

@@ -1,6 +1,7 @@
 import { expect, test, vi } from "vitest";
 import { Failure } from "../failures/index.ts";
 import { HomeserverError, type HomeserverProblem } from "../homeserver/index.ts";
+import { ShareCommands } from "./commands.ts";
 import { recordOwnLeave, releaseEmptyHanded } from "./record.ts";
 import { jobStatuses } from "./status.ts";
 import { alice, bot, change, charlie, invite, roomId, World } from "./testing/world.ts";
@@ -91,6 +92,16 @@ test.each([
     await world.run();
     expect(world.status()).toMatchObject({ state: "cancelled", reason });
     expect(world.calls.filter((call) => call === "putMember")).toHaveLength(puts);
+});
+
+test("a person's command does not pass over another bot's marked invite either", () => {
+    const world = new World();
+    world.memberEvent = invite("$theirs", "@otherbot:home");
+    world.sync(change("invite", "$theirs", "@otherbot:home", { content: { "org.backscroll.reinvite": { event_id: "$invite" } } }));
+    const parts = world.parts();
+    const commands = new ShareCommands({ ...parts, pauses: world.pauses, rooms: parts.facts.rooms });
+    expect(commands.share(roomId, charlie)).toMatchObject({ ok: false });
+    expect(world.status()).toMatchObject({ state: "refused", reason: "reinvited_by_another_bot" });
 });
 
 test("another human's invite in the moment of the re-invite is no ending", async () => {
