@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { auditReport } from "./audit.ts";
-import { Notices } from "./notices.ts";
+import { auditReport } from "./ledger/audit.ts";
+import { Notices } from "./ledger/notices.ts";
 import { alice, change, charlie, invite, masterKey, roomId, World } from "./testing/world.ts";
 
 const everything = { roomId: undefined, userId: undefined, since: undefined };

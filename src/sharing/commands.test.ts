@@ -1,16 +1,16 @@
 import { beforeEach, expect, test } from "vitest";
 import { type Database, openDatabase } from "../database/index.ts";
-import { Audit } from "./audit.ts";
+import { Audit } from "./ledger/audit.ts";
 import { ShareCommands } from "./commands.ts";
-import { JobDevices } from "./devices.ts";
-import { ShareJobs } from "./jobs.ts";
-import { Lookalikes } from "./lookalike.ts";
-import { Pauses } from "./pauses.ts";
-import { IdentityPins } from "./pins.ts";
-import type { Reason } from "./reasons.ts";
-import { sharingSchema } from "./schema.ts";
-import type { JobState } from "./states.ts";
-import { jobStory } from "./status.ts";
+import { JobDevices } from "./ledger/devices.ts";
+import { ShareJobs } from "./ledger/jobs.ts";
+import { Lookalikes } from "./policy/lookalike.ts";
+import { Pauses } from "./policy/pauses.ts";
+import { IdentityPins } from "./policy/pins.ts";
+import type { Reason } from "./ledger/reasons.ts";
+import { sharingSchema } from "./ledger/schema.ts";
+import type { JobState } from "./ledger/states.ts";
+import { jobStory } from "./ledger/status.ts";
 
 let database: Database;
 let jobs: ShareJobs;

@@ -1,12 +1,12 @@
 import type { Database } from "../database/index.ts";
 import type { Rooms } from "../rooms/index.ts";
-import { decide } from "./decide.ts";
-import { type FactSources, gatherFacts } from "./facts.ts";
-import type { Job, ShareJobs } from "./jobs.ts";
-import type { Pauses } from "./pauses.ts";
-import type { IdentityPins } from "./pins.ts";
-import { type Reason, reasons, sentence } from "./reasons.ts";
-import { moves } from "./states.ts";
+import { decide } from "./policy/decide.ts";
+import { type FactSources, gatherFacts } from "./policy/facts.ts";
+import type { Job, ShareJobs } from "./ledger/jobs.ts";
+import type { Pauses } from "./policy/pauses.ts";
+import type { IdentityPins } from "./policy/pins.ts";
+import { type Reason, reasons, sentence } from "./ledger/reasons.ts";
+import { moves } from "./ledger/states.ts";
 
 /** The answer to a command. `ok: false` is a no: `message` says why and what to do. */
 export interface Outcome {

@@ -1,9 +1,9 @@
 import type { Database } from "../database/index.ts";
-import type { BundleFiles } from "./bundle-files.ts";
-import type { BundleMessages } from "./bundle-messages.ts";
-import { jobOfDelivery } from "./delivery-ids.ts";
-import type { ShareJobs } from "./jobs.ts";
-import { isOpen } from "./states.ts";
+import type { BundleFiles } from "./bundle/bundle-files.ts";
+import type { BundleMessages } from "./delivery/bundle-messages.ts";
+import { jobOfDelivery } from "./ledger/delivery-ids.ts";
+import type { ShareJobs } from "./ledger/jobs.ts";
+import { isOpen } from "./ledger/states.ts";
 
 export interface PruneParts {
     readonly database: Database;

@@ -1,8 +1,8 @@
 import type { MembershipChange, Rooms } from "../rooms/index.ts";
-import type { ShareJobs } from "./jobs.ts";
-import type { ReinviteChecks } from "./reinvite-check.ts";
-import { repeatedInvite } from "./reinvite-mark.ts";
-import type { Reason } from "./reasons.ts";
+import type { ShareJobs } from "./ledger/jobs.ts";
+import type { ReinviteChecks } from "./reinvite/reinvite-check.ts";
+import { repeatedInvite } from "./reinvite/reinvite-mark.ts";
+import type { Reason } from "./ledger/reasons.ts";
 
 export interface RecordParts {
     readonly botUserId: string;

@@ -1,14 +1,14 @@
 import { isAbort } from "../homeserver/index.ts";
 import type { Logger } from "../telemetry/index.ts";
-import type { BundleFile } from "./bundle-files.ts";
-import type { BundleMessages } from "./bundle-messages.ts";
-import { deliverAgain, type DeliveryParts } from "./deliver.ts";
-import type { DeviceKeys } from "./device-keys.ts";
-import { Halt } from "./halt.ts";
-import { pass } from "./gate.ts";
-import { haltFor } from "./homeserver-faults.ts";
-import type { Job } from "./jobs.ts";
-import type { Refresh, Refreshes } from "./refreshes.ts";
+import type { BundleFile } from "./bundle/bundle-files.ts";
+import type { BundleMessages } from "./delivery/bundle-messages.ts";
+import { deliverAgain, type DeliveryParts } from "./delivery/deliver.ts";
+import type { DeviceKeys } from "./delivery/device-keys.ts";
+import { Halt } from "./policy/halt.ts";
+import { pass } from "./policy/gate.ts";
+import { haltFor } from "./delivery/homeserver-faults.ts";
+import type { Job } from "./ledger/jobs.ts";
+import type { Refresh, Refreshes } from "./ledger/refreshes.ts";
 
 export type RefreshParts = DeliveryParts & {
     readonly refreshes: Refreshes;

@@ -2,8 +2,8 @@ import { expect, test } from "vitest";
 import { HomeserverError, type HomeserverProblem } from "../homeserver/index.ts";
 import type { MembershipChange } from "../rooms/index.ts";
 import { ShareCommands } from "./commands.ts";
-import { releaseUncovered } from "./reinvite-record.ts";
-import { jobStatuses } from "./status.ts";
+import { releaseUncovered } from "./reinvite/reinvite-record.ts";
+import { jobStatuses } from "./ledger/status.ts";
 import { alice, bot, change, charlie, invite, roomId, World } from "./testing/world.ts";
 
 const day = 24 * 3_600_000;

@@ -3,7 +3,7 @@ import { Failure } from "../failures/index.ts";
 import { HomeserverError, type HomeserverProblem } from "../homeserver/index.ts";
 import { ShareCommands } from "./commands.ts";
 import { recordOwnLeave, releaseEmptyHanded } from "./record.ts";
-import { jobStatuses } from "./status.ts";
+import { jobStatuses } from "./ledger/status.ts";
 import { alice, bot, change, charlie, invite, roomId, World } from "./testing/world.ts";
 
 test("an invite becomes a delivery, then a re-invite, and waits for the join", async () => {

@@ -2,19 +2,19 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Database } from "../database/index.ts";
 import { isAbort } from "../homeserver/index.ts";
 import type { Logger } from "../telemetry/index.ts";
-import { AtMostEach } from "./at-most.ts";
-import type { BundleMessages } from "./bundle-messages.ts";
-import { deliver, type DeliveryParts } from "./deliver.ts";
-import { deliveryIds } from "./delivery-ids.ts";
-import type { Halt } from "./halt.ts";
-import { doubtsRefusal, haltFor } from "./homeserver-faults.ts";
-import type { Job, ShareJobs } from "./jobs.ts";
+import { AtMostEach } from "./concurrency/at-most.ts";
+import type { BundleMessages } from "./delivery/bundle-messages.ts";
+import { deliver, type DeliveryParts } from "./delivery/deliver.ts";
+import { deliveryIds } from "./ledger/delivery-ids.ts";
+import type { Halt } from "./policy/halt.ts";
+import { doubtsRefusal, haltFor } from "./delivery/homeserver-faults.ts";
+import type { Job, ShareJobs } from "./ledger/jobs.ts";
 import { serverOf } from "../matrix/index.ts";
 import { prune, type PruneParts } from "./prune.ts";
-import { checkReinvite, type CheckParts } from "./reinvite-check.ts";
-import { reinvite, type ReinviteParts } from "./reinvite.ts";
-import type { Reason } from "./reasons.ts";
-import { retryDelay, unansweredTooLong } from "./schedule.ts";
+import { checkReinvite, type CheckParts } from "./reinvite/reinvite-check.ts";
+import { reinvite, type ReinviteParts } from "./reinvite/reinvite.ts";
+import type { Reason } from "./ledger/reasons.ts";
+import { retryDelay, unansweredTooLong } from "./ledger/schedule.ts";
 
 export type RunnerParts = DeliveryParts &
     ReinviteParts &

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { DeviceKeys } from "./device-keys.ts";
+import { DeviceKeys } from "./delivery/device-keys.ts";
 import { alice, roomId, World } from "./testing/world.ts";
 import { DeviceWatch } from "./watch.ts";
-import { Watches } from "./watches.ts";
+import { Watches } from "./ledger/watches.ts";
 
 const invites = 500;
 /** Whatever the time: every look is due. */

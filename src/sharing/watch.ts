@@ -2,17 +2,17 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { UserKeys } from "../crypto/index.ts";
 import { isAbort } from "../homeserver/index.ts";
 import type { Logger } from "../telemetry/index.ts";
-import type { BundleMessages } from "./bundle-messages.ts";
-import { decide } from "./decide.ts";
-import { deliverAgain, type DeliveryParts } from "./deliver.ts";
-import { deliveryIds } from "./delivery-ids.ts";
-import type { DeviceKeys } from "./device-keys.ts";
-import { concerned, devicesToServe } from "./devices.ts";
-import { gatherFacts } from "./facts.ts";
-import { haltFor } from "./homeserver-faults.ts";
-import type { Job } from "./jobs.ts";
-import { unansweredTooLong, lookDelay, newDevicesFor, watchedAfterJoin } from "./schedule.ts";
-import type { Watch, Watches } from "./watches.ts";
+import type { BundleMessages } from "./delivery/bundle-messages.ts";
+import { decide } from "./policy/decide.ts";
+import { deliverAgain, type DeliveryParts } from "./delivery/deliver.ts";
+import { deliveryIds } from "./ledger/delivery-ids.ts";
+import type { DeviceKeys } from "./delivery/device-keys.ts";
+import { concerned, devicesToServe } from "./ledger/devices.ts";
+import { gatherFacts } from "./policy/facts.ts";
+import { haltFor } from "./delivery/homeserver-faults.ts";
+import type { Job } from "./ledger/jobs.ts";
+import { unansweredTooLong, lookDelay, newDevicesFor, watchedAfterJoin } from "./ledger/schedule.ts";
+import type { Watch, Watches } from "./ledger/watches.ts";
 
 export type DeviceWatchParts = DeliveryParts & {
     readonly watches: Watches;

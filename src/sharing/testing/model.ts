@@ -4,13 +4,13 @@ import { HomeserverError } from "../../homeserver/index.ts";
 import type { Membership } from "../../matrix/index.ts";
 import type { MembershipChange } from "../../rooms/index.ts";
 import { ShareCommands } from "../commands.ts";
-import type { Job } from "../jobs.ts";
+import type { Job } from "../ledger/jobs.ts";
 import { recordOwnLeave, releaseEmpowered, releaseEmptyHanded } from "../record.ts";
-import { repeatedInvite } from "../reinvite-mark.ts";
+import { repeatedInvite } from "../reinvite/reinvite-mark.ts";
 import { ShareRunner } from "../runner.ts";
-import { isOpen, type JobState, moves } from "../states.ts";
+import { isOpen, type JobState, moves } from "../ledger/states.ts";
 import { DeviceWatch } from "../watch.ts";
-import { Watches } from "../watches.ts";
+import { Watches } from "../ledger/watches.ts";
 import { alice, bot, change, charlie, invite, roomId, World } from "./world.ts";
 
 const minute = 60_000;

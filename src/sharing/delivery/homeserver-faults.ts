@@ -1,6 +1,6 @@
-import { Failure } from "../failures/index.ts";
-import { HomeserverError, type HomeserverProblem, isTransient } from "../homeserver/index.ts";
-import { Halt } from "./halt.ts";
+import { Failure } from "../../failures/index.ts";
+import { HomeserverError, type HomeserverProblem, isTransient } from "../../homeserver/index.ts";
+import { Halt } from "../policy/halt.ts";
 
 /** What a fault means for a share job: whatever can heal is tried again, what cannot ends the job with its reason. */
 export function haltFor(error: unknown): Halt {

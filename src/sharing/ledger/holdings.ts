@@ -1,5 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
-import type { RoomHoldings } from "../crypto/index.ts";
+import type { RoomHoldings } from "../../crypto/index.ts";
 
 /** What the crypto store holds of each room, copied here for `status`: that store is the worker's alone. */
 export class Holdings {

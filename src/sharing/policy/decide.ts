@@ -1,5 +1,5 @@
-import type { HistoryVisibility, Membership } from "../matrix/index.ts";
-import type { Reason } from "./reasons.ts";
+import type { HistoryVisibility, Membership } from "../../matrix/index.ts";
+import type { Reason } from "../ledger/reasons.ts";
 
 /** Everything that the decision looks at, as known at this moment. */
 export interface ShareFacts {

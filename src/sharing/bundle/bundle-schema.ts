@@ -1,4 +1,4 @@
-import type { Schema } from "../database/index.ts";
+import type { Schema } from "../../database/index.ts";
 
 /** The tables of the rooms' bundle files in `backscroll.sqlite`. */
 export const bundleSchema: Schema = {

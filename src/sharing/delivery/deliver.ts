@@ -1,20 +1,20 @@
 import { createHash } from "node:crypto";
-import type { SealedDelivery, UserKeys } from "../crypto/index.ts";
-import type { Database } from "../database/index.ts";
-import type { Audit, Given } from "./audit.ts";
-import type { BundleFile, BundleFiles } from "./bundle-files.ts";
+import type { SealedDelivery, UserKeys } from "../../crypto/index.ts";
+import type { Database } from "../../database/index.ts";
+import type { Audit, Given } from "../ledger/audit.ts";
+import type { BundleFile, BundleFiles } from "../bundle/bundle-files.ts";
 import type { BundleMessages } from "./bundle-messages.ts";
-import { deliveryIds } from "./delivery-ids.ts";
+import { deliveryIds } from "../ledger/delivery-ids.ts";
 import type { DeviceKeys } from "./device-keys.ts";
-import type { JobDevices } from "./devices.ts";
-import type { FactSources } from "./facts.ts";
-import { pass } from "./gate.ts";
-import { Halt } from "./halt.ts";
+import type { JobDevices } from "../ledger/devices.ts";
+import type { FactSources } from "../policy/facts.ts";
+import { pass } from "../policy/gate.ts";
+import { Halt } from "../policy/halt.ts";
 import { refusesOne } from "./homeserver-faults.ts";
-import type { Job, ShareJobs } from "./jobs.ts";
-import type { IdentityPins } from "./pins.ts";
-import type { RoomBundles } from "./room-bundles.ts";
-import type { DeviceState } from "./states.ts";
+import type { Job, ShareJobs } from "../ledger/jobs.ts";
+import type { IdentityPins } from "../policy/pins.ts";
+import type { RoomBundles } from "../bundle/room-bundles.ts";
+import type { DeviceState } from "../ledger/states.ts";
 
 export interface DeliveryParts {
     readonly database: Database;

@@ -1,7 +1,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import { type Bucket, levelAt, limits, longestMemory, nextTurn, restAfterRefusal, type Turn } from "./invite-pace.ts";
-import type { Job } from "./jobs.ts";
-import type { Reason } from "./reasons.ts";
+import type { Job } from "../ledger/jobs.ts";
+import type { Reason } from "../ledger/reasons.ts";
 
 type Place = Pick<Job, "roomId" | "userId">;
 

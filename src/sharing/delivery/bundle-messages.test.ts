@@ -1,9 +1,9 @@
 import { beforeEach, expect, test } from "vitest";
-import { type Database, openDatabase } from "../database/index.ts";
-import { HomeserverError } from "../homeserver/index.ts";
+import { type Database, openDatabase } from "../../database/index.ts";
+import { HomeserverError } from "../../homeserver/index.ts";
 import { BundleMessages, type Outbound } from "./bundle-messages.ts";
-import { ShareJobs } from "./jobs.ts";
-import { sharingSchema } from "./schema.ts";
+import { ShareJobs } from "../ledger/jobs.ts";
+import { sharingSchema } from "../ledger/schema.ts";
 
 interface Request {
     readonly txnId: string;

@@ -1,10 +1,10 @@
-import type { BundleDelivery, CryptoPort, SealedDelivery } from "../crypto/index.ts";
-import type { Database } from "../database/index.ts";
-import { Failure } from "../failures/index.ts";
-import { type Homeserver, isAbort } from "../homeserver/index.ts";
+import type { BundleDelivery, CryptoPort, SealedDelivery } from "../../crypto/index.ts";
+import type { Database } from "../../database/index.ts";
+import { Failure } from "../../failures/index.ts";
+import { type Homeserver, isAbort } from "../../homeserver/index.ts";
 import { refusesOne } from "./homeserver-faults.ts";
 import { type Copy, Sends } from "./sends.ts";
-import { oldest, Together } from "./together.ts";
+import { oldest, Together } from "../concurrency/together.ts";
 
 /** Encrypted copies of one delivery on their way. */
 export interface Outbound {

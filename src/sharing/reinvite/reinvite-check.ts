@@ -1,11 +1,11 @@
 import type { DatabaseSync } from "node:sqlite";
-import type { Database } from "../database/index.ts";
-import { type Homeserver, HomeserverError } from "../homeserver/index.ts";
-import { parseRoomEvent } from "../matrix/index.ts";
-import type { Rooms } from "../rooms/index.ts";
-import { haltFor } from "./homeserver-faults.ts";
-import type { Job, ShareJobs } from "./jobs.ts";
-import type { Reason } from "./reasons.ts";
+import type { Database } from "../../database/index.ts";
+import { type Homeserver, HomeserverError } from "../../homeserver/index.ts";
+import { parseRoomEvent } from "../../matrix/index.ts";
+import type { Rooms } from "../../rooms/index.ts";
+import { haltFor } from "../delivery/homeserver-faults.ts";
+import type { Job, ShareJobs } from "../ledger/jobs.ts";
+import type { Reason } from "../ledger/reasons.ts";
 
 /** A re-invite of ours that took the place of something else than the invite it repeats. */
 export interface ReinviteCheck {

@@ -1,14 +1,14 @@
 import { createHash } from "node:crypto";
-import type { CryptoPort, EncryptedBundle, SessionTime, ShareableSet } from "../crypto/index.ts";
-import type { Database } from "../database/index.ts";
-import type { Homeserver } from "../homeserver/index.ts";
-import type { Rooms } from "../rooms/index.ts";
-import type { AtMost } from "./at-most.ts";
+import type { CryptoPort, EncryptedBundle, SessionTime, ShareableSet } from "../../crypto/index.ts";
+import type { Database } from "../../database/index.ts";
+import type { Homeserver } from "../../homeserver/index.ts";
+import type { Rooms } from "../../rooms/index.ts";
+import type { AtMost } from "../concurrency/at-most.ts";
 import type { BundleContents, BundleFile, BundleFiles } from "./bundle-files.ts";
 import { encryptedFile, type FileSecrets, newFileSecrets, secretsOf } from "./encrypted-file.ts";
-import type { FactSources } from "./facts.ts";
-import type { FormerMembers } from "./former-members.ts";
-import { Halt } from "./halt.ts";
+import type { FactSources } from "../policy/facts.ts";
+import type { FormerMembers } from "../policy/former-members.ts";
+import { Halt } from "../policy/halt.ts";
 
 export interface RoomBundleParts {
     readonly database: Database;

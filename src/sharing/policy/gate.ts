@@ -1,7 +1,7 @@
 import { decide, type ShareFacts } from "./decide.ts";
 import { type FactSources, gatherFacts } from "./facts.ts";
 import { Halt } from "./halt.ts";
-import type { Job, ShareJobs } from "./jobs.ts";
+import type { Job, ShareJobs } from "../ledger/jobs.ts";
 
 interface GateParts {
     readonly facts: FactSources;

@@ -1,5 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
-import type { MembershipChange } from "../rooms/index.ts";
+import type { MembershipChange } from "../../rooms/index.ts";
 
 /** Who is invited and was a member before: the present membership alone does not say that. Every writing call stands in a transaction of the caller. */
 export class FormerMembers {

@@ -1,4 +1,4 @@
-import type { Schema } from "../database/index.ts";
+import type { Schema } from "../../database/index.ts";
 
 /** What bounds and paces the bot's own invites. Everything here is forgotten once it binds nothing any more. */
 export const reinviteSchema: Schema = {

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { z } from "zod";
-import type { EncryptedFile } from "../crypto/index.ts";
+import type { EncryptedFile } from "../../crypto/index.ts";
 
 /** What a file is encrypted with; a pair must never go with two contents. */
 export interface FileSecrets {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { Room } from "../rooms/index.ts";
+import type { Room } from "../../rooms/index.ts";
 import { roomProblems } from "./room-problems.ts";
 
 const open: Room = {

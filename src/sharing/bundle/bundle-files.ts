@@ -1,9 +1,9 @@
 import type { DatabaseSync, SQLOutputValue } from "node:sqlite";
 import { z } from "zod";
-import type { EncryptedFile } from "../crypto/index.ts";
-import type { Seal } from "../sealing/index.ts";
+import type { EncryptedFile } from "../../crypto/index.ts";
+import type { Seal } from "../../sealing/index.ts";
 import { encryptedFileSchema } from "./encrypted-file.ts";
-import { openStates } from "./states.ts";
+import { openStates } from "../ledger/states.ts";
 
 /** What is in a bundle, in sessions, and what is not. */
 export interface BundleContents {

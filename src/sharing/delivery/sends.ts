@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from "node:crypto";
 import type { DatabaseSync } from "node:sqlite";
-import { openList } from "./states.ts";
+import { openList } from "../ledger/states.ts";
 
 /** An encrypted bundle message for one device. */
 export interface Copy {

@@ -1,4 +1,4 @@
-import type { Reason } from "./reasons.ts";
+import type { Reason } from "../ledger/reasons.ts";
 
 /** Everything that the decision looks at. Times are milliseconds since the epoch. */
 export interface ReinviteFacts {

@@ -1,4 +1,4 @@
-import type { Schema } from "../database/index.ts";
+import type { Schema } from "../../database/index.ts";
 import { createAudit } from "./audit.ts";
 import { createNotices } from "./notices.ts";
 

@@ -21,7 +21,7 @@ const introduction = `# Share jobs
 
 Every invite that the bot sees, and every \`share\`, is a job. \`backscroll status\` lists them, \`backscroll status --job ID\` tells one
 job's whole story. Scripts may rely on the words of the first columns; the sentences may be improved. This file is written by a
-test from \`src/sharing/states.ts\` and \`src/sharing/reasons.ts\` (\`npx vitest run src/sharing/reference -u\`).
+test from \`src/sharing/ledger/states.ts\` and \`src/sharing/ledger/reasons.ts\` (\`npx vitest run src/sharing/ledger/reference -u\`).
 `;
 
 function reference(): string {
@@ -39,5 +39,5 @@ function reference(): string {
 }
 
 test("the reference for operators has every state and every reason", async () => {
-    await expect(reference()).toMatchFileSnapshot(join(import.meta.dirname, "..", "..", "docs", "jobs.md"));
+    await expect(reference()).toMatchFileSnapshot(join(import.meta.dirname, "..", "..", "..", "docs", "jobs.md"));
 });

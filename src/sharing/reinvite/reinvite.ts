@@ -1,15 +1,15 @@
-import type { Database } from "../database/index.ts";
-import type { Homeserver } from "../homeserver/index.ts";
-import { HomeserverError } from "../homeserver/index.ts";
-import { parseRoomEvent, type RoomEvent } from "../matrix/index.ts";
-import type { FactSources } from "./facts.ts";
-import { pass } from "./gate.ts";
-import { Halt } from "./halt.ts";
-import type { Job, ShareJobs } from "./jobs.ts";
+import type { Database } from "../../database/index.ts";
+import type { Homeserver } from "../../homeserver/index.ts";
+import { HomeserverError } from "../../homeserver/index.ts";
+import { parseRoomEvent, type RoomEvent } from "../../matrix/index.ts";
+import type { FactSources } from "../policy/facts.ts";
+import { pass } from "../policy/gate.ts";
+import { Halt } from "../policy/halt.ts";
+import type { Job, ShareJobs } from "../ledger/jobs.ts";
 import { decideReinvite, type ReinviteDecision, type ReinviteFacts } from "./reinvite-decision.ts";
 import type { ReinviteLedger } from "./reinvite-ledger.ts";
 import { reinviteContent } from "./reinvite-mark.ts";
-import type { Reason } from "./reasons.ts";
+import type { Reason } from "../ledger/reasons.ts";
 
 /** How much of a room's history the bot can hand on, and whether its inviter might. */
 export interface SharedHistory {

@@ -1,9 +1,9 @@
-import type { SharingSettings } from "../config/index.ts";
-import { serverOf } from "../matrix/index.ts";
-import type { Rooms } from "../rooms/index.ts";
-import type { Audit } from "./audit.ts";
+import type { SharingSettings } from "../../config/index.ts";
+import { serverOf } from "../../matrix/index.ts";
+import type { Rooms } from "../../rooms/index.ts";
+import type { Audit } from "../ledger/audit.ts";
 import type { ShareFacts } from "./decide.ts";
-import type { Job } from "./jobs.ts";
+import type { Job } from "../ledger/jobs.ts";
 import type { Lookalikes } from "./lookalike.ts";
 import type { Pauses } from "./pauses.ts";
 

@@ -1,4 +1,4 @@
-import type { Reason } from "./reasons.ts";
+import type { Reason } from "../ledger/reasons.ts";
 
 /**
  * A homeserver's limit on invites: a bucket that every invite fills by one and that leaks evenly; what would overflow is refused.

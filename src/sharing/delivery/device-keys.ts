@@ -1,9 +1,9 @@
 import { z } from "zod";
-import type { CryptoPort, OutgoingRequests, UserKeys } from "../crypto/index.ts";
-import type { Homeserver } from "../homeserver/index.ts";
-import { serverOf } from "../matrix/index.ts";
+import type { CryptoPort, OutgoingRequests, UserKeys } from "../../crypto/index.ts";
+import type { Homeserver } from "../../homeserver/index.ts";
+import { serverOf } from "../../matrix/index.ts";
 import { refusesOne } from "./homeserver-faults.ts";
-import { oldest, Together } from "./together.ts";
+import { oldest, Together } from "../concurrency/together.ts";
 
 /**
  * Milliseconds that one question for keys may take: our homeserver waits 10 s for the invitee's, and its answer that nobody is there has to reach us.

@@ -1,5 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
-import type { UserKeys } from "../crypto/index.ts";
+import type { UserKeys } from "../../crypto/index.ts";
 import type { Job } from "./jobs.ts";
 import { type DeviceState, deviceStateFrom } from "./states.ts";
 

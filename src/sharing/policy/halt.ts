@@ -1,5 +1,5 @@
-import type { Reason } from "./reasons.ts";
-import type { JobState } from "./states.ts";
+import type { Reason } from "../ledger/reasons.ts";
+import type { JobState } from "../ledger/states.ts";
 
 /** A step of a delivery found that the job cannot go on now; says where the job goes instead. */
 export class Halt extends Error {

@@ -1,4 +1,4 @@
-import type { Room } from "../rooms/index.ts";
+import type { Room } from "../../rooms/index.ts";
 
 /** Something in a room that keeps the bot from sharing there; `message` says what to do. */
 export interface RoomProblem {

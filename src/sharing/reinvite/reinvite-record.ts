@@ -1,6 +1,6 @@
-import type { MembershipChange } from "../rooms/index.ts";
-import type { ShareJobs } from "./jobs.ts";
-import type { FactSources } from "./facts.ts";
+import type { MembershipChange } from "../../rooms/index.ts";
+import type { ShareJobs } from "../ledger/jobs.ts";
+import type { FactSources } from "../policy/facts.ts";
 import type { SharedHistory } from "./reinvite.ts";
 import type { ReinviteLedger } from "./reinvite-ledger.ts";
 
