@@ -5,6 +5,7 @@ const config: KnipConfig = {
         // Started by path, not imported; what scripts in package.json start is known by itself.
         "src/crypto/worker.ts",
         "src/crypto/machine/testing/fixtures/make.ts",
+        "src/bot/testing/fixtures/make.ts",
         "test/clients/client-process.ts",
         "test/bot/moved-clock.ts",
         "test/bot/planted-fault.ts",

@@ -1,0 +1,84 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { gunzipSync } from "node:zlib";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { openDatabase } from "../database/index.ts";
+import { LeftRooms } from "../rooms/index.ts";
+import { deriveSeal, SealBroken } from "../sealing/index.ts";
+import { BundleFiles } from "../sharing/index.ts";
+import { schemas } from "./schemas.ts";
+import { invitees } from "./testing/fixtures/batches.ts";
+import { readings } from "./testing/fixtures/readings.ts";
+import {
+    accessToken,
+    BOT,
+    bundleFile,
+    contents,
+    expectation,
+    fingerprint,
+    LEFT_ROOM,
+    ledgerOn,
+    ROOM,
+    storeKey,
+} from "./testing/fixtures/story.ts";
+
+const folder = join(import.meta.dirname, "testing/fixtures");
+const fixtures = readdirSync(folder, { withFileTypes: true }).flatMap((entry) => (entry.isDirectory() ? [entry.name] : []));
+
+let dataDir: string;
+beforeEach(() => {
+    dataDir = mkdtempSync(join(tmpdir(), "stored-earlier-"));
+});
+afterEach(() => {
+    rmSync(dataDir, { recursive: true });
+});
+
+const path = (): string => join(dataDir, "backscroll.sqlite");
+
+function unpack(fixture: string) {
+    writeFileSync(path(), gunzipSync(readFileSync(join(folder, fixture, "backscroll.sqlite.gz"))));
+    return expectation.parse(JSON.parse(readFileSync(join(folder, fixture, "expectation.json"), "utf8")));
+}
+
+test.each(fixtures)("%s: status, audit, the jobs' stories and the pins are what they were", async (fixture) => {
+    const expected = unpack(fixture);
+    openDatabase({ path: path(), schemas }).close();
+    const found = await readings(dataDir);
+    // A later version may say more of each, and nothing else.
+    expect(found).toMatchObject(expected);
+    expect(found.audit.deliveries).toHaveLength(4);
+    expect(new Set(found.status.jobs.map(({ state }) => state))).toEqual(new Set(Object.keys(invitees)));
+});
+
+test.each(fixtures)("%s: what is sealed opens with its store key, and with no other", (fixture) => {
+    unpack(fixture);
+    const database = openDatabase({ path: path(), schemas });
+    const files = (key: Uint8Array): BundleFiles => new BundleFiles(database.sql, deriveSeal(key, "sharing"));
+    expect(files(storeKey).find(ROOM, fingerprint)).toMatchObject({ file: bundleFile, contents });
+    expect(() => files(new Uint8Array(32)).find(ROOM, fingerprint)).toThrow(SealBroken);
+    const sealed = database.sql.prepare("SELECT access_token FROM account").get()?.["access_token"];
+    const opened = deriveSeal(storeKey, "account").open(
+        `account/access_token/${BOT.userId}/${BOT.deviceId}`,
+        sealed instanceof Uint8Array ? sealed : new Uint8Array(),
+    );
+    expect(Buffer.from(opened).toString()).toBe(accessToken);
+    database.close();
+});
+
+test.each(fixtures)("%s: the jobs go on where they were, and the rooms are what they were", (fixture) => {
+    unpack(fixture);
+    const database = openDatabase({ path: path(), schemas });
+    const { jobs, rooms } = ledgerOn(database, dataDir);
+    const places = { limit: 100, ofRoom: 100, ofServer: 100, ownServer: "home" };
+    const due = database.transaction(() => jobs.due(places, Date.parse("2100-01-01")));
+    expect(due.map(({ userId }) => userId)).toEqual(["@queued:home", "@delivering:home"]);
+    database.transaction(() => {
+        for (const job of jobs.open(ROOM)) jobs.end(job, "bot_left");
+    });
+    expect(jobs.open(ROOM)).toEqual([]);
+    expect(rooms.joined().map(({ roomId, visibility }) => [roomId, visibility])).toEqual([[ROOM, "shared"]]);
+    expect(rooms.canInvite(ROOM, BOT.userId)).toBe(true);
+    expect(new LeftRooms(database).due(0)).toEqual([LEFT_ROOM]);
+    database.close();
+});
