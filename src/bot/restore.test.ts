@@ -13,6 +13,7 @@ import { restoreSnapshot } from "./restore.ts";
 import { RestoreFolder } from "./restore-folder.ts";
 import { schemas } from "./schemas.ts";
 import { openStore } from "./store.ts";
+import { snapshotKey } from "./take-snapshot.ts";
 
 const nothing = (): void => undefined;
 const silent: Logger = { debug: nothing, info: nothing, warn: nothing, error: nothing, child: () => silent };
@@ -45,7 +46,7 @@ const restore = (source: AsyncIterable<Uint8Array>) => restoreSnapshot({ setting
 const failing = (code: string): unknown => expect.objectContaining({ code });
 
 /** A snapshot whose database was written by a later version. */
-async function* newerSnapshot(): AsyncGenerator<Uint8Array, void, undefined> {
+async function* newerSnapshot(madeWith: Uint8Array = storeKey): AsyncGenerator<Uint8Array, void, undefined> {
     const folder = mkdtempSync(join(parent, "copies-"));
     const path = join(folder, "crypto.sqlite");
     await (await startCrypto({ ...owner, path, storeKey, log: silent, onFatal: nothing })).close();
@@ -54,11 +55,17 @@ async function* newerSnapshot(): AsyncGenerator<Uint8Array, void, undefined> {
     sql.exec("UPDATE schema_versions SET version = 99 WHERE feature = 'sync'");
     sql.close();
     const header = { version: "99", user_id: owner.userId, device_id: owner.deviceId, made_at: "2026-01-01T00:00:00Z" };
-    yield* packSnapshot(folder, header);
+    yield* packSnapshot(folder, header, snapshotKey(madeWith));
 }
 
 test("a snapshot of a newer version is refused before anything of it is kept", async () => {
     await expect(restore(newerSnapshot())).rejects.toThrow(failing("store_too_new"));
+    expect(readdirSync(data)).toEqual(["lock"]);
+});
+
+// Its crypto store does open with the key that is configured: only its end tells.
+test("a snapshot that was put together without the store key is refused before any of its tables is read", async () => {
+    await expect(restore(newerSnapshot(Buffer.alloc(32, 8)))).rejects.toThrow(failing("snapshot_unproven"));
     expect(readdirSync(data)).toEqual(["lock"]);
 });
 

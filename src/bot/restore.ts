@@ -16,6 +16,7 @@ import { createDataFolder, type DataFolder, dataFolder, loadStoreKey } from "./d
 import { type Restoring, RestoreFolder } from "./restore-folder.ts";
 import { schemas } from "./schemas.ts";
 import { Releases } from "./shutdown.ts";
+import { snapshotKey } from "./take-snapshot.ts";
 
 /** A person waits: a homeserver that is away is told, not waited for. */
 const attempts = 3;
@@ -96,7 +97,7 @@ async function takeIn(parts: Parts, storeKey: Uint8Array): Promise<Restoring> {
     const { restore, source, name, settings } = parts;
     const incoming = restore.emptied("incoming");
     try {
-        const { header, sha256 } = await unpackSnapshot(source, incoming, name);
+        const { header, sha256 } = await unpackSnapshot(source, { folder: incoming, key: snapshotKey(storeKey), name });
         const begun = restore.begun();
         if (begun !== undefined) {
             if (begun.sha256 === sha256) return begun;

@@ -5,6 +5,7 @@ import { accountStatus } from "../account/index.ts";
 import type { CryptoPort } from "../crypto/index.ts";
 import { copyDatabase } from "../database/index.ts";
 import { Failure } from "../failures/index.ts";
+import { deriveKey } from "../sealing/index.ts";
 import { packSnapshot } from "../snapshot/index.ts";
 import { programVersion } from "../telemetry/index.ts";
 import type { DataFolder } from "./data-folder.ts";
@@ -16,7 +17,7 @@ const reserve = 32 * 1024 * 1024;
 const copiesName = /^snapshot-[0-9a-f]{8}\.part$/;
 
 export interface SnapshotParts {
-    readonly store: Pick<Store, "folder" | "database">;
+    readonly store: Pick<Store, "folder" | "database" | "storeKey">;
     /** @throws Failure `account_not_ready` */
     readonly crypto: () => Promise<Pick<CryptoPort, "copyStore">>;
     /** What is done once both copies are made: they are old from then on. */
@@ -33,7 +34,7 @@ export interface SnapshotParts {
  * @throws Failure `account_not_ready`, `disk_full`, ...
  */
 export async function* takeSnapshot({ store, crypto, copied }: SnapshotParts): AsyncGenerator<Uint8Array, void, undefined> {
-    const { folder, database } = store;
+    const { folder, database, storeKey } = store;
     const account = accountStatus(database, folder.path);
     if (account === null) throw new Failure("account_not_ready");
     const { copyStore } = await crypto();
@@ -45,10 +46,16 @@ export async function* takeSnapshot({ store, crypto, copied }: SnapshotParts): A
         await copyStore(join(copies, "crypto.sqlite"));
         copied();
         const { user_id, device_id } = account;
-        yield* packSnapshot(copies, { version: programVersion(), user_id, device_id, made_at: new Date().toISOString() });
+        const header = { version: programVersion(), user_id, device_id, made_at: new Date().toISOString() };
+        yield* packSnapshot(copies, header, snapshotKey(storeKey));
     } finally {
         rmSync(copies, { recursive: true, force: true });
     }
+}
+
+/** Proves who made a snapshot. @param storeKey 32 bytes */
+export function snapshotKey(storeKey: Uint8Array): Uint8Array {
+    return deriveKey(storeKey, "snapshot");
 }
 
 /** Removes what a kill left in the middle of a snapshot, or of the end of a restore. The caller holds the folder's lock. */

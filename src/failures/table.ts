@@ -55,6 +55,11 @@ export const failures = {
         message: "A restore into {path} was begun and not finished.",
         cure: "Run `backscroll restore` with the same snapshot again: it goes on where it was.",
     },
+    snapshot_unproven: {
+        exit: exitCodes.corrupt,
+        message: "{path} was not made with this store key, or somebody has changed it since.",
+        cure: "Give the store_key of the data folder that it was made of. If that is the right one, do not trust this snapshot, and give another. Nothing was changed.",
+    },
     store_behind: {
         exit: exitCodes.corrupt,
         message:

@@ -1,3 +1,4 @@
+import { createHmac } from "node:crypto";
 import { z } from "zod";
 
 /**
@@ -7,9 +8,10 @@ import { z } from "zod";
  *     {"version": "0.1.0", "user_id": ..., ...}      the header
  *     {"file": "backscroll.sqlite", "bytes": 4096}   then so many bytes
  *     {"file": "crypto.sqlite", "bytes": 8192}       then so many bytes
- *     {"sha256": "..."}                              of everything before this line, in hexadecimal
+ *     {"sha256": "...", "hmac": "..."}               of everything before this line; of that checksum; both in hexadecimal
  *
- * What is in the two files stays sealed with the store key, which is not in the snapshot.
+ * What is in the two files stays sealed with the store key, which is not in the snapshot. That is not all of it: invites, pins and pauses, for
+ * instance, are plain rows. So the end proves that whoever wrote the snapshot had the store key. The checksum alone tells damage, without any key.
  */
 export const firstLine = "backscroll snapshot 1";
 
@@ -30,4 +32,15 @@ export const headerSchema = z.object({
 export type SnapshotHeader = Readonly<z.output<typeof headerSchema>>;
 
 export const fileSchema = z.object({ file: z.enum(fileNames), bytes: z.int().nonnegative() });
-export const endSchema = z.object({ sha256: z.string().regex(/^[0-9a-f]{64}$/) });
+
+const inHexadecimal = z.string().regex(/^[0-9a-f]{64}$/);
+export const endSchema = z.object({ sha256: inHexadecimal, hmac: inHexadecimal });
+
+/**
+ * HMAC-SHA-256 (RFC 2104) of the checksum.
+ * @param key 32 bytes, derived from the store key for this alone
+ * @param sha256 in hexadecimal
+ */
+export function proofOf(sha256: string, key: Uint8Array): Buffer {
+    return createHmac("sha256", key).update(sha256).digest();
+}

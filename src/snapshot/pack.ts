@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { open, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { fileNames, firstLine, type SnapshotHeader } from "./format.ts";
+import { fileNames, firstLine, proofOf, type SnapshotHeader } from "./format.ts";
 
 export type { SnapshotHeader } from "./format.ts";
 
@@ -10,14 +10,16 @@ const pieceBytes = 512 * 1024;
 /**
  * The snapshot of a folder that holds copies of the two stores, in pieces.
  * @param folder nobody may change the files in it until the last piece is out
+ * @param key proves to `unpackSnapshot`, which is given the same, who made it; 32 bytes
  */
-export async function* packSnapshot(folder: string, header: SnapshotHeader): AsyncGenerator<Uint8Array, void, undefined> {
+export async function* packSnapshot(folder: string, header: SnapshotHeader, key: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
     const sum = createHash("sha256");
     for await (const piece of contents(folder, header)) {
         sum.update(piece);
         yield piece;
     }
-    yield line({ sha256: sum.digest("hex") });
+    const sha256 = sum.digest("hex");
+    yield line({ sha256, hmac: proofOf(sha256, key).toString("hex") });
 }
 
 async function* contents(folder: string, header: SnapshotHeader): AsyncGenerator<Uint8Array, void, undefined> {

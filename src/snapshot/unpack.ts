@@ -1,10 +1,10 @@
-import { createHash } from "node:crypto";
+import { createHash, timingSafeEqual } from "node:crypto";
 import { open } from "node:fs/promises";
 import { join } from "node:path";
 import type { z } from "zod";
 import { Failure } from "../failures/index.ts";
 import { ByteReader } from "./byte-reader.ts";
-import { endSchema, fileNames, fileSchema, firstLine, headerSchema, longestLine, type SnapshotHeader } from "./format.ts";
+import { endSchema, fileNames, fileSchema, firstLine, headerSchema, longestLine, proofOf, type SnapshotHeader } from "./format.ts";
 
 export interface UnpackedSnapshot {
     readonly header: SnapshotHeader;
@@ -12,13 +12,20 @@ export interface UnpackedSnapshot {
     readonly sha256: string;
 }
 
+interface Unpacking {
+    /** Exists and is empty; what is in it counts only if `unpackSnapshot` returns. */
+    readonly folder: string;
+    /** As `packSnapshot` was given it. */
+    readonly key: Uint8Array;
+    /** The snapshot's, for sentences. */
+    readonly name: string;
+}
+
 /**
- * Writes the two stores of a snapshot into a folder, and checks that it came whole.
- * @param folder exists and is empty; what is in it counts only if this returns
- * @param name the snapshot's, for sentences
- * @throws Failure `snapshot_unreadable`, `disk_full`
+ * Writes the two stores of a snapshot into a folder, and checks that it came whole and from somebody who has the key.
+ * @throws Failure `snapshot_unreadable`, `snapshot_unproven`, `disk_full`
  */
-export async function unpackSnapshot(source: AsyncIterable<Uint8Array>, folder: string, name: string): Promise<UnpackedSnapshot> {
+export async function unpackSnapshot(source: AsyncIterable<Uint8Array>, { folder, key, name }: Unpacking): Promise<UnpackedSnapshot> {
     const sum = createHash("sha256");
     const reader = new ByteReader(source, (bytes) => sum.update(bytes));
     try {
@@ -31,8 +38,9 @@ export async function unpackSnapshot(source: AsyncIterable<Uint8Array>, folder: 
             await writeFile(join(folder, file), reader, bytes, name);
         }
         const computed = sum.copy().digest("hex");
-        const { sha256 } = parse(endSchema, await reader.line(longestLine), name);
+        const { sha256, hmac } = parse(endSchema, await reader.line(longestLine), name);
         if (sha256 !== computed) throw unreadable(name, "its checksum is wrong: it was changed or damaged on the way");
+        if (!timingSafeEqual(Buffer.from(hmac, "hex"), proofOf(sha256, key))) throw new Failure("snapshot_unproven", { path: name });
         return { header, sha256 };
     } finally {
         await reader.close();

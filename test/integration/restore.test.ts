@@ -160,7 +160,10 @@ test("a wrong key, a wrong password and a damaged snapshot change nothing", asyn
     const restore = (...settings: readonly [string, string][]) =>
         bot.commandWith(Object.fromEntries(settings), "restore", snapshotFile(bot));
 
-    expect((await restore(["STORE_KEY", Buffer.alloc(32, 1).toString("base64")])).code).toBe(65);
+    expect(await restore(["STORE_KEY", Buffer.alloc(32, 1).toString("base64")])).toMatchObject({
+        code: 65,
+        output: expect.stringContaining("was not made with this store key"),
+    });
     expect(left()).toEqual(["lock", "store-key"]);
     const whole = readFileSync(snapshotFile(bot));
     truncateSync(snapshotFile(bot), whole.length - 1_000);
