@@ -52,7 +52,10 @@ export class RestoreFolder {
     /** The unpacked snapshot is good. */
     begin(incoming: string, restoring: Restoring): void {
         rmSync(this.old, { recursive: true, force: true });
+        // A power cut must not keep restore.json without what it speaks of.
+        syncFolder(incoming);
         renameSync(incoming, this.old);
+        syncFolder(this.#folder.path);
         this.#write("restore.json", restoring);
     }
 
