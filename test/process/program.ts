@@ -39,6 +39,8 @@ export class Program {
     constructor({ name, command, args, cwd, env }: ProgramOptions) {
         this.#name = name;
         this.#child = spawn(command, args, { ...(cwd === undefined ? {} : { cwd }), env: env ?? process.env, stdio: "pipe" });
+        // One listener for each child, and a story has dozens: Node would take that for a leak.
+        process.setMaxListeners(0);
         process.on("exit", this.#killWithUs);
         createInterface({ input: this.#child.stdout }).on("line", (line) => this.#answer.push(line));
         for (const stream of [this.#child.stdout, this.#child.stderr])
