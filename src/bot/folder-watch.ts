@@ -22,6 +22,8 @@ export class FolderWatch {
     }
 
     start(pauseMs = usualPauseMs): void {
+        // At once: a folder that vanishes before the first look would never have been seen.
+        this.#look();
         this.#timer = setInterval(() => this.#look(), pauseMs).unref();
     }
 
