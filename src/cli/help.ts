@@ -74,7 +74,8 @@ Example:
   backscroll share '!abcdef:home.server' @charlie:home.server
 `,
     approve: `
-Says what is held and why, and releases it this once. A changed identity cannot be
+Says what is held and why, and releases it this once. What came up since is not
+released with it: then the job stays held for that. A changed identity cannot be
 approved: see 'backscroll trust --help'.
 
 With --room every job of the room is released that waits for approval, for a trusted

@@ -136,7 +136,7 @@ test("a notice is given while its job stands where it stood, and a pause needs n
     expect(noticed(world, 1)).toEqual([]);
     world.pauses.pause(undefined, 0);
     const job = world.jobs.get(1);
-    if (job !== undefined) world.jobs.release(job, "power_granted", { approved: false });
+    if (job !== undefined) world.jobs.release(job, "power_granted");
     expect(noticed(world)).toEqual([]);
     await world.run();
     expect(world.status()).toMatchObject({ state: "held", reason: "paused" });

@@ -49,7 +49,7 @@ export class ShareCommands {
         });
     }
 
-    /** Releases a held job once. A changed identity and a pause have commands of their own. */
+    /** Releases a held job once, from what it is held for. A changed identity and a pause have commands of their own. */
     approve(jobId: string): Outcome {
         const { database, jobs } = this.#parts;
         return database.transaction(() => {
@@ -58,9 +58,11 @@ export class ShareCommands {
             if (job.state !== "held")
                 return { ok: false, message: `Job ${jobId} is ${job.state}, so there is nothing to approve. ${reasons[job.reason]}` };
             if (!approvable.includes(job.reason) && job.reason !== "looks_like_member") return no(job.reason);
-            jobs.release(job, "approved", { approved: true });
-            const was = sentence(job.reason, job.detail);
-            return { ok: true, message: `Job ${jobId} was held: ${was} Released: ${job.userId} is given the keys of ${job.roomId} now.` };
+            const was = `Job ${jobId} was held: ${sentence(job.reason, job.detail)}`;
+            const now = this.#approve(job);
+            if (now.state === "held")
+                return { ok: false, message: `${was} That is approved, but there is more: ${sentence(now.reason, now.detail)}` };
+            return { ok: true, message: `${was} Released: ${job.userId} is given the keys of ${job.roomId} now.` };
         });
     }
 
@@ -69,11 +71,15 @@ export class ShareCommands {
         const { database, jobs } = this.#parts;
         return database.transaction(() => {
             const held = jobs.open(roomId).filter(({ state }) => state === "held");
-            const released = held.filter(({ reason }) => approvable.includes(reason));
-            for (const job of released) jobs.release(job, "approved", { approved: true });
+            const approved = held.filter(({ reason }) => approvable.includes(reason));
+            const released = approved.map((job) => this.#approve(job)).filter(({ state }) => state !== "held");
             const left = held.length - released.length;
             const rest = left === 0 ? "" : ` ${left} stay held, each for a reason of its own: see \`backscroll status --state held\`.`;
-            if (released.length === 0) return { ok: false, message: `There is nothing to approve in ${roomId}.${rest}` };
+            if (released.length === 0)
+                return {
+                    ok: false,
+                    message: `There is nothing${approved.length === 0 ? "" : " more"} to approve at once in ${roomId}.${rest}`,
+                };
             return { ok: true, message: `Released: ${released.map(({ userId }) => userId).join(", ")}.${rest}` };
         });
     }
@@ -104,7 +110,7 @@ export class ShareCommands {
         return database.transaction(() => {
             pauses.resume(roomId);
             const released = jobs.held("paused").filter((job) => !pauses.covers(job.roomId));
-            for (const job of released) jobs.release(job, "resumed", { approved: false });
+            for (const job of released) jobs.release(job, "resumed");
             if (pauses.list().all)
                 return { ok: false, message: "Sharing is still paused in all rooms: use `backscroll resume` without a room." };
             return {
@@ -124,7 +130,7 @@ export class ShareCommands {
         return database.transaction(() => {
             pins.replace(userId, masterKey, now());
             const waiting = jobs.held("identity_changed").filter((job) => job.userId === userId);
-            for (const job of waiting) jobs.release(job, "trusted", { approved: false });
+            for (const job of waiting) jobs.release(job, "trusted");
             return {
                 ok: true,
                 message: `${userId} is known by ${masterKey} from now on; ${waiting.length} held deliveries were released.`,
@@ -137,6 +143,16 @@ export class ShareCommands {
         if (served || this.#parts.jobs.wasSent(id)) return "Keys had been sent already, and nobody can take them back.";
         if (state !== "delivering") return `${userId} is sent nothing.`;
         return "What may be on its way at this moment nobody can take back: `backscroll audit` lists it then.";
+    }
+
+    /** Releases the job from what it is held for. Answers it as it stands then: what nobody was told of yet holds it again. */
+    #approve(held: Job): Job {
+        const { jobs, facts } = this.#parts;
+        jobs.approve(held);
+        const job = jobs.get(held.id) ?? held;
+        const decision = decide(gatherFacts(facts, job, "not_asked"));
+        if (decision.verdict === "hold") jobs.move(job, "held", decision.reason, undefined, decision.detail);
+        return jobs.get(held.id) ?? job;
     }
 
     #answerFor(job: Job): Outcome {

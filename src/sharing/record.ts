@@ -44,7 +44,7 @@ export function releaseEmpowered(parts: RecordParts): void {
     const held = parts.jobs.held("no_power_to_invite");
     const rooms = [...new Set(held.map(({ roomId }) => roomId))];
     const empowered = new Set(rooms.filter((roomId) => parts.rooms.canInvite(roomId, parts.botUserId)));
-    for (const job of held) if (empowered.has(job.roomId)) parts.jobs.release(job, "power_granted", { approved: false });
+    for (const job of held) if (empowered.has(job.roomId)) parts.jobs.release(job, "power_granted");
 }
 
 /**
@@ -57,14 +57,14 @@ export function releaseEmptyHanded(
 ): void {
     for (const job of jobs.emptyHanded(roomIds)) {
         const member = rooms.member(job.roomId, job.userId);
-        if (member?.membership === "invite" && member.eventId === job.inviteEventId) jobs.release(job, "keys_arrived", { approved: false });
+        if (member?.membership === "invite" && member.eventId === job.inviteEventId) jobs.release(job, "keys_arrived");
     }
 }
 
 function recordInvite({ jobs }: RecordParts, { roomId, userId, sender, eventId, event }: MembershipChange): void {
     // An invite that stood when the bot came back is told again.
     const known = jobs.ofInvite(roomId, userId, eventId);
-    if (known?.state === "cancelled" && known.reason === "bot_left") jobs.release(known, "bot_returned", { approved: false });
+    if (known?.state === "cancelled" && known.reason === "bot_left") jobs.release(known, "bot_returned");
     if (known !== undefined) return;
     for (const older of jobs.open(roomId, userId)) jobs.end(older, older.state === "joined" ? "left_again" : "superseded");
     jobs.create({
@@ -81,8 +81,7 @@ function recordInvite({ jobs }: RecordParts, { roomId, userId, sender, eventId, 
 function recordOwnInvite({ jobs, checks }: RecordParts, { roomId, userId, eventId, event, previous }: MembershipChange): void {
     // Two bots that invited in the same moment: another's came in between, and ours is the one that stands.
     const newest = jobs.newest(roomId, userId);
-    if (newest?.state === "refused" && newest.reason === "reinvited_by_another_bot")
-        jobs.release(newest, "reinvite_stands", { approved: false });
+    if (newest?.state === "refused" && newest.reason === "reinvited_by_another_bot") jobs.release(newest, "reinvite_stands");
 
     const repeated = repeatedInvite(event.content);
     const replaced = event.replacesState ?? previous?.eventId;

@@ -423,7 +423,7 @@ test("a delivery that rested for long is made with the keys of now, and under a 
     world.now += 2 * 24 * 3_600_000;
     world.database.transaction(() => {
         world.pauses.resume(undefined);
-        for (const job of world.jobs.held("paused")) world.jobs.release(job, "resumed", { approved: false });
+        for (const job of world.jobs.held("paused")) world.jobs.release(job, "resumed");
     });
     world.sealed = { ciphertext: "of the second file" };
     await world.run();

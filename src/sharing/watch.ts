@@ -159,7 +159,7 @@ export class DeviceWatch {
         const deviceIds = devicesToServe(considered, served, watch.joinedAt !== undefined);
         if (job.state === "refused") {
             if (deviceIds.length === 0 || keys.masterKey === null) return;
-            database.transaction(() => jobs.release(job, "devices_appeared", { approved: false }));
+            database.transaction(() => jobs.release(job, "devices_appeared"));
             return this.#parts.released();
         }
         database.transaction(() => devices.observe(job, considered, now()));

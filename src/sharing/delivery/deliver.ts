@@ -223,7 +223,7 @@ function given(
         deviceIds: devices.flatMap(({ deviceId, state }) => (state === "sealed" ? [deviceId] : [])),
         sessions: bundle.contents.shared,
         mxc: bundle.file.url,
-        policy: { mode: facts.policy(roomId).mode, visibility, origin, approved },
+        policy: { mode: facts.policy(roomId).mode, visibility, origin, approved: approved.length > 0 },
     };
 }
 

@@ -1,8 +1,15 @@
 import type { DatabaseSync, SQLOutputValue } from "node:sqlite";
+import { z } from "zod";
 import { Notices } from "./notices.ts";
 import { type Reason, reasonFrom } from "./reasons.ts";
 import { type JobState, moves, openList, stateFrom } from "./states.ts";
 import { Watches } from "./watches.ts";
+
+/** What a person released a job from: the reason that held it, as they were told of it. */
+export interface Approval {
+    readonly reason: Reason;
+    readonly detail: string | undefined;
+}
 
 /** One delivery of a room's shareable keys to one invitee. Times are milliseconds since the epoch. */
 export interface Job {
@@ -19,7 +26,8 @@ export interface Job {
     readonly reason: Reason;
     /** What of the facts belongs to the reason, for people. */
     readonly detail: string | undefined;
-    readonly approved: boolean;
+    /** What a person released it from. */
+    readonly approved: readonly Approval[];
     readonly attempts: number;
     readonly nextAttemptAt: number | undefined;
     readonly createdAt: number;
@@ -27,6 +35,12 @@ export interface Job {
 }
 
 export type NewJob = Pick<Job, "roomId" | "userId" | "inviter" | "origin" | "inviteEventId" | "byAnotherBot">;
+
+const approvals: z.ZodType<readonly Approval[]> = z.array(
+    z
+        .object({ reason: z.string().transform(reasonFrom), detail: z.string().optional() })
+        .transform(({ reason, detail }) => ({ reason, detail })),
+);
 
 /** Milliseconds. What was written further ahead than this was written before the clock was set back: its times mean nothing now. */
 const clockSlack = 60_000;
@@ -193,9 +207,15 @@ export class ShareJobs {
     }
 
     /** Gives a job that rested to the runner. */
-    release(job: Job, reason: Reason, options: { readonly approved: boolean }): boolean {
-        if (options.approved) this.#sql.prepare("UPDATE share_jobs SET approved = 1 WHERE id = ?").run(job.id);
+    release(job: Job, reason: Reason): boolean {
         return this.move(job, "queued", reason, this.#now());
+    }
+
+    /** Releases a held job as a person says, from what it is held for and nothing else. */
+    approve(job: Job): boolean {
+        const approved: readonly Approval[] = [...job.approved, { reason: job.reason, detail: job.detail }];
+        this.#sql.prepare("UPDATE share_jobs SET approved = 1, approvals = ? WHERE id = ?").run(JSON.stringify(approved), job.id);
+        return this.release(job, "approved");
     }
 
     /** Adds a sentence to a job's story; where the job stands and why is unchanged. */
@@ -241,7 +261,7 @@ function jobFrom(row: Record<string, SQLOutputValue>): Job {
         state: stateFrom(row["state"]),
         reason: reasonFrom(row["reason"]),
         detail: typeof row["detail"] === "string" ? row["detail"] : undefined,
-        approved: row["approved"] === 1,
+        approved: approvals.parse(JSON.parse(String(row["approvals"]))),
         attempts: Number(row["attempts"]),
         nextAttemptAt: row["next_attempt_at"] === null ? undefined : Number(row["next_attempt_at"]),
         createdAt: Number(row["created_at"]),

@@ -122,5 +122,14 @@ export const sharingSchema: Schema = {
             sql.exec("ALTER TABLE share_job_devices ADD COLUMN since_join INTEGER NOT NULL DEFAULT 0");
         },
         (sql) => sql.exec("CREATE INDEX share_audit_by_job ON share_audit (job_id)"),
+        // What each approval was of, as JSON. Of earlier ones: whatever the job was held for before.
+        (sql) =>
+            sql.exec(`
+                ALTER TABLE share_jobs ADD COLUMN approvals TEXT NOT NULL DEFAULT '[]';
+                UPDATE share_jobs SET approvals = (
+                    SELECT json_group_array(json(iif(detail IS NULL, json_object('reason', reason), json_object('reason', reason, 'detail', detail))))
+                    FROM share_job_moves WHERE job_id = share_jobs.id AND state = 'held'
+                ) WHERE approved = 1
+            `),
     ],
 };

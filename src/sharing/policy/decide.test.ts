@@ -1,9 +1,10 @@
 import { expect, test } from "vitest";
+import type { Reason } from "../ledger/reasons.ts";
 import { decide, go, hold, refuse, type ShareFacts, wait } from "./decide.ts";
 
 const open: ShareFacts = {
     origin: "invite",
-    approved: false,
+    approved: [],
     paused: false,
     mode: "automatic",
     room: { joined: true, encryption: "encrypted", visibility: "shared", crowded: false },
@@ -14,7 +15,13 @@ const open: ShareFacts = {
 const room = (changes: Partial<ShareFacts["room"]>): ShareFacts => ({ ...open, room: { ...open.room, ...changes } });
 const invitee = (changes: Partial<ShareFacts["invitee"]>): ShareFacts => ({ ...open, invitee: { ...open.invitee, ...changes } });
 const inviter = (changes: Partial<ShareFacts["inviter"]>): ShareFacts => ({ ...open, inviter: { ...open.inviter, ...changes } });
-const released = (facts: ShareFacts): ShareFacts => ({ ...facts, approved: true });
+/** A person approved what holds the job as things are. */
+const released = (facts: ShareFacts): ShareFacts => {
+    const held = decide(facts);
+    return held.verdict === "hold" ? approved(facts, held.reason, held.detail) : approved(facts, "paused");
+};
+const approved = (facts: ShareFacts, reason: Reason, detail?: string): ShareFacts => ({ ...facts, approved: [{ reason, detail }] });
+const alike = invitee({ resembles: "@alice:home" });
 const commanded = (facts: ShareFacts): ShareFacts => ({ ...facts, origin: "command" });
 
 test.each<[string, ShareFacts, ReturnType<typeof decide>]>([
@@ -42,7 +49,25 @@ test.each<[string, ShareFacts, ReturnType<typeof decide>]>([
     ["the same, approved", released(inviter({ trusted: false })), go],
     ["the same, asked for by command: never past a hold", commanded(inviter({ trusted: false })), hold("inviter_server_not_trusted")],
     ["the invitee looks like Alice", invitee({ resembles: "@alice:home" }), hold("looks_like_member", "@alice:home")],
-    ["the same, approved", released(invitee({ resembles: "@alice:home" })), go],
+    ["the same, approved", released(alike), go],
+    [
+        "an approval as long as the invitee looked like nobody",
+        approved(alike, "waits_for_approval"),
+        hold("looks_like_member", "@alice:home"),
+    ],
+    ["an approval of another likeness", approved(alike, "looks_like_member", "@dora:home"), hold("looks_like_member", "@alice:home")],
+    [
+        "a likeness approved, and the inviter's server is foreign",
+        released({ ...alike, inviter: { ...open.inviter, trusted: false } }),
+        hold("inviter_server_not_trusted"),
+    ],
+    [
+        "a likeness approved, and then too many were invited",
+        released({ ...alike, room: { ...open.room, crowded: true } }),
+        hold("too_many_invitees"),
+    ],
+    ["whatever was approved: in mode approval a person has looked", { ...released(alike), mode: "approval" }, go],
+    ["in mode approval a person says how many", { ...released({ ...open, mode: "approval" }), room: { ...open.room, crowded: true } }, go],
     [
         "the same, asked for by command: never past a hold",
         commanded(invitee({ resembles: "@alice:home" })),

@@ -1,12 +1,13 @@
 import type { HistoryVisibility, Membership } from "../../matrix/index.ts";
+import type { Approval } from "../ledger/jobs.ts";
 import type { Reason } from "../ledger/reasons.ts";
 
 /** Everything that the decision looks at, as known at this moment. */
 export interface ShareFacts {
     /** Who asked: an invite that the server told us of, or a person at the command line. */
     readonly origin: "invite" | "command";
-    /** A person released this very job from its hold. */
-    readonly approved: boolean;
+    /** What a person released this very job from, having been told of it. */
+    readonly approved: readonly Approval[];
     readonly paused: boolean;
     readonly mode: "automatic" | "approval" | "command" | "off";
     readonly room: {
@@ -22,7 +23,7 @@ export interface ShareFacts {
         readonly servedBeforeJoin: boolean;
         /** `not_asked`: the server has not been asked for the invitee's keys yet. */
         readonly identity: "not_asked" | "none" | "as_pinned" | "changed";
-        /** The member for whom people could take the invitee, unless that member made the invite or the keys were given before. */
+        /** The member for whom people could take the invitee, unless that member made the invite, a person knows of it, or the keys were given before. */
         readonly resembles: string | undefined;
     };
     readonly inviter: {
@@ -58,7 +59,7 @@ export const refuse = (reason: Reason): Decision => ({ verdict: "refuse", reason
 export function decide(facts: ShareFacts): Decision {
     const { room, invitee, inviter } = facts;
     if (facts.mode === "off") return refuse("sharing_off");
-    if (facts.mode === "command" && facts.origin === "invite" && !facts.approved) return refuse("only_by_command");
+    if (facts.mode === "command" && facts.origin === "invite" && facts.approved.length === 0) return refuse("only_by_command");
     if (!room.joined) return refuse("not_in_room");
     if (room.encryption === "unknown" || room.visibility === "unknown") return wait("room_state_unknown");
     if (room.encryption === "plain") return refuse("room_not_encrypted");
@@ -70,13 +71,19 @@ export function decide(facts: ShareFacts): Decision {
     if (facts.paused) return hold("paused");
     if (invitee.identity === "changed") return hold("identity_changed");
     if (facts.reinvite === "no_power") return hold("no_power_to_invite");
-    if (facts.approved) return go;
     // First of what an approval releases: many jobs are approved at once for other reasons, a look-alike never unseen.
-    if (invitee.resembles !== undefined) return hold("looks_like_member", invitee.resembles);
-    if (facts.mode === "approval") return hold("waits_for_approval");
-    if (!inviter.trusted) return hold("inviter_server_not_trusted");
-    if (room.crowded) return hold("too_many_invitees");
+    const { resembles } = invitee;
+    if (resembles !== undefined && !isApproved(facts, "looks_like_member", resembles)) return hold("looks_like_member", resembles);
+    if (!inviter.trusted && !isApproved(facts, "inviter_server_not_trusted")) return hold("inviter_server_not_trusted");
+    // Whatever was approved, a person has looked at this job, and needs no limit to how many they look at.
+    if (facts.mode === "approval") return facts.approved.length > 0 ? go : hold("waits_for_approval");
+    if (room.crowded && !isApproved(facts, "too_many_invitees")) return hold("too_many_invitees");
     return go;
+}
+
+/** An approval covers what the person was told, and nothing that came later. */
+function isApproved({ approved }: ShareFacts, reason: Reason, detail?: string): boolean {
+    return approved.some((approval) => approval.reason === reason && approval.detail === detail);
 }
 
 /** Source: Matrix v1.19, "Sharing keys between users": with `invited` or `joined`, nothing is shared. */

@@ -63,12 +63,18 @@ export function gatherFacts(sources: FactSources, job: Job, identity: ShareFacts
         return sources.audit.others(job, now - hour, now) >= policy.max_invitees_per_hour;
     }
 
-    /** Who invites somebody takes them for nobody but themselves: an inviter's own second account is none of our business. */
+    /**
+     * Who invites somebody takes them for nobody but themselves: an inviter's own second account is none of our business. Nor is the member
+     * whom a person was told of: but there may be another one by now.
+     */
     function resembles(): string | undefined {
         if (invitee === undefined) return undefined;
         const { roomId } = job;
         const members = { roomId, revision: rooms.joinedRevision(roomId), list: () => rooms.membersWith(roomId, "join") };
-        return sources.lookalikes.find(invitee, members, job.inviter);
+        const known = job.approved.flatMap(({ reason, detail }) =>
+            reason === "looks_like_member" && detail !== undefined ? [detail] : [],
+        );
+        return sources.lookalikes.find(invitee, members, [job.inviter, ...known]);
     }
 
     function reinviteFact(): ShareFacts["reinvite"] {

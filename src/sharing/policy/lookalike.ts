@@ -37,10 +37,10 @@ export class Lookalikes {
      * @param but whom the invitee may look like
      * @returns a member's user ID; undefined: there is none
      */
-    find(invitee: Person, members: Members, but?: string): string | undefined {
+    find(invitee: Person, members: Members, but: readonly string[] = []): string | undefined {
         const { members: known } = this.#look(members);
         for (const look of looksOf(invitee)) {
-            const found = known.get(look)?.find((userId) => userId !== invitee.userId && userId !== but);
+            const found = known.get(look)?.find((userId) => userId !== invitee.userId && !but.includes(userId));
             if (found !== undefined) return found;
         }
         return undefined;

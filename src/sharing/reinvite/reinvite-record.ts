@@ -40,7 +40,7 @@ export function releaseUncovered({ jobs, reinvites, history, facts, now }: Relea
         const asSet = facts.policy(job.roomId).reinvite !== "when_complete";
         const harmless = asSet || coverage === "complete" || !history.inviterMayShare(job.roomId, job.inviter);
         // The bundle that was sent may lack what has come since: they are served anew.
-        if (harmless && job.reason === "coverage_incomplete") jobs.release(job, "keys_arrived", { approved: false });
+        if (harmless && job.reason === "coverage_incomplete") jobs.release(job, "keys_arrived");
         else if (coverage !== "unknown" && job.reason === "coverage_unknown") jobs.move(job, "delivered", "sent", now());
     }
 }

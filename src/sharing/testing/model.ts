@@ -339,7 +339,10 @@ export class Model {
                     "to somebody who is neither invited nor has joined after a delivery",
                     membership !== (job?.state === "joined" ? "join" : "invite"),
                 ],
-                ["on the word of a foreign server", job?.inviter === inviters.mallory && !job.approved],
+                [
+                    "on the word of a foreign server",
+                    job?.inviter === inviters.mallory && !job.approved.some(({ reason }) => reason === "inviter_server_not_trusted"),
+                ],
                 ["over another bot's invite", job?.byAnotherBot === true],
             );
         }
