@@ -4,6 +4,7 @@ import { pathToFileURL } from "node:url";
 import { Failure } from "../failures/index.ts";
 import type { Database, Schema } from "./database.ts";
 import { keepCopy } from "./keep-copy.ts";
+import { closeUnharmed } from "./log-index.ts";
 import { assertCurrent, isOutdated, migrate } from "./migrate.ts";
 import { explain, isInaccessible } from "./sqlite-error.ts";
 import { transactionsOn } from "./transaction.ts";
@@ -35,7 +36,7 @@ export interface OpenOptions {
 export function openDatabase({ path, schemas, readOnly = false }: OpenOptions): Database {
     try {
         const sql = readOnly ? openForReading(path, schemas) : openForWriting(path, schemas);
-        return { sql, transaction: transactionsOn(sql, path), close: () => sql.close() };
+        return { sql, transaction: transactionsOn(sql, path), close: () => (readOnly ? sql.close() : closeUnharmed(sql, path)) };
     } catch (error) {
         throw explain(error, path);
     }

@@ -1,5 +1,6 @@
 import type { DatabaseSync } from "node:sqlite";
 import type { Database } from "./database.ts";
+import { noteReader } from "./log-index.ts";
 import { explain } from "./sqlite-error.ts";
 
 /** `Database.transaction` on one connection. Every throw rolls back; what SQLite throws for want of space or disk is a `Failure`. */
@@ -11,6 +12,7 @@ export function transactionsOn(sql: DatabaseSync, path: string): Database["trans
             const result = work();
             if (isThenable(result)) throw new TypeError("a transaction's work must not be asynchronous");
             sql.exec("COMMIT");
+            noteReader(sql);
             return result;
         } catch (error) {
             if (sql.isTransaction) sql.exec("ROLLBACK");

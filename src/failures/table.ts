@@ -150,7 +150,7 @@ export const failures = {
     disk_fault: {
         exit: exitCodes.diskFault,
         message: "The disk that holds {path} failed: {detail}.",
-        cure: "Look after the disk; what was acknowledged before is safe if the disk kept it.",
+        cure: "Look whether the disk is failing or has become read-only; what was acknowledged before is safe if the disk kept it. A bot that still runs goes on by itself when it can write again.",
     },
     store_locked: {
         exit: exitCodes.locked,
