@@ -22,7 +22,7 @@ const config: KnipConfig = {
         "request-promise",
     ],
     // Small and failing disks for tests, where the user may mount them.
-    ignoreBinaries: ["mount", "umount", "findmnt", "chattr", "e2fsck"],
+    ignoreBinaries: ["mount", "umount", "findmnt", "chattr", "e2fsck", "unshare"],
     // Interfaces of a folder's index are its public surface: a type nobody imports by name today still names what a function answers.
     exclude: ["types"],
 };

@@ -1,4 +1,5 @@
-import { copyFileSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { copyFileSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { SmallDisk } from "../../test/process/index.ts";
@@ -121,3 +122,22 @@ async function isBeginning(path: string): Promise<boolean> {
         store.close();
     }
 }
+
+test("where nothing but the store's folder can be written to, as in a container, a large file is still written anew", ({ skip }) => {
+    using disk = SmallDisk.mount(128 * 1024);
+    if (disk === undefined) return skip("this user may not mount a small file system");
+    const script = `
+        const { createIndexedDB } = await import(${JSON.stringify(join(import.meta.dirname, "index.ts"))});
+        const store = createIndexedDB({ path: ${JSON.stringify(join(disk.path, "large.sqlite"))} });
+        await store.atomically((sql) => {
+            sql.exec("CREATE TABLE ballast (bytes BLOB)");
+            const insert = sql.prepare("INSERT INTO ballast VALUES (randomblob(10000))");
+            for (let row = 0; row < 2500; row++) insert.run();
+        });
+        store.compact();
+        store.close();`;
+    const all = 'mount -o bind,remount,ro / && exec "$0" --input-type=module -e "$1"';
+    const { status, stderr } = spawnSync("unshare", ["--mount", "sh", "-c", all, process.execPath, script], { encoding: "utf8" });
+    expect({ status, stderr }).toMatchObject({ status: 0 });
+    expect(statSync(join(disk.path, "large.sqlite")).size).toBeGreaterThan(2500 * 10000);
+});

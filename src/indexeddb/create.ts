@@ -87,7 +87,7 @@ export function assemble(path: string, limits: FilingLimits): IndexedDB {
         atomically: (fn) => engine.scheduler.atomically(fn, undone),
         check: () => fullCheck(engine.sql, engine.catalog, engine.records),
         checkInPieces: () => checkInPieces(engine.sql, engine.catalog, engine.records),
-        compact: () => compactFile(engine.sql),
+        compact: () => compactFile(engine.sql, path),
         copyTo: (target) => copyFile(engine.sql, target),
         keepCopy: () => {
             // The copy that was kept at the opening is older, and so the one to keep.

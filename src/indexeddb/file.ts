@@ -1,4 +1,5 @@
 import { statSync } from "node:fs";
+import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { keepCopy } from "./copy.ts";
 import { StoreError, storeErrorOf } from "./errors.ts";
@@ -94,9 +95,10 @@ export function emptyLog(sql: DatabaseSync): void {
 }
 
 /** See `createIndexedDB`. */
-export function compactFile(sql: DatabaseSync): void {
+export function compactFile(sql: DatabaseSync, path: string): void {
     try {
-        sql.exec("VACUUM");
+        // What is large is put together in a file without a name. By itself SQLite makes it in /tmp, which a container may not be able to write to.
+        sql.exec(`PRAGMA temp_store_directory = '${dirname(path).replaceAll("'", "''")}'; VACUUM`);
         emptyLog(sql);
     } catch (error) {
         throw storeErrorOf(error) ?? error;
