@@ -203,14 +203,14 @@ async function moveIn(
     }
 }
 
-/** The machine of the new device takes every session from the ready entries, whose flags stay what they are. */
+/** The machine of the new device takes every session from the ready entries, whose flags and origins stay what they are. */
 async function importSessions(crypto: CryptoPort, onProgress: (line: string) => void): Promise<number> {
     let sessions = 0;
     for (const roomId of await crypto.roomsWithKeys()) {
         for (let page = 0; ; page++) {
             const entries = await crypto.exportRoomKeys(roomId, page);
             if (entries === undefined) break;
-            const { refused } = await crypto.importRoomKeys(entries);
+            const { refused } = await crypto.importRoomKeys(entries, { restored: true });
             sessions += entries.length - refused.length;
             for (const { reason } of refused) onProgress(`A session of ${roomId} could not be taken over: ${reason}.`);
         }

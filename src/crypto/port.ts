@@ -21,7 +21,7 @@ export interface CryptoPort {
     /** The body for `/keys/signatures/upload` that signs our own device with our self-signing key. */
     signOwnDevice(): Promise<string>;
 
-    /** Takes the crypto part of a sync batch: ratchets, flags, room key facts and ready entries in one commit. Answers the rooms of whose sessions we now hold more or know more. */
+    /** Takes the crypto part of a sync batch: ratchets, flags, room key facts and ready entries in one commit. Answers the rooms of whose sessions we now hold more or know more, or of which a bundle was announced. */
     receive(changes: CryptoChanges): Promise<readonly string[]>;
 
     /** Requests that the machine wants sent now, in order; each is acknowledged with `markSent`. */
@@ -67,8 +67,23 @@ export interface CryptoPort {
     /** The deliveries of which bodies are still in the outbox. */
     unsentDeliveries(): Promise<readonly string[]>;
 
-    /** Imports room keys from a key export, a chunk at a time (about 100 entries each), flags put right first. */
-    importRoomKeys(entries: readonly unknown[]): Promise<ImportReport>;
+    /** Who announced a room key bundle of the room to us, a few of them, the newest first. */
+    bundleOfferers(roomId: string): Promise<readonly string[]>;
+    /** The newest room key bundle that this user announced for the room; undefined: none. What it says of them is as of the last `/keys/query`. */
+    offeredBundle(roomId: string, userId: string): Promise<OfferedBundle | undefined>;
+    /**
+     * Takes what a bundle holds that was announced and downloaded. Who may give us anything is decided by the caller. It is done in steps between
+     * which other operations have their turn; doing it again harms nothing.
+     */
+    takeBundle(bundle: BundleToTake): Promise<TakenBundle>;
+    /** Whatever was announced for the room is not wanted any more. */
+    forgetOffers(roomId: string): Promise<void>;
+
+    /**
+     * Imports room keys from a key export, a chunk at a time (about 100 entries each), flags put right first. `restored`: what this store has already
+     * goes into a new machine; nobody vouches for it anew.
+     */
+    importRoomKeys(entries: readonly unknown[], options?: { readonly restored: boolean }): Promise<ImportReport>;
     /** The room's sessions in key export format with `shared_history` as our flags say, a page at a time; undefined after the last. */
     exportRoomKeys(roomId: string, page: number): Promise<readonly object[] | undefined>;
 
@@ -155,7 +170,7 @@ export interface HeldSession {
     readonly firstIndex: number;
     /** `withheld`: its sender keeps it from newcomers; `unknown`: nobody said anything about it. */
     readonly verdict: "shareable" | "withheld" | "unknown";
-    /** Neither its sender's own `m.room_key` brought it nor ourselves: an import did. */
+    /** Neither its sender's own `m.room_key` brought it, as far back as we have it, nor ourselves: an import or a bundle did. */
     readonly given: boolean;
 }
 
@@ -173,7 +188,7 @@ export interface ShareableSet {
     readonly sessions: number;
     /** Of their entries in a bundle. */
     readonly bytes: number;
-    /** Users whose `m.room_key` brought sessions of the room: as their Olm messages name them. */
+    /** Users whose `m.room_key` or bundle brought sessions of the room: as their Olm messages name them. */
     readonly senders: readonly string[];
 }
 
@@ -245,6 +260,43 @@ export interface EncryptedFile {
     readonly iv: string;
     readonly hashes: { readonly sha256: string };
 }
+
+/** A room key bundle that somebody announced to us. Source: MSC4268, `m.room_key_bundle`. */
+export interface OfferedBundle {
+    readonly url: string;
+    /** Milliseconds since the epoch. */
+    readonly receivedAt: number;
+    /** Of the user: unpadded base64; null: they have published no identity that we can verify. */
+    readonly masterKey: string | null;
+    /** That announced it; undefined: none that the user has. */
+    readonly deviceId: string | undefined;
+    /** Whether that device is signed by that identity. */
+    readonly crossSigned: boolean;
+}
+
+export interface BundleToTake {
+    readonly roomId: string;
+    readonly sender: string;
+    /** Of the announcement that the file was downloaded for. */
+    readonly url: string;
+    readonly ciphertext: Uint8Array;
+}
+
+export type TakenBundle =
+    | {
+          readonly outcome: "taken";
+          /** In the bundle. */
+          readonly keys: number;
+          /** Sessions of which we have more now, or know more. */
+          readonly taken: number;
+          /** Keys that are malformed, of another room, or not those of the sessions that they claim. */
+          readonly refused: number;
+          /** Sessions of which we know now that their senders withhold them from newcomers. */
+          readonly withheld: number;
+      }
+    /** `replaced`: another bundle was announced meanwhile, or this one was not. `hash_mismatch`: it is not the file that was announced. */
+    | { readonly outcome: "replaced" | "hash_mismatch" }
+    | { readonly outcome: "malformed"; readonly detail: string };
 
 export interface BundleDelivery {
     readonly deliveryId: string;

@@ -7,7 +7,7 @@ export interface Candidate {
     readonly bytes: number;
     /** When the first known event that it encrypted was sent. */
     readonly firstAt: number | undefined;
-    /** The user whose `m.room_key` brought it; undefined: an import, ourselves, or not known any more. */
+    /** The user whose `m.room_key` or bundle brought it; undefined: an import, ourselves, or not known any more. */
     readonly receivedFrom: string | undefined;
     readonly receivedAt: number | undefined;
 }

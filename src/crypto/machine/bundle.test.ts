@@ -244,7 +244,8 @@ test("entries of the first version of the tables are found on their pages", asyn
     receive("1", ["2", closed]);
     const rows = sql.prepare("SELECT * FROM ready_entries").all();
     const entries = new ReadyEntries(sql, seal, "ours").page(ROOM, 0, 10);
-    for (const table of ["ready_entries", "entry_pages", "room_key_senders", "room_versions"]) sql.exec(`DROP TABLE ${table}`);
+    const later = ["bundle_offers", "given_withheld"];
+    for (const table of ["ready_entries", "entry_pages", "room_key_senders", "room_versions", ...later]) sql.exec(`DROP TABLE ${table}`);
     sql.exec(`CREATE TABLE ready_entries (
         room_id TEXT NOT NULL, session_id TEXT NOT NULL, sender_key TEXT NOT NULL, first_index INTEGER NOT NULL, machine_flag INTEGER NOT NULL,
         claim TEXT NOT NULL, verdict TEXT NOT NULL, entry BLOB NOT NULL, PRIMARY KEY (room_id, session_id, sender_key)) STRICT;

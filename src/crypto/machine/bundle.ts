@@ -13,13 +13,6 @@ export interface BundleEntry {
     readonly session_key: string;
 }
 
-/** A session that its sender closed. */
-export interface WithheldSession {
-    readonly roomId: string;
-    readonly sessionId: string;
-    readonly senderKey: string;
-}
-
 /** What a bundle is made of. */
 export interface BundlePlan {
     /** In the order in which they are read. */
@@ -32,6 +25,8 @@ export interface BundlePlan {
 
 interface Row extends Candidate, Place {
     readonly senderKey: string;
+    /** Nobody but the giver of a bundle says that the session is that sender's. */
+    readonly unvouched: boolean;
 }
 
 /** Records of closed sessions take this part of a file at most: they are a courtesy, the keys are the purpose. */
@@ -47,7 +42,7 @@ export function bundleEntry(entry: BundleEntry): BundleEntry {
 
 /**
  * Chooses what the bundle holds: shareable sessions, a sender's no as `withheld`, and nothing of people who were never in the room.
- * A session ID stands once: should two senders claim one, a no wins. What a limit leaves out is in neither list.
+ * A session ID stands once: should two senders claim one, a no wins, and a copy of the sender's own one that was given. What a limit leaves out is in neither list.
  * Source: MSC4268, "Key bundle format".
  */
 export function planBundle(sql: DatabaseSync, { roomId, limits, strangers, times }: BundleRequest): BundlePlan {
@@ -56,13 +51,13 @@ export function planBundle(sql: DatabaseSync, { roomId, limits, strangers, times
     const timeOf = usedTimes(times);
     const [open, closed] = (["shareable", "withheld"] as const).map((verdict) => readRows(sql, roomId, verdict, timeOf));
     const [ours, theirs] = [open?.filter(fromMembers) ?? [], onePerSession(closed?.filter(fromMembers) ?? [])];
-    const disputed = disputedSessions(sql, roomId);
-    const closedIds = new Set(theirs.map(({ sessionId }) => sessionId).filter((id) => disputed.has(id)));
-    const shareable = disputed.size === 0 ? ours : onePerSession(ours).filter(({ sessionId }) => !closedIds.has(sessionId));
+    const shareable = undisputed(ours, theirs, disputedSessions(sql, roomId));
 
     const maxBytes = (limits.maxBytes ?? Number.POSITIVE_INFINITY) - frameBytes;
     const withheld = fitting(
-        theirs.slice(0, limits.maxSessions).map((session) => JSON.stringify(withheldRecord(roomId, session))),
+        [...theirs, ...givenWithheld(sql, roomId, outside)]
+            .slice(0, limits.maxSessions)
+            .map((session) => JSON.stringify(withheldRecord(roomId, session))),
         maxBytes * withheldPart,
     );
     const { chosen, leftOut } = select(shareable, { ...limits, maxBytes: maxBytes - withheld.join(",").length });
@@ -81,13 +76,14 @@ function readRows(
     timeOf: ReturnType<typeof usedTimes>,
 ): readonly Row[] {
     const statement = sql.prepare(
-        `SELECT session_id, sender_key, page, start, length, received_from, received_at FROM ready_entries
+        `SELECT session_id, sender_key, page, start, length, claim, received_from, received_at, given_by FROM ready_entries
          WHERE room_id = ? AND verdict = ? ORDER BY page, start`,
     );
     const rows: Row[] = [];
     for (const row of statement.iterate(roomId, verdict)) {
         const sessionId = String(row["session_id"]);
-        const receivedFrom = row["received_from"] === null ? undefined : String(row["received_from"]);
+        const sender = row["received_from"] === null ? undefined : String(row["received_from"]);
+        const giver = row["given_by"] === null ? undefined : String(row["given_by"]);
         rows.push({
             sessionId,
             senderKey: String(row["sender_key"]),
@@ -95,9 +91,11 @@ function readRows(
             start: Number(row["start"]),
             length: Number(row["length"]),
             bytes: Number(row["length"]),
-            receivedFrom,
+            unvouched: giver !== undefined && row["claim"] === "none",
+            // Who gives sessions in a bundle is bounded like who sends them.
+            receivedFrom: sender ?? giver,
             receivedAt: row["received_at"] === null ? undefined : Number(row["received_at"]),
-            firstAt: timeOf(sessionId, receivedFrom),
+            firstAt: timeOf(sessionId, sender),
         });
     }
     return rows;
@@ -121,6 +119,32 @@ function disputedSessions(sql: DatabaseSync, roomId: string): ReadonlySet<string
     return new Set(rows.map((row) => String(row["session_id"])));
 }
 
+/** One copy of each session, and none of those that a sender closed. */
+function undisputed(open: readonly Row[], closed: readonly Row[], disputed: ReadonlySet<string>): readonly Row[] {
+    if (disputed.size === 0) return open;
+    const closedIds = new Set(closed.map(({ sessionId }) => sessionId));
+    const vouched = new Set(open.filter(({ unvouched }) => !unvouched).map(({ sessionId }) => sessionId));
+    return onePerSession(
+        open.filter(({ sessionId, unvouched }) => {
+            if (!disputed.has(sessionId)) return true;
+            return !closedIds.has(sessionId) && !(unvouched && vouched.has(sessionId));
+        }),
+    );
+}
+
+/** What bundles that we were given said to be closed, as far as we have nothing of the session. */
+function givenWithheld(sql: DatabaseSync, roomId: string, strangers: ReadonlySet<string>): readonly Pick<Row, "sessionId" | "senderKey">[] {
+    const rows = sql
+        .prepare(
+            `SELECT session_id, sender_key, given_by FROM given_withheld AS given WHERE room_id = ?
+             AND NOT EXISTS (SELECT 1 FROM ready_entries WHERE room_id = given.room_id AND session_id = given.session_id)`,
+        )
+        .all(roomId);
+    return rows
+        .filter((row) => !strangers.has(String(row["given_by"])))
+        .map((row) => ({ sessionId: String(row["session_id"]), senderKey: String(row["sender_key"]) }));
+}
+
 function onePerSession(rows: readonly Row[]): readonly Row[] {
     const seen = new Set<string>();
     return rows.filter(({ sessionId }) => !seen.has(sessionId) && seen.add(sessionId));
@@ -133,7 +157,7 @@ function fitting(records: readonly string[], maxBytes: number): readonly string[
 }
 
 /** Source: Matrix v1.19, `m.room_key.withheld`. */
-function withheldRecord(roomId: string, { senderKey, sessionId }: Row): object {
+function withheldRecord(roomId: string, { senderKey, sessionId }: Pick<Row, "sessionId" | "senderKey">): object {
     return {
         algorithm: "m.megolm.v1.aes-sha2",
         code: "m.history_not_shared",

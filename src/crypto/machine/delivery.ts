@@ -1,35 +1,14 @@
 import { createHash } from "node:crypto";
 import type { DatabaseSync } from "node:sqlite";
 import { CollectStrategy, type Device, UserId } from "@matrix-org/matrix-sdk-crypto-wasm";
-import { z } from "zod";
 import type { BundleDelivery, SealedDelivery, UserKeys } from "../port.ts";
 import { attempt, commit, type MachineContext } from "./context.ts";
+import { fileSchema } from "./file-schema.ts";
 import { masterKeyOf } from "./identity.ts";
 import { Outbox, type OutboxKey } from "./outbox.ts";
 import { parseContent } from "./room-keys.ts";
 
 type SealedDevice = Extract<SealedDelivery, { identity: "pinned" }>["devices"][number];
-
-const base64Url32 = z.string().regex(/^[A-Za-z0-9_-]{43}$/);
-
-/** Every field is required: a receiver cannot even decrypt a bundle event whose `file` lacks one. */
-const fileSchema = z.object({
-    v: z.literal("v2"),
-    url: z.string().max(1024).startsWith("mxc://"),
-    key: z.object({
-        alg: z.literal("A256CTR"),
-        ext: z.literal(true),
-        k: base64Url32,
-        key_ops: z
-            .array(z.string().max(32))
-            .min(2)
-            .max(8)
-            .refine((ops) => ops.includes("encrypt") && ops.includes("decrypt")),
-        kty: z.literal("oct"),
-    }),
-    iv: z.string().regex(/^[A-Za-z0-9+/]{22}$/),
-    hashes: z.object({ sha256: z.string().regex(/^[A-Za-z0-9+/]{43}$/) }),
-});
 
 export async function userKeys(context: MachineContext, userId: string): Promise<UserKeys> {
     const masterKey = masterKeyOf(await context.machine.getIdentity(new UserId(userId)));

@@ -4,7 +4,9 @@ import { z } from "zod";
 import type { MachineContext } from "./context.ts";
 import { readSessionKey, unpadded } from "./exported-session-key.ts";
 import { readExportFlag } from "./flags.ts";
-import { ReadyEntries, type SeenSession, type SessionKey, type Word } from "./ready-entries.ts";
+import type { SessionKey } from "./entry-rows.ts";
+import type { Word } from "./merge-copies.ts";
+import { ReadyEntries, type SeenSession } from "./ready-entries.ts";
 
 /** Never changes: another version or key would bring every session again. It names no backup on any server. */
 const VERSION = "backscroll-feed";

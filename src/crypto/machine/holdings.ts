@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { ImportReport, RoomHoldings, ShareableSet } from "../port.ts";
 import { attempt, commit, type MachineContext } from "./context.ts";
+import type { SessionKey } from "./entry-rows.ts";
 import { drainFeed } from "./feed.ts";
 import { ReadyEntries } from "./ready-entries.ts";
 import { normaliseRoomKey, type RoomKeyExport } from "./room-key-export.ts";
@@ -39,7 +40,11 @@ export async function exportRoomKeys(context: MachineContext, roomId: string, pa
  * Imports in chunks of one commit each. The flag of an entry becomes the machine's flag of a session that is new to us;
  * what we already know of a session from its sender stays, and a `false` here is nobody's no (other software writes it for flags that it cannot read).
  */
-export async function importRoomKeys(context: MachineContext, input: readonly unknown[]): Promise<ImportReport> {
+export async function importRoomKeys(
+    context: MachineContext,
+    input: readonly unknown[],
+    { restored } = { restored: false },
+): Promise<ImportReport> {
     const refused: { index: number; reason: string }[] = [];
     const valid: Numbered[] = [];
     for (const [index, candidate] of input.entries()) {
@@ -49,7 +54,7 @@ export async function importRoomKeys(context: MachineContext, input: readonly un
     }
     let imported = 0;
     for (let start = 0; start < valid.length; start += IMPORT_CHUNK) {
-        imported += await importChunk(context, valid.slice(start, start + IMPORT_CHUNK), refused);
+        imported += await importChunk(context, valid.slice(start, start + IMPORT_CHUNK), refused, restored);
     }
     return { imported, total: input.length, refused: refused.toSorted((one, other) => one.index - other.index) };
 }
@@ -58,14 +63,17 @@ async function importChunk(
     context: MachineContext,
     chunk: readonly Numbered[],
     refused: { index: number; reason: string }[],
+    restored: boolean,
 ): Promise<number> {
-    const json = JSON.stringify(chunk.map(({ entry }) => entry));
     const outcome = await commit(context, async (sql) => {
+        const entries = new ReadyEntries(sql, context.seal, context.ownKey);
+        // What only a bundle says would be a session like any other in the machine, and stand in the way of the real one.
+        const trusted = restored ? chunk.filter(({ entry }) => !entries.isUnvouched(sessionKey(entry))) : chunk;
+        const json = JSON.stringify(trusted.map(({ entry }) => entry));
         const result = await attempt(() => context.machine.importExportedRoomKeys(json, () => undefined));
         if (!result.ok) return result;
         await drainFeed(context, sql);
-        const keys = chunk.map(({ entry }) => ({ roomId: entry.room_id, sessionId: entry.session_id, senderKey: entry.sender_key }));
-        new ReadyEntries(sql, context.seal, context.ownKey).trust(keys);
+        if (!restored) entries.trust(chunk.map(({ entry }) => sessionKey(entry)));
         return result;
     });
     if (outcome.ok) return outcome.value.importedCount;
@@ -76,8 +84,12 @@ async function importChunk(
         return 0;
     }
     let imported = 0;
-    for (const one of chunk) imported += await importChunk(context, [one], refused);
+    for (const one of chunk) imported += await importChunk(context, [one], refused, restored);
     return imported;
+}
+
+function sessionKey({ room_id: roomId, session_id: sessionId, sender_key: senderKey }: RoomKeyExport): SessionKey {
+    return { roomId, sessionId, senderKey };
 }
 
 function read<T>(context: MachineContext, work: (entries: ReadyEntries) => T): Promise<T> {

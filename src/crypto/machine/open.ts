@@ -4,6 +4,7 @@ import { deriveKey, deriveSeal } from "../../sealing/index.ts";
 import type { Logger } from "../../telemetry/index.ts";
 import type { CryptoPort } from "../port.ts";
 import { buildBundle } from "./build-bundle.ts";
+import { bundleOfferers, forgetOffers, offeredBundle } from "./bundle-offers.ts";
 import { commits } from "./commits.ts";
 import { commit, type CryptoStore, type MachineContext } from "./context.ts";
 import { deliveriesSent, sealBundles, unsentDeliveries, userKeys } from "./delivery.ts";
@@ -22,6 +23,7 @@ import { encryptRoomEvent, rotate, shareRoomKey, trackUsers } from "./room-keys.
 import { copyStore, generation, setGeneration } from "./copies.ts";
 import { StoreCheck } from "./store-check.ts";
 import { keepOutdated, type Owner, prepareTables } from "./tables.ts";
+import { takeBundle } from "./take-bundle.ts";
 
 export interface OpenMachine extends Owner {
     /** Opens the file and takes its lock. */
@@ -102,7 +104,11 @@ function portOf(machine: LiveMachine, check: StoreCheck): CryptoPort {
         sealBundles: (deliveries) => machine.run((context) => sealBundles(context, deliveries)),
         deliveriesSent: (deliveryIds) => machine.run((context) => deliveriesSent(context, deliveryIds)),
         unsentDeliveries: () => machine.run((context) => unsentDeliveries(context)),
-        importRoomKeys: (entries) => machine.run((context) => importRoomKeys(context, entries)),
+        bundleOfferers: (roomId) => machine.run((context) => bundleOfferers(context, roomId)),
+        offeredBundle: (roomId, userId) => machine.run((context) => offeredBundle(context, roomId, userId)),
+        takeBundle: (bundle) => takeBundle((operation) => machine.run(operation), bundle),
+        forgetOffers: (roomId) => machine.run((context) => forgetOffers(context, roomId)),
+        importRoomKeys: (entries, options) => machine.run((context) => importRoomKeys(context, entries, options)),
         exportRoomKeys: (roomId, page) => machine.run((context) => exportRoomKeys(context, roomId, page)),
         forgetRoom: (roomId) => machine.runBehindIt((context) => forgetRoom(context, roomId)),
         handOver: (deviceId) => machine.run((context) => handOver(context, deviceId)),

@@ -1,6 +1,7 @@
 import { DecryptionSettings, DecryptedToDeviceEvent, DeviceLists, TrustRequirement, UserId } from "@matrix-org/matrix-sdk-crypto-wasm";
 import type { CryptoChanges } from "../../matrix/index.ts";
 import type { Logger } from "../../telemetry/index.ts";
+import { readOffers, storeOffers } from "./bundle-offers.ts";
 import { type Attempt, attempt, commit, type MachineContext, unwrap } from "./context.ts";
 import { drainFeed } from "./feed.ts";
 import { readRefusals, storeRefusals } from "./refusals.ts";
@@ -9,7 +10,7 @@ import { readClaims, siftToDevice } from "./to-device.ts";
 /**
  * The crypto part of a sync batch, as one commit: ratchets, what the decrypted events say of their sessions, and the sessions themselves.
  * They belong together because a replayed event can never be decrypted again. A batch without news does not reach the machine.
- * Answers the rooms of whose sessions we now hold or know more.
+ * Answers the rooms of whose sessions we now hold or know more, and those of which a room key bundle was announced.
  */
 export async function receive(context: MachineContext, changes: CryptoChanges): Promise<readonly string[]> {
     const { memory, log, machine } = context;
@@ -32,8 +33,9 @@ export async function receive(context: MachineContext, changes: CryptoChanges): 
         const processed = await attempt(() => machine.receiveSyncChanges(events.json, lists, counts, fallback, settings));
         if (!processed.ok) return processed;
         if (!processed.value.some((event) => event instanceof DecryptedToDeviceEvent)) return { ok: true, value: refused };
+        const offered = storeOffers(sql, context.seal, readOffers(processed.value), Date.now());
         const fed = await drainFeed(context, sql, readClaims(processed.value, Date.now()));
-        return { ok: true, value: [...fed, ...refused] };
+        return { ok: true, value: [...fed, ...refused, ...offered] };
     });
     const rooms = unwrap(outcome);
     memory.keyCounts = news;

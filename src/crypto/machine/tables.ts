@@ -48,6 +48,27 @@ const migrations: readonly Step[] = [
     ) STRICT;
     CREATE INDEX key_refusals_by_room ON key_refusals (room_id);`,
     putEntriesOnPages,
+    `-- Whose room key bundle brought the copy that is kept; NULL: nobody's.
+    ALTER TABLE ready_entries ADD COLUMN given_by TEXT;
+    -- Room key bundles that were announced to us; AUTOINCREMENT, so that the newest of a sender has the highest number.
+    CREATE TABLE bundle_offers (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        room_id TEXT NOT NULL,
+        sender TEXT NOT NULL,
+        sender_key TEXT NOT NULL,
+        received_at INTEGER NOT NULL,
+        file BLOB NOT NULL,
+        UNIQUE (room_id, sender)
+    ) STRICT;
+    CREATE INDEX bundle_offers_by_sender ON bundle_offers (sender, id);
+    -- Sessions of which a bundle said that their senders keep them from newcomers.
+    CREATE TABLE given_withheld (
+        room_id TEXT NOT NULL,
+        session_id TEXT NOT NULL,
+        sender_key TEXT NOT NULL,
+        given_by TEXT NOT NULL,
+        PRIMARY KEY (room_id, session_id)
+    ) STRICT, WITHOUT ROWID;`,
 ];
 
 const KEY_CHECK = "crypto_meta key_check";

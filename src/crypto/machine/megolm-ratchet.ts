@@ -1,0 +1,42 @@
+import { createHmac } from "node:crypto";
+import { type ExportedSessionKey, readSessionKey } from "./exported-session-key.ts";
+
+const parts = [0, 1, 2, 3] as const;
+const partBytes = 32;
+/** A part is hashed anew every 2^24, 2^16, 2^8 messages, and the last one with each. */
+const bitsOf = (part: number): number => (parts.length - 1 - part) * 8;
+
+/**
+ * Whether the later of two exported session keys comes of the earlier one: whoever has only the later one cannot make up the earlier, and whoever
+ * knows a session by its ID alone can make up neither. False if one of them is no session key.
+ * @param earlier reaches as far back as `later`, or further
+ */
+export function leadsTo(earlier: string, later: string): boolean {
+    const [from, to] = [readSessionKey(earlier), readSessionKey(later)];
+    if (from === undefined || to === undefined || from.sessionId !== to.sessionId || from.firstIndex > to.firstIndex) return false;
+    return advanced(ratchetOf(earlier), from.firstIndex, to).equals(ratchetOf(later));
+}
+
+/** Version and index stand in front of it. */
+function ratchetOf(sessionKey: string): Buffer {
+    return Buffer.from(sessionKey, "base64").subarray(5, 5 + parts.length * partBytes);
+}
+
+/** The ratchet some messages later: at most 256 steps of each part. Source: Matrix v1.19, olm-megolm, "Advancing the ratchet". */
+function advanced(ratchet: Buffer, from: number, { firstIndex: to }: Pick<ExportedSessionKey, "firstIndex">): Buffer {
+    const data = Buffer.from(ratchet);
+    for (const part of parts) {
+        const steps = Math.floor(to / 2 ** bitsOf(part)) - Math.floor(from / 2 ** bitsOf(part));
+        if (steps === 0) continue;
+        for (let step = 1; step < steps; step++) rehash(data, part, part);
+        for (const below of parts.toReversed()) if (below >= part) rehash(data, part, below);
+        // From here on the lower parts go from where this part's last step has put them.
+        from = Math.floor(to / 2 ** bitsOf(part)) * 2 ** bitsOf(part);
+    }
+    return data;
+}
+
+function rehash(data: Buffer, from: number, to: number): void {
+    const hash = createHmac("sha256", data.subarray(from * partBytes, (from + 1) * partBytes)).update(Buffer.of(to));
+    hash.digest().copy(data, to * partBytes);
+}

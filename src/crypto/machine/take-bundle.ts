@@ -1,0 +1,102 @@
+import { createDecipheriv, createHash } from "node:crypto";
+import { setImmediate } from "node:timers/promises";
+import { z } from "zod";
+import type { BundleToTake, TakenBundle } from "../port.ts";
+import type { Step } from "./build-bundle.ts";
+import { BundleReader, type ListedEntry, NotABundle } from "./bundle-reader.ts";
+import { type BundleOffer, findOffer } from "./bundle-offers.ts";
+import { commit } from "./context.ts";
+import { unpadded } from "./exported-session-key.ts";
+import { GivenEntries, type GivenWithheld } from "./given-entries.ts";
+import { normaliseRoomKey, type RoomKeyExport } from "./room-key-export.ts";
+
+/** Bytes that are read, and whose keys are written, in one step and commit: some 500 keys. */
+const pieceBytes = 262_144;
+/** Of one bundle; no server takes a file with more. */
+const mostKeys = 100_000;
+
+const publicKey = z.string().regex(/^[A-Za-z0-9+/]{43}$/);
+const withheldSchema = z.object({
+    algorithm: z.literal("m.megolm.v1.aes-sha2"),
+    code: z.enum(["m.history_not_shared", "io.element.msc4268.history_not_shared"]),
+    room_id: z.string(),
+    sender_key: publicKey,
+    session_id: publicKey,
+});
+
+interface Counts {
+    /** Keys that stand in the bundle, however many of them are any good. */
+    keys: number;
+    taken: number;
+    refused: number;
+    withheld: number;
+}
+
+/**
+ * Takes what a room key bundle holds, which was announced to us and downloaded: in steps between which other operations have their turn, each one
+ * commit. What is repeated after a kill changes nothing the second time.
+ */
+export async function takeBundle(step: Step, { roomId, sender, url, ciphertext }: BundleToTake): Promise<TakenBundle> {
+    // 1. The key of the very file that was downloaded: a newer announcement may have come meanwhile.
+    const offer = await step(({ store, seal }) => store.atomically((sql) => findOffer(sql, seal, roomId, sender)));
+    if (offer?.file.url !== url) return { outcome: "replaced" };
+
+    // 2. Whoever keeps the file, and whoever carries it, is not believed.
+    if (sha256(ciphertext) !== offer.file.hashes.sha256) return { outcome: "hash_mismatch" };
+
+    // 3. Piece by piece: none of it is held whole.
+    const counts: Counts = { keys: 0, taken: 0, refused: 0, withheld: 0 };
+    const decipher = decipherOf(offer.file);
+    const reader = new BundleReader();
+    try {
+        for (let start = 0; start < ciphertext.length; start += pieceBytes) {
+            const plaintext = decipher.update(ciphertext.subarray(start, start + pieceBytes));
+            await takePiece(step, { roomId, giver: sender }, [...reader.take(plaintext)], counts);
+            await setImmediate();
+        }
+        reader.end();
+    } catch (error) {
+        if (error instanceof NotABundle) return { outcome: "malformed", detail: error.message };
+        throw error;
+    }
+    return { outcome: "taken", ...counts };
+}
+
+async function takePiece(
+    step: Step,
+    from: { readonly roomId: string; readonly giver: string },
+    listed: readonly ListedEntry[],
+    counts: Counts,
+): Promise<void> {
+    const keys: RoomKeyExport[] = [];
+    const withheld: GivenWithheld[] = [];
+    for (const { list, entry } of listed) {
+        if (list === "withheld") {
+            const { data } = withheldSchema.safeParse(entry);
+            if (data?.room_id === from.roomId) withheld.push({ sessionId: data.session_id, senderKey: data.sender_key });
+            continue;
+        }
+        counts.keys += 1;
+        const result = counts.keys <= mostKeys ? normaliseRoomKey(entry) : { refused: "too many" };
+        if ("entry" in result && result.entry.room_id === from.roomId) keys.push(result.entry);
+        else counts.refused += 1;
+    }
+    if (keys.length === 0 && withheld.length === 0) return;
+    await step((context) =>
+        commit(context, (sql) => {
+            const given = new GivenEntries(sql, context.seal, context.ownKey, from);
+            const { taken, refused } = given.take(keys);
+            counts.taken += taken;
+            counts.refused += refused;
+            counts.withheld += given.takeWithheld(withheld);
+        }),
+    );
+}
+
+function sha256(bytes: Uint8Array): string {
+    return unpadded(createHash("sha256").update(bytes).digest());
+}
+
+function decipherOf({ key, iv }: BundleOffer["file"]): ReturnType<typeof createDecipheriv> {
+    return createDecipheriv("aes-256-ctr", Buffer.from(key.k, "base64url"), Buffer.from(iv, "base64"));
+}
