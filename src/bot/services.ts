@@ -160,9 +160,10 @@ function startSync(
         database: store.database,
         userId: account.userId,
         deviceId: account.deviceId,
-        receive: (changes) => {
-            flushDue = true;
-            return crypto.receive(changes);
+        receive: async (changes) => {
+            const { rooms, reachedMachine } = await crypto.receive(changes);
+            flushDue ||= reachedMachine;
+            return rooms;
         },
         record: (batch) => recordBatch(recording, batch),
         afterBatch: (roomIds) => {
@@ -173,6 +174,7 @@ function startSync(
                 .then((counted) => (counted ? caughtUp() : undefined))
                 .catch(endIfFatal);
         },
+        betweenRequestsMs: 100,
         logger: log,
         now: Date.now,
     });

@@ -184,7 +184,7 @@ function portOf(host: WorkerHost): CryptoPort {
         holdings: (roomId) => host.call("holdings", roomId),
         shareableSet: (roomId) => host.call("shareableSet", roomId),
         buildBundle: (request) => host.call("buildBundle", request),
-        userKeys: (userId) => host.call("userKeys", userId),
+        userKeys: (userIds) => host.call("userKeys", userIds),
         sealBundles: (deliveries) => host.call("sealBundles", deliveries),
         deliveriesSent: (deliveryIds) => host.call("deliveriesSent", deliveryIds),
         unsentDeliveries: () => host.call("unsentDeliveries"),

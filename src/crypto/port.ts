@@ -21,8 +21,8 @@ export interface CryptoPort {
     /** The body for `/keys/signatures/upload` that signs our own device with our self-signing key. */
     signOwnDevice(): Promise<string>;
 
-    /** Takes the crypto part of a sync batch: ratchets, flags, room key facts and ready entries in one commit. Answers the rooms of whose sessions we now hold more or know more, or of which a bundle was announced. */
-    receive(changes: CryptoChanges): Promise<readonly string[]>;
+    /** Takes the crypto part of a sync batch: ratchets, flags, room key facts and ready entries in one commit. */
+    receive(changes: CryptoChanges): Promise<Received>;
 
     /** Requests that the machine wants sent now, in order; each is acknowledged with `markSent`. */
     outgoing(): Promise<readonly OutgoingRequest[]>;
@@ -54,8 +54,8 @@ export interface CryptoPort {
      * which other operations have their turn. The pieces are handed over, not copied.
      */
     buildBundle(request: BundleRequest): Promise<EncryptedBundle>;
-    /** What we know of a user's identity and devices, as of the last `/keys/query`. */
-    userKeys(userId: string): Promise<UserKeys>;
+    /** What we know of these users' identities and devices, as of the last `/keys/query`: one for each, in order. */
+    userKeys(userIds: readonly string[]): Promise<readonly UserKeys[]>;
     /**
      * Checks each pin and encrypts an `m.room_key_bundle` for each of the users' cross-signed devices: all in one step, and one commit.
      * The encrypted bodies stay in the worker's outbox until `deliveriesSent`; asking again with the same `deliveryId` answers the same bodies
@@ -156,6 +156,14 @@ export interface OutgoingRequest {
     readonly toDevice?: { readonly eventType: string; readonly txnId: string };
     /** Only for `room_message`. */
     readonly roomMessage?: { readonly roomId: string; readonly eventType: string; readonly txnId: string };
+}
+
+/** What came of the crypto part of a sync batch. */
+export interface Received {
+    /** Of whose sessions we now hold more or know more, or of which a room key bundle was announced. */
+    readonly rooms: readonly string[];
+    /** If not, the batch had nothing for the machine, which then has nothing new for the homeserver either. */
+    readonly reachedMachine: boolean;
 }
 
 export interface RoomHoldings {

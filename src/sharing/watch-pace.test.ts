@@ -37,7 +37,7 @@ function pendingInvites(homeserverTakesMs: number) {
         crypto: {
             keysQuery: (users) => Promise.resolve({ id: "1", kind: "keys_query", body: JSON.stringify(users) }),
             markSent: () => Promise.resolve(),
-            userKeys: () => Promise.resolve({ masterKey: null, devices: [] }),
+            userKeys: (users) => Promise.resolve(users.map(() => ({ masterKey: null, devices: [] }))),
         },
         homeserver: {
             keysQuery: (body) => {

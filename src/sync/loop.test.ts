@@ -76,15 +76,18 @@ const recorded = (): unknown[] =>
 
 /** Starts a run, as after a (re)start of the process, and lets it come to rest. */
 async function run(...script: unknown[]): Promise<SyncLoop> {
+    return await start(makeLoop(), ...script);
+}
+
+async function start(loop: SyncLoop, ...script: unknown[]): Promise<SyncLoop> {
     server.script.push(...script);
-    const loop = makeLoop();
     running = loop.run(stopping.signal);
     running.catch(() => undefined);
     await settle();
     return loop;
 }
 
-function makeLoop(): SyncLoop {
+function makeLoop(betweenRequestsMs = 0): SyncLoop {
     stopping = new AbortController();
     return new SyncLoop({
         homeserver: server,
@@ -102,6 +105,7 @@ function makeLoop(): SyncLoop {
             onRecord(given);
         },
         afterBatch: (rooms) => story.push(`act on ${rooms.join()} at ${token() ?? "nothing"}`),
+        betweenRequestsMs,
         logger,
         now: Date.now,
         random: () => 0.5,
@@ -114,6 +118,19 @@ test("the crypto part is on disk before anything is recorded, the token moves wi
     await loop.ready();
     expect(story).toEqual(["received", "record after nothing", "act on !changed:home at s1", "record after s1", "act on  at s2"]);
     expect([recorded(), token(), lastSuccessAt(database)]).toEqual([["s1", "s2"], "s2", 5000]);
+});
+
+test("answers that come in quick succession are asked for a while apart", async () => {
+    await start(makeLoop(100), batch("s1"), batch("s2"), batch("s3"));
+    expect(server.calls.map(({ since }) => since)).toEqual([undefined]);
+    await settle(99);
+    expect(server.calls).toHaveLength(1);
+    await settle(1);
+    expect(server.calls.map(({ since }) => since)).toEqual([undefined, "s1"]);
+    await settle(100);
+    // The script is at its end: this request is held, as a homeserver holds it that has nothing to say.
+    await settle(100);
+    expect([server.calls.length, token()]).toEqual([4, "s3"]);
 });
 
 test("a crash between preparing and recording brings the same batch again", async () => {

@@ -33,6 +33,8 @@ export interface SyncParts {
     /** After the commit: wakes whoever has something to do now, and returns at once. `rooms` is what `receive` answered. */
     readonly afterBatch: (rooms: readonly string[]) => void;
     readonly logger: Logger;
+    /** At least. What comes in quick succession is then taken in fewer batches: an answer costs the homeserver about as much as an event. */
+    readonly betweenRequestsMs: number;
     /** Milliseconds since the epoch. */
     readonly now: () => number;
     /** From 0 up to 1; spreads the attempts. */
@@ -57,6 +59,7 @@ export class SyncLoop {
     readonly #ready = Promise.withResolvers<void>();
     readonly #refusals = new TokenRefusals();
     #polled = false;
+    #asked = Number.NEGATIVE_INFINITY;
     /** The token is not to be gone on from, whatever batch is under way. */
     #anew = false;
 
@@ -109,12 +112,14 @@ export class SyncLoop {
         const since = this.#anew || this.#refusals.distrusted ? undefined : this.#position.token();
         // The first answer of a run is wanted at once: it says that we are up to date.
         const timeoutMs = this.#polled ? longPollMs : 0;
-        const asked = performance.now();
+        const rest = this.#asked + this.#parts.betweenRequestsMs - performance.now();
+        if (rest > 0) await pause(rest, signal);
+        this.#asked = performance.now();
         const raw = await this.#request({ since, timeoutMs, filter: syncFilter, signal });
         const drops: DroppedPart[] = [];
         const batch = parseSyncBatch(raw, since, (drop) => drops.push(drop));
         if (drops.length > 0) this.#warn(drops);
-        if (this.#polled && batch.nextBatch === since && performance.now() - asked < restMs) await pause(restMs, signal);
+        if (this.#polled && batch.nextBatch === since && performance.now() - this.#asked < restMs) await pause(restMs, signal);
         this.#polled = true;
         return batch;
     }

@@ -89,7 +89,7 @@ test("reading costs nothing", async () => {
         await bot.crypto.account();
         await bot.crypto.holdings(ROOM);
         await bot.crypto.exportRoomKeys(ROOM, 0);
-        await bot.crypto.userKeys(alice.userId);
+        await bot.crypto.userKeys([alice.userId]);
         await bot.crypto.ping();
     };
     expect(await costOf(read)).toBe(0);

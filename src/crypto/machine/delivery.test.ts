@@ -88,14 +88,14 @@ test("an unsigned device gets nothing", async () => {
     const dave = await Peer.join(server, "@dave:home", "DAVE", { crossSigned: false });
     await bot.query(dave.userId);
     await bot.outgoing.claim([dave.userId]);
-    expect(await bot.crypto.userKeys(dave.userId)).toEqual({ masterKey: null, devices: [{ deviceId: "DAVE", crossSigned: false }] });
+    expect(await bot.keysOf(dave.userId)).toEqual({ masterKey: null, devices: [{ deviceId: "DAVE", crossSigned: false }] });
     expect(await seal(await delivery({ userId: dave.userId, pinnedMasterKey: "whatever" }))).toEqual({ identity: "none" });
 });
 
 test("a device without an Olm session is told from one that may not have the bundle", async () => {
     const erin = await Peer.join(server, "@erin:home", "ERIN");
     await bot.query(erin.userId);
-    const pinnedMasterKey = (await bot.crypto.userKeys(erin.userId)).masterKey ?? "";
+    const pinnedMasterKey = (await bot.keysOf(erin.userId)).masterKey ?? "";
     expect(states(await seal(await delivery({ userId: erin.userId, pinnedMasterKey })))).toEqual({ ERIN: "no_session" });
 });
 
@@ -109,7 +109,7 @@ test("a changed identity is answered as changed, and nothing is encrypted to it"
     const pinned = await delivery();
     await charlie.resetIdentity();
     await bot.query(CHARLIE);
-    const now = (await bot.crypto.userKeys(CHARLIE)).masterKey;
+    const now = (await bot.keysOf(CHARLIE)).masterKey;
     expect(now).not.toBe(pinned.pinnedMasterKey);
     expect(await seal(pinned)).toEqual({ identity: "changed", masterKey: now });
 });
@@ -142,7 +142,7 @@ test("many deliveries are one step: one commit, and each has an answer of its ow
     const dave = await Peer.join(server, "@dave:home", "DAVE");
     await bot.query(dave.userId);
     await bot.outgoing.claim([dave.userId]);
-    const daves = (await bot.crypto.userKeys(dave.userId)).masterKey ?? "";
+    const daves = (await bot.keysOf(dave.userId)).masterKey ?? "";
     const deliveries = [
         await delivery({ deliveryId: "1" }),
         await delivery({ deliveryId: "2", userId: dave.userId, pinnedMasterKey: daves }),
@@ -176,7 +176,7 @@ async function giveSession(sender: Peer, session: MegolmSession, flags: object):
 const someFile = encrypt(Buffer.from("{}")).file;
 
 async function delivery(more: Partial<BundleDelivery> = {}): Promise<BundleDelivery> {
-    const pinnedMasterKey = more.pinnedMasterKey ?? (await bot.crypto.userKeys(CHARLIE)).masterKey ?? "";
+    const pinnedMasterKey = more.pinnedMasterKey ?? (await bot.keysOf(CHARLIE)).masterKey ?? "";
     return { deliveryId: "delivery-1", roomId: ROOM, userId: CHARLIE, file: someFile, ...more, pinnedMasterKey };
 }
 

@@ -10,7 +10,11 @@ import { parseContent } from "./room-keys.ts";
 
 type SealedDevice = Extract<SealedDelivery, { identity: "pinned" }>["devices"][number];
 
-export async function userKeys(context: MachineContext, userId: string): Promise<UserKeys> {
+export async function userKeys(context: MachineContext, userIds: readonly string[]): Promise<readonly UserKeys[]> {
+    return await inTurn(userIds, (userId) => keysOf(context, userId));
+}
+
+async function keysOf(context: MachineContext, userId: string): Promise<UserKeys> {
     const masterKey = masterKeyOf(await context.machine.getIdentity(new UserId(userId)));
     const devices = (await devicesOf(context, userId)).map((device) => ({
         deviceId: device.deviceId.toString(),

@@ -73,7 +73,13 @@ async function openContext(store: CryptoStore, options: OpenMachine): Promise<Ma
     machine.roomKeyForwardingEnabled = false;
     const feed = await openFeed(machine, deriveKey(options.storeKey, "crypto feed"));
     const ownKey = machine.identityKeys.curve25519.toBase64();
-    const memory = { keyCounts: undefined, outgoingSeen: false, awaitingQuery: new Set<string>(), preparedRooms: new Set<string>() };
+    const memory: MachineContext["memory"] = {
+        keyCounts: undefined,
+        outgoingSeen: false,
+        awaitingQuery: new Set(),
+        trackedUsers: undefined,
+        preparedRooms: new Set(),
+    };
     const context: MachineContext = { machine, store, seal, log, userId, deviceId, ownKey, feed, memory, onCommit };
     await commit(context, (sql) => drainFeed(context, sql));
     return context;
@@ -100,7 +106,7 @@ function portOf(machine: LiveMachine, check: StoreCheck): CryptoPort {
         holdings: (roomId) => machine.run((context) => holdings(context, roomId)),
         shareableSet: (roomId) => machine.run((context) => shareableSet(context, roomId)),
         buildBundle: (request) => buildBundle((operation) => machine.run(operation), request),
-        userKeys: (userId) => machine.run((context) => userKeys(context, userId)),
+        userKeys: (userIds) => machine.run((context) => userKeys(context, userIds)),
         sealBundles: (deliveries) => machine.run((context) => sealBundles(context, deliveries)),
         deliveriesSent: (deliveryIds) => machine.run((context) => deliveriesSent(context, deliveryIds)),
         unsentDeliveries: () => machine.run((context) => unsentDeliveries(context)),

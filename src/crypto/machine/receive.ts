@@ -1,32 +1,34 @@
 import { DecryptionSettings, DecryptedToDeviceEvent, DeviceLists, TrustRequirement, UserId } from "@matrix-org/matrix-sdk-crypto-wasm";
 import type { CryptoChanges } from "../../matrix/index.ts";
 import type { Logger } from "../../telemetry/index.ts";
+import type { Received } from "../port.ts";
 import { readOffers, storeOffers } from "./bundle-offers.ts";
 import { type Attempt, attempt, commit, type MachineContext, unwrap } from "./context.ts";
 import { drainFeed } from "./feed.ts";
 import { readRefusals, storeRefusals } from "./refusals.ts";
 import { readClaims, siftToDevice } from "./to-device.ts";
+import { trackedUsers } from "./tracked-users.ts";
 
 /**
  * The crypto part of a sync batch, as one commit: ratchets, what the decrypted events say of their sessions, and the sessions themselves.
- * They belong together because a replayed event can never be decrypted again. A batch without news does not reach the machine.
- * Answers the rooms of whose sessions we now hold or know more, and those of which a room key bundle was announced.
+ * They belong together because a replayed event can never be decrypted again. A batch without news does not reach the machine, which writes
+ * its whole account for each.
  */
-export async function receive(context: MachineContext, changes: CryptoChanges): Promise<readonly string[]> {
+export async function receive(context: MachineContext, changes: CryptoChanges): Promise<Received> {
     const { memory, log, machine } = context;
     const events = siftToDevice(changes.toDevice);
     if (events.refused > 0) log.warn({ operation: "receive", refused: events.refused }, "left out malformed to-device events");
-    const changed = userIds(changes.deviceLists.changed, log);
-    const left = userIds(changes.deviceLists.left, log);
+    const changed = await tracked(context, changes.deviceLists.changed);
+    const left = await tracked(context, changes.deviceLists.left);
     const counts = keyCounts(changes);
     const fallback = changes.unusedFallbackKeyTypes && new Set(changes.unusedFallbackKeyTypes);
     const news = JSON.stringify([[...counts], fallback && [...fallback]]);
     if (events.taken === 0 && changed.length === 0 && left.length === 0 && memory.keyCounts === news && changes.fromStart !== true)
-        return [];
+        return { rooms: [], reachedMachine: false };
 
     const outcome = await commit(context, async (sql): Promise<Attempt<readonly string[]>> => {
         const settings = new DecryptionSettings(TrustRequirement.Untrusted);
-        const lists = new DeviceLists(changed, left);
+        const lists = new DeviceLists(userIds(changed, log), userIds(left, log));
         const refused = storeRefusals(sql, readRefusals(changes.toDevice));
         // Without a token nobody tells whose devices changed meanwhile: everybody's are asked for again.
         if (changes.fromStart === true) await distrustDeviceLists(context);
@@ -39,8 +41,15 @@ export async function receive(context: MachineContext, changes: CryptoChanges): 
     });
     const rooms = unwrap(outcome);
     memory.keyCounts = news;
-    for (const userId of changes.deviceLists.changed) memory.awaitingQuery.add(userId);
-    return rooms;
+    for (const userId of changed) memory.awaitingQuery.add(userId);
+    return { rooms, reachedMachine: true };
+}
+
+/** Synapse tells of invitees' devices, too, of whom the machine keeps no list: who is invited is asked about when it matters. */
+async function tracked(context: MachineContext, ids: readonly string[]): Promise<readonly string[]> {
+    if (ids.length === 0) return [];
+    const users = await trackedUsers(context);
+    return ids.filter((userId) => users.has(userId));
 }
 
 async function distrustDeviceLists({ machine, memory }: MachineContext): Promise<void> {

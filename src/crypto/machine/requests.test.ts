@@ -30,14 +30,29 @@ test("a batch without news does not reach the machine", async () => {
     expect(machine).toHaveBeenCalledOnce();
 });
 
+test("changed devices reach the machine if it keeps a list of them, and there is something to be asked; others cost it nothing", async () => {
+    await bot.receive();
+    await bot.crypto.trackUsers(["@alice:home"]);
+    await bot.query("@alice:home");
+    await bot.query("@invited:home");
+    const machine = vi.spyOn(OlmMachine.prototype, "receiveSyncChanges");
+    const invited = await bot.receiveChanges({ deviceLists: { changed: ["@invited:home"], left: ["@stranger:home"] } });
+    expect([invited.reachedMachine, machine.mock.calls.length]).toEqual([false, 0]);
+    const known = await bot.receiveChanges({ deviceLists: { changed: ["@invited:home", "@alice:home"], left: [] } });
+    expect([known.reachedMachine, machine.mock.calls.length]).toEqual([true, 1]);
+    const asked = (await bot.crypto.outgoing()).filter(({ kind }) => kind === "keys_query").map(({ body }) => JSON.parse(body) as unknown);
+    expect(asked).toEqual([expect.objectContaining({ device_keys: { "@alice:home": [] } })]);
+});
+
+test("a change of our own devices reaches the machine from the first batch on", async () => {
+    await bot.receive();
+    const own = await bot.receiveChanges({ deviceLists: { changed: [BOT.userId], left: [] } });
+    expect(own.reachedMachine).toBe(true);
+});
+
 test("key counts that went down reach the machine, and it makes new keys", async () => {
     await bot.receive();
-    await bot.crypto.receive({
-        toDevice: [],
-        deviceLists: { changed: [], left: [] },
-        oneTimeKeyCounts: { signed_curve25519: 3 },
-        unusedFallbackKeyTypes: [],
-    });
+    await bot.receiveChanges({ oneTimeKeyCounts: { signed_curve25519: 3 }, unusedFallbackKeyTypes: [] });
     expect((await bot.crypto.outgoing()).map(({ kind }) => kind)).toContain("keys_upload");
 });
 

@@ -6,6 +6,7 @@ import { attempt, commit, commitCall, type MachineContext, unwrap } from "./cont
 import { drainFeed } from "./feed.ts";
 import { userIds } from "./receive.ts";
 import { toDeviceRequest } from "./requests.ts";
+import { trackedUsers } from "./tracked-users.ts";
 
 const contentSchema = z.looseObject({});
 
@@ -19,11 +20,14 @@ const visibilities: Readonly<Record<Visibility, HistoryVisibility>> = {
 /** From now on the machine keeps these users' devices up to date; new ones wait for the next `/keys/query` of `outgoing`. */
 export async function trackUsers(context: MachineContext, users: readonly string[]): Promise<void> {
     const { machine, memory, log } = context;
-    const known = new Set([...(await machine.trackedUsers())].map(String));
+    const known = await trackedUsers(context);
     const fresh = users.filter((userId) => !known.has(userId));
     if (fresh.length === 0) return;
     await commitCall(context, () => machine.updateTrackedUsers(userIds(fresh, log)));
-    for (const userId of fresh) memory.awaitingQuery.add(userId);
+    for (const userId of fresh) {
+        known.add(userId);
+        memory.awaitingQuery.add(userId);
+    }
 }
 
 /** Our own session of the room enters the ready entries in the same commit, with the flag that `visibility` gives it. */

@@ -134,7 +134,7 @@ test("neither session keys nor file keys lie in the files as they are", async ()
         deliveryId: "1",
         roomId: ROOM,
         userId: charlie.userId,
-        pinnedMasterKey: (await bot.crypto.userKeys(charlie.userId)).masterKey ?? "",
+        pinnedMasterKey: (await bot.keysOf(charlie.userId)).masterKey ?? "",
         file: {
             v: "v2",
             url: "mxc://home/file",

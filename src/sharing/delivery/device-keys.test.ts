@@ -15,7 +15,7 @@ function slowHomeserver() {
         crypto: {
             keysQuery: (users) => Promise.resolve({ ...request, body: JSON.stringify(users) }),
             markSent: () => Promise.resolve(),
-            userKeys: (userId) => Promise.resolve({ masterKey: userId, devices: [] }),
+            userKeys: (users) => Promise.resolve(users.map((userId) => ({ masterKey: userId, devices: [] }))),
         },
         homeserver: { keysQuery: (body) => asked(questions, JSON.parse(body) as string[]) },
         outgoing: { claim: (users) => asked(claims, users) },
@@ -30,7 +30,7 @@ function keysThatAnswer(answer: string) {
         crypto: {
             keysQuery: () => Promise.resolve(request),
             markSent: () => Promise.resolve(),
-            userKeys: () => Promise.resolve({ masterKey: null, devices: [] }),
+            userKeys: (users) => Promise.resolve(users.map(() => ({ masterKey: null, devices: [] }))),
         },
         homeserver: {
             keysQuery: (_body, options = {}) => {

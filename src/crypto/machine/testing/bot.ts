@@ -3,10 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Failure } from "../../../failures/index.ts";
 import { createIndexedDB } from "../../../indexeddb/index.ts";
+import type { CryptoChanges } from "../../../matrix/index.ts";
 import type { Logger } from "../../../telemetry/index.ts";
 import { startCrypto } from "../../host.ts";
 import { OutgoingRequests } from "../../outgoing-requests.ts";
-import type { CryptoPort, OutgoingRequest } from "../../port.ts";
+import type { CryptoPort, OutgoingRequest, Received, UserKeys } from "../../port.ts";
 import type { CryptoStore } from "../context.ts";
 import { openMachine } from "../open.ts";
 import type { KeyServer } from "./key-server.ts";
@@ -72,17 +73,28 @@ export class TestBot {
         await this.outgoing.deliver(await this.crypto.keysQuery([userId]));
     }
 
+    async keysOf(userId: string): Promise<UserKeys> {
+        const [keys] = await this.crypto.userKeys([userId]);
+        if (keys === undefined) throw new Error("the crypto worker left out a user");
+        return keys;
+    }
+
     /** A sync batch with what waits on the server, and whatever else a test puts in. */
     receive(...more: unknown[]): Promise<readonly string[]> {
         return this.receiveEvents([...this.#server.take(BOT.userId, BOT.deviceId), ...more]);
     }
 
-    receiveEvents(toDevice: readonly unknown[]): Promise<readonly string[]> {
+    async receiveEvents(toDevice: readonly unknown[]): Promise<readonly string[]> {
+        return (await this.receiveChanges({ toDevice })).rooms;
+    }
+
+    receiveChanges(changes: Partial<CryptoChanges>): Promise<Received> {
         return this.crypto.receive({
-            toDevice,
+            toDevice: [],
             deviceLists: { changed: [], left: [] },
             oneTimeKeyCounts: { signed_curve25519: 50 },
             unusedFallbackKeyTypes: ["signed_curve25519"],
+            ...changes,
         });
     }
 }
