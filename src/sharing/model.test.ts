@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { life, Model } from "./testing/model.ts";
+import { life } from "./testing/life.ts";
+import { Model } from "./testing/model.ts";
 
 // MODEL_RUNS and _SEED: for a long search, and to see a failure again.
 const runs = Number(process.env["MODEL_RUNS"] ?? 60);

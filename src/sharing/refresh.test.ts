@@ -74,6 +74,36 @@ test("a room is made six files in an hour at most; the last change is not lost",
     expect(fileOf(world)).toBe(7);
 });
 
+test("keys that come while the sixth file of an hour is made wait for the next hour", async () => {
+    const world = await pending();
+    for (let file = 2; file <= 6; file += 1) {
+        keysCome(world);
+        world.now += minute;
+        if (file === 6) world.meanwhile.set("look", () => world.meanwhile.delete("look") && keysCome(world));
+        await work(world);
+    }
+    expect([count(world, "putMedia"), fileOf(world)]).toEqual([5, 6]);
+});
+
+test("a refresh that crosses the bot's own invite is made again", async () => {
+    const world = new World();
+    world.policy = { ...world.policy, reinvite: "when_complete" };
+    world.coverage = "incomplete";
+    world.sync(change("invite", "$invite", alice));
+    await world.run();
+    const job = world.jobs.get(1);
+    expect(job).toMatchObject({ state: "delivered", reason: "coverage_incomplete" });
+    keysCome(world);
+    world.now += minute;
+    world.meanwhile.set("sealBundle", () => job !== undefined && world.jobs.move(job, "reinvited", "reinvited"));
+    await work(world);
+    world.meanwhile.clear();
+    expect(fileOf(world)).toBe(1);
+    world.now += minute;
+    await work(world);
+    expect(fileOf(world)).toBe(2);
+});
+
 test("a stock-taking without new keys sends nothing again", async () => {
     const world = await pending();
     world.database.transaction(() => world.refreshes.note([roomId], world.now));

@@ -157,7 +157,7 @@ export class BundleRefresher {
         if (deviceIds.length === 0) return;
         // The same refresh after a crash gives out the same bodies under the same transaction ID.
         const deliveryId = `${job.id}-refreshed-${bundle.id}`;
-        await deliverAgain(this.#parts, job, { deliveryId, deviceIds, keys, refreshed: true });
+        await deliverAgain(this.#parts, job, { deliveryId, deviceIds, keys, refreshed: bundle });
         await messages.sent(deliveryId);
         const facts = { job: job.id, room: job.roomId, user: job.userId, devices: deviceIds.length };
         log.info(facts, "sent the keys again with those that have come since");
@@ -169,7 +169,8 @@ export class BundleRefresher {
         const all = { ...facts, reason, ...(cause === undefined ? {} : { err: cause }) };
         if (reason === "internal_error") this.#parts.log.error(all, "a fault stopped the refreshing of a bundle");
         else this.#parts.log.info(all, "a bundle is not refreshed now");
-        return to === "retry" || to === "held";
+        // What overtook it may be the bot's own invite: they still have the older bundle then.
+        return to === "retry" || to === "held" || to === "overtaken";
     }
 }
 

@@ -52,18 +52,23 @@ export async function deliver(parts: DeliveryParts, job: Job): Promise<void> {
 /**
  * Gives a delivered job's keys to these devices, too: they have appeared since, or are given a second copy.
  * Safe to run again, like `deliver`, under the same `deliveryId`.
- * @param further `keys`: the invitee's, as just learnt; `refreshed`: these are all devices that were served, and the bundle a newer one
+ * @param further `keys`: the invitee's, as just learnt; `refreshed`: these are all devices that were served, and this is the bundle for them
  * @throws Halt when it cannot be done now
  */
 export async function deliverAgain(
     parts: DeliveryParts,
     job: Job,
-    further: { readonly deliveryId: string; readonly deviceIds: readonly string[]; readonly keys: UserKeys; readonly refreshed?: boolean },
+    further: {
+        readonly deliveryId: string;
+        readonly deviceIds: readonly string[];
+        readonly keys: UserKeys;
+        readonly refreshed?: BundleFile;
+    },
 ): Promise<void> {
-    const { deliveryId, deviceIds, refreshed = false } = further;
+    const { deliveryId, deviceIds, refreshed } = further;
     const { pin, reachable } = await openChannels(parts, job, further.keys);
-    const bundle = await parts.bundles.current(job.roomId);
-    await sealAndSend(parts, job, { deliveryId, deviceIds, pin, reachable, bundle, toAll: refreshed });
+    const bundle = refreshed ?? (await parts.bundles.current(job.roomId));
+    await sealAndSend(parts, job, { deliveryId, deviceIds, pin, reachable, bundle, toAll: refreshed !== undefined });
 }
 
 interface Sending {

@@ -76,6 +76,8 @@ export class World {
     leftOut = { tooOld: 0, overLimit: 0, fromStrangers: 0 };
     /** URIs whose file the homeserver has. */
     readonly media = new Set<string>();
+    /** Which set each of them holds. */
+    readonly versions = new Map<string, string>();
     /** How many URIs were reserved. */
     places = 0;
     readonly built: BundleRequest[] = [];
@@ -101,6 +103,8 @@ export class World {
     onSend: ((txnId: string) => void) | undefined;
     onReinvite: ((event: World["memberEvent"], replacedEventId: string) => void) | undefined;
     beforePut: (() => void) | undefined;
+    /** Called with the name of each call as it is answered. */
+    onCall: ((name: string) => void) | undefined;
     /** What happens while the call with this name is under way. */
     readonly meanwhile = new Map<string, () => void>();
     sendOptions: CallOptions | undefined;
@@ -114,6 +118,8 @@ export class World {
     readonly broken = new Set<string>();
     /** Charlie's keys as the crypto worker has them from the last answer. */
     stored: UserKeys = { masterKey: null, devices: [] };
+    /** The same at the last encryption. */
+    sealedFor = this.stored;
     /** Charlie's homeserver answers. */
     reachable = true;
     /** The devices of each request, in order. */
@@ -257,6 +263,7 @@ export class World {
             await Promise.resolve();
             if (this.fault?.call === name && this.fault.after !== true) this.#fail();
             this.calls.push(name);
+            this.onCall?.(name);
             this.meanwhile.get(name)?.();
             const result = answer();
             if (this.fault?.call === name) this.#fail();
@@ -336,7 +343,7 @@ export class World {
     }
 
     #sealed({ deviceIds, pinnedMasterKey }: BundleDelivery): SealedDelivery {
-        const { masterKey, devices: all } = this.stored;
+        const { masterKey, devices: all } = (this.sealedFor = this.stored);
         if (masterKey === null) return { identity: "none" };
         if (masterKey !== pinnedMasterKey) return { identity: "changed", masterKey };
         const devices = all.filter(({ deviceId }) => deviceIds?.includes(deviceId) ?? true);
@@ -373,7 +380,7 @@ export class World {
             homeserver: {
                 uploadLimit: () => step("uploadLimit", () => this.uploadLimit),
                 createMedia: () => step("createMedia", () => `mxc://home/${(this.places += 1)}`),
-                putMedia: (url) => step("putMedia", () => void this.media.add(url)),
+                putMedia: (url, pieces) => step("putMedia", () => this.#arrived(url, pieces)),
                 mediaExists: (url) => step("mediaExists", () => this.media.has(url)),
             },
         });
@@ -387,6 +394,12 @@ export class World {
         const { shared, leftOut } = this;
         const version = this.version + this.ofStrangers;
         return { pieces: [Buffer.from(text)], bytes: text.length, sha256, version, shared, withheld: 0, leftOut };
+    }
+
+    #arrived(url: string, pieces: readonly Uint8Array[]): void {
+        this.media.add(url);
+        const [, , version] = JSON.parse(Buffer.concat(pieces).toString()) as readonly unknown[];
+        this.versions.set(url, String(version));
     }
 
     #fail(): never {

@@ -1,0 +1,116 @@
+import * as fc from "fast-check";
+import { Failure } from "../../failures/index.ts";
+import { HomeserverError } from "../../homeserver/index.ts";
+import { alice } from "./world.ts";
+
+export const minute = 60_000;
+export const day = 24 * 60 * minute;
+export const inviters = { alice, dora: "@dora:home", mallory: "@mallory:elsewhere", otherBot: "@helper:home" } as const;
+const phone = { deviceId: "PHONE", crossSigned: true };
+const laptop = { deviceId: "LAPTOP", crossSigned: true };
+export const devices = {
+    none: [],
+    unsigned: [{ ...phone, crossSigned: false }],
+    phone: [phone],
+    both: [phone, laptop],
+    oneSigned: [phone, { ...laptop, crossSigned: false }],
+} as const;
+
+const making = ["shareableSet", "buildBundle", "createMedia", "putMedia", "mediaExists"] as const;
+const sending = ["refresh", "look", "openSessions", "sealBundle", "sendToDevice", "deliverySent"] as const;
+const calls = [...making, ...sending, "memberEvent", "putMember", "event"] as const;
+export const faults = {
+    killed: () => new DOMException("killed", "AbortError"),
+    unreachable: (call: string) => new HomeserverError(call, { kind: "unreachable", reason: "connection", detail: "reset" }),
+    busy: (call: string) => new HomeserverError(call, { kind: "rate_limited", retryAfterMs: 5_000 }),
+    forbidden: (call: string) => new HomeserverError(call, { kind: "forbidden", errcode: "M_FORBIDDEN", error: "no" }),
+    diskFull: () => new Failure("disk_full", { path: "/data" }),
+} as const;
+
+const one = <W extends string>(...what: readonly W[]) => fc.record({ what: fc.constantFrom(...what) });
+
+/** Anything that may happen to a share job from outside, and whether the bot hears of it and works on it before the next thing happens. */
+const happening = fc.oneof(
+    {
+        weight: 3,
+        arbitrary: fc.record({
+            what: fc.constant("invite" as const),
+            by: fc.constantFrom("alice", "alice", "dora", "mallory", "otherBot"),
+        }),
+    },
+    { weight: 5, arbitrary: one("join") },
+    { weight: 3, arbitrary: one("decline", "withdraw", "ban") },
+    { weight: 5, arbitrary: one("pause", "resume", "resume", "approve", "approve", "trust", "trust", "cancel", "share", "botLeaves") },
+    { weight: 2, arbitrary: fc.record({ what: fc.constant("power" as const), granted: fc.constantFrom(true, true, false) }) },
+    { weight: 2, arbitrary: fc.record({ what: fc.constant("visibility" as const), open: fc.constantFrom(true, true, false) }) },
+    { weight: 4, arbitrary: fc.record({ what: fc.constant("keys" as const), shared: fc.constantFrom(0, 3, 3, 3) }) },
+    { weight: 1, arbitrary: fc.record({ what: fc.constant("lookalike" as const), there: fc.boolean() }) },
+    {
+        weight: 5,
+        arbitrary: fc.record({
+            what: fc.constant("devices" as const),
+            now: fc.constantFrom("none", "unsigned", "phone", "both", "oneSigned"),
+        }),
+    },
+    { weight: 2, arbitrary: fc.record({ what: fc.constant("reachable" as const), yes: fc.constantFrom(true, true, false) }) },
+    { weight: 1, arbitrary: fc.record({ what: fc.constant("identity" as const), masterKey: fc.constantFrom(null, "A", "A", "B") }) },
+    {
+        weight: 8,
+        arbitrary: fc.record({
+            what: fc.constant("fault" as const),
+            call: fc.constantFrom(...calls),
+            kind: fc.constantFrom("killed", "killed", "unreachable", "busy", "forbidden", "diskFull"),
+            after: fc.boolean(),
+        }),
+    },
+    {
+        weight: 8,
+        arbitrary: fc.record({
+            what: fc.constant("time" as const),
+            passes: fc.constantFrom(-day, 1, 5_000, 25_000, minute, 20 * minute, day / 2, 2 * day),
+        }),
+    },
+);
+export type Happening = typeof happening extends fc.Arbitrary<infer T> ? T : never;
+
+export interface Moment {
+    readonly happening: Happening;
+    readonly heard: boolean;
+    readonly works: boolean;
+    /** What else happens, and is heard, in the middle of that work: while this request is under way. */
+    readonly meanwhile: { readonly call: (typeof calls)[number]; readonly happening: Happening } | null;
+}
+
+const mostly = fc.constantFrom(true, true, true, false);
+const interruption: fc.Arbitrary<Happening> = fc.oneof(
+    one("pause", "decline", "withdraw", "ban", "join", "cancel"),
+    fc.record({ what: fc.constant("invite" as const), by: fc.constantFrom("dora", "mallory") }),
+    fc.record({ what: fc.constant("visibility" as const), open: fc.constant(false) }),
+    fc.record({ what: fc.constant("keys" as const), shared: fc.constant(3) }),
+    fc.record({ what: fc.constant("devices" as const), now: fc.constantFrom("none", "unsigned", "both") }),
+);
+const meanwhile = fc.option(fc.record({ call: fc.constantFrom(...calls), happening: interruption }), { freq: 2 });
+const moment: fc.Arbitrary<Moment> = fc.record({ happening, heard: mostly, works: mostly, meanwhile });
+
+/** Much is said in the room while an invite is pending. */
+const talk: fc.Arbitrary<Moment> = fc.record({
+    happening: fc.oneof(
+        { weight: 6, arbitrary: fc.record({ what: fc.constant("keys" as const), shared: fc.constant(3) }) },
+        { weight: 6, arbitrary: fc.record({ what: fc.constant("time" as const), passes: fc.constantFrom(5_000, 25_000, 25_000, minute) }) },
+        { weight: 1, arbitrary: happening },
+    ),
+    heard: fc.constant(true),
+    works: fc.constant(true),
+    meanwhile,
+});
+
+/** The first thing is an invite: nothing can be told of a life in which there never was one. */
+export const life: fc.Arbitrary<readonly Moment[]> = fc
+    .tuple(
+        fc.record({ happening: fc.constant({ what: "invite", by: "alice" } as const), heard: mostly, works: mostly, meanwhile }),
+        fc.oneof(
+            { weight: 3, arbitrary: fc.array(moment, { maxLength: 25 }) },
+            { weight: 1, arbitrary: fc.array(talk, { minLength: 15, maxLength: 35 }) },
+        ),
+    )
+    .map(([first, rest]) => [first, ...rest]);

@@ -1,0 +1,236 @@
+import type { RoomBundles } from "../bundle/room-bundles.ts";
+import type { Job } from "../ledger/jobs.ts";
+import { type Refresh, Refreshes } from "../ledger/refreshes.ts";
+import { isOpen, type JobState, moves } from "../ledger/states.ts";
+import { decide } from "../policy/decide.ts";
+import { gatherFacts } from "../policy/facts.ts";
+import { repeatedInvite } from "../reinvite/reinvite-mark.ts";
+import { inviters, minute } from "./life.ts";
+import { charlie, roomId, type World } from "./world.ts";
+
+const hour = 60 * minute;
+const longAgo = Number.NEGATIVE_INFINITY;
+const double = "@carol:home";
+
+/** What must hold whatever happens, checked as each request arrives, after each moment, and at the end. What did not hold is in `broken`. */
+export class Rules {
+    readonly broken: string[] = [];
+    readonly #world: World;
+    readonly #reinvited = new Map<string, number>();
+    /** Who waits for the room's bundle at this moment. */
+    readonly #asking = { refresher: 0, others: 0 };
+    /** When keys came for those who were served, since somebody was sent a copy again; a clock that is set back makes every refresh due. */
+    #keysAt: { readonly first: number; readonly last: number } | undefined;
+    /** When a copy was last sent again, if no keys have come since. */
+    #refreshedAt: number | undefined;
+    #pausedAtPut = false;
+
+    constructor(world: World) {
+        this.#world = world;
+        world.onSend = (txnId) => this.#send(txnId);
+        world.onCall = (call) => this.#call(call);
+        world.beforePut = () => {
+            // To take an invite back is allowed in a pause.
+            this.#pausedAtPut = world.pauses.covers(roomId);
+        };
+    }
+
+    jobs(): readonly Job[] {
+        const ids = this.#world.database.sql.prepare("SELECT id FROM share_jobs ORDER BY id").all();
+        return ids.flatMap(({ id }) => this.#world.jobs.get(Number(id)) ?? []);
+    }
+
+    /** The same bundles, of which it is known who asks for them. */
+    watched(bundles: Pick<RoomBundles, "current">, asker: "refresher" | "others"): Pick<RoomBundles, "current"> {
+        return {
+            current: async (room) => {
+                this.#asking[asker] += 1;
+                try {
+                    return await bundles.current(room);
+                } finally {
+                    this.#asking[asker] -= 1;
+                }
+            },
+        };
+    }
+
+    keysCame(): void {
+        const { now } = this.#world;
+        if (!this.jobs().some(({ state }) => state === "delivering" || state === "delivered" || state === "reinvited")) return;
+        this.#keysAt = { first: Math.min(this.#refreshedAt ?? this.#keysAt?.first ?? now, now), last: now };
+        this.#refreshedAt = undefined;
+    }
+
+    /** A refresh is begun. */
+    refreshDue(): void {
+        const { first, last } = this.#keysAt ?? { first: longAgo, last: longAgo };
+        if (this.#world.now < Math.min(last + 20_000, first + 120_000))
+            this.broken.push("a refresh began before the keys had come to rest");
+    }
+
+    timePassed(milliseconds: number): void {
+        if (milliseconds < 0 && this.#keysAt !== undefined) this.#keysAt = { first: longAgo, last: longAgo };
+    }
+
+    reinvite(event: World["memberEvent"]): void {
+        if (this.#pausedAtPut) this.broken.push("a re-invite in a pause");
+        const repeated = repeatedInvite(event.content) ?? "";
+        const count = (this.#reinvited.get(repeated) ?? 0) + 1;
+        this.#reinvited.set(repeated, count);
+        if (count > 1) this.broken.push(`the invite ${repeated} was repeated ${count} times`);
+        const job = this.#world.jobs.ofInvite(roomId, charlie, repeated);
+        if (job === undefined || !this.#world.jobs.wasSent(job.id)) this.broken.push(`a re-invite for ${repeated} before any delivery`);
+    }
+
+    /** Every move is in the table, and nothing was a fault of ours. */
+    ledger(): void {
+        const rows = this.#world.database.sql.prepare("SELECT job_id, state FROM share_job_moves ORDER BY job_id, rowid").all();
+        let before: { readonly job: unknown; readonly state: unknown } | undefined;
+        for (const { job_id: job, state } of rows) {
+            const from = before !== undefined && before.job === job ? before.state : undefined;
+            const allowed: readonly JobState[] = from === undefined ? ["queued"] : moves[from as JobState];
+            if (from !== state && !allowed.includes(state as JobState))
+                this.broken.push(`job ${String(job)} went from ${String(from)} to ${String(state)}`);
+            before = { job, state };
+        }
+        for (const job of this.jobs()) if (job.reason === "internal_error") this.broken.push(`job ${job.id} ended by a fault of ours`);
+        this.broken.push(...this.#world.faults);
+    }
+
+    /** Hours after everything has healed: who was served and may still be served has the room's keys of now, not of then. */
+    fresh(): void {
+        const { masterKey, pins, shared, version } = this.#world;
+        if (shared === 0 || masterKey === null || pins.pinned(charlie) !== masterKey) return;
+        const { facts, devices } = this.#world.parts();
+        for (const job of this.jobs()) {
+            if (job.state !== "delivered" && job.state !== "reinvited") continue;
+            if (decide(gatherFacts(facts, job, "as_pinned")).verdict !== "go") continue;
+            const served = devices.of(job.id).filter(({ state }) => state === "sent");
+            const there = this.#world.devices.filter(
+                ({ deviceId, crossSigned }) => crossSigned && served.some((one) => one.deviceId === deviceId),
+            );
+            const has = this.#versionGiven(job);
+            if (there.length > 0 && has !== version)
+                this.broken.push(`job ${job.id} was left with set ${has ?? "none"} instead of ${version}`);
+        }
+    }
+
+    /** Everything has healed, and weeks have passed: each job has ended, or waits for something that a person or the room has to give. */
+    end(): void {
+        for (const job of this.jobs()) {
+            if (isOpen(job.state) && job.state !== "held") this.broken.push(`job ${job.id} still is ${job.state} (${job.reason})`);
+            if (job.state === "held" && !waitsForSomebody.has(job.reason)) this.broken.push(`job ${job.id} is held for ${job.reason}`);
+        }
+        if (this.#world.checks.next() !== undefined) this.broken.push("a re-invite was never checked");
+        const { database } = this.#world;
+        for (const table of ["bundle_refreshes", "share_watches"])
+            if (database.sql.prepare(`SELECT 1 FROM ${table}`).get() !== undefined) this.broken.push(`a row of ${table} never ended`);
+    }
+
+    #versionGiven(job: Job): string | undefined {
+        const { database, seal, versions } = this.#world;
+        const row = database.sql
+            .prepare("SELECT id, file FROM bundle_files JOIN bundle_deliveries ON file_id = id WHERE job_id = ?")
+            .get(job.id);
+        if (!(row?.["file"] instanceof Uint8Array)) return undefined;
+        const file = JSON.parse(Buffer.from(seal.open(`bundle_files/${Number(row["id"])}`, row["file"])).toString()) as { url: string };
+        return versions.get(file.url);
+    }
+
+    #call(call: string): void {
+        if (call !== "createMedia" || this.#asking.others > 0) return;
+        const { count } = this.#world.files().madeSince(roomId, this.#world.now - hour);
+        if (count >= 6) this.broken.push(`a refresh made the file ${count + 1} of an hour`);
+    }
+
+    #send(txnId: string): void {
+        const world = this.#world;
+        const rows = world.database.sql
+            .prepare("SELECT DISTINCT job_id, device_id, delivery_id FROM share_sends WHERE txn_id = ?")
+            .all(txnId);
+        const rules: [string, boolean][] = [
+            ["in a pause", world.pauses.covers(roomId)],
+            ["while the room's history is closed", world.visibility !== "shared"],
+            ["to an identity that is not the pinned one", world.pins.pinned(charlie) !== world.stored.masterKey],
+        ];
+        for (const row of rows) {
+            const job = world.jobs.get(Number(row["job_id"]));
+            rules.push(["for no job", job === undefined]);
+            if (job === undefined) continue;
+            const deviceId = String(row["device_id"]);
+            rules.push(...this.#rulesOfCopy(job, deviceId));
+            if (!String(row["delivery_id"]).includes("refreshed")) continue;
+            rules.push(...this.#rulesOfRefresh(job, deviceId));
+            this.#refreshedAt = world.now;
+        }
+        for (const [rule, isBroken] of rules) if (isBroken) this.broken.push(`a copy was sent ${rule}`);
+    }
+
+    #rulesOfCopy(job: Job, deviceId: string): readonly [string, boolean][] {
+        const { recorded, sealedFor } = this.#world;
+        const membership = recorded?.content.membership;
+        const device = sealedFor.devices.find((one) => one.deviceId === deviceId);
+        const approved = (reason: Job["reason"]): boolean => job.approved.some((approval) => approval.reason === reason);
+        return [
+            ["to a device that is not cross-signed", device?.crossSigned !== true],
+            ["for a job that is over", !isOpen(job.state)],
+            [
+                "to somebody who is neither invited nor has joined after a delivery",
+                membership !== (job.state === "joined" ? "join" : "invite"),
+            ],
+            ["on the word of a foreign server", job.inviter === inviters.mallory && !approved("inviter_server_not_trusted")],
+            ["to a look-alike of whom nobody knew", this.#isUnseenDouble(job) && !approved("looks_like_member")],
+            ["over another bot's invite", job.byAnotherBot],
+        ];
+    }
+
+    #isUnseenDouble({ id, state }: Job): boolean {
+        const { members } = this.#world;
+        const given = state !== "delivering" || this.#world.parts().facts.audit.gave(id);
+        return !given && members.length > 0;
+    }
+
+    #rulesOfRefresh(job: Job, deviceId: string): readonly [string, boolean][] {
+        const served = this.#world.parts().devices.of(job.id);
+        return [
+            [`again to somebody who is ${job.state}`, job.state !== "delivered" && job.state !== "reinvited"],
+            ["again to a device that was sent none", !served.some((one) => one.deviceId === deviceId && one.state === "sent")],
+            ["again though no keys had come", this.#keysAt === undefined],
+        ];
+    }
+}
+
+/** Tells the rules what falls due. */
+export class WatchedRefreshes extends Refreshes {
+    readonly #rules: Rules;
+
+    constructor(world: World, rules: Rules) {
+        super(world.database.sql);
+        this.#rules = rules;
+    }
+
+    override due(now: number): readonly Refresh[] {
+        const due = super.due(now);
+        if (due.length > 0) this.#rules.refreshDue();
+        return due;
+    }
+}
+
+/** A member for whom Charlie can be taken. */
+export const lookalike: World["members"][number] = {
+    userId: double,
+    displayName: "charlie",
+    membership: "join",
+    eventId: "$carol",
+    sender: double,
+    isDirect: false,
+};
+
+const waitsForSomebody = new Set<Job["reason"]>([
+    "paused",
+    "identity_changed",
+    "no_power_to_invite",
+    "inviter_server_not_trusted",
+    "looks_like_member",
+    "too_many_invitees",
+]);
