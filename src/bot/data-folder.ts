@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { type Secret, socketPath } from "../config/index.ts";
-import { Failure } from "../failures/index.ts";
+import { Failure, isFullDisk } from "../failures/index.ts";
 import { writeKeyFile } from "../sealing/index.ts";
 
 /** Where each thing lies in the data folder. */
@@ -73,9 +73,7 @@ function isMissing(error: unknown): boolean {
 }
 
 function unusable(folder: DataFolder, cause: unknown): Failure {
-    const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
-    const full = code === "ENOSPC" || code === "EDQUOT";
-    if (full) return new Failure("disk_full", { path: folder.path }, { cause });
+    if (isFullDisk(cause)) return new Failure("disk_full", { path: folder.path }, { cause });
     return new Failure(
         "data_dir_unusable",
         { path: folder.path, detail: cause instanceof Error ? cause.message : String(cause) },

@@ -5,7 +5,7 @@ import { adoptAccount, randomDeviceId } from "../account/index.ts";
 import type { Secret, Settings } from "../config/index.ts";
 import { type CryptoPort, type CrossSigningSecrets, startCrypto } from "../crypto/index.ts";
 import { openDatabase, lockFolder } from "../database/index.ts";
-import { Failure } from "../failures/index.ts";
+import { Failure, isFullDisk } from "../failures/index.ts";
 import { sendAllAgain } from "../sharing/index.ts";
 import { unpackSnapshot } from "../snapshot/index.ts";
 import { forgetSyncPosition } from "../sync/index.ts";
@@ -61,6 +61,8 @@ export async function restoreSnapshot(start: RestoreStart): Promise<RestoreResul
         const log = await createLogger({ level: "warn", format: settings.log.format, output: "stderr" });
         const restore = new RestoreFolder(folder);
         return await restoreInto({ ...start, password, folder, restore, log });
+    } catch (error) {
+        throw isFullDisk(error) ? new Failure("restore_needs_room", { path: folder.path }, { cause: error }) : error;
     } finally {
         lock.release();
     }

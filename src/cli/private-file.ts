@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { closeSync, existsSync, fsyncSync, linkSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { Failure } from "../failures/index.ts";
+import { Failure, isFullDisk } from "../failures/index.ts";
 
 /**
  * A file for its owner's eyes (mode 0600) that is there whole or not at all, and never in the place of another.
@@ -68,7 +68,7 @@ function explained<Result>(path: string, work: () => Result): Result {
     } catch (error) {
         const code = codeOf(error);
         if (code === "EEXIST") throw new Failure("export_file_exists", { path }, { cause: error });
-        if (code === "ENOSPC" || code === "EDQUOT") throw new Failure("disk_full", { path }, { cause: error });
+        if (isFullDisk(error)) throw new Failure("disk_full", { path }, { cause: error });
         if (code === "") throw error;
         throw new Failure("export_file_unwritable", { path, detail: code }, { cause: error });
     }

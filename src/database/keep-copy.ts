@@ -1,7 +1,7 @@
 import { closeSync, fsyncSync, openSync, renameSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
-import { Failure } from "../failures/index.ts";
+import { Failure, isFullDisk } from "../failures/index.ts";
 import { explain } from "./sqlite-error.ts";
 
 /**
@@ -21,7 +21,7 @@ export function keepCopy(sql: DatabaseSync, path: string): void {
         sync(dirname(path));
     } catch (error) {
         rmSync(unfinished, { force: true });
-        throw isFull(error, path) ? new Failure("upgrade_needs_room", { path }, { cause: error }) : explain(error, path);
+        throw isFullDisk(explain(error, path)) ? new Failure("upgrade_needs_room", { path }, { cause: error }) : explain(error, path);
     }
 }
 
@@ -32,10 +32,4 @@ function sync(path: string): void {
     } finally {
         closeSync(file);
     }
-}
-
-function isFull(error: unknown, path: string): boolean {
-    if (error instanceof Error && "code" in error && (error.code === "ENOSPC" || error.code === "EDQUOT")) return true;
-    const explained = explain(error, path);
-    return explained instanceof Failure && explained.code === "disk_full";
 }

@@ -1,7 +1,7 @@
 import { closeSync, existsSync, openSync, statSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { pathToFileURL } from "node:url";
-import { Failure } from "../failures/index.ts";
+import { Failure, isFullDisk } from "../failures/index.ts";
 import type { Database, Schema } from "./database.ts";
 import { keepCopy } from "./keep-copy.ts";
 import { closeUnharmed } from "./log-index.ts";
@@ -87,9 +87,8 @@ function createPrivately(path: string): void {
     try {
         closeSync(openSync(path, "a", 0o600));
     } catch (error) {
-        const full = error instanceof Error && "code" in error && (error.code === "ENOSPC" || error.code === "EDQUOT");
         const detail = error instanceof Error ? error.message : String(error);
-        throw full
+        throw isFullDisk(error)
             ? new Failure("disk_full", { path }, { cause: error })
             : new Failure("data_dir_unusable", { path, detail }, { cause: error });
     }

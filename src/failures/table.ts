@@ -137,6 +137,17 @@ export const failures = {
         message: "The disk that holds {path} is full.",
         cure: "Make room there; nothing that was acknowledged is lost.",
     },
+    restore_needs_room: {
+        exit: exitCodes.diskFull,
+        message:
+            "There is no room for the restore on the disk that holds {path}: it takes up to four times the size of the snapshot there.",
+        cure: "Make room there, and give the same command again: it goes on where it was. Nothing was lost.",
+    },
+    snapshot_needs_room: {
+        exit: exitCodes.diskFull,
+        message: "There is no room for a snapshot on the disk that holds {path}: it takes {megabytes} MB there while it is made.",
+        cure: "Make room there, and take it again. Nothing is left of this one, and a bot that runs goes on.",
+    },
     upgrade_needs_room: {
         exit: exitCodes.diskFull,
         message: "The store {path} has to be upgraded, and there is no room on its disk for the copy that is kept of it before.",

@@ -2,7 +2,7 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import { open } from "node:fs/promises";
 import { join } from "node:path";
 import type { z } from "zod";
-import { Failure } from "../failures/index.ts";
+import { Failure, isFullDisk } from "../failures/index.ts";
 import { ByteReader } from "./byte-reader.ts";
 import { endSchema, fileNames, fileSchema, firstLine, headerSchema, longestLine, proofOf, type SnapshotHeader } from "./format.ts";
 
@@ -59,8 +59,7 @@ async function writeFile(path: string, reader: ByteReader, bytes: number, name: 
         }
         await file.sync();
     } catch (error) {
-        const code = error instanceof Error && "code" in error ? error.code : undefined;
-        throw code === "ENOSPC" || code === "EDQUOT" ? new Failure("disk_full", { path }, { cause: error }) : error;
+        throw isFullDisk(error) ? new Failure("disk_full", { path }, { cause: error }) : error;
     }
 }
 

@@ -1,9 +1,10 @@
-import { cpSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { cpSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Bot, reinvited, roomWithBot } from "../bot/index.ts";
 import type { Client } from "../clients/index.ts";
 import { TemporaryFolder } from "../process/index.ts";
+import { loseFolder } from "./lost-folder.ts";
 import { Scene } from "./scene.ts";
 
 let scene: Scene;
@@ -69,10 +70,7 @@ test("and a new device can be made of such a store", async () => {
     expect((await bot.command("run")).code).toBe(65);
     const snapshot = join(kept.path, "snapshot");
     expect((await bot.command("snapshot", snapshot)).code).toBe(0);
-    const key = readFileSync(join(bot.dataFolder, "store-key"));
-    rmSync(bot.dataFolder, { recursive: true });
-    mkdirSync(bot.dataFolder, { mode: 0o700 });
-    writeFileSync(join(bot.dataFolder, "store-key"), key, { mode: 0o600 });
+    loseFolder(bot.dataFolder);
     expect((await bot.command("restore", snapshot)).code).toBe(0);
     await bot.run();
     await bot.stop();

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type Bot, reinvited, roomWithBot } from "../bot/index.ts";
+import { type Bot, roomWithBot } from "../bot/index.ts";
 import type { Client } from "../clients/index.ts";
 import { FailingDisk, until } from "../process/index.ts";
 import { Scene } from "./scene.ts";
@@ -28,14 +28,6 @@ async function say(roomId: string, text: string): Promise<void> {
     await alice.do("send", roomId, text);
 }
 
-async function expectToShare(bot: Bot, roomId: string, texts: readonly string[]): Promise<void> {
-    const invitee = await scene.person("invitee");
-    await alice.do("inviteWithoutSharing", roomId, invitee.userId);
-    await reinvited(invitee, roomId, bot);
-    await invitee.do("join", roomId);
-    await invitee.reads(roomId, texts);
-}
-
 async function expectRefusal(bot: Bot, command: string): Promise<void> {
     const { code, output } = await bot.command(command);
     expect({ code, output }).toEqual({ code: 74, output: expect.stringMatching(/cannot be used: (EPERM|EROFS).*Make it a folder/) });
@@ -59,7 +51,7 @@ test("files that turn read-only while they are open: a quiet bot waits and goes 
     disk.unlock(folderOn(disk));
     await bot.process.line((line) => line.includes("the sync goes on"));
     expect(await bot.command("health")).toMatchObject({ code: 0 });
-    await expectToShare(bot, roomId, ["said before"]);
+    await scene.newcomerReads(alice, bot, roomId, ["said before"]);
 
     disk.lock(folderOn(disk));
     await say(roomId, "said meanwhile");
@@ -68,7 +60,7 @@ test("files that turn read-only while they are open: a quiet bot waits and goes 
     await expectRefusal(bot, "run");
     disk.unlock(folderOn(disk));
     await bot.run();
-    await expectToShare(bot, roomId, ["said before", "said meanwhile"]);
+    await scene.newcomerReads(alice, bot, roomId, ["said before", "said meanwhile"]);
     await bot.stop();
 });
 
@@ -89,6 +81,6 @@ test("a file system that stops writing for an error in itself: the bot waits, st
     await say(roomId, "said meanwhile");
     disk.repair();
     await bot.run();
-    await expectToShare(bot, roomId, ["said before", "said meanwhile"]);
+    await scene.newcomerReads(alice, bot, roomId, ["said before", "said meanwhile"]);
     await bot.stop();
 });

@@ -1,10 +1,11 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type Bot, reinvited, roomWithBot } from "../bot/index.ts";
+import { roomWithBot } from "../bot/index.ts";
 import type { Client } from "../clients/index.ts";
 import { TemporaryFolder, until } from "../process/index.ts";
+import { loseFolder } from "./lost-folder.ts";
 import { Scene } from "./scene.ts";
 
 let scene: Scene;
@@ -22,22 +23,6 @@ afterAll(async () => {
 });
 
 const kills = Number(process.env["BACKSCROLL_TEST_KILLS"] ?? 50);
-
-async function loseFolder(bot: Bot): Promise<void> {
-    await bot.kill();
-    const key = readFileSync(join(bot.dataFolder, "store-key"));
-    rmSync(bot.dataFolder, { recursive: true });
-    mkdirSync(bot.dataFolder, { mode: 0o700 });
-    writeFileSync(join(bot.dataFolder, "store-key"), key, { mode: 0o600 });
-}
-
-async function expectToShare(bot: Bot, roomId: string, text: string): Promise<void> {
-    const charlie = await scene.person("charlie");
-    await alice.do("inviteWithoutSharing", roomId, charlie.userId);
-    await reinvited(charlie, roomId, bot);
-    await charlie.do("join", roomId);
-    await charlie.reads(roomId, [text]);
-}
 
 test("kills of the bot and of the command in the middle of snapshots: no half file, no leftovers, and what is there restores", async () => {
     const bot = await scene.bot();
@@ -62,10 +47,11 @@ test("kills of the bot and of the command in the middle of snapshots: no half fi
     expect(readdirSync(bot.dataFolder).filter((name) => name.endsWith(".part"))).toEqual([]);
     const last = join(elsewhere.path, "the last");
     expect((await bot.command("snapshot", last)).code).toBe(0);
-    await loseFolder(bot);
+    await bot.kill();
+    loseFolder(bot.dataFolder);
     expect((await bot.command("restore", whole.at(-1) ?? last)).code).toBe(0);
     await bot.run();
-    await expectToShare(bot, roomId, "kept");
+    await scene.newcomerReads(alice, bot, roomId, ["kept"]);
 });
 
 test("kills at every instant of a restore: the next one goes on, and the bot never starts before", async () => {
@@ -75,7 +61,8 @@ test("kills at every instant of a restore: the next one goes on, and the bot nev
     await until("the key", async () => ((await bot.status("--room", roomId)).rooms[0]?.sessions.shareable ?? 0) > 1);
     const snapshot = join(elsewhere.path, "to be killed");
     expect((await bot.command("snapshot", snapshot)).code).toBe(0);
-    await loseFolder(bot);
+    await bot.kill();
+    loseFolder(bot.dataFolder);
     const startsBetween = new Set<number | null>();
     let killed = 0;
     for (let round = 0; killed < kills; round++) {
@@ -95,5 +82,5 @@ test("kills at every instant of a restore: the next one goes on, and the bot nev
     const { account } = await bot.status();
     const devices = (await alice.do("devices", bot.userId)).map(({ deviceId }) => deviceId);
     expect(devices).toContain(account.device_id);
-    await expectToShare(bot, roomId, "kept through the kills");
+    await scene.newcomerReads(alice, bot, roomId, ["kept through the kills"]);
 });

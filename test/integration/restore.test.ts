@@ -1,10 +1,11 @@
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Bot, reinvited, roomWithBot } from "../bot/index.ts";
 import { type Client, saidBy } from "../clients/index.ts";
 import { TemporaryFolder, until } from "../process/index.ts";
+import { loseFolder } from "./lost-folder.ts";
 import { Scene } from "./scene.ts";
 
 let scene: Scene;
@@ -20,15 +21,6 @@ afterAll(async () => {
     await scene[Symbol.asyncDispose]();
     elsewhere[Symbol.dispose]();
 });
-
-/** What a lost disk leaves: nothing but the key, which was kept elsewhere. */
-async function loseFolder(bot: Bot): Promise<void> {
-    await bot.kill();
-    const key = readFileSync(join(bot.dataFolder, "store-key"));
-    rmSync(bot.dataFolder, { recursive: true });
-    mkdirSync(bot.dataFolder, { mode: 0o700 });
-    writeFileSync(join(bot.dataFolder, "store-key"), key, { mode: 0o600 });
-}
 
 const snapshotFile = (bot: Bot): string => join(elsewhere.path, `snapshot of ${bot.userId.replaceAll(/\W/g, "")}`);
 const devicesOf = async (bot: Bot): Promise<readonly string[]> => (await alice.do("devices", bot.userId)).map(({ deviceId }) => deviceId);
@@ -60,7 +52,8 @@ test("restored from a snapshot of a running bot, everybody reads what it says, a
     // The bot goes on: its ratchets are ahead of the snapshot then.
     const later = await roomWithBot(alice, bot);
     const before = await bot.status();
-    await loseFolder(bot);
+    await bot.kill();
+    loseFolder(bot.dataFolder);
 
     expect(await bot.command("restore", snapshotFile(bot))).toMatchObject({ code: 0, answer: expect.stringMatching(/with \d+ room keys/) });
     expect(readdirSync(bot.dataFolder).toSorted()).toEqual(["backscroll.sqlite", "crypto.sqlite", "lock", "store-key"]);
@@ -117,14 +110,11 @@ test("an old copy of the folder that somebody put back is refused, and restoring
         code: 64,
         output: expect.stringContaining("There is a store in"),
     });
-    await loseFolder(bot);
+    await bot.kill();
+    loseFolder(bot.dataFolder);
     expect((await bot.command("restore", snapshotFile(bot))).code).toBe(0);
     await bot.run();
-    const charlie = await scene.person("charlie");
-    await alice.do("inviteWithoutSharing", roomId, charlie.userId);
-    await reinvited(charlie, roomId, bot);
-    await charlie.do("join", roomId);
-    await charlie.reads(roomId, ["kept in the old copy"]);
+    await scene.newcomerReads(alice, bot, roomId, ["kept in the old copy"]);
 });
 
 test("a restore that was killed anywhere is finished by the next one, and the bot does not start meanwhile", async () => {
@@ -132,7 +122,8 @@ test("a restore that was killed anywhere is finished by the next one, and the bo
     const roomId = await roomWithBot(alice, bot);
     await alice.do("send", roomId, "kept through the kills");
     expect((await bot.command("snapshot", snapshotFile(bot))).code).toBe(0);
-    await loseFolder(bot);
+    await bot.kill();
+    loseFolder(bot.dataFolder);
 
     const startsBetween: (number | null)[] = [];
     for (let patience = 700; ; patience += 400) {
@@ -145,17 +136,14 @@ test("a restore that was killed anywhere is finished by the next one, and the bo
     await bot.run();
     const { account } = await bot.status();
     await until("one device", async () => (await devicesOf(bot)).join() === account.device_id);
-    const charlie = await scene.person("charlie");
-    await alice.do("inviteWithoutSharing", roomId, charlie.userId);
-    await reinvited(charlie, roomId, bot);
-    await charlie.do("join", roomId);
-    await charlie.reads(roomId, ["kept through the kills"]);
+    await scene.newcomerReads(alice, bot, roomId, ["kept through the kills"]);
 });
 
 test("a wrong key, a wrong password and a damaged snapshot change nothing", async () => {
     const bot = await scene.bot();
     expect((await bot.command("snapshot", snapshotFile(bot))).code).toBe(0);
-    await loseFolder(bot);
+    await bot.kill();
+    loseFolder(bot.dataFolder);
     const left = (): readonly string[] => readdirSync(bot.dataFolder).toSorted();
     const restore = (...settings: readonly [string, string][]) =>
         bot.commandWith(Object.fromEntries(settings), "restore", snapshotFile(bot));

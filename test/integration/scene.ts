@@ -1,4 +1,4 @@
-import { Bot } from "../bot/index.ts";
+import { Bot, reinvited } from "../bot/index.ts";
 import { Client, type ClientOptions, leaveDevice } from "../clients/index.ts";
 import { Synapse, type SynapseOptions, type SynapseUser } from "../synapse/index.ts";
 
@@ -50,6 +50,15 @@ export class Scene {
     /** A bot that nobody has started yet. */
     async restingBot(settings?: Readonly<Record<string, string>>): Promise<Bot> {
         return this.#cast.use(new Bot(this.synapse, await this.user("backscroll"), settings));
+    }
+
+    /** Somebody new is invited by `inviter`, joins, and reads these messages: the bot has done its work. */
+    async newcomerReads(inviter: Client, bot: Bot, roomId: string, texts: readonly string[]): Promise<void> {
+        const newcomer = await this.person("newcomer");
+        await inviter.do("inviteWithoutSharing", roomId, newcomer.userId);
+        await reinvited(newcomer, roomId, bot);
+        await newcomer.do("join", roomId);
+        await newcomer.reads(roomId, texts);
     }
 
     /** A bare login, for an operator who gives the bot a token. */

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { rmSync, statfsSync, writeFileSync } from "node:fs";
+import { appendFileSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { TemporaryFolder } from "./temporary-folder.ts";
 
@@ -28,6 +28,16 @@ export class SmallDisk {
         this.makeRoom();
         const { bavail, bsize } = statfsSync(this.path);
         writeFileSync(this.#filler, Buffer.alloc(Math.max(0, bavail * bsize - kilobytes * 1024)));
+    }
+
+    /** Takes all the room that is left, while others write, too. */
+    fillUp(): void {
+        const megabyte = Buffer.alloc(1024 * 1024);
+        try {
+            for (;;) appendFileSync(this.#filler, megabyte);
+        } catch (error) {
+            if (!(error instanceof Error) || !("code" in error) || error.code !== "ENOSPC") throw error;
+        }
     }
 
     makeRoom(): void {

@@ -2,7 +2,7 @@ import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
 import type { Stats } from "node:fs";
 import { type FileHandle, open, unlink } from "node:fs/promises";
 import { join } from "node:path";
-import { Failure } from "../../failures/index.ts";
+import { Failure, isFullDisk } from "../../failures/index.ts";
 
 /** Bytes in order; each piece is good until the next is asked for. */
 export type Pieces = AsyncGenerator<Uint8Array, void, undefined>;
@@ -83,7 +83,7 @@ async function namelessFile(folder: string): Promise<FileHandle> {
 
 function explained(error: unknown, path: string): unknown {
     const code = error instanceof Error && "code" in error ? String(error.code) : undefined;
-    if (code === "ENOSPC" || code === "EDQUOT") return new Failure("disk_full", { path }, { cause: error });
+    if (isFullDisk(error)) return new Failure("disk_full", { path }, { cause: error });
     if (code === undefined) return error;
     return new Failure("data_dir_unusable", { path, detail: `no file can be made in it (${code})` }, { cause: error });
 }

@@ -1,3 +1,4 @@
+import { StoreError } from "../../indexeddb/index.ts";
 import type { CryptoStore, MachineContext } from "./context.ts";
 import { commit } from "./context.ts";
 import { readMeta, writeMeta } from "./tables.ts";
@@ -47,6 +48,10 @@ async function deleteDatabase({ indexedDB }: CryptoStore, name: string): Promise
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const request = indexedDB.deleteDatabase(name);
     request.onsuccess = () => resolve();
-    request.onerror = () => reject(new Error(`The database ${name} could not be deleted.`, { cause: request.error }));
+    request.onerror = () => {
+        const { error } = request;
+        const ofTheDisk = error?.cause instanceof StoreError ? error.cause : undefined;
+        reject(ofTheDisk ?? new Error(`The database ${name} could not be deleted.`, { cause: error }));
+    };
     await promise;
 }
