@@ -127,8 +127,7 @@ export class ShareRunner {
     async #deliver(job: Job): Promise<Job | undefined> {
         const started = job.state === "delivering" ? job : this.#move(job, "delivering", "delivering", this.#parts.now());
         if (started === undefined) return undefined;
-        await deliver(this.#parts, started);
-        return this.#move(started, "delivered", "sent", this.#parts.now());
+        return await deliver(this.#parts, started);
     }
 
     #move(job: Job, state: Job["state"], reason: Reason, nextAttemptAt?: number): Job | undefined {

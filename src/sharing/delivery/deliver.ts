@@ -34,9 +34,10 @@ export interface DeliveryParts {
  * Gives the room's shareable keys to the invitee's cross-signed devices.
  * Safe to run again after any crash: the file and the encrypted bodies are kept, and the server takes a transaction ID once.
  * Source: Matrix v1.19, "Sharing keys between users"; MSC4268, "Sending".
+ * @returns the job, moved on with the record of what was sent; undefined if something else moved it meanwhile
  * @throws Halt when the job has to stop, wait or end.
  */
-export async function deliver(parts: DeliveryParts, job: Job): Promise<void> {
+export async function deliver(parts: DeliveryParts, job: Job): Promise<Job | undefined> {
     // 1. What can be decided without anybody's help: nobody is asked for keys on behalf of a paused or closed room.
     pass(parts, job, "not_asked");
 
@@ -46,7 +47,11 @@ export async function deliver(parts: DeliveryParts, job: Job): Promise<void> {
     const bundle = await parts.bundles.current(job.roomId);
     const { pin, reachable } = (await reaching)();
 
-    await sealAndSend(parts, job, { deliveryId: deliveryIds(job.id).first, pin, reachable, bundle, toAll: true });
+    const record = await sealAndSend(parts, job, { deliveryId: deliveryIds(job.id).first, pin, reachable, bundle, toAll: true });
+    return parts.database.transaction(() => {
+        record();
+        return parts.jobs.move(job, "delivered", "sent", parts.now()) ? parts.jobs.get(job.id) : undefined;
+    });
 }
 
 /**
@@ -66,9 +71,11 @@ export async function deliverAgain(
     },
 ): Promise<void> {
     const { deliveryId, deviceIds, refreshed } = further;
-    const { pin, reachable } = await openChannels(parts, job, further.keys);
+    const pinned = parts.database.transaction(() => pinFor(parts, job, further.keys));
+    const { pin, reachable } = await openChannels(parts, job, further.keys, pinned);
     const bundle = refreshed ?? (await parts.bundles.current(job.roomId));
-    await sealAndSend(parts, job, { deliveryId, deviceIds, pin, reachable, bundle, toAll: refreshed !== undefined });
+    const record = await sealAndSend(parts, job, { deliveryId, deviceIds, pin, reachable, bundle, toAll: refreshed !== undefined });
+    parts.database.transaction(record);
 }
 
 interface Sending {
@@ -82,7 +89,8 @@ interface Sending {
     readonly toAll: boolean;
 }
 
-async function sealAndSend(parts: DeliveryParts, job: Job, sending: Sending): Promise<void> {
+/** @returns what writes down, inside a transaction, what was sent: only then may the worker forget the bodies */
+async function sealAndSend(parts: DeliveryParts, job: Job, sending: Sending): Promise<() => void> {
     const { deliveryId, deviceIds, pin, reachable, bundle, toAll } = sending;
     // 3. The pin is checked again in the same step as the encryption: nothing can change between the two.
     const sealed = await parts.messages.seal({
@@ -96,7 +104,7 @@ async function sealAndSend(parts: DeliveryParts, job: Job, sending: Sending): Pr
     const devices = sealedDevices(sealed);
     const copies = devices.filter((device) => device.state === "sealed");
     if (copies.length === 0) {
-        recordDevices(parts, job, devices, reachable);
+        parts.database.transaction(() => recordDevices(parts, job, devices, reachable));
         if (devices.some(({ state }) => state === "error")) throw new Halt("retry", "not_encrypted");
         throw new Halt("retry", reachable ? "no_session_with_devices" : "invitee_server_unreachable");
     }
@@ -114,8 +122,8 @@ async function sealAndSend(parts: DeliveryParts, job: Job, sending: Sending): Pr
         throw error;
     }
 
-    // 5. What was sent is written down; only then may the worker forget the bodies.
-    recordDevices(parts, job, devices, reachable, { sendingId: sendingId(deliveryId, copies), pin, bundle, toAll });
+    const sent = { sendingId: sendingId(deliveryId, copies), pin, bundle, toAll };
+    return () => recordDevices(parts, job, devices, reachable, sent);
 }
 
 /** Who the invitee is, and an encrypted channel to each of their devices. @throws Halt if they are not who they were, or nobody can be reached */
@@ -123,8 +131,11 @@ async function reachInvitee(parts: DeliveryParts, job: Job): Promise<Reached> {
     // A stored answer may lack the device that they logged in with a minute ago.
     const keys = await parts.deviceKeys.refresh(job.userId);
     if (keys === undefined) throw new Halt("retry", "invitee_server_unreachable");
-    parts.database.transaction(() => parts.devices.observe(job, keys, parts.now()));
-    return await openChannels(parts, job, keys);
+    const pinned = parts.database.transaction(() => {
+        parts.devices.observe(job, keys, parts.now());
+        return pinFor(parts, job, keys);
+    });
+    return await openChannels(parts, job, keys, pinned);
 }
 
 interface Reached {
@@ -132,9 +143,8 @@ interface Reached {
     readonly reachable: boolean;
 }
 
-async function openChannels(parts: DeliveryParts, job: Job, keys: UserKeys): Promise<Reached> {
+async function openChannels(parts: DeliveryParts, job: Job, keys: UserKeys, pin: string | undefined): Promise<Reached> {
     // 1. Is that who they were when we first saw them?
-    const pin = pinFor(parts, job, keys);
     if (pin === undefined) throw new Halt("refused", "no_identity");
     pass(parts, job, keys.masterKey === pin ? "as_pinned" : "changed");
     if (!keys.devices.some((device) => device.crossSigned)) throw new Halt("refused", "no_cross_signed_device");
@@ -155,10 +165,10 @@ function settled<T>(promise: Promise<T>): Promise<() => T> {
 
 type Devices = Extract<SealedDelivery, { identity: "pinned" }>["devices"];
 
-function pinFor(parts: DeliveryParts, job: Job, keys: UserKeys): string | undefined {
+function pinFor({ now, pins }: DeliveryParts, job: Job, keys: UserKeys): string | undefined {
     const { masterKey } = keys;
     if (masterKey === null) return undefined;
-    return parts.database.transaction(() => parts.pins.pinFirst(job.userId, masterKey, parts.now()));
+    return pins.pinFirst(job.userId, masterKey, now());
 }
 
 function sealedDevices(sealed: SealedDelivery): Devices {
@@ -186,11 +196,9 @@ function recordDevices(
     reachable: boolean,
     sent?: Pick<Sending, "pin" | "bundle" | "toAll"> & { readonly sendingId: string },
 ): void {
-    parts.database.transaction(() => {
-        if (sent?.toAll === true) recordBundle(parts, job, sent.bundle);
-        for (const device of devices) parts.devices.record(job, device.deviceId, outcome(device.state), parts.now());
-        if (sent !== undefined) parts.audit.record(given(parts, job, devices, sent), parts.now());
-    });
+    if (sent?.toAll === true) recordBundle(parts, job, sent.bundle);
+    for (const device of devices) parts.devices.record(job, device.deviceId, outcome(device.state), parts.now());
+    if (sent !== undefined) parts.audit.record(given(parts, job, devices, sent), parts.now());
 
     function outcome(state: Devices[number]["state"]): DeviceState {
         switch (state) {
