@@ -5,7 +5,7 @@ const layers = [
     ["cli"],
     ["bot"],
     ["control", "chat", "sync"],
-    ["sharing", "account"],
+    ["sharing", "receiving", "account"],
     ["timeline"],
     ["rooms", "crypto", "homeserver"],
     ["database", "sealing", "config", "telemetry", "snapshot"],

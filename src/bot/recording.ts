@@ -25,9 +25,11 @@ export function recordBatch({ botUserId, rooms, timelines, ledger, leftRooms, gr
     ledger.formerMembers.record(changes.memberships);
     for (const { roomId } of changes.selfLeft) {
         recordOwnLeave(parts, roomId);
+        ledger.received.forget(roomId);
         leftRooms.left(roomId);
     }
     for (const roomId of batch.joined.keys()) leftRooms.back(roomId);
+    for (const { roomId, inviter } of changes.selfJoined) if (inviter !== undefined) ledger.received.expect(roomId, inviter, Date.now());
     releaseEmpowered(parts);
     // A room found in the very first sync is not new to the people there, and its direct rooms with admins are for something else.
     for (const { roomId, firstSync } of changes.selfJoined)

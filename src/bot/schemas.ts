@@ -1,6 +1,7 @@
 import { accountSchema } from "../account/index.ts";
 import { chatSchema } from "../chat/index.ts";
 import type { Schema } from "../database/index.ts";
+import { receivingSchema } from "../receiving/index.ts";
 import { leftRoomsSchema, roomsSchema } from "../rooms/index.ts";
 import { bundleSchema, reinviteSchema, sharingSchema } from "../sharing/index.ts";
 import { syncSchema } from "../sync/index.ts";
@@ -18,5 +19,6 @@ export const schemas: readonly Schema[] = [
     chatSchema,
     timelineSchema,
     leftRoomsSchema,
+    receivingSchema,
     commitMarkSchema,
 ];

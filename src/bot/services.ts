@@ -28,6 +28,7 @@ import type { Online } from "./bring-up.ts";
 import { chatParts } from "./chat.ts";
 import { Forgetting } from "./forgetting.ts";
 import { StockTaking, takeStock } from "./stock.ts";
+import { bundleReceiver } from "./receiving.ts";
 import { recordBatch } from "./recording.ts";
 import { sendRequest } from "./send-request.ts";
 import type { SharingLedger } from "./sharing-ledger.ts";
@@ -85,6 +86,10 @@ export function startServices(options: ServicesOptions): Services {
     releases.add("the refreshing of bundles", () => refresher.stop());
     releases.add("greetings", () => greeter.stop());
     releases.add("notices to admins", () => notifier.stop());
+    const receiver = bundleReceiver(options, sharing.deviceKeys, async (roomId) => {
+        await stock.take([roomId]);
+        wake();
+    });
     const invitations = new Invitations({
         database: store.database,
         policy: settings.invites,
@@ -104,6 +109,7 @@ export function startServices(options: ServicesOptions): Services {
         greeter.wake();
         notifier.wake();
         invitations.wake();
+        receiver.wake();
         timelines.wake();
     };
     const counted = (): void => {
@@ -116,7 +122,8 @@ export function startServices(options: ServicesOptions): Services {
     releases.add("the keys of rooms that were left", () => forgetting.stop());
     const joined = ledger.rooms.joined().map(({ roomId }) => roomId);
     const stock = new StockTaking(joined, (roomIds) => takeStock(store.database, ledger, crypto, roomIds));
-    const sync = startSync(options, outgoing, { recorder: timelines.recorder, stock }, () => {
+    const announced = (roomIds: readonly string[]): void => receiver.announced(roomIds);
+    const sync = startSync(options, outgoing, { recorder: timelines.recorder, stock, announced }, () => {
         if (!caughtUp) {
             invitations.start();
             forgetting.start();
@@ -137,11 +144,18 @@ export function startServices(options: ServicesOptions): Services {
     };
 }
 
+interface SyncFollowers {
+    readonly recorder: TimelineRecorder;
+    readonly stock: StockTaking;
+    /** Bundles of these rooms may have been announced. */
+    readonly announced: (roomIds: readonly string[]) => void;
+}
+
 /** Starts to follow the homeserver. The sync's own end, which only a fault or lost credentials bring, ends the run. */
 function startSync(
     { settings, store, ledger, online, log, signal, releases, end }: ServicesOptions,
     outgoing: OutgoingRequests,
-    { recorder, stock }: { readonly recorder: TimelineRecorder; readonly stock: StockTaking },
+    { recorder, stock, announced }: SyncFollowers,
     caughtUp: () => void,
 ): SyncLoop {
     const { homeserver, crypto, account } = online;
@@ -168,6 +182,7 @@ function startSync(
         record: (batch) => recordBatch(recording, batch),
         afterBatch: (roomIds) => {
             caughtUp();
+            announced(roomIds);
             if (flushDue) flush();
             stock
                 .take(roomIds)

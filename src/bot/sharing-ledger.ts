@@ -1,6 +1,7 @@
 import type { Settings } from "../config/index.ts";
 import { sharingPolicy } from "../config/index.ts";
 import type { Database } from "../database/index.ts";
+import { ReceivedBundles } from "../receiving/index.ts";
 import { RoomReader } from "../rooms/index.ts";
 import {
     Audit,
@@ -37,6 +38,7 @@ export interface SharingLedger {
     readonly facts: FactSources;
     readonly commands: ShareCommands;
     readonly timelines: Timelines;
+    readonly received: ReceivedBundles;
 }
 
 export function sharingLedger(database: Database, settings: Settings): SharingLedger {
@@ -74,6 +76,7 @@ export function sharingLedger(database: Database, settings: Settings): SharingLe
         refreshes: new Refreshes(database.sql),
         facts,
         timelines,
+        received: new ReceivedBundles(database.sql),
         commands: new ShareCommands({ database, jobs, pins, pauses, facts, rooms, now }),
     };
 }

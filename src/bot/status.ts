@@ -4,11 +4,13 @@ import {
     connectToBot,
     type CoverageStatus,
     emptyStatus,
+    type ReceivedBundleStatus,
     type RoomStatus,
     type StatusFilters,
     type StatusReport,
 } from "../control/index.ts";
 import { type Database, openDatabase } from "../database/index.ts";
+import { bundleSentence, type ReceivedBundle, ReceivedBundles } from "../receiving/index.ts";
 import { RoomReader, type Room } from "../rooms/index.ts";
 import { Holdings, type JobStory, jobStatuses, jobStory, Modes, Pauses, roomProblems } from "../sharing/index.ts";
 import { lastSuccessAt } from "../sync/index.ts";
@@ -76,6 +78,7 @@ function roomStatus(database: Database, rooms: RoomReader, room: Room, botUserId
     const canInvite = botUserId !== null && rooms.canInvite(room.roomId, botUserId);
     const coverage = new Timelines(database).coverage(room.roomId);
     const holdings = new Holdings(database.sql).get(room.roomId);
+    const received = receivedBundle(new ReceivedBundles(database.sql).of(room.roomId));
     return {
         room_id: room.roomId,
         mode: new Modes(database.sql).of(room.roomId),
@@ -90,12 +93,25 @@ function roomStatus(database: Database, rooms: RoomReader, room: Room, botUserId
             missing: coverage?.sessions.missing ?? null,
         },
         coverage: coverage === undefined ? null : coverageStatus(coverage),
-        problems: roomProblems(room, canInvite),
+        received_bundle: received,
+        problems: [...roomProblems(room, canInvite), ...bundleProblems(received)],
     };
 }
 
 function coverageStatus({ reach, complete, events, covered, withheldFromBot }: Coverage): CoverageStatus {
     return { reach, complete, events, covered, withheld_from_bot: withheldFromBot };
+}
+
+function receivedBundle(bundle: ReceivedBundle | undefined): ReceivedBundleStatus | null {
+    if (bundle === undefined) return null;
+    const { inviter, state, reason, keys, withheld, changedAt } = bundle;
+    const message = bundleSentence(bundle) ?? null;
+    return { from: inviter, state, reason: reason ?? null, message, keys, withheld, changed_at: new Date(changedAt).toISOString() };
+}
+
+function bundleProblems(bundle: ReceivedBundleStatus | null): RoomStatus["problems"] {
+    if (bundle === null || bundle.message === null || bundle.reason === null) return [];
+    return [{ code: "bundle_not_taken", message: bundle.message }];
 }
 
 function isoTime(milliseconds: number | undefined): string | null {

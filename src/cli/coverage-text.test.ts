@@ -20,6 +20,7 @@ function room(coverage: CoverageStatus | null, since: string | null = "2026-11-0
         covers_since: since,
         sessions: { shareable: 1, not_shareable: 0, unknown: 0, missing },
         coverage,
+        received_bundle: null,
         problems: [],
     };
 }

@@ -27,6 +27,15 @@ const report: StatusReport = {
             covers_since: "2026-01-31T11:00:00Z",
             sessions: { shareable: 12, not_shareable: 3, unknown: 0, missing: 2 },
             coverage: { reach: "start", complete: false, events: 40, covered: 30, withheld_from_bot: { sessions: 0, senders: [] } },
+            received_bundle: {
+                from: "@eve:hs",
+                state: "taken",
+                reason: null,
+                message: "was given the keys of 9 sessions by @eve:hs, who invited the bot.",
+                keys: 9,
+                withheld: 0,
+                changed_at: "2026-01-30T12:00:00Z",
+            },
             problems: [{ code: "no_power_to_invite", message: "Give the bot the power to invite." }],
         },
     ],
@@ -67,6 +76,7 @@ test("the status reads like this", () => {
         !a:hs  automatic  shared      no          2 days ago  25 h ago      12         3              0        2
         !a:hs covers 75 % of the 40 encrypted messages, and at least 95 % of those since 2026-01-31.
         !a:hs misses the keys of 2 sessions: \`backscroll import-keys\` takes them from whoever has them.
+        !a:hs was given the keys of 9 sessions by @eve:hs, who invited the bot.
       ! !a:hs: Give the bot the power to invite.
 
       Invites to the bot, left pending: 1

@@ -49,9 +49,15 @@ function rooms(all: readonly RoomStatus[], now: number): string {
         "UNKNOWN",
         "MISSING",
     ];
-    const coverage = all.flatMap((room) => coverageSentences(room).map((sentence) => `  ${room.room_id} ${sentence}`));
+    const sentences = (room: RoomStatus): readonly string[] => [...coverageSentences(room), ...bundleSentences(room)];
+    const coverage = all.flatMap((room) => sentences(room).map((sentence) => `  ${room.room_id} ${sentence}`));
     const problems = all.flatMap(({ room_id, problems }) => problems.map(({ message }) => `! ${room_id}: ${message}`));
     return [`Rooms: ${all.length}`, table(header, rows), ...coverage, ...problems].join("\n");
+}
+
+/** One that was not taken is among the problems. */
+function bundleSentences({ received_bundle: bundle }: RoomStatus): readonly string[] {
+    return bundle?.state === "taken" && bundle.message !== null ? [bundle.message] : [];
 }
 
 function invites(all: StatusReport["invites"], now: number): string {

@@ -5,6 +5,7 @@ export {
     type AccountStatus,
     emptyStatus,
     type CoverageStatus,
+    type ReceivedBundleStatus,
     type RoomStatus,
     type SessionCounts,
     type StatusFilters,

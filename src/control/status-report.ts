@@ -38,6 +38,8 @@ export interface RoomStatus {
     readonly sessions: SessionCounts;
     /** Null: not counted yet. */
     readonly coverage: CoverageStatus | null;
+    /** The room key bundle of whoever invited the bot; null: none was awaited, or none came in time. */
+    readonly received_bundle: ReceivedBundleStatus | null;
     readonly problems: readonly { readonly code: string; readonly message: string }[];
 }
 
@@ -45,7 +47,7 @@ export interface RoomStatus {
 export interface CoverageStatus {
     /** `start`: the room's first encrypted event is known; `under_way`: it is still being looked for; `cut`: it will not be found. */
     readonly reach: "start" | "under_way" | "cut";
-    /** At least 95 % are covered, back to the first encrypted event or to what imported keys open. */
+    /** At least 95 % are covered, back to the first encrypted event or to what imported keys or the inviter's bundle open. */
     readonly complete: boolean;
     /** Encrypted messages that are known. */
     readonly events: number;
@@ -53,6 +55,21 @@ export interface CoverageStatus {
     readonly covered: number;
     /** Sessions of known messages whose senders refused the bot their keys, and those senders. */
     readonly withheld_from_bot: { readonly sessions: number; readonly senders: readonly string[] };
+}
+
+export interface ReceivedBundleStatus {
+    /** Who invited the bot. */
+    readonly from: string;
+    readonly state: "waiting" | "taken" | "not_taken";
+    /** Of `not_taken` why, of `waiting` what is in the way. */
+    readonly reason: string | null;
+    /** What became of it; null: nothing was announced yet. */
+    readonly message: string | null;
+    /** Sessions whose keys were in it. */
+    readonly keys: number;
+    /** Sessions of which it said that their senders withhold them from newcomers. */
+    readonly withheld: number;
+    readonly changed_at: string;
 }
 
 export interface SessionCounts {

@@ -32,6 +32,8 @@ export interface Homeserver {
     putMedia(mxc: string, pieces: readonly Uint8Array[]): Promise<void>;
     /** Whether the media is there. */
     mediaExists(mxc: string): Promise<boolean>;
+    /** Downloads a medium; `too_large` if it has more than `maxBytes`, which is found out before or while it is read. */
+    getMedia(mxc: string, maxBytes: number): Promise<Uint8Array>;
 
     /**
      * Makes a room and answers its ID. One attempt, never repeated inside: nothing tells a second request from a first one.

@@ -6,7 +6,7 @@ import type { Logger } from "../telemetry/index.ts";
 import { classifyAnswer, classifyFailure, contentType, parseJson } from "./classify.ts";
 import { abortError, HomeserverError, isAbort, problemOf } from "./errors.ts";
 import { pause, retryDelay, retryFacts } from "./retry.ts";
-import { fetchRequest, HttpAnswer, Wire } from "./transport.ts";
+import { AnswerTooLong, fetchRequest, HttpAnswer, Wire } from "./transport.ts";
 
 const usualTimeoutMs = 60_000;
 /** A misrouted proxy heals within minutes; a URL that is no homeserver never does. */
@@ -98,6 +98,19 @@ export class Client {
             const problem = problemOf(error);
             if (problem !== undefined && "status" in problem) return problem.status;
             throw error;
+        }
+    }
+
+    /**
+     * Fetches what is no JSON, once. Not found or too large for `maxBytes`, the error says so (`not_found`, `too_large`).
+     * @throws HomeserverError
+     */
+    async bytes(call: Omit<Call, "method">): Promise<Uint8Array> {
+        try {
+            return (await this.#exchange({ ...call, method: "GET" })).body;
+        } catch (error) {
+            if (!(error instanceof HomeserverError && error.cause instanceof AnswerTooLong)) throw error;
+            throw new HomeserverError(call.operation, { kind: "too_large", errcode: "none", error: error.cause.message });
         }
     }
 

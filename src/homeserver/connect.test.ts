@@ -177,6 +177,33 @@ test.each([
     await expect(homeserver.mediaExists("mxc://x/abc")).rejects.toMatchObject({ problem: { kind } });
 });
 
+const file = (bytes: number, sized: boolean): Step => {
+    return (_, response) => {
+        if (sized) response.setHeader("content-length", bytes);
+        response.writeHead(200, { "content-type": "application/octet-stream" });
+        response.end(Buffer.alloc(bytes, 0xff));
+    };
+};
+
+test.each<readonly [string, readonly Step[], object, number]>([
+    ["is there", [file(100, true)], { byteLength: 100 }, 1],
+    ["is there on an old server", [unrecognized, file(100, false)], { byteLength: 100 }, 2],
+    ["says to be too large", [file(101, true)], { problem: { kind: "too_large" } }, 1],
+    ["is too large", [file(1_000_000, false)], { problem: { kind: "too_large" } }, 1],
+    ["is gone", [notFound, notFound], { problem: { kind: "not_found" } }, 2],
+    ["is on a server that is away", [page(502)], { problem: { kind: "server_error" } }, 1],
+])("a medium to download that %s", async (_, steps, expected, asked) => {
+    const { homeserver, server } = await start(...steps);
+    const outcome: unknown = await homeserver.getMedia("mxc://x/abc", 100).catch((error: unknown) => error);
+    expect(outcome).toMatchObject(expected);
+    expect(server.requests.map(({ method, url }) => `${method} ${url}`)).toEqual(
+        [
+            "GET /_matrix/client/v1/media/download/x/abc?allow_redirect=false",
+            "GET /_matrix/media/v3/download/x/abc?allow_redirect=false",
+        ].slice(0, asked),
+    );
+});
+
 test("a server without reserved uploads says so", async () => {
     const { homeserver } = await start(unrecognized);
     await expect(homeserver.createMedia()).rejects.toThrow("create_media: the homeserver does not know this endpoint");

@@ -3,7 +3,7 @@ import { Client, type ClientOptions, prepareSdk } from "./client.ts";
 import { accountData, putAccountData } from "./account-data.ts";
 import { postKeys, sendToDevice } from "./keys.ts";
 import { deleteDevice, login, signingKeysUpload, versions, whoami } from "./login.ts";
-import { createMedia, mediaExists, putMedia, uploadLimit } from "./media.ts";
+import { createMedia, getMedia, mediaExists, putMedia, uploadLimit } from "./media.ts";
 import { memberEvent, putMember } from "./members.ts";
 import { messages } from "./messages.ts";
 import { createRoom, event, join, leave, roomState, sendEvent } from "./rooms.ts";
@@ -38,6 +38,7 @@ export function connectHomeserver(options: ConnectOptions): Homeserver & Homeser
         createMedia: () => createMedia(client),
         putMedia: (mxc, pieces) => putMedia(client, mxc, pieces),
         mediaExists: (mxc) => mediaExists(client, mxc),
+        getMedia: (mxc, maxBytes) => getMedia(client, mxc, maxBytes),
         createRoom: (content) => createRoom(client, content),
         join: (roomId, via) => join(client, roomId, via),
         leave: (roomId, reason) => leave(client, roomId, reason),

@@ -6,6 +6,8 @@ import { path } from "./path.ts";
 /** The slowest upload that is waited for: 64 KiB a second, after a minute's start. */
 const slowestBytesPerMs = 64;
 const startMs = 60_000;
+/** The newest first. */
+const downloadPlaces = ["/_matrix/client/v1/media/download", "/_matrix/media/v3/download"] as const;
 /** An upload to a reserved URI can be repeated without another look at anything. */
 const uploadAttempts = 3;
 
@@ -65,7 +67,7 @@ export async function mediaExists(client: Client, mxc: string): Promise<boolean>
     const operation = "media_exists";
     const { serverName, mediaId } = partsOf(operation, mxc);
     const query = new URLSearchParams({ timeout_ms: "0", allow_redirect: "false" });
-    for (const place of ["/_matrix/client/v1/media/download", "/_matrix/media/v3/download"]) {
+    for (const place of downloadPlaces) {
         const status = await client.status({ operation, query, path: `${place}${path`/${serverName}/${mediaId}`}` });
         if (status >= 200 && status < 300) return true;
         if (status >= 500 && status !== 504) {
@@ -79,6 +81,26 @@ export async function mediaExists(client: Client, mxc: string): Promise<boolean>
         }
     }
     return false;
+}
+
+/**
+ * Downloads a medium of at most so many bytes. Asked at its newest path first. One attempt.
+ * Source: Matrix v1.19, `GET /_matrix/client/v1/media/download/{serverName}/{mediaId}`.
+ * @throws HomeserverError `not_found`; `too_large`
+ */
+export async function getMedia(client: Client, mxc: string, maxBytes: number): Promise<Uint8Array> {
+    const operation = "get_media";
+    const { serverName, mediaId } = partsOf(operation, mxc);
+    const query = new URLSearchParams({ allow_redirect: "false" });
+    const timeoutMs = startMs + Math.ceil(maxBytes / slowestBytesPerMs);
+    const call = (place: string) => ({ operation, query, path: `${place}${path`/${serverName}/${mediaId}`}`, maxBytes, timeoutMs });
+    const [newest, older] = downloadPlaces;
+    try {
+        return await client.bytes(call(newest));
+    } catch (error) {
+        if (!isUnknownEndpoint(error)) throw error;
+        return await client.bytes(call(older));
+    }
 }
 
 function partsOf(operation: string, mxc: string): { readonly serverName: string; readonly mediaId: string } {

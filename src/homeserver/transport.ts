@@ -74,6 +74,10 @@ async function exchange(options: RequestOptions): Promise<HttpAnswer> {
             redirect: "manual",
             signal,
         });
+        if (!headOnly && Number(answer.headers.get("content-length")) > maxBytes) {
+            await answer.body?.cancel();
+            throw new AnswerTooLong(maxBytes);
+        }
         return new HttpAnswer(answer.status, answer.headers, await readBody(answer, maxBytes));
     });
 }

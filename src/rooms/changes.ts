@@ -40,6 +40,8 @@ export interface SelfJoined {
     readonly roomId: string;
     /** True in an answer to a sync without a token: we may have been here for long. */
     readonly firstSync: boolean;
+    /** Who invited us, as far as we knew when we joined; undefined: nobody. */
+    readonly inviter: string | undefined;
 }
 
 export interface SelfLeft {

@@ -22,6 +22,11 @@ export class InvitationKeeper {
         this.#open({ roomId, sender: inviter, predecessor: this.#table.get(roomId)?.predecessor, server: serverOf(inviter) });
     }
 
+    /** Of a room to which we are invited: who sent the invite that we know of, the last one of several. */
+    inviter(roomId: string): string | undefined {
+        return this.#table.get(roomId)?.sender;
+    }
+
     /** A tombstone names a room: joined unless we have been there and left, or were thrown out. Who invited us there stays the one to judge. */
     follow({ roomId, successor, sender }: Successor, membership: Membership | undefined): void {
         if (membership !== undefined && membership !== "invite") return;

@@ -230,7 +230,18 @@ test("on joining, the invites that are pending there are told, oldest first, and
         ["@earlier:home", true],
         ["@later:home", true],
     ]);
-    expect(changes.selfJoined).toEqual([{ roomId, firstSync: false }]);
+    expect(changes.selfJoined).toEqual([{ roomId, firstSync: false, inviter: undefined }]);
+});
+
+test("on joining, the last inviter that was known is told; who follows a tombstone was invited by nobody", () => {
+    inviteBot(charlie);
+    inviteBot(alice);
+    expect(join({ state: whole() }).selfJoined).toEqual([{ roomId, firstSync: false, inviter: alice }]);
+    leave({ timeline: [member(bot, "leave")] });
+    expect(join({ state: whole() }).selfJoined).toEqual([{ roomId, firstSync: false, inviter: undefined }]);
+    join({ timeline: [state("tombstone", { replacement_room: "!next" })] });
+    const created = [state("create", { room_version: "10", creator: alice, predecessor: { room_id: roomId } }), member(bot, "join")];
+    expect(join({ state: created }, "!next").selfJoined).toEqual([{ roomId: "!next", firstSync: false, inviter: undefined }]);
 });
 
 test("coming back, what an earlier stay left is dropped, and what changed for those we knew is told", () => {

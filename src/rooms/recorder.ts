@@ -72,7 +72,9 @@ export class RoomRecorder {
     }
 
     #recordJoined(roomId: string, room: JoinedRoomChanges, firstSync: boolean, changes: GrowingChanges): void {
-        const wasJoined = this.#rooms.get(roomId)?.membership === "join";
+        const before = this.#rooms.get(roomId)?.membership;
+        const wasJoined = before === "join";
+        const inviter = before === "invite" ? this.#invitations.inviter(roomId) : undefined;
         // We (re)joined: what we knew before is void.
         const whole = hasWholeState(room);
         const restart = whole || !wasJoined;
@@ -89,7 +91,7 @@ export class RoomRecorder {
         const stays = this.#invitations.joined(roomId, whole ? this.#state.get(roomId, "m.room.create") : undefined);
         if (wasJoined) return;
         this.#rooms.setJoinedAt(roomId, this.#parts.now());
-        if (stays) changes.selfJoined.push({ roomId, firstSync });
+        if (stays) changes.selfJoined.push({ roomId, firstSync, inviter });
     }
 
     #recordLeft(roomId: string, room: JoinedRoomChanges, changes: GrowingChanges): void {

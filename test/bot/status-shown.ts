@@ -25,6 +25,15 @@ interface RoomShown {
         readonly covered: number;
         readonly withheld_from_bot: { readonly sessions: number; readonly senders: readonly string[] };
     } | null;
+    readonly received_bundle: {
+        readonly from: string;
+        readonly state: string;
+        readonly reason: string | null;
+        readonly message: string | null;
+        readonly keys: number;
+        readonly withheld: number;
+    } | null;
+    readonly problems: readonly { readonly code: string; readonly message: string }[];
 }
 
 export interface JobShown {

@@ -128,6 +128,7 @@ export class FakeHomeserver implements Homeserver, HomeserverAccess {
     readonly createMedia = unused;
     readonly putMedia = unused;
     readonly mediaExists = unused;
+    readonly getMedia = unused;
     readonly join = unused;
     readonly leave = unused;
     readonly roomState = unused;

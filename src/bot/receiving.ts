@@ -1,0 +1,25 @@
+import { BundleReceiver } from "../receiving/index.ts";
+import type { DeviceKeys } from "../sharing/index.ts";
+import type { ServicesOptions } from "./services.ts";
+
+/** What takes the bundles of those who invite the bot. @param keysCame a room has more keys now */
+export function bundleReceiver(
+    { store, ledger, online, log, releases }: ServicesOptions,
+    deviceKeys: Pick<DeviceKeys, "look">,
+    keysCame: (roomId: string) => Promise<void>,
+): BundleReceiver {
+    const receiver = new BundleReceiver({
+        database: store.database,
+        bundles: ledger.received,
+        crypto: online.crypto,
+        homeserver: online.homeserver,
+        refreshKeys: async (userId) => (await deviceKeys.look(userId)) !== undefined,
+        pin: (userId, masterKey) => ledger.pins.pinFirst(userId, masterKey, Date.now()),
+        keysCame,
+        log,
+        now: Date.now,
+        monotonic: () => performance.now(),
+    });
+    releases.add("received bundles", () => receiver.stop());
+    return receiver;
+}

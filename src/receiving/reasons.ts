@@ -1,0 +1,24 @@
+/** Why the bundle of the bot's inviter is not taken, or not yet. */
+export const reasons = {
+    unsigned_device:
+        "it came from a device that its owner's identity has not signed: they verify that device, and then remove the bot and invite it again",
+    identity_changed:
+        "the inviter's identity is not the one that the bot saw first: compare it with them, `backscroll trust` it, and then remove the bot and invite it again",
+    late: "it was announced more than 24 hours after the bot had joined: remove the bot and invite it again",
+    media_gone: "the homeserver does not have the file: remove the bot and invite it again",
+    too_large: "the file is larger than any that the bot takes: `backscroll import-keys` takes a key export of any size",
+    hash_mismatch:
+        "the file is not the one that was announced: whoever keeps or carries it has changed it. Remove the bot and invite it again",
+    malformed: "the file holds no room key bundle: remove the bot and invite it again, from another client",
+    unreachable: "the file or the inviter's keys could not be had: the homeservers concerned did not answer as they should",
+} as const satisfies Readonly<Record<string, string>>;
+
+export type Reason = keyof typeof reasons;
+
+export function reasonFrom(value: unknown): Reason | undefined {
+    return typeof value === "string" && isReason(value) ? value : undefined;
+}
+
+function isReason(value: string): value is Reason {
+    return Object.hasOwn(reasons, value);
+}

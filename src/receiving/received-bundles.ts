@@ -1,0 +1,98 @@
+import type { DatabaseSync } from "node:sqlite";
+import { type Reason, reasonFrom, reasons } from "./reasons.ts";
+
+export type BundleState = "waiting" | "taken" | "not_taken";
+
+/** What is known of the bundle of whoever invited the bot into a room. Times in milliseconds since the epoch. */
+export interface ReceivedBundle {
+    readonly roomId: string;
+    readonly inviter: string;
+    readonly joinedAt: number;
+    readonly state: BundleState;
+    /** Of `waiting`: what is in the way; undefined: none was announced yet, or it is being taken. */
+    readonly reason: Reason | undefined;
+    /** Sessions, and sessions that are withheld from newcomers. */
+    readonly keys: number;
+    readonly withheld: number;
+    readonly changedAt: number;
+}
+
+export type BundleChange = Partial<Pick<ReceivedBundle, "state" | "reason" | "keys" | "withheld">>;
+
+/** One row a room into which the bot was invited. Every writing call stands in a transaction of the caller. */
+export class ReceivedBundles {
+    readonly #sql: DatabaseSync;
+
+    /** @param sql of a database opened with `receivingSchema` */
+    constructor(sql: DatabaseSync) {
+        this.#sql = sql;
+    }
+
+    /** The bot has joined at this person's invite: their bundle may be here already, or come. */
+    expect(roomId: string, inviter: string, now: number): void {
+        this.#sql
+            .prepare(
+                "INSERT OR REPLACE INTO received_bundles (room_id, inviter, joined_at, state, changed_at) VALUES (?, ?, ?, 'waiting', ?)",
+            )
+            .run(roomId, inviter, now, now);
+    }
+
+    /** The bot has left, or nothing came in time. */
+    forget(roomId: string): void {
+        this.#sql.prepare("DELETE FROM received_bundles WHERE room_id = ?").run(roomId);
+    }
+
+    of(roomId: string): ReceivedBundle | undefined {
+        const row = this.#sql.prepare("SELECT * FROM received_bundles WHERE room_id = ?").get(roomId);
+        return row === undefined ? undefined : bundleFrom(row);
+    }
+
+    /** Oldest first. */
+    waiting(): readonly ReceivedBundle[] {
+        return this.#sql.prepare("SELECT * FROM received_bundles WHERE state = 'waiting' ORDER BY joined_at").all().map(bundleFrom);
+    }
+
+    /** Unless the bot has left or joined again since: that row is another one's. Answers whether it was changed. */
+    change(
+        { roomId, joinedAt }: ReceivedBundle,
+        { state = "waiting", reason, keys = 0, withheld = 0 }: BundleChange,
+        now: number,
+    ): boolean {
+        const { changes } = this.#sql
+            .prepare(
+                `UPDATE received_bundles SET state = ?, reason = ?, keys = ?, withheld = ?, changed_at = ?
+                 WHERE room_id = ? AND joined_at = ? AND state = 'waiting'`,
+            )
+            .run(state, reason ?? null, keys, withheld, now, roomId, joinedAt);
+        return changes > 0;
+    }
+}
+
+/** What became of it, for people; undefined: there is nothing to say yet. */
+export function bundleSentence({ inviter, state, reason, keys, withheld }: ReceivedBundle): string | undefined {
+    if (state === "taken") {
+        const closed = withheld === 0 ? "" : `, and heard of ${count(withheld)} whose senders keep them from newcomers`;
+        return `was given the keys of ${count(keys)} by ${inviter}, who invited the bot${closed}.`;
+    }
+    if (reason === undefined) return undefined;
+    const when = state === "waiting" ? "is not taken yet" : "was not taken";
+    return `The room key bundle of ${inviter}, who invited the bot, ${when}: ${reasons[reason]}.`;
+}
+
+function count(sessions: number): string {
+    return `${sessions} session${sessions === 1 ? "" : "s"}`;
+}
+
+function bundleFrom(row: Readonly<Record<string, unknown>>): ReceivedBundle {
+    const state = row["state"];
+    return {
+        roomId: String(row["room_id"]),
+        inviter: String(row["inviter"]),
+        joinedAt: Number(row["joined_at"]),
+        state: state === "taken" || state === "not_taken" ? state : "waiting",
+        reason: reasonFrom(row["reason"]),
+        keys: Number(row["keys"]),
+        withheld: Number(row["withheld"]),
+        changedAt: Number(row["changed_at"]),
+    };
+}

@@ -1,0 +1,260 @@
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import type { OfferedBundle, TakenBundle } from "../crypto/index.ts";
+import { type Database, openDatabase } from "../database/index.ts";
+import { HomeserverError, type HomeserverProblem } from "../homeserver/index.ts";
+import type { Logger } from "../telemetry/index.ts";
+import { BundleReceiver, bundleSentence, ReceivedBundles, receivingSchema } from "./index.ts";
+
+const room = "!room:home";
+const alice = "@alice:home";
+const hour = 3_600_000;
+const taken: TakenBundle = { outcome: "taken", keys: 5, taken: 3, refused: 1, withheld: 2 };
+
+let database: Database;
+let bundles: ReceivedBundles;
+let receiver: BundleReceiver;
+let offers: Map<string, OfferedBundle>;
+let calls: string[];
+let logged: string[];
+/** What each part does when it is asked. */
+let does: {
+    getMedia: () => Promise<Uint8Array>;
+    takeBundle: () => Promise<TakenBundle>;
+    refreshKeys: () => Promise<boolean>;
+    bundleOfferers: () => Promise<readonly string[]>;
+};
+
+beforeEach(() => {
+    vi.useFakeTimers({ now: 1_000_000, toFake: ["setTimeout", "clearTimeout", "Date", "performance"] });
+    database = openDatabase({ path: ":memory:", schemas: [receivingSchema] });
+    bundles = new ReceivedBundles(database.sql);
+    offers = new Map();
+    calls = [];
+    logged = [];
+    does = {
+        getMedia: () => Promise.resolve(new Uint8Array(3)),
+        takeBundle: () => Promise.resolve(taken),
+        refreshKeys: () => Promise.resolve(true),
+        bundleOfferers: () => Promise.resolve([]),
+    };
+    receiver = start();
+});
+
+afterEach(async () => {
+    await receiver.stop();
+    vi.useRealTimers();
+    database.close();
+});
+
+function start(): BundleReceiver {
+    const say = (_: object, message: string): void => void logged.push(message);
+    const log: Logger = { debug: say, info: say, warn: say, error: say, child: () => log };
+    const called = <T>(name: string, answer: () => Promise<T>): Promise<T> => {
+        calls.push(name);
+        return answer();
+    };
+    return new BundleReceiver({
+        database,
+        bundles,
+        crypto: {
+            offeredBundle: (roomId, userId) => Promise.resolve(roomId === room ? offers.get(userId) : undefined),
+            bundleOfferers: () => does.bundleOfferers(),
+            takeBundle: ({ sender, url }) => called(`take ${url} of ${sender}`, does.takeBundle),
+            forgetOffers: () => called("forget", () => Promise.resolve()),
+        },
+        homeserver: { getMedia: (url) => called(`get ${url}`, does.getMedia) },
+        refreshKeys: (userId) => called(`keys of ${userId}`, does.refreshKeys),
+        pin: (_, masterKey) => (masterKey === "another" ? "the first" : masterKey),
+        keysCame: (roomId) => called(`count ${roomId}`, () => Promise.resolve()),
+        log,
+        now: Date.now,
+        monotonic: () => performance.now(),
+    });
+}
+
+function offer(more: Partial<OfferedBundle> = {}): OfferedBundle {
+    return { url: "mxc://home/one", receivedAt: Date.now(), masterKey: "hers", deviceId: "ALICE", crossSigned: true, ...more };
+}
+
+function join(): void {
+    database.transaction(() => bundles.expect(room, alice, Date.now()));
+    receiver.wake();
+}
+
+const refused = (problem: HomeserverProblem) => () => Promise.reject(new HomeserverError("get_media", problem));
+const settled = (): Promise<void> => vi.waitFor(() => expect(bundles.of(room)?.state).not.toBe("waiting"));
+/** Lets everything happen that falls due within this time. */
+const pass = (milliseconds: number): Promise<unknown> => vi.advanceTimersByTimeAsync(milliseconds);
+
+test("what is here at the join is taken, then counted, and its announcement forgotten", async () => {
+    offers.set(alice, offer());
+    join();
+    await pass(0);
+    expect(bundles.of(room)).toMatchObject({ state: "taken", keys: 4, withheld: 2, reason: undefined });
+    expect(calls).toEqual([`keys of ${alice}`, "get mxc://home/one", `take mxc://home/one of ${alice}`, "forget", `count ${room}`]);
+    receiver.announced([room]);
+    await pass(48 * hour);
+    expect(calls).toHaveLength(5);
+});
+
+test("one that comes within 24 hours is taken, also if it comes while the bot looks, or after a restart", async () => {
+    const looking = Promise.withResolvers<readonly string[]>();
+    does.bundleOfferers = () => looking.promise;
+    join();
+    await pass(1);
+    offers.set(alice, offer());
+    receiver.announced([room]);
+    looking.resolve([]);
+    await settled();
+
+    database.transaction(() => bundles.expect(room, alice, Date.now() + 1));
+    offers.clear();
+    receiver.wake();
+    await pass(23 * hour);
+    await receiver.stop();
+    receiver = start();
+    offers.set(alice, offer());
+    receiver.wake();
+    await settled();
+    expect(calls.filter((call) => call.startsWith("take"))).toHaveLength(2);
+});
+
+test("after a day without one nothing is awaited any more; what comes later is not taken", async () => {
+    join();
+    await pass(24 * hour + 1_000);
+    expect(bundles.of(room)).toBeUndefined();
+
+    join();
+    await receiver.stop();
+    await pass(25 * hour);
+    offers.set(alice, offer());
+    receiver = start();
+    receiver.wake();
+    await settled();
+    expect(bundles.of(room)).toMatchObject({ state: "not_taken", reason: "late" });
+});
+
+test("what others announce stays unopened, and the log says so", async () => {
+    offers.set("@mallory:home", offer());
+    does.bundleOfferers = () => Promise.resolve(["@mallory:home"]);
+    join();
+    await pass(hour);
+    expect(calls).toEqual([]);
+    expect(logged).toEqual(["left room key bundles unopened: they are not of whoever invited the bot"]);
+    expect(bundles.of(room)).toMatchObject({ state: "waiting" });
+});
+
+test.each([
+    ["a device that is not signed", { crossSigned: false }, "unsigned_device", "that its owner's identity has not signed"],
+    ["somebody without an identity", { masterKey: null }, "unsigned_device", "that its owner's identity has not signed"],
+    ["another identity than the first", { masterKey: "another" }, "identity_changed", "not the one that the bot saw first"],
+])("a bundle of %s waits for a day, and is taken when that is put right", async (_, wrong, reason, sentence) => {
+    offers.set(alice, offer(wrong));
+    join();
+    await pass(2 * hour);
+    const waiting = bundles.of(room);
+    expect(waiting).toMatchObject({ state: "waiting", reason });
+    expect(waiting && bundleSentence(waiting)).toContain(`of ${alice}, who invited the bot, is not taken yet: `);
+    expect(logged).toEqual([expect.stringContaining(sentence)]);
+    expect(calls.filter((call) => call.startsWith("get"))).toEqual([]);
+    offers.set(alice, offer());
+    await pass(hour);
+    expect(bundles.of(room)).toMatchObject({ state: "taken", reason: undefined });
+
+    offers.set(alice, offer(wrong));
+    database.transaction(() => bundles.expect(room, alice, Date.now()));
+    receiver.wake();
+    await pass(25 * hour);
+    expect(bundles.of(room)).toMatchObject({ state: "not_taken", reason });
+});
+
+test.each<[string, HomeserverProblem, string]>([
+    ["gone", { kind: "not_found", errcode: "M_NOT_FOUND", error: "no" }, "media_gone"],
+    ["too large", { kind: "too_large", errcode: "none", error: "no" }, "too_large"],
+])("a file that is %s ends it", async (_, problem, reason) => {
+    does.getMedia = refused(problem);
+    offers.set(alice, offer());
+    join();
+    await pass(0);
+    expect(bundles.of(room)).toMatchObject({ state: "not_taken", reason });
+    expect(calls.at(-1)).toBe("forget");
+});
+
+test.each([
+    ["hash_mismatch", { outcome: "hash_mismatch" }],
+    ["malformed", { outcome: "malformed", detail: "it is no JSON object" }],
+] as const)("%s ends it", async (reason, outcome) => {
+    does.takeBundle = () => Promise.resolve(outcome);
+    offers.set(alice, offer());
+    join();
+    await pass(0);
+    expect(bundles.of(room)).toMatchObject({ state: "not_taken", reason });
+});
+
+test.each([
+    ["the file's homeserver", "getMedia", refused({ kind: "unreachable", reason: "refused", detail: "" })],
+    ["the file's homeserver, in trouble", "getMedia", refused({ kind: "rate_limited", retryAfterMs: 5 })],
+    ["the inviter's homeserver", "refreshKeys", () => Promise.resolve(false)],
+] as const)("%s is waited for, ever more rarely, for a week", async (_, part, away) => {
+    const usual = does[part];
+    Object.assign(does, { [part]: away });
+    offers.set(alice, offer());
+    join();
+    await pass(hour);
+    expect(bundles.of(room)).toMatchObject({ state: "waiting", reason: "unreachable" });
+    const looks = calls.filter((call) => call.startsWith("keys of")).length;
+    expect(looks).toBeGreaterThan(5);
+    expect(looks).toBeLessThan(12);
+    Object.assign(does, { [part]: usual });
+    await pass(hour);
+    expect(bundles.of(room)).toMatchObject({ state: "taken" });
+
+    Object.assign(does, { [part]: away });
+    database.transaction(() => bundles.expect(room, alice, Date.now()));
+    receiver.wake();
+    await pass(8 * 24 * hour);
+    expect(bundles.of(room)).toMatchObject({ state: "not_taken", reason: "unreachable" });
+});
+
+test("another bundle that is announced during the download is downloaded in its place", async () => {
+    offers.set(alice, offer());
+    does.takeBundle = () => {
+        offers.set(alice, offer({ url: "mxc://home/two" }));
+        does.takeBundle = () => Promise.resolve(taken);
+        return Promise.resolve({ outcome: "replaced" });
+    };
+    join();
+    await settled();
+    expect(calls.filter((call) => call.startsWith("get"))).toEqual(["get mxc://home/one", "get mxc://home/two"]);
+});
+
+test("a disk that does not take the outcome has it taken again", async () => {
+    offers.set(alice, offer());
+    does.takeBundle = () => {
+        vi.spyOn(database, "transaction").mockImplementationOnce(() => {
+            throw new Error("the disk is full");
+        });
+        does.takeBundle = () => Promise.resolve(taken);
+        return Promise.resolve(taken);
+    };
+    join();
+    await pass(hour);
+    expect(bundles.of(room)).toMatchObject({ state: "taken" });
+    expect(calls.filter((call) => call.startsWith("take"))).toHaveLength(2);
+});
+
+test("who leaves meanwhile, or is invited anew by another, has nothing written for them", async () => {
+    offers.set(alice, offer());
+    const downloading = Promise.withResolvers<Uint8Array>();
+    does.getMedia = () => downloading.promise;
+    join();
+    await pass(0);
+    database.transaction(() => {
+        bundles.forget(room);
+        bundles.expect(room, "@bob:home", Date.now() + 1);
+    });
+    downloading.resolve(new Uint8Array(3));
+    await pass(0);
+    expect(bundles.of(room)).toMatchObject({ inviter: "@bob:home", state: "waiting", reason: undefined });
+    expect(calls).not.toContain("forget");
+});

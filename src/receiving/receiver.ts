@@ -1,0 +1,216 @@
+import type { CryptoPort, OfferedBundle, TakenBundle } from "../crypto/index.ts";
+import type { Database } from "../database/index.ts";
+import { type Homeserver, isAbort, problemOf } from "../homeserver/index.ts";
+import type { Logger } from "../telemetry/index.ts";
+import { announcedWithin, distrust } from "./judge.ts";
+import type { Reason } from "./reasons.ts";
+import { type BundleChange, bundleSentence, type ReceivedBundle, type ReceivedBundles } from "./received-bundles.ts";
+
+/** Bytes: more than the usual homeserver takes, some 100 000 keys. */
+const largestFile = 64 * 1024 * 1024;
+/** Rooms whose bundles are looked at, downloaded or taken at once. */
+const atOnce = 3;
+/** Waits after the first, second ... look in vain, in milliseconds; the last one repeats. */
+const backoff = [5_000, 30_000, 120_000, 600_000] as const;
+/** Milliseconds after the join at which homeservers that do not answer are given up. */
+const waitedFor = 7 * 24 * 3_600_000;
+
+export interface ReceiverParts {
+    /** Opened with `receivingSchema`. */
+    readonly database: Database;
+    readonly bundles: ReceivedBundles;
+    readonly crypto: Pick<CryptoPort, "bundleOfferers" | "offeredBundle" | "takeBundle" | "forgetOffers">;
+    readonly homeserver: Pick<Homeserver, "getMedia">;
+    /** Asks the user's homeserver for their identity and devices. Answers whether it could be reached. */
+    readonly refreshKeys: (userId: string) => Promise<boolean>;
+    /** The master key that the bot first saw of a user: this one if it has seen none. Inside a transaction. */
+    readonly pin: (userId: string, masterKey: string) => string;
+    /** The room has more keys now. */
+    readonly keysCame: (roomId: string) => Promise<void>;
+    readonly log: Logger;
+    /** Milliseconds since the epoch. */
+    readonly now: () => number;
+    /** Milliseconds, of a clock that nobody sets. */
+    readonly monotonic: () => number;
+}
+
+interface Pause {
+    readonly until: number;
+    readonly failures: number;
+}
+
+/**
+ * Takes the room key bundle of whoever invited the bot into a room, and of nobody else (MSC4268, "Receiving a key bundle"): the one that is here when
+ * the bot joins, or comes within 24 hours. What waits is a row: a kill anywhere repeats the step, and taking a bundle twice changes nothing.
+ */
+export class BundleReceiver {
+    readonly #parts: ReceiverParts;
+    readonly #underWay = new Map<string, Promise<void>>();
+    /** By room and join, by the monotonic clock. */
+    readonly #pauses = new Map<string, Pause>();
+    /** Rooms of which something was announced while they were looked at. */
+    readonly #newsOf = new Set<string>();
+    #timer: NodeJS.Timeout | undefined;
+    #stopped = false;
+
+    constructor(parts: ReceiverParts) {
+        this.#parts = parts;
+    }
+
+    /** Looks at what is due, and returns at once; to be called after every batch. */
+    wake(): void {
+        clearTimeout(this.#timer);
+        if (this.#stopped) return;
+        const waiting = this.#parts.bundles.waiting().filter(({ roomId }) => !this.#underWay.has(roomId));
+        const now = this.#parts.monotonic();
+        const pausedUntil = (row: ReceivedBundle): number => this.#pauses.get(nameOf(row))?.until ?? now;
+        const due = waiting.filter((row) => pausedUntil(row) <= now).slice(0, Math.max(0, atOnce - this.#underWay.size));
+        for (const row of due) this.#underWay.set(row.roomId, this.#lookAndGoOn(row));
+        const later = waiting.map(pausedUntil).filter((until) => until > now);
+        if (later.length > 0) this.#timer = setTimeout(() => this.wake(), Math.min(...later) - now + 1);
+    }
+
+    /** Bundles of these rooms were announced, among other news. */
+    announced(roomIds: readonly string[]): void {
+        for (const roomId of roomIds) {
+            const row = this.#parts.bundles.of(roomId);
+            if (row?.state === "waiting") this.#pauses.delete(nameOf(row));
+            if (this.#underWay.has(roomId)) this.#newsOf.add(roomId);
+        }
+        this.wake();
+    }
+
+    /** Starts nothing more, and resolves when nothing is under way; abort the requests themselves through the functions given. */
+    async stop(): Promise<void> {
+        this.#stopped = true;
+        clearTimeout(this.#timer);
+        await Promise.all(this.#underWay.values());
+    }
+
+    async #lookAndGoOn(row: ReceivedBundle): Promise<void> {
+        // The map has its entry before anything happens.
+        await Promise.resolve();
+        try {
+            await this.#look(row);
+        } catch (error) {
+            if (!isAbort(error) && !this.#stopped) await this.#failedSafely(row, error);
+        } finally {
+            this.#underWay.delete(row.roomId);
+            if (this.#newsOf.delete(row.roomId)) this.#pauses.delete(nameOf(row));
+            this.wake();
+        }
+    }
+
+    /** The steps of a client that was invited, in order; each may be repeated. */
+    async #look(row: ReceivedBundle): Promise<void> {
+        const { crypto, homeserver, refreshKeys } = this.#parts;
+        const { roomId, inviter } = row;
+        // 1. Announced by whoever invited us? What others announce stays unopened.
+        if ((await crypto.offeredBundle(roomId, inviter)) === undefined) return await this.#nothingYet(row);
+
+        // 2. Whose device was that? As their homeserver says now.
+        if (!(await refreshKeys(inviter))) return await this.#later(row, "unreachable", waitedFor);
+        const offer = await crypto.offeredBundle(roomId, inviter);
+        if (offer === undefined) return;
+        const reason = distrust(offer, { joinedAt: row.joinedAt, pinned: this.#pinned(inviter, offer) });
+        if (reason === "late") return await this.#settle(row, { state: "not_taken", reason });
+        if (reason !== undefined) return await this.#later(row, reason, announcedWithin);
+
+        // 3. The file, bounded before and while it is read.
+        const ciphertext = await homeserver.getMedia(offer.url, largestFile);
+
+        // 4. What is in it; then the row: a kill between the two takes it once more.
+        const taken = await crypto.takeBundle({ roomId, sender: inviter, url: offer.url, ciphertext });
+        await this.#took(row, taken);
+    }
+
+    async #nothingYet(row: ReceivedBundle): Promise<void> {
+        const { bundles, crypto, database, log, now, monotonic } = this.#parts;
+        const others = await crypto.bundleOfferers(row.roomId);
+        if (others.length > 0)
+            log.info(
+                { operation: "received_bundle", room: row.roomId, users: others, inviter: row.inviter },
+                "left room key bundles unopened: they are not of whoever invited the bot",
+            );
+        const left = row.joinedAt + announcedWithin - now();
+        if (left > 0) this.#pauses.set(nameOf(row), { until: monotonic() + left, failures: 0 });
+        else database.transaction(() => bundles.forget(row.roomId));
+    }
+
+    #pinned(inviter: string, { masterKey, crossSigned }: OfferedBundle): string | undefined {
+        const { database, pin } = this.#parts;
+        return masterKey === null || !crossSigned ? undefined : database.transaction(() => pin(inviter, masterKey));
+    }
+
+    async #took(row: ReceivedBundle, taken: TakenBundle): Promise<void> {
+        switch (taken.outcome) {
+            case "replaced":
+                return;
+            case "hash_mismatch":
+            case "malformed":
+                return await this.#settle(row, { state: "not_taken", reason: taken.outcome });
+            case "taken": {
+                const { keys, refused, taken: news, withheld } = taken;
+                const facts = { operation: "received_bundle", room: row.roomId, user: row.inviter, keys, refused, news, withheld };
+                this.#parts.log.info(facts, "took the room key bundle of whoever invited the bot");
+                await this.#settle(row, { state: "taken", keys: keys - refused, withheld });
+                return await this.#parts.keysCame(row.roomId);
+            }
+        }
+    }
+
+    async #failedSafely(row: ReceivedBundle, error: unknown): Promise<void> {
+        try {
+            await this.#failed(row, error);
+        } catch (fault) {
+            this.#pause(row);
+            const facts = { operation: "received_bundle", room: row.roomId, err: fault };
+            this.#parts.log.error(facts, "could not write down what became of a room key bundle; it is looked at again");
+        }
+    }
+
+    async #failed(row: ReceivedBundle, error: unknown): Promise<void> {
+        const problem = problemOf(error)?.kind;
+        if (problem === "not_found") return await this.#settle(row, { state: "not_taken", reason: "media_gone" });
+        if (problem === "too_large") return await this.#settle(row, { state: "not_taken", reason: "too_large" });
+        const facts = { operation: "received_bundle", room: row.roomId, user: row.inviter, err: error };
+        this.#parts.log.warn(facts, "could not take a room key bundle; it is tried again");
+        await this.#later(row, "unreachable", waitedFor);
+    }
+
+    /** Looked at again after a while, until so many milliseconds after the join. */
+    async #later(row: ReceivedBundle, reason: Reason, until: number): Promise<void> {
+        if (this.#parts.now() > row.joinedAt + until) return await this.#settle(row, { state: "not_taken", reason });
+        this.#pause(row);
+        if (row.reason !== reason) this.#write(row, { reason });
+    }
+
+    #pause(row: ReceivedBundle): void {
+        const failures = (this.#pauses.get(nameOf(row))?.failures ?? 0) + 1;
+        const wait = backoff[Math.min(failures, backoff.length) - 1] ?? 0;
+        this.#pauses.set(nameOf(row), { until: this.#parts.monotonic() + wait, failures });
+    }
+
+    async #settle(row: ReceivedBundle, change: BundleChange): Promise<void> {
+        const changed = this.#write(row, change);
+        this.#pauses.delete(nameOf(row));
+        // Of another join's inviter a bundle may have been announced since.
+        if (changed) await this.#parts.crypto.forgetOffers(row.roomId);
+    }
+
+    /** Answers whether the row is still this one. */
+    #write(row: ReceivedBundle, change: BundleChange): boolean {
+        const { bundles, database, log, now } = this.#parts;
+        const changed = database.transaction(() => bundles.change(row, change, now()));
+        const { reason } = change;
+        if (changed && reason !== undefined) {
+            const message = bundleSentence({ ...row, state: "waiting", ...change }) ?? "";
+            log.warn({ operation: "received_bundle", room: row.roomId, user: row.inviter, reason }, message);
+        }
+        return changed;
+    }
+}
+
+function nameOf({ roomId, joinedAt }: ReceivedBundle): string {
+    return `${roomId} ${joinedAt}`;
+}

@@ -1,0 +1,26 @@
+import type { Schema } from "../database/index.ts";
+
+export const receivingSchema: Schema = {
+    feature: "receiving",
+    migrations: [
+        (sql) =>
+            sql.exec(`
+                -- Rooms that the bot joined at somebody's invite, and what became of that person's room key bundle.
+                CREATE TABLE received_bundles (
+                    room_id TEXT PRIMARY KEY,
+                    -- The sender of the bot's own invite, as it knew it when it joined.
+                    inviter TEXT NOT NULL,
+                    joined_at INTEGER NOT NULL,
+                    -- waiting, taken, not_taken
+                    state TEXT NOT NULL,
+                    -- Why it is not taken, or not yet; NULL: nothing is in the way.
+                    reason TEXT,
+                    -- Of what was taken: sessions, and records of sessions that are withheld.
+                    keys INTEGER NOT NULL DEFAULT 0,
+                    withheld INTEGER NOT NULL DEFAULT 0,
+                    changed_at INTEGER NOT NULL
+                ) STRICT, WITHOUT ROWID;
+                CREATE INDEX received_bundles_by_state ON received_bundles (state);
+            `),
+    ],
+};
