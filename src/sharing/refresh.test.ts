@@ -104,6 +104,16 @@ test("a refresh that crosses the bot's own invite is made again", async () => {
     expect(fileOf(world)).toBe(2);
 });
 
+test("a refresh that finds another identity holds the job", async () => {
+    const world = await pending();
+    keysCome(world);
+    world.now += minute;
+    world.masterKey = "B".repeat(43);
+    await work(world);
+    expect(world.status()).toMatchObject({ state: "held", reason: "identity_changed" });
+    expect(count(world, "sendToDevice")).toBe(0);
+});
+
 test("a stock-taking without new keys sends nothing again", async () => {
     const world = await pending();
     world.database.transaction(() => world.refreshes.note([roomId], world.now));

@@ -2,6 +2,7 @@ import { isAbort } from "../homeserver/index.ts";
 import type { Logger } from "../telemetry/index.ts";
 import type { BundleFile } from "./bundle/bundle-files.ts";
 import type { BundleMessages } from "./delivery/bundle-messages.ts";
+import { stopIfChanged } from "./changed-identity.ts";
 import { deliverAgain, type DeliveryParts } from "./delivery/deliver.ts";
 import type { DeviceKeys } from "./delivery/device-keys.ts";
 import { Halt } from "./policy/halt.ts";
@@ -153,6 +154,7 @@ export class BundleRefresher {
         if (served.size === 0) return;
         const keys = await deviceKeys.look(job.userId);
         if (keys === undefined) throw new Halt("retry", "invitee_server_unreachable");
+        if (stopIfChanged(this.#parts, job.userId, keys)) return;
         const deviceIds = keys.devices.flatMap(({ deviceId, crossSigned }) => (crossSigned && served.has(deviceId) ? [deviceId] : []));
         if (deviceIds.length === 0) return;
         // The same refresh after a crash gives out the same bodies under the same transaction ID.

@@ -1,5 +1,8 @@
 import { expect, test } from "vitest";
 import { HomeserverError } from "../homeserver/index.ts";
+import { ShareCommands } from "./commands.ts";
+import { Notices } from "./ledger/notices.ts";
+import { releaseUncovered } from "./reinvite/reinvite-record.ts";
 import { alice, change, charlie, World } from "./testing/world.ts";
 
 const minute = 60_000;
@@ -182,6 +185,47 @@ test("a changed identity gets nothing more: the pending invite is held, a joined
         expect(world.sentTo).toHaveLength(1);
         expect(world.status()).toMatchObject({ state, reason: "identity_changed" });
     }
+});
+
+test.each([
+    ["delivered", "held", /Namely: keys went to 1 device of the earlier one, and nobody can take them back\.$/],
+    ["reinvited", "held", /nobody can take them back; the bot's own invite stands until somebody withdraws it\.$/],
+    ["joined", "done", /keys went to 1 device of the earlier one/],
+] as const)(
+    "another identity on the same device, of somebody whose job is %s: it is %s, and the admins are told what cannot be undone",
+    async (state, then, told) => {
+        const world = new World();
+        world.policy = { ...world.policy, reinvite: "when_complete" };
+        if (state === "delivered") world.coverage = "incomplete";
+        world.sync(change("invite", "$invite", alice));
+        await world.run();
+        if (state === "joined") world.join();
+        expect(world.status()).toMatchObject({ state });
+        world.masterKey = "B".repeat(43);
+        await looksAfter(world, minute);
+        expect(world.status()).toMatchObject({ state: then, reason: "identity_changed" });
+        expect(new Notices(world.database.sql).standingAfter(0)).toMatchObject([{ state: then, message: expect.stringMatching(told) }]);
+        await looksAfter(world, day);
+        expect(world.sentTo).toEqual([["PHONE"]]);
+        // Keys of the room make the bot complete: that is no reason to invite somebody else.
+        world.coverage = "complete";
+        world.database.transaction(() => releaseUncovered({ ...world.parts(), now: () => world.now }));
+        await world.run();
+        expect(world.calls.filter((call) => call === "putMember")).toHaveLength(state === "delivered" ? 0 : 1);
+    },
+);
+
+test("who was trusted by their new fingerprint goes on", async () => {
+    const world = await served();
+    world.masterKey = "B".repeat(43);
+    await looksAfter(world, minute);
+    const { facts } = world.parts();
+    const commands = new ShareCommands({ ...world.parts(), pauses: world.pauses, rooms: facts.rooms });
+    expect(commands.trust(charlie, world.masterKey).message).toMatch(/1 held deliveries were released/);
+    world.sealed = { body: "for the new identity" };
+    await world.run();
+    expect(world.status()).toMatchObject({ state: "reinvited", reason: "already_inviter" });
+    expect(world.sentTo).toEqual([["PHONE"], ["PHONE"]]);
 });
 
 test("while sharing is paused nobody is asked for keys, and what was due is made up for afterwards", async () => {

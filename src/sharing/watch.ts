@@ -3,6 +3,7 @@ import type { UserKeys } from "../crypto/index.ts";
 import { isAbort } from "../homeserver/index.ts";
 import type { Logger } from "../telemetry/index.ts";
 import type { BundleMessages } from "./delivery/bundle-messages.ts";
+import { stopIfChanged, stopServed } from "./changed-identity.ts";
 import { decide } from "./policy/decide.ts";
 import { deliverAgain, type DeliveryParts } from "./delivery/deliver.ts";
 import { deliveryIds } from "./ledger/delivery-ids.ts";
@@ -141,7 +142,7 @@ export class DeviceWatch {
         try {
             const keys = await ask(job.userId);
             answered = keys !== undefined;
-            if (keys !== undefined) await this.#serveNew(watch, job, keys);
+            if (keys !== undefined && !stopIfChanged(this.#parts, job.userId, keys)) await this.#serveNew(watch, job, keys);
         } catch (error) {
             if (isAbort(error)) throw error;
             this.#tell(job, error);
@@ -172,13 +173,11 @@ export class DeviceWatch {
     }
 
     #tell(job: Job, error: unknown): void {
-        const { database, jobs, log } = this.#parts;
+        const { log } = this.#parts;
         const { reason, cause, to } = haltFor(error);
         const facts = { job: job.id, room: job.roomId, user: job.userId, reason, ...(cause === undefined ? {} : { err: cause }) };
         if (reason === "internal_error") log.error(facts, "a fault stopped the delivery to a new device");
         else log.info(facts, "a new device is not served now");
-        // Nothing more goes to an identity that is not the one first seen; after a join there is nothing left to hold back but the copies.
-        if (to === "held" && reason === "identity_changed")
-            database.transaction(() => jobs.move(job, job.state === "joined" ? "done" : "held", "identity_changed"));
+        if (to === "held" && reason === "identity_changed") stopServed(this.#parts, job.userId);
     }
 }

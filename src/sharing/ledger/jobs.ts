@@ -128,6 +128,14 @@ export class ShareJobs {
         return row === undefined ? undefined : jobFrom(row);
     }
 
+    /** Jobs of this user, in all rooms, that were delivered and are not over. */
+    served(userId: string): readonly Job[] {
+        return this.#sql
+            .prepare("SELECT * FROM share_jobs WHERE user_id = ? AND state IN ('delivered', 'reinvited', 'joined') ORDER BY id")
+            .all(userId)
+            .map(jobFrom);
+    }
+
     held(reason: Reason): readonly Job[] {
         return this.#sql.prepare("SELECT * FROM share_jobs WHERE state = 'held' AND reason = ? ORDER BY id").all(reason).map(jobFrom);
     }

@@ -61,7 +61,10 @@ export class Notices {
     }
 }
 
+/** What a person has to know of a job that is over. */
+const needsPersonAnyway: ReadonlySet<Reason> = new Set<Reason>(["reinvite_left_standing", "identity_changed"]);
+
 /** A pause was a person's own act, and nothing is wrong with what waits for its end. */
 function needsPerson(state: JobState, reason: Reason): boolean {
-    return (state === "held" && reason !== "paused") || state === "failed" || reason === "reinvite_left_standing";
+    return (state === "held" && reason !== "paused") || state === "failed" || needsPersonAnyway.has(reason);
 }

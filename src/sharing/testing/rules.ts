@@ -97,14 +97,17 @@ export class Rules {
         this.broken.push(...this.#world.faults);
     }
 
-    /** Hours after everything has healed: who was served and may still be served has the room's keys of now, not of then. */
+    /** Hours after everything has healed: who is somebody else is held, and who was served and may still be served has the room's keys of now, not of then. */
     fresh(): void {
         const { masterKey, pins, shared, version } = this.#world;
-        if (shared === 0 || masterKey === null || pins.pinned(charlie) !== masterKey) return;
+        if (masterKey === null) return;
         const { facts, devices } = this.#world.parts();
         for (const job of this.jobs()) {
             if (job.state !== "delivered" && job.state !== "reinvited") continue;
             if (decide(gatherFacts(facts, job, "as_pinned")).verdict !== "go") continue;
+            if (pins.pinned(charlie) !== masterKey)
+                this.broken.push(`job ${job.id} still is ${job.state} though the invitee is somebody else`);
+            if (shared === 0 || pins.pinned(charlie) !== masterKey) continue;
             const served = devices.of(job.id).filter(({ state }) => state === "sent");
             const there = this.#world.devices.filter(
                 ({ deviceId, crossSigned }) => crossSigned && served.some((one) => one.deviceId === deviceId),
