@@ -13,7 +13,7 @@ import { openStore } from "./store.ts";
 /**
  * Gives the control operations to a command that found no running bot: on the same parts, under the data folder's lock.
  * The crypto store is opened only by a command that needs it.
- * @throws Failure `store_locked` if a bot started meanwhile; `account_not_ready` if the store has no account yet
+ * @throws Failure `store_locked` if a bot started meanwhile; `account_not_ready` if the store has no account yet; `store_behind`
  */
 export async function withOfflineBot<T>(settings: Settings, use: (operations: ControlOperations) => Promise<T>): Promise<T> {
     const log = await createLogger({ level: "warn", format: settings.log.format, output: "stderr" });
@@ -31,16 +31,23 @@ export async function withOfflineBot<T>(settings: Settings, use: (operations: Co
             log,
             // Whatever the command waits for is rejected with the reason: there is nobody else to tell.
             onFatal: () => undefined,
+            onCommit: (commits) => store.mark.heard(commits),
         });
     };
-    const crypto = (): Promise<CryptoPort> => (opening ??= open());
+    // A snapshot is what helps a store that is behind, and is taken of it as it is.
+    const asItIs = (): Promise<CryptoPort> => (opening ??= open());
+    const crypto = async (): Promise<CryptoPort> => {
+        const port = await asItIs();
+        await store.mark.requireReached(port, store.folder.cryptoStore);
+        return port;
+    };
     // Rooms that were not counted, as the command was ended, are counted by the bot's next start.
     const stock = new StockTaking([], async (roomIds) => await takeStock(store.database, ledger, await crypto(), roomIds));
     const operations = controlOperations({
         commands: ledger.commands,
         crypto,
         // Nothing runs: the next start makes the copies old.
-        snapshot: () => takeSnapshot({ store, crypto, copied: () => {} }),
+        snapshot: () => takeSnapshot({ store, crypto: asItIs, copied: () => {} }),
         health: () => Promise.resolve({ healthy: false, problems: ["the bot is not running"] }),
         wake: () => {},
         stock: () => Promise.resolve(stock),

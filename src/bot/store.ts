@@ -32,12 +32,14 @@ export function openStore(settings: Pick<Settings, "data_dir" | "store_key">): S
         refuseRemains(folder);
         const database = openDatabase({ path: folder.database, schemas });
         const mark = new CommitMark(database);
+        const marked = mark.carriedBy(database);
         return {
             folder,
-            database: mark.carriedBy(database),
+            database: marked,
             mark,
             storeKey,
             close() {
+                carryLast(marked);
                 database.close();
                 lock.release();
             },
@@ -45,6 +47,15 @@ export function openStore(settings: Pick<Settings, "data_dir" | "store_key">): S
     } catch (error) {
         lock.release();
         throw error;
+    }
+}
+
+/** What the crypto store committed since the last transaction; its part has stopped before. */
+function carryLast(marked: Database): void {
+    try {
+        marked.transaction(() => undefined);
+    } catch {
+        // On a disk that is full or failing what is not on record is not missed later.
     }
 }
 

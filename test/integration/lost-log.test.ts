@@ -39,6 +39,15 @@ function putBack(): void {
     cpSync(join(kept.path, "data"), bot.dataFolder, { recursive: true });
 }
 
+/** A key of Alice's that the bot lacks: it was not in this room. */
+async function exportedKeys(): Promise<string> {
+    const elsewhere = await alice.do("createRoom", { name: "elsewhere" });
+    await alice.do("send", elsewhere, "said without the bot");
+    const path = join(kept.path, "keys");
+    writeFileSync(path, JSON.stringify((await alice.do("exportRoomKeys")).filter((key) => key.room_id === elsewhere)));
+    return path;
+}
+
 const flipped = (at: (size: number) => number) => (file: string) => {
     const bytes = readFileSync(file);
     bytes.writeUInt8(bytes.readUInt8(at(bytes.length)) ^ 0x10, at(bytes.length));
@@ -63,6 +72,25 @@ test.each(Object.keys(damages))(
         }
     },
 );
+
+test("a command without a running bot refuses such a store, too", async () => {
+    putBack();
+    damages["cut in half"]?.(join(bot.dataFolder, "crypto.sqlite-wal"));
+    const keys = await exportedKeys();
+    const { code, output } = await bot.command("import-keys", keys);
+    expect({ code, output }).toEqual({ code: 65, output: expect.stringContaining("is behind what was on disk once") });
+});
+
+test("a copy of the crypto store from before such a command is refused: it has written to it", async () => {
+    putBack();
+    await bot.run();
+    await bot.stop();
+    const [store, copy] = [join(bot.dataFolder, "crypto.sqlite"), join(kept.path, "crypto.sqlite")];
+    cpSync(store, copy);
+    expect(await bot.command("import-keys", await exportedKeys())).toMatchObject({ code: 0 });
+    cpSync(copy, store);
+    expect(await bot.command("run")).toMatchObject({ code: 65, output: expect.stringContaining("is behind what was on disk once") });
+});
 
 test("and a new device can be made of such a store", async () => {
     putBack();
