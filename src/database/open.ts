@@ -2,6 +2,7 @@ import { closeSync, existsSync, openSync, statSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { pathToFileURL } from "node:url";
 import { Failure, isFullDisk } from "../failures/index.ts";
+import { Connection } from "./connection.ts";
 import type { Database, Schema } from "./database.ts";
 import { keepCopy } from "./keep-copy.ts";
 import { closeUnharmed } from "./log-index.ts";
@@ -45,7 +46,7 @@ export function openDatabase({ path, schemas, readOnly = false }: OpenOptions): 
 function openForWriting(path: string, schemas: readonly Schema[]): DatabaseSync {
     if (path === inMemory) return openEmpty(path, schemas);
     createPrivately(path);
-    return closedOnError(new DatabaseSync(path, { timeout: busyTimeout, enableForeignKeyConstraints: true }), (sql) => {
+    return closedOnError(new Connection(path, { timeout: busyTimeout, enableForeignKeyConstraints: true }), (sql) => {
         // What is deleted is overwritten: keys that were forgotten must not be found in free places of the file.
         sql.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;");
         check(sql, path);
@@ -79,7 +80,7 @@ function connectForReading(path: string): DatabaseSync {
 }
 
 function openEmpty(path: string, schemas: readonly Schema[]): DatabaseSync {
-    return closedOnError(new DatabaseSync(inMemory), (sql) => migrate(sql, path, schemas));
+    return closedOnError(new Connection(inMemory), (sql) => migrate(sql, path, schemas));
 }
 
 /** Makes the file readable for its owner alone: SQLite gives its log and index the same mode. */
