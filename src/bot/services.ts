@@ -17,6 +17,8 @@ import {
     Modes,
     releaseUncovered,
     RoomBundles,
+    RunningTime,
+    ShareClock,
     ShareRunner,
     Watches,
 } from "../sharing/index.ts";
@@ -80,6 +82,9 @@ export function startServices(options: ServicesOptions): Services {
     const sharing = sharingParts(options, outgoing, () => notifier.wake());
     const runner = new ShareRunner(sharing);
     releases.add("sharing", () => runner.stop());
+    const runningTime = new RunningTime({ ...sharing, clock: new ShareClock(store.database.sql), monotonic: () => performance.now() });
+    runningTime.start();
+    releases.add("the count of the running time", () => runningTime.stop());
     const watch = new DeviceWatch({ ...sharing, released: () => runner.wake() });
     releases.add("the watch for devices", () => watch.stop());
     const refresher = new BundleRefresher(sharing);
@@ -236,6 +241,7 @@ function sharingParts(
         ...ledger,
         devices: new JobDevices(sql),
         watches: new Watches(sql),
+        clock: new ShareClock(sql),
         files,
         bundles: new RoomBundles({
             database: store.database,

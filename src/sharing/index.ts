@@ -25,6 +25,8 @@ export { recordInvites, releaseUncovered } from "./reinvite/reinvite-record.ts";
 export { reinviteSchema } from "./reinvite/reinvite-schema.ts";
 export { RoomBundles } from "./bundle/room-bundles.ts";
 export { type RoomProblem, roomProblems } from "./ledger/room-problems.ts";
+export { RunningTime } from "./running-time.ts";
+export { ShareClock } from "./ledger/share-clock.ts";
 export { ShareRunner } from "./runner.ts";
 export { sharingSchema } from "./ledger/schema.ts";
 export { states as jobStates } from "./ledger/states.ts";

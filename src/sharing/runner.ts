@@ -14,6 +14,7 @@ import { prune, type PruneParts } from "./prune.ts";
 import { checkReinvite, type CheckParts } from "./reinvite/reinvite-check.ts";
 import { reinvite, type ReinviteParts } from "./reinvite/reinvite.ts";
 import type { Reason } from "./ledger/reasons.ts";
+import type { ShareClock } from "./ledger/share-clock.ts";
 import { retryDelay, unansweredTooLong } from "./ledger/schedule.ts";
 
 export type RunnerParts = DeliveryParts &
@@ -22,6 +23,7 @@ export type RunnerParts = DeliveryParts &
     PruneParts & {
         readonly database: Database;
         readonly jobs: ShareJobs;
+        readonly clock: Pick<ShareClock, "ran">;
         readonly messages: Pick<BundleMessages, "seal" | "send" | "sent" | "prune">;
         readonly log: Logger;
         readonly random: () => number;
@@ -150,13 +152,13 @@ export class ShareRunner {
     }
 
     #halt(jobId: number, halt: Halt, pause: number, log: Logger): void {
-        const { database, jobs, now } = this.#parts;
+        const { database, jobs, clock, now } = this.#parts;
         const { to } = halt;
         if (to === "overtaken") return log.debug({ reason: halt.reason }, "something else moved the delivery on");
         database.transaction(() => {
             const job = jobs.get(jobId);
             if (job === undefined || job.nextAttemptAt === undefined) return;
-            if (to === "retry" && unansweredTooLong(job, now())) jobs.move(job, "expired", "unanswered");
+            if (to === "retry" && unansweredTooLong(job, clock.ran())) jobs.move(job, "expired", "unanswered");
             else if (to === "retry") jobs.retry(job, halt.reason, now() + pause, halt.detail);
             else if (doubtsRefusal(halt, jobs.timesMoved(jobId, "refused_once")))
                 jobs.retry(job, "refused_once", now() + pause, halt.detail);

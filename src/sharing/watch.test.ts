@@ -228,6 +228,40 @@ test("who was trusted by their new fingerprint goes on", async () => {
     expect(world.sentTo).toEqual([["PHONE"], ["PHONE"]]);
 });
 
+test.each(["reinvited", "joined", "delivered"] as const)(
+    "a clock that jumps forty days ahead for a minute ends nothing: a job that is %s stays it, and ends in its time",
+    async (state) => {
+        const world = new World();
+        world.policy = { ...world.policy, reinvite: "when_complete" };
+        if (state === "delivered") world.coverage = "incomplete";
+        world.sync(change("invite", "$invite", alice));
+        await world.run();
+        if (state === "joined") world.join();
+        await looksAfter(world, minute);
+        world.setClock(world.now + 40 * day);
+        await looksAfter(world, minute);
+        await world.run();
+        expect(world.status()).toMatchObject({ state });
+        world.setClock(world.now - 40 * day);
+        await looksAfter(world, 13 * hour);
+        expect(world.status()).toMatchObject({ state });
+        await looksAfter(world, 30 * day);
+        expect(world.status()).toMatchObject({ state: state === "joined" ? "done" : "expired" });
+    },
+);
+
+test("a fault under a clock that has jumped ahead does not end a job that is tried again", async () => {
+    const world = new World();
+    world.sync(change("invite", "$invite", alice));
+    world.setClock(world.now + 40 * day);
+    world.fault = {
+        call: "refresh",
+        error: new HomeserverError("keys_query", { kind: "unreachable", reason: "connection", detail: "reset" }),
+    };
+    await world.runUntil(() => expect(world.fault).toBeUndefined());
+    expect(world.status()).toMatchObject({ state: "queued", reason: "homeserver_unavailable" });
+});
+
 test("while sharing is paused nobody is asked for keys, and what was due is made up for afterwards", async () => {
     const world = await served();
     world.pauses.pause(undefined, world.now);

@@ -13,10 +13,12 @@ import { gatherFacts } from "./policy/facts.ts";
 import { haltFor } from "./delivery/homeserver-faults.ts";
 import type { Job } from "./ledger/jobs.ts";
 import { unansweredTooLong, lookDelay, newDevicesFor, watchedAfterJoin } from "./ledger/schedule.ts";
+import type { ShareClock } from "./ledger/share-clock.ts";
 import type { Watch, Watches } from "./ledger/watches.ts";
 
 export type DeviceWatchParts = DeliveryParts & {
     readonly watches: Watches;
+    readonly clock: Pick<ShareClock, "ran">;
     readonly deviceKeys: Pick<DeviceKeys, "refresh" | "look" | "openSessions">;
     readonly messages: Pick<BundleMessages, "seal" | "send" | "sent">;
     readonly log: Logger;
@@ -121,12 +123,13 @@ export class DeviceWatch {
         for (const end of ends) if (end.status === "rejected") throw end.reason;
     }
 
-    #isOver({ jobId, joinedAt }: Watch, job: Job): boolean {
-        const { database, jobs, watches, facts, now } = this.#parts;
+    #isOver({ jobId, joinedAt, joinedRan }: Watch, job: Job): boolean {
+        const { database, jobs, watches, facts, clock } = this.#parts;
         const member = facts.rooms.member(job.roomId, job.userId);
         return database.transaction(() => {
-            if (joinedAt !== undefined) return now() - joinedAt >= watchedAfterJoin && jobs.move(job, "done", "watched_long_enough");
-            const tooOld = unansweredTooLong(job, now());
+            const ran = clock.ran();
+            if (joinedAt !== undefined) return ran - joinedRan >= watchedAfterJoin && jobs.move(job, "done", "watched_long_enough");
+            const tooOld = unansweredTooLong(job, ran);
             if (job.state !== "refused") return tooOld && jobs.move(job, "expired", "unanswered");
             if (!tooOld && member?.membership === "invite" && member.eventId === job.inviteEventId) return false;
             watches.end(jobId);

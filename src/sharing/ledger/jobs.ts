@@ -3,6 +3,7 @@ import { z } from "zod";
 import { Notices } from "./notices.ts";
 import { type Reason, reasonFrom } from "./reasons.ts";
 import { type JobState, moves, openList, stateFrom } from "./states.ts";
+import { ranNow } from "./share-clock.ts";
 import { Watches } from "./watches.ts";
 
 /** What a person released a job from: the reason that held it, as they were told of it. */
@@ -31,6 +32,8 @@ export interface Job {
     readonly attempts: number;
     readonly nextAttemptAt: number | undefined;
     readonly createdAt: number;
+    /** By `ShareClock`. */
+    readonly createdRan: number;
     readonly updatedAt: number;
 }
 
@@ -76,8 +79,8 @@ export class ShareJobs {
         const reason: Reason = job.origin === "invite" ? "invited" : "requested";
         const { lastInsertRowid, changes } = this.#sql
             .prepare(
-                `INSERT INTO share_jobs (room_id, user_id, inviter, origin, invite_event_id, by_another_bot, state, reason, next_attempt_at, created_at, updated_at)
-                 VALUES (?, ?, ?, ?, ?, ?, 'queued', ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+                `INSERT INTO share_jobs (room_id, user_id, inviter, origin, invite_event_id, by_another_bot, state, reason, next_attempt_at, created_at, updated_at, created_ran)
+                 VALUES (?, ?, ?, ?, ?, ?, 'queued', ?, ?, ?, ?, ${ranNow}) ON CONFLICT DO NOTHING`,
             )
             .run(job.roomId, job.userId, job.inviter, job.origin, job.inviteEventId, job.byAnotherBot ? 1 : 0, reason, now, now, now);
         if (changes === 0) return undefined;
@@ -273,6 +276,7 @@ function jobFrom(row: Record<string, SQLOutputValue>): Job {
         attempts: Number(row["attempts"]),
         nextAttemptAt: row["next_attempt_at"] === null ? undefined : Number(row["next_attempt_at"]),
         createdAt: Number(row["created_at"]),
+        createdRan: Number(row["created_ran"]),
         updatedAt: Number(row["updated_at"]),
     };
 }

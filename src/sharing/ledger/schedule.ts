@@ -5,11 +5,11 @@ export const rarestLook = 12 * 3_600_000;
 const firstLookAfterJoin = 5_000;
 const rarestLookAfterJoin = 3_600_000;
 
-/** Milliseconds after the join for which a member's devices are served. */
+/** Milliseconds of `ShareClock` after the join for which a member's devices are served. */
 export const watchedAfterJoin = 24 * 3_600_000;
 /** Milliseconds after the join within which a device may appear and still be given the keys. */
 export const newDevicesFor = 10 * 60_000;
-/** Milliseconds that an invite may wait for an answer before the bot stops working for it. */
+/** Milliseconds of `ShareClock` that an invite may wait for an answer before the bot stops working for it. */
 const answeredWithin = 30 * 24 * 3_600_000;
 
 const first = 2_000;
@@ -28,8 +28,8 @@ export function retryDelay(attempts: number, random: number, notBefore = 0): num
 }
 
 /** Nobody has answered the invite for so long that no more requests are made for it. */
-export function unansweredTooLong({ createdAt }: { readonly createdAt: number }, now: number): boolean {
-    return now - createdAt >= answeredWithin;
+export function unansweredTooLong({ createdRan }: { readonly createdRan: number }, ran: number): boolean {
+    return ran - createdRan >= answeredWithin;
 }
 
 /**

@@ -131,5 +131,13 @@ export const sharingSchema: Schema = {
                     FROM share_job_moves WHERE job_id = share_jobs.id AND state = 'held'
                 ) WHERE approved = 1
             `),
+        (sql) =>
+            sql.exec(`
+                -- One row: see ShareClock. Jobs and joins of before count from now on.
+                CREATE TABLE share_clock (ran INTEGER NOT NULL) STRICT;
+                INSERT INTO share_clock VALUES (0);
+                ALTER TABLE share_jobs ADD COLUMN created_ran INTEGER NOT NULL DEFAULT 0;
+                ALTER TABLE share_watches ADD COLUMN joined_ran INTEGER NOT NULL DEFAULT 0;
+            `),
     ],
 };

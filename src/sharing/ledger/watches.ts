@@ -1,6 +1,7 @@
 import type { DatabaseSync, SQLOutputValue } from "node:sqlite";
 import type { Reason } from "./reasons.ts";
 import { firstLook, rarestLook } from "./schedule.ts";
+import { ranNow } from "./share-clock.ts";
 import type { JobState } from "./states.ts";
 
 /** A job whose invitee's devices are looked at again. Times are milliseconds since the epoch. */
@@ -10,6 +11,8 @@ export interface Watch {
     readonly looks: number;
     /** Undefined: the invite is pending. */
     readonly joinedAt: number | undefined;
+    /** By `ShareClock`; of no meaning while the invite is pending. */
+    readonly joinedRan: number;
     /** Their homeserver has answered a look since the delivery, or since the join. */
     readonly answered: boolean;
 }
@@ -74,7 +77,9 @@ export class Watches {
 
     #begin(otherwise: "REPLACE" | "IGNORE", watch: { jobId: number; lookAt: number; joinedAt: number | null }): void {
         this.#sql
-            .prepare(`INSERT OR ${otherwise} INTO share_watches (job_id, look_at, looks, joined_at) VALUES (?, ?, 0, ?)`)
+            .prepare(
+                `INSERT OR ${otherwise} INTO share_watches (job_id, look_at, looks, joined_at, joined_ran) VALUES (?, ?, 0, ?, ${ranNow})`,
+            )
             .run(watch.jobId, watch.lookAt, watch.joinedAt);
     }
 }
@@ -86,6 +91,7 @@ function watchFrom(row: Record<string, SQLOutputValue>): Watch {
         jobId: Number(row["job_id"]),
         looks: Number(row["looks"]),
         joinedAt: row["joined_at"] === null ? undefined : Number(row["joined_at"]),
+        joinedRan: Number(row["joined_ran"]),
         answered: row["answered"] === 1,
     };
 }

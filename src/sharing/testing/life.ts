@@ -52,6 +52,7 @@ const happening = fc.oneof(
             now: fc.constantFrom("none", "unsigned", "phone", "both", "oneSigned"),
         }),
     },
+    { weight: 1, arbitrary: fc.record({ what: fc.constant("clock" as const), by: fc.constantFrom(-day, 40 * day, -40 * day) }) },
     { weight: 2, arbitrary: fc.record({ what: fc.constant("reachable" as const), yes: fc.constantFrom(true, true, false) }) },
     { weight: 1, arbitrary: fc.record({ what: fc.constant("identity" as const), masterKey: fc.constantFrom(null, "A", "A", "B") }) },
     {
@@ -67,7 +68,7 @@ const happening = fc.oneof(
         weight: 8,
         arbitrary: fc.record({
             what: fc.constant("time" as const),
-            passes: fc.constantFrom(-day, 1, 5_000, 25_000, minute, 20 * minute, day / 2, 2 * day),
+            passes: fc.constantFrom(1, 5_000, 25_000, minute, 20 * minute, day / 2, 2 * day),
         }),
     },
 );

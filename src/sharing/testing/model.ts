@@ -22,6 +22,7 @@ export class Model {
 
     constructor() {
         const { world } = this;
+        world.setClock(Date.UTC(2026, 0));
         world.memberEvent = { ...invite("$never", charlie), content: { membership: "leave" } };
         world.recorded = world.memberEvent;
         world.onReinvite = (event, replaced) => {
@@ -79,6 +80,10 @@ export class Model {
             case "time":
                 this.#pass(happening.passes);
                 break;
+            case "clock":
+                world.setClock(world.now + happening.by);
+                this.#rules.clockSet();
+                break;
             case "fault":
                 world.fault = { call: happening.call, after: happening.after, error: faults[happening.kind](happening.call) };
                 break;
@@ -111,14 +116,13 @@ export class Model {
 
     #pass(milliseconds: number): void {
         this.world.now += milliseconds;
-        this.#rules.timePassed(milliseconds);
     }
 
     jobs(): readonly Job[] {
         return this.#rules.jobs();
     }
 
-    #changeWorld(happening: Exclude<Happening, { what: "invite" | "time" | "fault" }>): void {
+    #changeWorld(happening: Exclude<Happening, { what: "invite" | "time" | "clock" | "fault" }>): void {
         const { world } = this;
         const newest = String(this.jobs().at(-1)?.id ?? 0);
         switch (happening.what) {

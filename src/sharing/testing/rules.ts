@@ -5,11 +5,11 @@ import { isOpen, type JobState, moves } from "../ledger/states.ts";
 import { decide } from "../policy/decide.ts";
 import { gatherFacts } from "../policy/facts.ts";
 import { repeatedInvite } from "../reinvite/reinvite-mark.ts";
-import { inviters, minute } from "./life.ts";
+import { day, inviters, minute } from "./life.ts";
 import { charlie, roomId, type World } from "./world.ts";
 
 const hour = 60 * minute;
-const longAgo = Number.NEGATIVE_INFINITY;
+const longAgo = 0;
 const double = "@carol:home";
 
 /** What must hold whatever happens, checked as each request arrives, after each moment, and at the end. What did not hold is in `broken`. */
@@ -68,8 +68,8 @@ export class Rules {
             this.broken.push("a refresh began before the keys had come to rest");
     }
 
-    timePassed(milliseconds: number): void {
-        if (milliseconds < 0 && this.#keysAt !== undefined) this.#keysAt = { first: longAgo, last: longAgo };
+    clockSet(): void {
+        if (this.#keysAt !== undefined) this.#keysAt = { first: longAgo, last: longAgo };
     }
 
     reinvite(event: World["memberEvent"]): void {
@@ -93,6 +93,9 @@ export class Rules {
                 this.broken.push(`job ${String(job)} went from ${String(from)} to ${String(state)}`);
             before = { job, state };
         }
+        const ran = this.#world.clock.ran();
+        for (const { id, state, createdRan } of this.jobs())
+            if (state === "expired" && ran - createdRan < 30 * day) this.broken.push(`job ${id} expired by a clock that was set`);
         for (const job of this.jobs()) if (job.reason === "internal_error") this.broken.push(`job ${job.id} ended by a fault of ours`);
         this.broken.push(...this.#world.faults);
     }

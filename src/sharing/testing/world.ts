@@ -29,6 +29,7 @@ import { recordInvites } from "../reinvite/reinvite-record.ts";
 import { reinviteSchema } from "../reinvite/reinvite-schema.ts";
 import { ShareRunner } from "../runner.ts";
 import { RoomBundles } from "../bundle/room-bundles.ts";
+import { ShareClock } from "../ledger/share-clock.ts";
 import { sharingSchema } from "../ledger/schema.ts";
 import { jobStatuses, jobStory } from "../ledger/status.ts";
 import { DeviceWatch, type DeviceWatchParts } from "../watch.ts";
@@ -53,7 +54,8 @@ export class World {
     readonly reinvites: ReinviteLedger;
     readonly pins: IdentityPins;
     readonly seal = deriveSeal(randomBytes(32), "test");
-    now = 1_000_000;
+    readonly clock: ShareClock;
+    #now = 1_000_000;
     policy: Omit<SharingPolicy, "max_invitees_per_hour"> = {
         mode: "automatic",
         reinvite: "always",
@@ -143,6 +145,7 @@ export class World {
                 }
             },
         };
+        this.clock = new ShareClock(sql);
         this.jobs = new ShareJobs(sql, () => this.now);
         this.pauses = new Pauses(sql);
         this.checks = new ReinviteChecks(sql);
@@ -150,6 +153,21 @@ export class World {
         this.pins = new IdentityPins(sql);
         this.formerMembers = new FormerMembers(sql);
         this.refreshes = new Refreshes(sql);
+    }
+
+    get now(): number {
+        return this.#now;
+    }
+
+    /** Ahead: time passes, and the bot runs. Back: the clock is set. */
+    set now(now: number) {
+        if (now > this.#now) this.clock.count(now - this.#now);
+        this.#now = now;
+    }
+
+    /** The clock is set ahead or back, and no time passes. */
+    setClock(now: number): void {
+        this.#now = now;
     }
 
     sync(...changes: MembershipChange[]): void {
@@ -290,6 +308,7 @@ export class World {
             botUserId: bot,
             database: this.database,
             jobs: this.jobs,
+            clock: this.clock,
             pins: this.pins,
             checks: this.checks,
             reinvites: this.reinvites,
