@@ -16,6 +16,7 @@ import { createDataFolder, type DataFolder, dataFolder, loadStoreKey } from "./d
 import { type Restoring, RestoreFolder } from "./restore-folder.ts";
 import { schemas } from "./schemas.ts";
 import { Releases } from "./shutdown.ts";
+import { StoreCheckRecord } from "./store-check-record.ts";
 import { snapshotKey } from "./take-snapshot.ts";
 
 /** A person waits: a homeserver that is away is told, not waited for. */
@@ -156,6 +157,7 @@ async function makeStores(parts: Parts, restoring: Restoring, storeKey: Uint8Arr
             forgetSyncPosition(database);
             sendAllAgain(database.sql);
             removeMark(database.sql);
+            new StoreCheckRecord(database.sql).remove();
         });
         adoptAccount(database, settings.homeserver.user_id, restoring.newDeviceId);
     } finally {

@@ -13,6 +13,7 @@ import { sharingLedger, type SharingLedger } from "./sharing-ledger.ts";
 import { endOnFaults, Releases, stopOnSignals } from "./shutdown.ts";
 import { takeSnapshot } from "./take-snapshot.ts";
 import { StoreCheck } from "./store-check.ts";
+import { StoreCheckRecord } from "./store-check-record.ts";
 import { openStore, type Store } from "./store.ts";
 
 /** Milliseconds between looks at an account that its server's admin has locked. */
@@ -103,7 +104,10 @@ async function serve(bot: Running): Promise<void> {
 
     // 4. Whether what lies on the disk can still be read, when nothing else is to be done.
     const { signal } = bot.stopping;
-    const storeCheck = new StoreCheck({ crypto: online.crypto, path: bot.store.folder.cryptoStore, log, signal });
+    const { database, folder } = bot.store;
+    const checks = new StoreCheckRecord(database.sql);
+    const record = (damage: string | undefined): void => database.transaction(() => checks.set(damage, Date.now()));
+    const storeCheck = new StoreCheck({ crypto: online.crypto, path: folder.cryptoStore, log, record, signal });
     bot.storeCheck = storeCheck;
     // Not waited for: a sync that ends before its first batch never gets there, and the end of the bot must not wait with it.
     void bot.services.ready.then(() => {

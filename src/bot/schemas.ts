@@ -7,6 +7,7 @@ import { bundleSchema, reinviteSchema, sharingSchema } from "../sharing/index.ts
 import { syncSchema } from "../sync/index.ts";
 import { timelineSchema } from "../timeline/index.ts";
 import { commitMarkSchema } from "./commit-mark.ts";
+import { storeCheckSchema } from "./store-check-record.ts";
 
 /** Every part's tables in `backscroll.sqlite`. */
 export const schemas: readonly Schema[] = [
@@ -21,4 +22,5 @@ export const schemas: readonly Schema[] = [
     leftRoomsSchema,
     receivingSchema,
     commitMarkSchema,
+    storeCheckSchema,
 ];

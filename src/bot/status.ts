@@ -18,6 +18,7 @@ import { programVersion } from "../telemetry/index.ts";
 import { type Coverage, Timelines } from "../timeline/index.ts";
 import { dataFolder } from "./data-folder.ts";
 import { schemas } from "./schemas.ts";
+import { StoreCheckRecord } from "./store-check-record.ts";
 
 /** @see {@link import("./index.ts").readStatus} */
 export async function readStatus(dataDir: string, filters: StatusFilters): Promise<StatusReport> {
@@ -62,6 +63,7 @@ function report(database: Database, dataDir: string, filters: StatusFilters): St
         paused: new Pauses(database.sql).list(),
         sync: { last_success_at: isoTime(lastSuccessAt(database)) },
         account,
+        store: new StoreCheckRecord(database.sql).status(),
         rooms: rooms
             .joined()
             .filter(({ roomId }) => inRoom(roomId) && !isAdminRoom(roomId))

@@ -16,19 +16,23 @@ function checkOf(pieces: readonly (readonly string[] | Error)[]) {
         return piece;
     };
     const stopping = new AbortController();
-    const check = new StoreCheck({ crypto: { checkNext }, path: "/data/crypto.sqlite", log, signal: stopping.signal, delayMs: 0 });
-    return { check, said, stopping, rest };
+    const recorded: (string | undefined)[] = [];
+    const record = (damage: string | undefined): void => void recorded.push(damage);
+    const check = new StoreCheck({ crypto: { checkNext }, path: "/data/crypto.sqlite", log, record, signal: stopping.signal, delayMs: 0 });
+    return { check, said, recorded, stopping, rest };
 }
 
 test("a store in which nothing is damaged is read whole, and no problem", async () => {
-    const { check, said, rest } = checkOf([[], [], []]);
+    const { check, said, recorded, rest } = checkOf([[], [], []]);
     await check.run();
     expect([said, check.problems(), rest]).toEqual([[expect.stringMatching(/^info: .*nothing in it is damaged/)], [], []]);
+    expect(recorded).toEqual([undefined]);
 });
 
 test("damage is told once, with what to do, and stays a problem", async () => {
-    const { check, said } = checkOf([[], ["record 5: its checksum does not fit"], ["record 7: the same"]]);
+    const { check, said, recorded } = checkOf([[], ["record 5: its checksum does not fit"], ["record 7: the same"]]);
     await check.run();
+    expect(recorded).toEqual([expect.stringMatching(/record 5.*restore/)]);
     expect(said).toEqual([expect.stringMatching(/^error: .*crypto\.sqlite is damaged: record 5/)]);
     expect(check.problems()).toEqual([expect.stringMatching(/record 5.*restore/)]);
 });
@@ -43,8 +47,8 @@ test("a stop ends it without a word, and another failure is no damage", async ()
     const stopped = checkOf([[]]);
     stopped.stopping.abort();
     await stopped.check.run();
-    expect([stopped.said, stopped.rest.length]).toEqual([[], 1]);
+    expect([stopped.said, stopped.rest.length, stopped.recorded]).toEqual([[], 1, []]);
     const failed = checkOf([new Failure("disk_full", { path: "/data" })]);
     await failed.check.run();
-    expect([failed.said, failed.check.problems()]).toEqual([[expect.stringMatching(/^warn: .*given up/)], []]);
+    expect([failed.said, failed.check.problems(), failed.recorded]).toEqual([[expect.stringMatching(/^warn: .*given up/)], [], []]);
 });

@@ -8,6 +8,8 @@ export interface StoreCheckOptions {
     /** For the sentence. */
     readonly path: string;
     readonly log: Logger;
+    /** Puts the outcome on record; what is damaged in a sentence, undefined: nothing. */
+    readonly record: (damage: string | undefined) => void;
     /** Ends the check: the bot stops. */
     readonly signal: AbortSignal;
     /** Before the first piece, so that the start is not held up. In milliseconds. */
@@ -34,11 +36,12 @@ export class StoreCheck {
 
     /** Resolves when all is read, or the bot stops. */
     async run(): Promise<void> {
-        const { log, signal, delayMs = 60_000 } = this.#options;
+        const { log, record, signal, delayMs = 60_000 } = this.#options;
         try {
             await sleep(delayMs, undefined, { signal });
-            if (await this.#readAll())
-                log.info({ operation: "store_check" }, "the crypto store was read whole, and nothing in it is damaged");
+            if (!(await this.#readAll())) return;
+            record(undefined);
+            log.info({ operation: "store_check" }, "the crypto store was read whole, and nothing in it is damaged");
         } catch (error) {
             if (signal.aborted) return;
             if (error instanceof Failure && error.code === "store_corrupt") return this.#report(error);
@@ -60,7 +63,13 @@ export class StoreCheck {
     }
 
     #report(failure: Failure): void {
+        const { log, record } = this.#options;
         this.#problem = failure.message;
-        this.#options.log.error({ operation: "store_check" }, failure.message);
+        log.error({ operation: "store_check" }, failure.message);
+        try {
+            record(failure.message);
+        } catch (error) {
+            log.warn({ operation: "store_check", err: error }, "this could not be put on record: `status` does not show it, `health` does");
+        }
     }
 }

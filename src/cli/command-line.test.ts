@@ -117,6 +117,7 @@ test("status before the first start is complete, empty and successful, whatever 
         paused: { all: false, rooms: [] },
         sync: { last_success_at: null },
         account: { user_id: null, device_id: null, fingerprint: null, cross_signed: null, backup: "none", recovery: "none" },
+        store: { check: "not_yet", checked_at: null, message: null },
         rooms: [],
         invites: [],
         jobs: [],

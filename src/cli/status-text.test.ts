@@ -17,6 +17,7 @@ const report: StatusReport = {
         backup: "none",
         recovery: "in_data_dir",
     },
+    store: { check: "sound", checked_at: "2026-02-01T11:30:00Z", message: null },
     rooms: [
         {
             room_id: "!a:hs",
@@ -69,6 +70,7 @@ test("the status reads like this", () => {
       Fingerprint   fffffffffffffffffffffffffffffffffffffffffff
       Recovery key  still in the data folder: move it to a safe place
       Key backup    none
+      Crypto store  read whole 30 min ago, nothing in it is damaged
       Paused        !quiet:hs
 
       Rooms: 1
@@ -87,6 +89,12 @@ test("the status reads like this", () => {
         JOB  STATE   USER         ROOM   SENT TO  CHANGED   WHY
         j2   queued  @charlie:hs  !a:hs  1 of 2   just now  The homeserver did not answer as it should; this is tried again. Next try in 30 s."
     `);
+});
+
+test("damage in the crypto store is told with what to do", () => {
+    const message = "The store /data/crypto.sqlite is damaged: record 7. Restore the newest snapshot.";
+    const store = { check: "damaged", checked_at: "2026-02-01T11:30:00Z", message } as const;
+    expect(statusText({ ...report, store }, now)).toContain(`Crypto store  ! ${message} (found 30 min ago)`);
 });
 
 test("and before the first start like this", () => {

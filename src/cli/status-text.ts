@@ -9,7 +9,7 @@ export function statusText(report: StatusReport, now: number): string {
     return sections.filter((section) => section !== "").join("\n\n");
 }
 
-function head({ version, running, sync, account, paused }: StatusReport, now: number): string {
+function head({ version, running, sync, account, store, paused }: StatusReport, now: number): string {
     const device = account.device_id === null ? "" : `, device ${account.device_id}`;
     const signed = account.cross_signed === null ? "" : account.cross_signed ? ", cross-signed" : ", not cross-signed";
     const pause = paused.all ? "everywhere" : paused.rooms.join(", ");
@@ -20,8 +20,14 @@ function head({ version, running, sync, account, paused }: StatusReport, now: nu
         ["Fingerprint", account.fingerprint ?? ""],
         ["Recovery key", account.recovery === "in_data_dir" ? "still in the data folder: move it to a safe place" : account.recovery],
         ["Key backup", account.backup],
+        ["Crypto store", storeText(store, now)],
         ["Paused", pause],
     ]);
+}
+
+function storeText({ check, checked_at, message }: StatusReport["store"], now: number): string {
+    if (check === "damaged") return `! ${message ?? ""} (found ${ago(checked_at, now) ?? "?"})`;
+    return check === "sound" ? `read whole ${ago(checked_at, now) ?? "?"}, nothing in it is damaged` : "";
 }
 
 function rooms(all: readonly RoomStatus[], now: number): string {

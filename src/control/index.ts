@@ -10,4 +10,5 @@ export {
     type SessionCounts,
     type StatusFilters,
     type StatusReport,
+    type StoreStatus,
 } from "./status-report.ts";

@@ -11,6 +11,7 @@ export interface StatusReport {
     readonly paused: { readonly all: boolean; readonly rooms: readonly string[] };
     readonly sync: { readonly last_success_at: string | null };
     readonly account: AccountStatus;
+    readonly store: StoreStatus;
     readonly rooms: readonly RoomStatus[];
     /** To the bot, left pending. */
     readonly invites: readonly { readonly room_id: string; readonly inviter: string; readonly since: string }[];
@@ -26,6 +27,14 @@ export interface AccountStatus {
     readonly cross_signed: boolean | null;
     readonly backup: "none" | "ready" | "untrusted";
     readonly recovery: "none" | "in_data_dir" | "ready";
+}
+
+/** What the check of the whole crypto store found that follows each start in the background. */
+export interface StoreStatus {
+    readonly check: "not_yet" | "sound" | "damaged";
+    readonly checked_at: string | null;
+    /** What is damaged and what to do. */
+    readonly message: string | null;
 }
 
 export interface RoomStatus {
@@ -99,6 +108,7 @@ export function emptyStatus(version: string): StatusReport {
         paused: { all: false, rooms: [] },
         sync: { last_success_at: null },
         account: { user_id: null, device_id: null, fingerprint: null, cross_signed: null, backup: "none", recovery: "none" },
+        store: { check: "not_yet", checked_at: null, message: null },
         rooms: [],
         invites: [],
         jobs: [],
