@@ -12,18 +12,21 @@ const given: AuditedDelivery = {
     devices: ["PHONE", "LAPTOP"],
     sessions: 12,
     file: "mxc://hs/abc",
+    sent: "yes",
     policy: { mode: "automatic", visibility: "shared", origin: "invite", approved: false },
 };
 
 test("an audit reads like this", () => {
     const asked: AuditedDelivery = { ...given, policy: { ...given.policy, mode: "command", origin: "command" } };
     const approved: AuditedDelivery = { ...given, policy: { ...given.policy, mode: "approval", approved: true } };
-    expect(auditText({ schema: 1, deliveries: [given, asked, approved] })).toMatchInlineSnapshot(`
-      "Deliveries: 3, newest first
-        WHEN                      USER         ROOM   DEVICES        SESSIONS  IDENTITY                                     INVITED BY  ALLOWED BY                                   JOB  FILE
-        2026-02-01T12:00:00.000Z  @charlie:hs  !a:hs  PHONE, LAPTOP  12        AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA  @alice:hs   mode automatic, visibility shared            17   mxc://hs/abc
-        2026-02-01T12:00:00.000Z  @charlie:hs  !a:hs  PHONE, LAPTOP  12        AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA  @alice:hs   mode command, \`share\`, visibility shared     17   mxc://hs/abc
-        2026-02-01T12:00:00.000Z  @charlie:hs  !a:hs  PHONE, LAPTOP  12        AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA  @alice:hs   mode approval, \`approve\`, visibility shared  17   mxc://hs/abc"
+    const lost: AuditedDelivery = { ...given, sent: "unknown" };
+    expect(auditText({ schema: 1, deliveries: [given, asked, approved, lost] })).toMatchInlineSnapshot(`
+      "Deliveries: 4, newest first
+        WHEN                      SENT                  USER         ROOM   DEVICES        SESSIONS  IDENTITY                                     INVITED BY  ALLOWED BY                                   JOB  FILE
+        2026-02-01T12:00:00.000Z  yes                   @charlie:hs  !a:hs  PHONE, LAPTOP  12        AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA  @alice:hs   mode automatic, visibility shared            17   mxc://hs/abc
+        2026-02-01T12:00:00.000Z  yes                   @charlie:hs  !a:hs  PHONE, LAPTOP  12        AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA  @alice:hs   mode command, \`share\`, visibility shared     17   mxc://hs/abc
+        2026-02-01T12:00:00.000Z  yes                   @charlie:hs  !a:hs  PHONE, LAPTOP  12        AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA  @alice:hs   mode approval, \`approve\`, visibility shared  17   mxc://hs/abc
+        2026-02-01T12:00:00.000Z  sent or not, unknown  @charlie:hs  !a:hs  PHONE, LAPTOP  12        AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA  @alice:hs   mode automatic, visibility shared            17   mxc://hs/abc"
     `);
 });
 

@@ -1,4 +1,5 @@
 import type { JobStory } from "../sharing/index.ts";
+import { wasSent } from "./audit-text.ts";
 import { ago, facts, span, table } from "./layout.ts";
 
 const deviceSentences: Readonly<Record<string, string>> = {
@@ -35,8 +36,10 @@ export function jobText(job: JobStory, now: number): string {
 
 function gifts({ given }: JobStory): readonly string[] {
     if (given.length === 0) return [];
-    const rows = given.map(({ at, devices, sessions, file }) => [at, String(sessions), devices.join(", "), file]);
-    return [`Keys sent: ${given.length === 1 ? "once" : `${given.length} times`}\n${table(["WHEN", "SESSIONS", "TO", "FILE"], rows)}`];
+    const rows = given.map((gift) => [gift.at, wasSent(gift), String(gift.sessions), gift.devices.join(", "), gift.file]);
+    return [
+        `Keys sent: ${given.length === 1 ? "once" : `${given.length} times`}\n${table(["WHEN", "SENT", "SESSIONS", "TO", "FILE"], rows)}`,
+    ];
 }
 
 function devices({ devices }: JobStory, now: number): string {

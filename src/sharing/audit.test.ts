@@ -1,5 +1,7 @@
 import { expect, test } from "vitest";
+import { HomeserverError } from "../homeserver/index.ts";
 import { auditReport } from "./ledger/audit.ts";
+import { jobStory } from "./ledger/status.ts";
 import { Notices } from "./ledger/notices.ts";
 import { alice, change, charlie, invite, masterKey, roomId, World } from "./testing/world.ts";
 
@@ -21,6 +23,7 @@ test("what was given to whom is written down with the delivery", async () => {
             devices: ["PHONE"],
             sessions: 3,
             file: "mxc://home/1",
+            sent: "yes",
             policy: { mode: "automatic", visibility: "shared", origin: "invite", approved: false },
         },
     ]);
@@ -36,6 +39,63 @@ test("a delivery that runs again after a crash is one delivery in the audit", as
     expect(world.txnIds).toHaveLength(2);
     expect(audited(world)).toHaveLength(1);
 });
+
+const lost = new HomeserverError("send_to_device", { kind: "unreachable", reason: "connection", detail: "reset" });
+const withdraw = (world: World) => world.sync(change("leave", "$withdrawn", alice));
+
+test.each([
+    ["withdrawn", withdraw],
+    ["cancelled by command", (world: World) => world.jobs.end(jobOf(world), "cancelled_by_command")],
+    ["held", (world: World) => world.jobs.move(jobOf(world), "held", "paused")],
+])("a copy whose answer was lost while its job was %s is in the audit: sent or not, unknown", async (_, end) => {
+    const world = new World();
+    world.sync(change("invite", "$invite", alice));
+    world.fault = { call: "sendToDevice", after: true, error: lost };
+    await world.runUntil(() => expect(world.status()).toMatchObject({ state: "queued" }));
+    expect(audited(world)).toEqual([]);
+    end(world);
+    expect(audited(world)).toMatchObject([
+        { user_id: charlie, identity: masterKey, devices: ["PHONE"], file: "mxc://home/1", sent: "unknown" },
+    ]);
+    expect(jobStory(world.database.sql, "1")?.given).toMatchObject([{ sent: "unknown" }]);
+    expect(() => world.database.sql.exec("UPDATE share_audit SET certain = 1")).toThrow("never changed");
+});
+
+test("an answer that is asked for again, or comes after the job has ended, leaves no doubt", async () => {
+    const again = new World();
+    again.sync(change("invite", "$invite", alice));
+    again.fault = { call: "sendToDevice", after: true, error: lost };
+    await again.runUntil(() => expect(again.status()).toMatchObject({ state: "queued" }));
+    again.now += 10_000;
+    await again.run();
+    withdraw(again);
+    expect(audited(again)).toMatchObject([{ sent: "yes" }]);
+
+    const late = new World();
+    late.sync(change("invite", "$invite", alice));
+    late.meanwhile.set("sendToDevice", () => withdraw(late));
+    await late.run();
+    expect(late.status()).toMatchObject({ state: "cancelled" });
+    expect(audited(late)).toMatchObject([{ sent: "yes" }]);
+});
+
+test("of a copy that the homeserver refused there is no doubt either", async () => {
+    const world = new World();
+    world.sync(change("invite", "$invite", alice));
+    world.fault = {
+        call: "sendToDevice",
+        error: new HomeserverError("send_to_device", { kind: "forbidden", errcode: "M_FORBIDDEN", error: "no" }),
+    };
+    await world.runUntil(() => expect(world.status()).toMatchObject({ reason: "refused_once" }));
+    withdraw(world);
+    expect(audited(world)).toEqual([]);
+});
+
+function jobOf(world: World) {
+    const job = world.jobs.get(1);
+    if (job === undefined) throw new Error("there is no job");
+    return job;
+}
 
 test("nobody is in the audit who was given nothing", async () => {
     const world = new World();

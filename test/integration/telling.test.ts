@@ -56,6 +56,7 @@ test("somebody who looks like a member is held; an admin is told in a direct roo
             devices: [lookalike.deviceId],
             sessions: expect.any(Number),
             file: expect.stringMatching(/^mxc:\/\//),
+            sent: "yes",
             policy: { mode: "automatic", visibility: "shared", origin: "invite", approved: true },
         },
     ]);

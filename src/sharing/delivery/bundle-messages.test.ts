@@ -59,7 +59,7 @@ const messages = () =>
     });
 
 function to(userId: string, jobId: number, mayGo: () => void = () => undefined, body = `for job ${jobId}`): Outbound {
-    return { jobId, deliveryId: String(jobId), userId, devices: [{ deviceId: "PHONE", content: { body } }], mayGo };
+    return { jobId, deliveryId: String(jobId), userId, devices: [{ deviceId: "PHONE", content: { body } }], mayGo, begin: () => undefined };
 }
 
 async function send(...outbound: Outbound[]): Promise<readonly string[]> {

@@ -14,6 +14,8 @@ export interface Outbound {
     readonly devices: readonly { readonly deviceId: string; readonly content: object }[];
     /** Asked right before each request that would carry any of it. @throws what keeps it from going out */
     readonly mayGo: () => void;
+    /** Called in the transaction before each such request. */
+    readonly begin: () => void;
 }
 
 export interface BundleMessagesParts {
@@ -83,7 +85,11 @@ export class BundleMessages {
             // Nothing between this look and the request.
             const going = left.filter((copy) => mayGo(copy.outbound, stopped));
             if (going.length === 0) break;
-            const { txnId, copies } = database.transaction(() => this.#sends.next(going));
+            const { txnId, copies } = database.transaction(() => {
+                const request = this.#sends.next(going);
+                for (const one of new Set(request.copies.map((copy) => copy.outbound))) one.begin();
+                return request;
+            });
             await homeserver.sendToDevice("m.room.encrypted", txnId, bodyOf(copies), { attempts: 1 });
             const gone = new Set(copies);
             left = going.filter((copy) => !gone.has(copy));

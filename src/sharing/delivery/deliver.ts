@@ -20,7 +20,7 @@ export interface DeliveryParts {
     readonly database: Database;
     readonly jobs: ShareJobs;
     readonly devices: JobDevices;
-    readonly audit: Pick<Audit, "record">;
+    readonly audit: Pick<Audit, "begin" | "record" | "refused">;
     readonly pins: IdentityPins;
     readonly bundles: Pick<RoomBundles, "current">;
     readonly files: BundleFiles;
@@ -90,8 +90,8 @@ interface Sending {
 }
 
 /** @returns what writes down, inside a transaction, what was sent: only then may the worker forget the bodies */
-async function sealAndSend(parts: DeliveryParts, job: Job, sending: Sending): Promise<() => void> {
-    const { deliveryId, deviceIds, pin, reachable, bundle, toAll } = sending;
+async function sealAndSend(parts: DeliveryParts, job: Job, plan: Sending): Promise<() => void> {
+    const { deliveryId, deviceIds, pin, reachable, bundle, toAll } = plan;
     // 3. The pin is checked again in the same step as the encryption: nothing can change between the two.
     const sealed = await parts.messages.seal({
         deliveryId,
@@ -114,16 +114,16 @@ async function sealAndSend(parts: DeliveryParts, job: Job, sending: Sending): Pr
         if (parts.pins.pinned(job.userId) !== pin) throw new Halt("retry", "trusted");
         pass(parts, job, "as_pinned");
     };
+    const sending = given(parts, job, copies, { deliveryId, pin, bundle });
+    const begin = (): void => parts.audit.begin(sending, parts.now());
     try {
-        await parts.messages.send({ jobId: job.id, deliveryId, userId: job.userId, devices: copies, mayGo });
+        await parts.messages.send({ jobId: job.id, deliveryId, userId: job.userId, devices: copies, mayGo, begin });
     } catch (error) {
         // By now it was asked for these devices alone.
-        if (refusesOne(error)) recordRefused(parts, job, copies);
+        if (refusesOne(error)) recordRefused(parts, job, sending);
         throw error;
     }
-
-    const sent = { sendingId: sendingId(deliveryId, copies), pin, bundle, toAll };
-    return () => recordDevices(parts, job, devices, reachable, sent);
+    return () => recordDevices(parts, job, devices, reachable, { sending, bundle, toAll });
 }
 
 /** Who the invitee is, and an encrypted channel to each of their devices. @throws Halt if they are not who they were, or nobody can be reached */
@@ -194,11 +194,11 @@ function recordDevices(
     job: Job,
     devices: Devices,
     reachable: boolean,
-    sent?: Pick<Sending, "pin" | "bundle" | "toAll"> & { readonly sendingId: string },
+    sent?: Pick<Sending, "bundle" | "toAll"> & { readonly sending: Given },
 ): void {
     if (sent?.toAll === true) recordBundle(parts, job, sent.bundle);
     for (const device of devices) parts.devices.record(job, device.deviceId, outcome(device.state), parts.now());
-    if (sent !== undefined) parts.audit.record(given(parts, job, devices, sent), parts.now());
+    if (sent !== undefined) parts.audit.record(sent.sending, parts.now());
 
     function outcome(state: Devices[number]["state"]): DeviceState {
         switch (state) {
@@ -213,27 +213,28 @@ function recordDevices(
     }
 }
 
-function recordRefused(parts: DeliveryParts, job: Job, copies: Devices): void {
+function recordRefused(parts: DeliveryParts, job: Job, { sendingId, deviceIds }: Given): void {
     parts.database.transaction(() => {
-        for (const { deviceId } of copies) parts.devices.record(job, deviceId, "error", parts.now());
+        parts.audit.refused(sendingId);
+        for (const deviceId of deviceIds) parts.devices.record(job, deviceId, "error", parts.now());
     });
 }
 
 function given(
     { facts }: DeliveryParts,
     { id, roomId, userId, inviter, origin, approved }: Job,
-    devices: Devices,
-    { sendingId, pin, bundle }: Pick<Sending, "pin" | "bundle"> & { readonly sendingId: string },
+    copies: Devices,
+    { deliveryId, pin, bundle }: Pick<Sending, "deliveryId" | "pin" | "bundle">,
 ): Given {
     const visibility = facts.rooms.room(roomId)?.visibility ?? "unknown";
     return {
-        sendingId,
+        sendingId: sendingId(deliveryId, copies),
         jobId: id,
         roomId,
         userId,
         inviter,
         identity: pin,
-        deviceIds: devices.flatMap(({ deviceId, state }) => (state === "sealed" ? [deviceId] : [])),
+        deviceIds: copies.map(({ deviceId }) => deviceId),
         sessions: bundle.contents.shared,
         mxc: bundle.file.url,
         policy: { mode: facts.policy(roomId).mode, visibility, origin, approved: approved.length > 0 },

@@ -1,4 +1,5 @@
 import type { DatabaseSync, SQLOutputValue } from "node:sqlite";
+import { auditColumns, doubtMark, Sendings } from "./sendings.ts";
 
 /** Keys that went out to an invitee's devices, in one sending. */
 export interface Given {
@@ -30,21 +31,7 @@ export interface Policy {
 export function createAudit(sql: DatabaseSync): void {
     sql.exec(`
         CREATE TABLE share_audit (
-            id INTEGER PRIMARY KEY AUTOINCREMENT,
-            sending_id TEXT NOT NULL UNIQUE,
-            at INTEGER NOT NULL,
-            job_id INTEGER NOT NULL,
-            room_id TEXT NOT NULL,
-            user_id TEXT NOT NULL,
-            inviter TEXT NOT NULL,
-            identity TEXT NOT NULL,
-            device_ids TEXT NOT NULL,
-            sessions INTEGER NOT NULL,
-            mxc TEXT NOT NULL,
-            mode TEXT NOT NULL,
-            visibility TEXT NOT NULL,
-            origin TEXT NOT NULL,
-            approved INTEGER NOT NULL
+            id INTEGER PRIMARY KEY AUTOINCREMENT,${auditColumns}
         ) STRICT;
         CREATE INDEX share_audit_by_room ON share_audit (room_id, at);
         CREATE TRIGGER share_audit_is_not_changed BEFORE UPDATE ON share_audit BEGIN SELECT raise(ABORT, 'the audit is never changed'); END;
@@ -52,44 +39,43 @@ export function createAudit(sql: DatabaseSync): void {
     `);
 }
 
+/** Of sendings whose answer never came, and of what was sent while that was not known: see `Sendings`. */
+export function createSendings(sql: DatabaseSync): void {
+    sql.exec(`
+        CREATE TABLE share_sendings (${auditColumns}) STRICT;
+        CREATE INDEX share_sendings_by_job ON share_sendings (job_id);
+        ALTER TABLE share_audit ADD COLUMN certain INTEGER NOT NULL DEFAULT 1;
+    `);
+}
+
 /** Who was given what: written in the transaction that records the delivery. */
 export class Audit {
     readonly #sql: DatabaseSync;
+    readonly #sendings: Sendings;
 
     constructor(sql: DatabaseSync) {
         this.#sql = sql;
+        this.#sendings = new Sendings(sql);
     }
 
-    /** @param now milliseconds since the epoch */
+    /** The keys are about to go out. @param now milliseconds since the epoch */
+    begin(given: Given, now: number): void {
+        this.#sendings.begin(given, now);
+    }
+
+    /** They have gone out. @param now milliseconds since the epoch */
     record(given: Given, now: number): void {
-        const { sendingId, jobId, roomId, userId, inviter, identity, deviceIds, sessions, mxc, policy } = given;
-        const { mode, visibility, origin, approved } = policy;
-        this.#sql
-            .prepare(
-                `INSERT INTO share_audit (sending_id, at, job_id, room_id, user_id, inviter, identity, device_ids, sessions, mxc, mode, visibility, origin, approved)
-                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (sending_id) DO NOTHING`,
-            )
-            .run(
-                sendingId,
-                now,
-                jobId,
-                roomId,
-                userId,
-                inviter,
-                identity,
-                JSON.stringify(deviceIds),
-                sessions,
-                mxc,
-                mode,
-                visibility,
-                origin,
-                approved ? 1 : 0,
-            );
+        this.#sendings.arrived(given, now);
     }
 
-    /** Whether the job has given any keys. */
+    /** They have not. */
+    refused(sendingId: string): void {
+        this.#sendings.refused(sendingId);
+    }
+
+    /** Whether the job has given any keys, as far as anybody knows. */
     gave(jobId: number): boolean {
-        return this.#sql.prepare("SELECT 1 FROM share_audit WHERE job_id = ? LIMIT 1").get(jobId) !== undefined;
+        return this.#sql.prepare("SELECT 1 FROM share_audit WHERE job_id = ? AND certain = 1 LIMIT 1").get(jobId) !== undefined;
     }
 
     /** How many other users were given keys of the room in the time up to `now`, and how many older jobs are giving them at this moment. */
@@ -123,6 +109,8 @@ export interface AuditedDelivery {
     readonly devices: readonly string[];
     readonly sessions: number;
     readonly file: string;
+    /** `unknown`: the homeserver's answer was lost, and the delivery ended before it could be asked for again. */
+    readonly sent: "yes" | "unknown";
     readonly policy: Policy;
 }
 
@@ -133,12 +121,16 @@ export interface AuditFilter {
     readonly since: number | undefined;
 }
 
+/** A doubt ends when the answer comes after all. */
+const standing = `(certain = 1 OR NOT EXISTS
+    (SELECT 1 FROM share_audit AS sure WHERE sure.sending_id || '${doubtMark}' = share_audit.sending_id AND sure.job_id = share_audit.job_id))`;
+
 /** Every delivery that passes the filter. */
 export function auditReport(sql: DatabaseSync, { roomId, userId, since }: AuditFilter): AuditReport {
     const rows = sql
         .prepare(
             `SELECT * FROM share_audit WHERE room_id = coalesce(?1, room_id) AND user_id = coalesce(?2, user_id) AND at >= coalesce(?3, 0)
-             ORDER BY id DESC`,
+             AND ${standing} ORDER BY id DESC`,
         )
         .all(roomId ?? null, userId ?? null, since ?? null);
     return { schema: 1, deliveries: rows.map(deliveryFrom) };
@@ -146,7 +138,7 @@ export function auditReport(sql: DatabaseSync, { roomId, userId, since }: AuditF
 
 /** What a job has given, oldest first. */
 export function givenBy(sql: DatabaseSync, jobId: number): readonly AuditedDelivery[] {
-    return sql.prepare("SELECT * FROM share_audit WHERE job_id = ? ORDER BY id").all(jobId).map(deliveryFrom);
+    return sql.prepare(`SELECT * FROM share_audit WHERE job_id = ? AND ${standing} ORDER BY id`).all(jobId).map(deliveryFrom);
 }
 
 function deliveryFrom(row: Readonly<Record<string, SQLOutputValue>>): AuditedDelivery {
@@ -161,6 +153,7 @@ function deliveryFrom(row: Readonly<Record<string, SQLOutputValue>>): AuditedDel
         devices: Array.isArray(devices) ? devices.map(String) : [],
         sessions: Number(row["sessions"]),
         file: String(row["mxc"]),
+        sent: row["certain"] === 1 ? "yes" : "unknown",
         policy: {
             mode: String(row["mode"]),
             visibility: String(row["visibility"]),

@@ -2,7 +2,8 @@ import type { DatabaseSync, SQLOutputValue } from "node:sqlite";
 import { z } from "zod";
 import { Notices } from "./notices.ts";
 import { type Reason, reasonFrom } from "./reasons.ts";
-import { type JobState, moves, openList, stateFrom } from "./states.ts";
+import { Sendings } from "./sendings.ts";
+import { isOpen, type JobState, moves, openList, stateFrom } from "./states.ts";
 import { ranNow } from "./share-clock.ts";
 import { Watches } from "./watches.ts";
 
@@ -64,12 +65,14 @@ export class ShareJobs {
     readonly #sql: DatabaseSync;
     readonly #watches: Watches;
     readonly #notices: Notices;
+    readonly #sendings: Sendings;
     readonly #now: () => number;
 
     constructor(sql: DatabaseSync, now: () => number) {
         this.#sql = sql;
         this.#watches = new Watches(sql);
         this.#notices = new Notices(sql);
+        this.#sendings = new Sendings(sql);
         this.#now = now;
     }
 
@@ -201,6 +204,8 @@ export class ShareJobs {
         if (changes === 0) return false;
         this.#remember(job.id, now, state, reason, detail);
         this.#watches.follow(job.id, state, reason, now);
+        // From there nobody may ever ask again what became of a request whose answer was lost.
+        if (state === "held" || !isOpen(state)) this.#sendings.doubt(job.id);
         return true;
     }
 

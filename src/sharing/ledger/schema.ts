@@ -1,5 +1,5 @@
 import type { Schema } from "../../database/index.ts";
-import { createAudit } from "./audit.ts";
+import { createAudit, createSendings } from "./audit.ts";
 import { createNotices } from "./notices.ts";
 
 /** The tables of sharing in `backscroll.sqlite`. */
@@ -139,5 +139,6 @@ export const sharingSchema: Schema = {
                 ALTER TABLE share_jobs ADD COLUMN created_ran INTEGER NOT NULL DEFAULT 0;
                 ALTER TABLE share_watches ADD COLUMN joined_ran INTEGER NOT NULL DEFAULT 0;
             `),
+        createSendings,
     ],
 };

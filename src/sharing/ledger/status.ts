@@ -41,7 +41,7 @@ export interface JobStory extends JobStatus {
     readonly given: readonly JobGift[];
 }
 
-export type JobGift = Pick<AuditedDelivery, "at" | "devices" | "sessions" | "file">;
+export type JobGift = Pick<AuditedDelivery, "at" | "devices" | "sessions" | "file" | "sent">;
 
 export interface JobEvent {
     readonly at: string;
@@ -87,7 +87,7 @@ export function jobStory(sql: DatabaseSync, jobId: string): JobStory | undefined
             reason: reasonFrom(row["reason"]),
         }),
         story,
-        given: givenBy(sql, Number(row["id"])).map(({ at, devices, sessions, file }) => ({ at, devices, sessions, file })),
+        given: givenBy(sql, Number(row["id"])).map(({ at, devices, sessions, file, sent }) => ({ at, devices, sessions, file, sent })),
     };
 }
 

@@ -1,4 +1,6 @@
 import type { RoomBundles } from "../bundle/room-bundles.ts";
+import { HomeserverError } from "../../homeserver/index.ts";
+import { givenBy } from "../ledger/audit.ts";
 import type { Job } from "../ledger/jobs.ts";
 import { type Refresh, Refreshes } from "../ledger/refreshes.ts";
 import { isOpen, type JobState, moves } from "../ledger/states.ts";
@@ -23,6 +25,9 @@ export class Rules {
     #keysAt: { readonly first: number; readonly last: number } | undefined;
     /** When a copy was last sent again, if no keys have come since. */
     #refreshedAt: number | undefined;
+    #onItsWay: readonly { readonly jobId: number; readonly deviceId: string }[] = [];
+    /** Every copy that the homeserver took. */
+    readonly #given: { readonly jobId: number; readonly deviceId: string }[] = [];
     #pausedAtPut = false;
 
     constructor(world: World) {
@@ -129,7 +134,10 @@ export class Rules {
         }
         if (this.#world.checks.next() !== undefined) this.broken.push("a re-invite was never checked");
         const { database } = this.#world;
-        for (const table of ["bundle_refreshes", "share_watches"])
+        for (const { jobId, deviceId } of this.#given)
+            if (!givenBy(database.sql, jobId).some(({ devices }) => devices.includes(deviceId)))
+                this.broken.push(`the audit does not know what ${deviceId} was given for job ${jobId}`);
+        for (const table of ["bundle_refreshes", "share_watches", "share_sendings"])
             if (database.sql.prepare(`SELECT 1 FROM ${table}`).get() !== undefined) this.broken.push(`a row of ${table} never ended`);
     }
 
@@ -143,7 +151,15 @@ export class Rules {
         return versions.get(file.url);
     }
 
+    /** The homeserver has acted on this request. A refusal after that is no homeserver's. */
+    #acted(): void {
+        const { fault } = this.#world;
+        if (fault?.call === "sendToDevice" && fault.error instanceof HomeserverError && fault.error.problem.kind === "forbidden") return;
+        this.#given.push(...this.#onItsWay);
+    }
+
     #call(call: string): void {
+        if (call === "sendToDevice") this.#acted();
         if (call !== "createMedia" || this.#asking.others > 0) return;
         const { count } = this.#world.files().madeSince(roomId, this.#world.now - hour);
         if (count >= 6) this.broken.push(`a refresh made the file ${count + 1} of an hour`);
@@ -159,6 +175,7 @@ export class Rules {
             ["while the room's history is closed", world.visibility !== "shared"],
             ["to an identity that is not the pinned one", world.pins.pinned(charlie) !== world.stored.masterKey],
         ];
+        this.#onItsWay = rows.map((row) => ({ jobId: Number(row["job_id"]), deviceId: String(row["device_id"]) }));
         for (const row of rows) {
             const job = world.jobs.get(Number(row["job_id"]));
             rules.push(["for no job", job === undefined]);
