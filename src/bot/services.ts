@@ -194,7 +194,7 @@ function startSync(
                 .then((counted) => (counted ? caughtUp() : undefined))
                 .catch(endIfFatal);
         },
-        betweenRequestsMs: 100,
+        restMs: 100,
         logger: log,
         now: Date.now,
     });

@@ -87,7 +87,7 @@ async function start(loop: SyncLoop, ...script: unknown[]): Promise<SyncLoop> {
     return loop;
 }
 
-function makeLoop(betweenRequestsMs = 0): SyncLoop {
+function makeLoop(restMs = 0): SyncLoop {
     stopping = new AbortController();
     return new SyncLoop({
         homeserver: server,
@@ -105,7 +105,7 @@ function makeLoop(betweenRequestsMs = 0): SyncLoop {
             onRecord(given);
         },
         afterBatch: (rooms) => story.push(`act on ${rooms.join()} at ${token() ?? "nothing"}`),
-        betweenRequestsMs,
+        restMs,
         logger,
         now: Date.now,
         random: () => 0.5,
@@ -120,7 +120,7 @@ test("the crypto part is on disk before anything is recorded, the token moves wi
     expect([recorded(), token(), lastSuccessAt(database)]).toEqual([["s1", "s2"], "s2", 5000]);
 });
 
-test("answers that come in quick succession are asked for a while apart", async () => {
+test("between an answer and the next request there is a rest", async () => {
     await start(makeLoop(100), batch("s1"), batch("s2"), batch("s3"));
     expect(server.calls.map(({ since }) => since)).toEqual([undefined]);
     await settle(99);

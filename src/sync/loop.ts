@@ -13,7 +13,7 @@ import { TokenRefusals } from "./token-refusals.ts";
 
 const longPollMs = 30_000;
 /** Between two answers that say nothing, from a server that does not hold the poll. */
-const restMs = 1_000;
+const quietRestMs = 1_000;
 const namedDrops = 5;
 
 export interface SyncParts {
@@ -33,8 +33,11 @@ export interface SyncParts {
     /** After the commit: wakes whoever has something to do now, and returns at once. `rooms` is what `receive` answered. */
     readonly afterBatch: (rooms: readonly string[]) => void;
     readonly logger: Logger;
-    /** At least. What comes in quick succession is then taken in fewer batches: an answer costs the homeserver about as much as an event. */
-    readonly betweenRequestsMs: number;
+    /**
+     * Milliseconds between an answer and the next request. A request costs the homeserver about as much as an event: what comes in quick succession
+     * is taken in fewer, and what the answer set going is not held up by the next one.
+     */
+    readonly restMs: number;
     /** Milliseconds since the epoch. */
     readonly now: () => number;
     /** From 0 up to 1; spreads the attempts. */
@@ -59,7 +62,7 @@ export class SyncLoop {
     readonly #ready = Promise.withResolvers<void>();
     readonly #refusals = new TokenRefusals();
     #polled = false;
-    #asked = Number.NEGATIVE_INFINITY;
+    #answered = Number.NEGATIVE_INFINITY;
     /** The token is not to be gone on from, whatever batch is under way. */
     #anew = false;
 
@@ -112,14 +115,15 @@ export class SyncLoop {
         const since = this.#anew || this.#refusals.distrusted ? undefined : this.#position.token();
         // The first answer of a run is wanted at once: it says that we are up to date.
         const timeoutMs = this.#polled ? longPollMs : 0;
-        const rest = this.#asked + this.#parts.betweenRequestsMs - performance.now();
+        const rest = this.#answered + this.#parts.restMs - performance.now();
         if (rest > 0) await pause(rest, signal);
-        this.#asked = performance.now();
+        const asked = performance.now();
         const raw = await this.#request({ since, timeoutMs, filter: syncFilter, signal });
+        this.#answered = performance.now();
         const drops: DroppedPart[] = [];
         const batch = parseSyncBatch(raw, since, (drop) => drops.push(drop));
         if (drops.length > 0) this.#warn(drops);
-        if (this.#polled && batch.nextBatch === since && performance.now() - this.#asked < restMs) await pause(restMs, signal);
+        if (this.#polled && batch.nextBatch === since && this.#answered - asked < quietRestMs) await pause(quietRestMs, signal);
         this.#polled = true;
         return batch;
     }
