@@ -14,10 +14,14 @@ export interface ChatOptions {
     readonly log: Logger;
 }
 
-/** The parts that say something in rooms. They share one encryption: a room's session is given out by one at a time. */
+/**
+ * The parts that say something in rooms. They share one encryption: a room's session is given out by one at a time.
+ * @param takesKeys whether keys that came with the bot's invite are being taken
+ */
 export function chatParts(
     { settings, store, ledger, online, log }: ChatOptions,
     outgoing: OutgoingRequests,
+    takesKeys: (roomId: string) => boolean,
 ): { readonly greeter: Greeter; readonly notifier: Notifier } {
     const { homeserver, crypto } = online;
     const { rooms, notices } = ledger;
@@ -39,6 +43,7 @@ export function chatParts(
             greetings: new Greetings(database),
             holdings: (roomId) => crypto.holdings(roomId),
             coverage: (roomId) => ledger.timelines.coverage(roomId),
+            takesKeys,
         }),
         notifier: new Notifier({
             ...common,

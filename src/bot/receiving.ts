@@ -1,12 +1,12 @@
-import { BundleReceiver } from "../receiving/index.ts";
+import { BundleReceiver, type ReceiverParts } from "../receiving/index.ts";
 import type { DeviceKeys } from "../sharing/index.ts";
 import type { ServicesOptions } from "./services.ts";
 
-/** What takes the bundles of those who invite the bot. @param keysCame a room has more keys now */
+/** What takes the bundles of those who invite the bot. */
 export function bundleReceiver(
     { store, ledger, online, log, releases }: ServicesOptions,
     deviceKeys: Pick<DeviceKeys, "look">,
-    keysCame: (roomId: string) => Promise<void>,
+    told: Pick<ReceiverParts, "keysCame" | "looked">,
 ): BundleReceiver {
     const receiver = new BundleReceiver({
         database: store.database,
@@ -15,7 +15,7 @@ export function bundleReceiver(
         homeserver: online.homeserver,
         refreshKeys: async (userId) => (await deviceKeys.look(userId)) !== undefined,
         pin: (userId, masterKey) => ledger.pins.pinFirst(userId, masterKey, Date.now()),
-        keysCame,
+        ...told,
         log,
         now: Date.now,
         monotonic: () => performance.now(),

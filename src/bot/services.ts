@@ -78,7 +78,7 @@ export function startServices(options: ServicesOptions): Services {
         );
         new Modes(store.database.sql).replace(settings.sharing.mode, new Map(ofRooms));
     });
-    const { greeter, notifier } = chatParts(options, outgoing);
+    const { greeter, notifier } = chatParts(options, outgoing, (roomId) => receiver.isLookingAt(roomId));
     const sharing = sharingParts(options, outgoing, () => notifier.wake());
     const runner = new ShareRunner(sharing);
     releases.add("sharing", () => runner.stop());
@@ -91,9 +91,12 @@ export function startServices(options: ServicesOptions): Services {
     releases.add("the refreshing of bundles", () => refresher.stop());
     releases.add("greetings", () => greeter.stop());
     releases.add("notices to admins", () => notifier.stop());
-    const receiver = bundleReceiver(options, sharing.deviceKeys, async (roomId) => {
-        await stock.take([roomId]);
-        wake();
+    const receiver = bundleReceiver(options, sharing.deviceKeys, {
+        keysCame: async (roomId) => {
+            await stock.take([roomId]);
+            wake();
+        },
+        looked: () => greeter.wake(),
     });
     const invitations = new Invitations({
         database: store.database,
@@ -111,10 +114,10 @@ export function startServices(options: ServicesOptions): Services {
         runner.wake();
         watch.wake();
         refresher.wake();
+        receiver.wake();
         greeter.wake();
         notifier.wake();
         invitations.wake();
-        receiver.wake();
         timelines.wake();
     };
     const counted = (): void => {

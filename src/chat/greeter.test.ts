@@ -15,6 +15,7 @@ let sent: string[][];
 let bodies: string[];
 let fault: Error | undefined;
 let shareable: number;
+let takesKeys: boolean;
 let coverage: { reach: string; coversSince: number | undefined } | undefined;
 
 beforeEach(() => {
@@ -25,6 +26,7 @@ beforeEach(() => {
     room = { roomId, membership: "join", encryption: "encrypted", visibility: "shared", joinedAt: 0, successor: undefined };
     [now, sent, fault, shareable, coverage] = [0, [], undefined, 0, undefined];
     bodies = [];
+    takesKeys = false;
 });
 
 /** One round of a greeter that was just started, to its end. */
@@ -46,6 +48,7 @@ function newGreeter(): Greeter {
         },
         holdings: () => Promise.resolve({ shareable, notShareable: 0, unknown: 0 }),
         coverage: () => coverage,
+        takesKeys: () => takesKeys,
         sendEncrypted: (to, _, txnId, message) => {
             bodies.push(JSON.stringify(message));
             sent.push([txnId, ...(to()?.members ?? [])]);
@@ -93,6 +96,16 @@ test("a greeting that failed is sent again under the same transaction ID, after 
     await greet(greeter);
     expect(sent.map(([txnId]) => txnId)).toEqual(["greeting", "greeting"]);
     expect(greetings.owed()).toEqual([]);
+});
+
+test("while keys are taken that came with the bot's invite, the greeting waits, but not for ever", async () => {
+    takesKeys = true;
+    greetings.owe(roomId, "greeting");
+    await greet();
+    expect(sent).toEqual([]);
+    now = 31_000;
+    await greet();
+    expect(sent).toHaveLength(1);
 });
 
 test("where there are keys already, the greeting waits until the room's past is looked through, and says since when", async () => {

@@ -12,6 +12,8 @@ export interface GreeterParts {
     readonly holdings: (roomId: string) => Promise<RoomHoldings>;
     /** What is covered of a room; undefined: it was not counted yet. Times in milliseconds since the epoch. */
     readonly coverage: (roomId: string) => { readonly reach: string; readonly coversSince: number | undefined } | undefined;
+    /** Whether keys that somebody gave the bot with its invite are being taken. */
+    readonly takesKeys: (roomId: string) => boolean;
     readonly sendEncrypted: SendEncrypted;
     readonly now: () => number;
     readonly log: Logger;
@@ -19,7 +21,7 @@ export interface GreeterParts {
 
 /** Milliseconds. */
 const pauseAfterFailure = 60_000;
-/** How long after the join a greeting waits for the room's past to be looked through, if there are keys for it. */
+/** How long after the join a greeting waits for keys that are being taken, and for the room's past to be looked through, if there are keys for it. */
 const patienceMs = 30_000;
 
 /** Says hello, encrypted, once in each room. A room that is not encrypted is greeted when it is. */
@@ -61,20 +63,21 @@ export class Greeter {
     }
 
     async #greet(roomId: string, txnId: string): Promise<void> {
-        const { rooms, botUserId, holdings, sendEncrypted, greetings, now } = this.#parts;
+        const { rooms, botUserId, holdings, sendEncrypted, greetings, takesKeys, now } = this.#parts;
         if (speakingRoom(rooms, roomId) === undefined) return;
         const { shareable } = await holdings(roomId);
         const room = rooms.room(roomId);
-        if (room === undefined || (shareable > 0 && this.#isBeingLookedThrough(room))) return;
+        if (room === undefined) return;
+        const patient = now() - (room.joinedAt ?? 0) < patienceMs;
+        if (patient && (takesKeys(roomId) || (shareable > 0 && this.#isBeingLookedThrough(roomId)))) return;
         const since = this.#since(room);
         const body = greeting({ visibility: room.visibility, canInvite: rooms.canInvite(roomId, botUserId), shareable, since });
         await sendEncrypted(() => speakingRoom(rooms, roomId), roomId, txnId, { msgtype: "m.notice", body });
         greetings.sent(roomId, now());
     }
 
-    #isBeingLookedThrough({ roomId, joinedAt = 0 }: Room): boolean {
-        const { coverage, now } = this.#parts;
-        return now() - joinedAt < patienceMs && (coverage(roomId)?.reach ?? "under_way") === "under_way";
+    #isBeingLookedThrough(roomId: string): boolean {
+        return (this.#parts.coverage(roomId)?.reach ?? "under_way") === "under_way";
     }
 
     #since({ roomId, joinedAt = 0 }: Room): string | undefined {

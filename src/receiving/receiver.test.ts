@@ -16,6 +16,8 @@ let receiver: BundleReceiver;
 let offers: Map<string, OfferedBundle>;
 let calls: string[];
 let logged: string[];
+/** After each look, whether the room is looked at. */
+let looks: boolean[];
 /** What each part does when it is asked. */
 let does: {
     getMedia: () => Promise<Uint8Array>;
@@ -31,6 +33,7 @@ beforeEach(() => {
     offers = new Map();
     calls = [];
     logged = [];
+    looks = [];
     does = {
         getMedia: () => Promise.resolve(new Uint8Array(3)),
         takeBundle: () => Promise.resolve(taken),
@@ -65,6 +68,7 @@ function start(): BundleReceiver {
         homeserver: { getMedia: (url) => called(`get ${url}`, does.getMedia) },
         refreshKeys: (userId) => called(`keys of ${userId}`, does.refreshKeys),
         pin: (_, masterKey) => (masterKey === "another" ? "the first" : masterKey),
+        looked: () => looks.push(receiver.isLookingAt(room)),
         keysCame: (roomId) => called(`count ${roomId}`, () => Promise.resolve()),
         log,
         now: Date.now,
@@ -89,7 +93,9 @@ const pass = (milliseconds: number): Promise<unknown> => vi.advanceTimersByTimeA
 test("what is here at the join is taken, then counted, and its announcement forgotten", async () => {
     offers.set(alice, offer());
     join();
+    expect(receiver.isLookingAt(room)).toBe(true);
     await pass(0);
+    expect(looks).toEqual([false]);
     expect(bundles.of(room)).toMatchObject({ state: "taken", keys: 4, withheld: 2, reason: undefined });
     expect(calls).toEqual([`keys of ${alice}`, "get mxc://home/one", `take mxc://home/one of ${alice}`, "forget", `count ${room}`]);
     receiver.announced([room]);

@@ -27,6 +27,8 @@ export interface ReceiverParts {
     readonly pin: (userId: string, masterKey: string) => string;
     /** The room has more keys now. */
     readonly keysCame: (roomId: string) => Promise<void>;
+    /** A room was looked at. */
+    readonly looked: () => void;
     readonly log: Logger;
     /** Milliseconds since the epoch. */
     readonly now: () => number;
@@ -80,6 +82,11 @@ export class BundleReceiver {
         this.wake();
     }
 
+    /** Whether it is being found out, at this moment, what the room's inviter gave us. */
+    isLookingAt(roomId: string): boolean {
+        return this.#underWay.has(roomId);
+    }
+
     /** Starts nothing more, and resolves when nothing is under way; abort the requests themselves through the functions given. */
     async stop(): Promise<void> {
         this.#stopped = true;
@@ -98,6 +105,7 @@ export class BundleReceiver {
             this.#underWay.delete(row.roomId);
             if (this.#newsOf.delete(row.roomId)) this.#pauses.delete(nameOf(row));
             this.wake();
+            if (!this.#stopped) this.#parts.looked();
         }
     }
 
@@ -175,7 +183,9 @@ export class BundleReceiver {
         if (problem === "too_large") return await this.#settle(row, { state: "not_taken", reason: "too_large" });
         const facts = { operation: "received_bundle", room: row.roomId, user: row.inviter, err: error };
         this.#parts.log.warn(facts, "could not take a room key bundle; it is tried again");
-        await this.#later(row, "unreachable", waitedFor);
+        // A fault of our own, a full disk say, is no reason to give up.
+        if (problem === undefined) this.#pause(row);
+        else await this.#later(row, "unreachable", waitedFor);
     }
 
     /** Looked at again after a while, until so many milliseconds after the join. */

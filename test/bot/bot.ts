@@ -1,4 +1,4 @@
-import { renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Program, type ProgramExit, TemporaryFolder, until } from "../process/index.ts";
 import { Synapse, type SynapseUser } from "../synapse/index.ts";
@@ -102,6 +102,11 @@ export class Bot {
         // Renamed, so that it is never seen half written.
         writeFileSync(`${this.#faultFile}.new`, fault);
         renameSync(`${this.#faultFile}.new`, this.#faultFile);
+    }
+
+    /** Waits until the fault is in effect. */
+    async workerHarmed(): Promise<void> {
+        await until("the fault to take effect", () => !existsSync(this.#faultFile), { everyMs: 10 });
     }
 
     /** Starts another command and waits for nothing. */

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { isMainThread } from "node:worker_threads";
 
@@ -28,7 +28,10 @@ if (!isMainThread && file !== undefined) {
     const look = setInterval(() => {
         if (!existsSync(file)) return;
         clearInterval(look);
-        faults[readFileSync(file, "utf8")]?.();
+        const fault = readFileSync(file, "utf8");
+        // Whoever planted it sees that it takes effect.
+        rmSync(file);
+        faults[fault]?.();
     }, 20);
     look.unref();
 }

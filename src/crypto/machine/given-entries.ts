@@ -1,7 +1,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import type { Seal } from "../../sealing/index.ts";
 import { type BundleEntry, bundleEntry } from "./bundle.ts";
-import { readEntry } from "./entry.ts";
+import { EntryReader } from "./entry.ts";
 import { EntryPages } from "./entry-pages.ts";
 import { EntryRows, type KnownRow, type Origin } from "./entry-rows.ts";
 import { readSessionKey } from "./exported-session-key.ts";
@@ -55,8 +55,9 @@ export class GivenEntries {
         const changes: Change[] = [];
         let [flagged, refused] = [0, 0];
         const firstOfEach = new Map(entries.toReversed().map((entry) => [entry.session_id, entry]));
+        const reader = new EntryReader(this.#pages, this.#roomId);
         for (const entry of firstOfEach.values()) {
-            const judged = this.#judge(entry);
+            const judged = this.#judge(entry, reader);
             if (judged === "flagged") flagged++;
             else if (judged === "refused") refused++;
             else if (judged !== "nothing") changes.push(judged);
@@ -83,12 +84,12 @@ export class GivenEntries {
         return added;
     }
 
-    #judge(entry: RoomKeyExport): Change | "flagged" | "nothing" | "refused" {
+    #judge(entry: RoomKeyExport, reader: EntryReader): Change | "flagged" | "nothing" | "refused" {
         const key = { roomId: this.#roomId, sessionId: entry.session_id, senderKey: entry.sender_key };
         const firstIndex = readSessionKey(entry.session_key)?.firstIndex;
         if (firstIndex === undefined) return "refused";
         const known = this.#rows.find(key);
-        const held = known === undefined ? undefined : readEntry(this.#pages, this.#roomId, known);
+        const held = known === undefined ? undefined : reader.read(known);
         const given = mergeGiven(
             known,
             { firstIndex, giver: this.#giver },

@@ -2,7 +2,7 @@ import type { DatabaseSync } from "node:sqlite";
 import type { Seal } from "../../sealing/index.ts";
 import type { RoomHoldings, ShareableSet } from "../port.ts";
 import { type BundleEntry, bundleEntry } from "./bundle.ts";
-import { readEntry } from "./entry.ts";
+import { EntryReader } from "./entry.ts";
 import { EntryPages } from "./entry-pages.ts";
 import { EntryRows, type KnownRow, readVerdict, type SessionKey } from "./entry-rows.ts";
 import { mergeFlags, type Sighting, type Verdict } from "./flags.ts";
@@ -130,11 +130,12 @@ export class ReadyEntries {
             readonly known: KnownRow | undefined;
             readonly merged: Merged;
         }[] = [];
+        const reader = new EntryReader(this.#pages, roomId);
         for (const arrival of arrivals) {
             const { entry } = arrival.seen;
             const key = { roomId, sessionId: entry.session_id, senderKey: entry.sender_key };
             const known = this.#rows.find(key);
-            const merged = this.#merge(key, known, arrival);
+            const merged = this.#merge(key, known, arrival, reader);
             if (arrival.word !== undefined) this.#rows.noteSender(roomId, arrival.word.sender);
             if (known !== undefined && merged.keepsKey) this.#keep(key, known, merged);
             else fresh.push({ key, arrival, known, merged });
@@ -153,9 +154,9 @@ export class ReadyEntries {
         this.#pages.merge(roomId);
     }
 
-    #merge(key: SessionKey, known: KnownRow | undefined, { seen, word }: Arrival): Merged {
+    #merge(key: SessionKey, known: KnownRow | undefined, { seen, word }: Arrival, reader: EntryReader): Merged {
         const sameSession = (): boolean => {
-            const held = known === undefined ? undefined : readEntry(this.#pages, key.roomId, known)?.session_key;
+            const held = known === undefined ? undefined : reader.read(known)?.session_key;
             if (known === undefined || held === undefined) return false;
             const ours = seen.entry.session_key;
             return known.firstIndex < seen.firstIndex ? leadsTo(held, ours) : leadsTo(ours, held);

@@ -10,8 +10,8 @@ import { unpadded } from "./exported-session-key.ts";
 import { GivenEntries, type GivenWithheld } from "./given-entries.ts";
 import { normaliseRoomKey, type RoomKeyExport } from "./room-key-export.ts";
 
-/** Bytes that are read, and whose keys are written, in one step and commit: some 500 keys. */
-const pieceBytes = 262_144;
+/** Bytes that are read, and whose keys are written, in one step and commit: some 250 keys. */
+const pieceBytes = 131_072;
 /** Of one bundle; no server takes a file with more. */
 const mostKeys = 100_000;
 
