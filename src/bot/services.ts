@@ -187,7 +187,10 @@ function startSync(
             flushDue ||= reachedMachine;
             return rooms;
         },
-        record: (batch) => recordBatch(recording, batch),
+        record: (batch, isBack) => {
+            recordBatch(recording, batch);
+            if (isBack) ledger.jobs.homeserverIsBack();
+        },
         afterBatch: (roomIds) => {
             caughtUp();
             announced(roomIds);

@@ -431,3 +431,35 @@ test("a delivery that rested for long is made with the keys of now, and under a 
     expect(world.calls.filter((call) => call === "putMedia")).toHaveLength(2);
     expect(new Set(world.txnIds).size).toBe(2);
 });
+
+test("a homeserver that is back after a long outage is asked at once, but never before it wants to be", async () => {
+    const world = new World();
+    const away = new HomeserverError("keys_query", { kind: "unreachable", reason: "connection", detail: "refused" });
+    const busy = new HomeserverError("keys_query", { kind: "rate_limited", retryAfterMs: 600_000 });
+    world.sync(change("invite", "$invite", alice));
+    for (let failure = 0; failure < 10; failure += 1) {
+        world.now += 900_000;
+        world.fault = { call: "refresh", error: failure === 9 ? busy : away };
+        await world.runUntil(() => expect(world.fault).toBeUndefined());
+    }
+    const isBack = (): void => world.database.transaction(() => world.jobs.homeserverIsBack());
+    isBack();
+    expect(world.jobs.get(1)?.nextAttemptAt).toBe(world.now + 600_000);
+
+    world.now += 900_000;
+    world.fault = { call: "refresh", error: away };
+    await world.runUntil(() => expect(world.fault).toBeUndefined());
+    expect(world.due()).toEqual([]);
+    isBack();
+    await world.run();
+    expect(world.status()).toMatchObject({ state: "reinvited" });
+});
+
+test("a job that waits for something else does not go on because the homeserver is back", async () => {
+    const world = new World();
+    world.reachable = false;
+    world.sync(change("invite", "$invite", alice));
+    await world.runUntil(() => expect(world.status()).toMatchObject({ reason: "invitee_server_unreachable" }));
+    world.database.transaction(() => world.jobs.homeserverIsBack());
+    expect(world.due()).toEqual([]);
+});

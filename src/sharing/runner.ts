@@ -61,7 +61,8 @@ export class ShareRunner {
     #lastPrune = Number.NEGATIVE_INFINITY;
     #checking: Promise<void> | undefined;
     #timer: NodeJS.Timeout | undefined;
-    #notBefore = 0;
+    /** By the monotonic clock. */
+    #notBefore = Number.NEGATIVE_INFINITY;
 
     constructor(parts: RunnerParts) {
         this.#parts = parts;
@@ -71,12 +72,12 @@ export class ShareRunner {
     wake(): void {
         if (this.#stopping.signal.aborted) return;
         clearTimeout(this.#timer);
-        const now = this.#parts.now();
-        const resting = this.#notBefore - now;
+        const resting = this.#notBefore - performance.now();
         if (resting > 0) {
             this.#timer = setTimeout(() => this.wake(), resting);
             return;
         }
+        const now = this.#parts.now();
         const ownServer = serverOf(this.#parts.botUserId);
         for (const job of this.#parts.jobs.due({ ...places, ownServer }, now)) {
             if (this.#running.size >= places.limit) break;
@@ -99,7 +100,7 @@ export class ShareRunner {
         const run = this.#run(job)
             .catch((error: unknown) => {
                 // Where a job went could not be written down: it stands where it stood, and is taken up again.
-                this.#notBefore = this.#parts.now() + rest;
+                this.#notBefore = performance.now() + rest;
                 this.#parts.log.error({ job: job.id, err: error }, "the ledger of share jobs cannot be written; resting");
             })
             .finally(() => {
@@ -159,7 +160,7 @@ export class ShareRunner {
             const job = jobs.get(jobId);
             if (job === undefined || job.nextAttemptAt === undefined) return;
             if (to === "retry" && unansweredTooLong(job, clock.ran())) jobs.move(job, "expired", "unanswered");
-            else if (to === "retry") jobs.retry(job, halt.reason, now() + pause, halt.detail);
+            else if (to === "retry") jobs.retry(job, halt.reason, now() + pause, halt.detail, now() + (halt.notBefore ?? 0));
             else if (doubtsRefusal(halt, jobs.timesMoved(jobId, "refused_once")))
                 jobs.retry(job, "refused_once", now() + pause, halt.detail);
             else jobs.move(job, to, halt.reason, undefined, halt.detail);

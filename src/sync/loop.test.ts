@@ -43,6 +43,8 @@ let server: ScriptedHomeserver;
 let story: string[];
 let received: CryptoChanges[];
 let lines: [string, object][];
+/** The batches that came with a homeserver's return. */
+let returned: string[];
 let stopping: AbortController;
 /** What the next calls of `receive` and `record` do. */
 let onReceive: () => Promise<void>;
@@ -55,6 +57,7 @@ beforeEach(() => {
     story = [];
     received = [];
     lines = [];
+    returned = [];
     onReceive = () => Promise.resolve();
     onRecord = ({ nextBatch }) => database.sql.prepare("INSERT INTO notes VALUES (?)").run(nextBatch);
 });
@@ -100,8 +103,9 @@ function makeLoop(restMs = 0): SyncLoop {
             story.push("received");
             return ["!changed:home"];
         },
-        record: (given) => {
+        record: (given, isBack) => {
             story.push(`record after ${token() ?? "nothing"}`);
+            if (isBack) returned.push(given.nextBatch);
             onRecord(given);
         },
         afterBatch: (rooms) => story.push(`act on ${rooms.join()} at ${token() ?? "nothing"}`),
@@ -219,6 +223,12 @@ test.each([
     await settle(10_000);
     expect([token(), loop.problem]).toEqual(["s1", undefined]);
     expect(lines.map(([message]) => message)).toEqual(["the sync waits; nothing is lost meanwhile", "the sync goes on"]);
+});
+
+test("the first batch of a run, and the first after a failure, say that the homeserver is back", async () => {
+    await run(batch("s1"), batch("s2"), away, away, batch("s3"), batch("s4"));
+    await settle(10_000);
+    expect([token(), returned]).toEqual(["s4", ["s1", "s3"]]);
 });
 
 test("a rate limit is obeyed to the millisecond", async () => {

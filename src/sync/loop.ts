@@ -28,8 +28,11 @@ export interface SyncParts {
      * Answers the rooms of whose sessions we now hold or know more.
      */
     readonly receive: (changes: CryptoChanges) => Promise<readonly string[]>;
-    /** Writes everything that follows from a batch, inside the transaction that moves the token. Synchronous, and without any other effect. */
-    readonly record: (batch: SyncBatch) => void;
+    /**
+     * Writes everything that follows from a batch, inside the transaction that moves the token. Synchronous, and without any other effect.
+     * `isBack`: this is the homeserver's first answer, since the start or after it did not answer.
+     */
+    readonly record: (batch: SyncBatch, isBack: boolean) => void;
     /** After the commit: wakes whoever has something to do now, and returns at once. `rooms` is what `receive` answered. */
     readonly afterBatch: (rooms: readonly string[]) => void;
     readonly logger: Logger;
@@ -101,11 +104,13 @@ export class SyncLoop {
     }
 
     async #turn(signal: AbortSignal): Promise<void> {
+        const first = !this.#polled;
         const batch = await this.#persistence.until(() => this.#ask(signal), signal);
         if (batch === undefined) return;
+        const isBack = first || batch.failedBefore;
         const rooms = await this.#persistence.until(() => this.#prepare(batch.value.crypto), signal);
         if (rooms === undefined) return;
-        const recorded = await this.#persistence.until(() => this.#record(batch.value), signal);
+        const recorded = await this.#persistence.until(() => this.#record(batch.value, isBack), signal);
         if (recorded === undefined) return;
         this.#ready.resolve();
         this.#parts.afterBatch(rooms.value);
@@ -148,10 +153,10 @@ export class SyncLoop {
         return rooms;
     }
 
-    #record(batch: SyncBatch): void {
+    #record(batch: SyncBatch, isBack: boolean): void {
         const { database, record, now } = this.#parts;
         database.transaction(() => {
-            record(batch);
+            record(batch, isBack);
             this.#position.advance(batch, now());
             if (this.#anew && batch.since !== undefined) forgetSyncPosition(database);
         });

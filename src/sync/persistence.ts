@@ -25,15 +25,18 @@ export class Persistence {
     }
 
     /**
-     * Answers what the step answers; undefined if `signal` aborted while it was waiting.
+     * Answers what the step answers, and whether it failed before; undefined if `signal` aborted while it was waiting.
      * @throws what the step throws, if waiting does not heal it
      */
-    async until<T>(step: () => T | Promise<T>, signal: AbortSignal): Promise<{ readonly value: T } | undefined> {
+    async until<T>(
+        step: () => T | Promise<T>,
+        signal: AbortSignal,
+    ): Promise<{ readonly value: T; readonly failedBefore: boolean } | undefined> {
         for (let failures = 1; ; failures++) {
             try {
                 const value = await step();
                 this.#over();
-                return { value };
+                return { value, failedBefore: failures > 1 };
             } catch (error) {
                 if (signal.aborted) return undefined;
                 const setback = setbackOf(error);

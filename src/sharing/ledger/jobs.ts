@@ -209,10 +209,23 @@ export class ShareJobs {
         return true;
     }
 
-    /** Counts a failed attempt and has the job looked at again; what was delivered stays delivered. */
-    retry(job: Job, reason: Reason, nextAttemptAt: number, detail?: string): boolean {
-        this.#sql.prepare("UPDATE share_jobs SET attempts = attempts + 1 WHERE id = ?").run(job.id);
+    /**
+     * Counts a failed attempt and has the job looked at again; what was delivered stays delivered.
+     * @param notBefore before which the homeserver does not want to be asked, whatever happens
+     */
+    retry(job: Job, reason: Reason, nextAttemptAt: number, detail?: string, notBefore?: number): boolean {
+        this.#sql.prepare("UPDATE share_jobs SET attempts = attempts + 1, not_before = ? WHERE id = ?").run(notBefore ?? null, job.id);
         return this.move(job, job.state === "delivered" ? "delivered" : "queued", reason, nextAttemptAt, detail);
+    }
+
+    /** The homeserver answers again: what waits for nothing else waits no longer, unless the homeserver said for how long. */
+    homeserverIsBack(): void {
+        this.#sql
+            .prepare(
+                `UPDATE share_jobs SET next_attempt_at = max(?1, coalesce(not_before, ?1))
+                 WHERE state IN (${openList}) AND reason = 'homeserver_unavailable' AND next_attempt_at > ?1`,
+            )
+            .run(this.#now());
     }
 
     /** How often this reason moved the job. */

@@ -140,5 +140,7 @@ export const sharingSchema: Schema = {
                 ALTER TABLE share_watches ADD COLUMN joined_ran INTEGER NOT NULL DEFAULT 0;
             `),
         createSendings,
+        // Before which the homeserver does not want to be asked; of meaning while a job waits for it.
+        (sql) => sql.exec("ALTER TABLE share_jobs ADD COLUMN not_before INTEGER"),
     ],
 };
