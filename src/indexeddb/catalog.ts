@@ -33,13 +33,13 @@ export interface DatabaseMeta {
 /** The databases in the file, as last committed or, during an upgrade, as the script has made them. */
 export class Catalog {
     readonly #sql: DatabaseSync;
-    #databases = new Map<string, DatabaseMeta>();
+    #databases: Map<string, DatabaseMeta>;
     #lastId: number;
 
     constructor(sql: DatabaseSync) {
         this.#sql = sql;
-        this.#databases = load(sql);
-        this.#lastId = highestId(sql);
+        const { databases, lastId } = load(sql);
+        [this.#databases, this.#lastId] = [databases, lastId];
     }
 
     get(name: string): DatabaseMeta | undefined {
@@ -69,7 +69,7 @@ export class Catalog {
 
     /** After a rollback: what the file says holds. Key generators of stores that remain are put back in place. */
     reload(): void {
-        const fresh = load(this.#sql);
+        const fresh = load(this.#sql).databases;
         for (const [name, meta] of fresh) {
             const known = this.#databases.get(name);
             if (known && sameShape(known, meta)) {
@@ -94,14 +94,15 @@ function sameShape(a: DatabaseMeta, b: DatabaseMeta): boolean {
 }
 
 // Names are kept as JSON: readable in the file, and exact even for lone surrogates.
-function load(sql: DatabaseSync): Map<string, DatabaseMeta> {
+function load(sql: DatabaseSync): { databases: Map<string, DatabaseMeta>; lastId: number } {
     const databases = new Map<string, DatabaseMeta>();
     const stores = new Map<number, StoreMeta>();
-    for (const row of sql.prepare("SELECT name, version FROM idb_database").iterate()) {
+    let lastId = 0;
+    for (const row of sql.prepare("SELECT name, version FROM idb_database").all()) {
         const name = parseName(row["name"]);
         databases.set(name, { name, version: Number(row["version"]), stores: new Map() });
     }
-    for (const row of sql.prepare("SELECT * FROM idb_store ORDER BY id").iterate()) {
+    for (const row of sql.prepare("SELECT * FROM idb_store ORDER BY id").all()) {
         const store: StoreMeta = {
             id: Number(row["id"]),
             name: parseName(row["name"]),
@@ -112,10 +113,11 @@ function load(sql: DatabaseSync): Map<string, DatabaseMeta> {
             live: [],
             deleted: false,
         };
+        lastId = Math.max(lastId, store.id);
         stores.set(store.id, store);
         databases.get(parseName(row["database"]))?.stores.set(store.name, store);
     }
-    for (const row of sql.prepare("SELECT * FROM idb_index ORDER BY id").iterate()) {
+    for (const row of sql.prepare("SELECT * FROM idb_index ORDER BY id").all()) {
         const index: IndexMeta = {
             id: Number(row["id"]),
             name: parseName(row["name"]),
@@ -124,16 +126,12 @@ function load(sql: DatabaseSync): Map<string, DatabaseMeta> {
             multiEntry: row["multi_entry"] === 1,
             deleted: false,
         };
+        lastId = Math.max(lastId, index.id);
         const store = stores.get(Number(row["store"]));
         store?.indexes.set(index.name, index);
         store?.live.push(index);
     }
-    return databases;
-}
-
-function highestId(sql: DatabaseSync): number {
-    const row = sql.prepare("SELECT max(id) AS id FROM (SELECT id FROM idb_store UNION ALL SELECT id FROM idb_index)").get();
-    return Number(row?.["id"] ?? 0);
+    return { databases, lastId };
 }
 
 function parseName(json: SQLOutputValue | undefined): string {

@@ -89,7 +89,7 @@ test("a full disk keeps unfiled records from being filed, not from being found, 
 test("a store that files at every fifth record holds the same as one that files at the end", async () => {
     const contents = await Promise.all(
         [5, 1e9].map(async (many) => {
-            const store = assemble(join(temporaryFolder(), "store.sqlite"), { few: -1, many });
+            const store = assemble(join(temporaryFolder(), "store.sqlite"), { few: -1, many, most: many });
             const db = await openDatabase(store, (fresh) => fresh.createObjectStore("s").createIndex("i", "group"));
             await write(db, (s) => {
                 for (let n = 0; n < 37; n++) s.put({ n, group: n % 3 }, (n * 7) % 31);

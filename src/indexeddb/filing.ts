@@ -1,21 +1,23 @@
 import type { DatabaseSync } from "node:sqlite";
 import type { StoreMeta } from "./catalog.ts";
-import { blob, entriesOf, type Value, valueOf, valueRow } from "./entries.ts";
+import { blob, entriesOf, type Entry, valueOf, valueRow } from "./entries.ts";
 import { storeErrorOf } from "./errors.ts";
 import type { Statements } from "./statements.ts";
-import { Tail, type Unfiled } from "./tail.ts";
+import { Tail } from "./tail.ts";
 import { checksum } from "./value.ts";
 
 /**
  * Filing 100 records costs some 400 pages, as keys are mostly random, and 4000 at once hardly more: so a commit files
- * what is `few`, leaves more for later, and files at `many`. Meanwhile they are found by their keys in memory.
+ * what is `few`, leaves more for later, and files at `many`; in a large store, of which each filing touches most pages, at a
+ * quarter of what is filed, but at `most` at the latest. Meanwhile they are found by their keys in memory.
  */
 export interface FilingLimits {
     readonly few: number;
     readonly many: number;
+    readonly most: number;
 }
 
-export const usualLimits: FilingLimits = { few: 64, many: 4096 };
+export const usualLimits: FilingLimits = { few: 64, many: 4096, most: 16_384 };
 
 /** Which records are filed, that is, have their entries in the file; and the numbers of new ones. */
 export class Filing {
@@ -23,6 +25,7 @@ export class Filing {
     readonly #sql: DatabaseSync;
     readonly #statements: Statements;
     readonly #limits: FilingLimits;
+    #stores: ReadonlyMap<number, StoreMeta> = new Map();
     #lastId = 0;
     #lastFiled = 0;
     /** What is filed now will be unfiled again. */
@@ -41,10 +44,10 @@ export class Filing {
         this.#lastFiled = Number(state?.["last_filed"]);
         this.#lastId = Math.max(this.#lastFiled, Number(state?.["last"] ?? 0));
         if (this.#lastId === this.#lastFiled) return;
-        const byId = new Map([...stores].map((store) => [store.id, store]));
-        for (const row of this.#statements.get("unfiled").all(this.#lastFiled)) {
-            const store = byId.get(Number(row["store"]));
-            if (store) this.tail.set(store.id, blob(row["key"]), unfiledOf(store, blob(row["key"]), valueRow(row)));
+        this.#stores = new Map([...stores].map((store) => [store.id, store]));
+        for (const row of this.#statements.get("unfiled").iterate(this.#lastFiled)) {
+            const store = Number(row["store"]);
+            if (this.#stores.has(store)) this.tail.set(store, blob(row["key"]), Number(row["id"]));
         }
     }
 
@@ -55,7 +58,7 @@ export class Filing {
 
     /** Files what is unfiled, all or nothing, in a transaction of its own if none runs. */
     settle(): void {
-        if (this.tail.size === 0 && this.#lastId - this.#lastFiled < this.#limits.many) return;
+        if (this.tail.size === 0 && this.#lastId - this.#lastFiled < this.#many) return;
         const inner = this.#sql.isTransaction;
         this.#sql.exec(inner ? "SAVEPOINT filing" : "BEGIN IMMEDIATE");
         try {
@@ -91,9 +94,14 @@ export class Filing {
     }
 
     /** Leaves the record for later. */
-    postpone(store: StoreMeta, key: Uint8Array, unfiled: Unfiled): void {
-        this.tail.set(store.id, key, unfiled);
-        if (this.tail.size >= this.#limits.many) this.settle();
+    postpone(store: StoreMeta, key: Uint8Array, record: number, entries: readonly Entry[]): void {
+        this.tail.set(store.id, key, record, entries);
+        if (this.tail.size >= this.#many) this.settle();
+    }
+
+    get #many(): number {
+        const { many, most } = this.#limits;
+        return Math.max(many, Math.min(most, this.#lastFiled / 4));
     }
 
     #undone<T>(read: () => T): T {
@@ -110,13 +118,16 @@ export class Filing {
     }
 
     #file(): void {
-        for (const [entry, record] of this.tail.sorted()) this.#statements.get("insert entry").run(entry.index, entry.key, record);
+        const insert = this.#statements.get("insert entry");
+        for (const [{ index, key }, record] of this.tail.sorted((...found) => this.#entriesOf(...found))) insert.run(index, key, record);
     }
-}
 
-// A damaged value is at least found by its key, and then reported.
-function unfiledOf(store: StoreMeta, key: Uint8Array, value: Value): Unfiled {
-    const primary = { index: store.id, key };
-    const intact = checksum(value.bytes) === value.sum;
-    return { record: value.record, entries: intact ? entriesOf(store, key, valueOf(value)) : [primary] };
+    /** Of a record that was unfiled at the opening. A damaged value is at least found by its key, and then reported. */
+    #entriesOf(storeId: number, key: Uint8Array, record: number): readonly Entry[] {
+        const store = this.#stores.get(storeId);
+        const row = this.#statements.get("read record").get(record);
+        const value = row && valueRow(row);
+        const intact = value !== undefined && checksum(value.bytes) === value.sum;
+        return store && intact ? entriesOf(store, key, valueOf(value)) : [{ index: storeId, key }];
+    }
 }

@@ -30,8 +30,8 @@ export class Records {
 
     find(store: StoreMeta, key: Uint8Array): Value | undefined {
         const unfiled = this.filing.tail.get(store.id, key);
-        const row = unfiled
-            ? this.#statements.get("read record").get(unfiled.record)
+        const row = unfiled !== undefined
+            ? this.#statements.get("read record").get(unfiled)
             : this.#statements.get("find record").get(store.id, key);
         return row && valueRow(row);
     }
@@ -77,14 +77,14 @@ export class Records {
     /** Stores the value; throws `ConstraintError`, having changed nothing. */
     put(store: StoreMeta, key: Uint8Array, bytes: Uint8Array, overwrite: boolean): void {
         const unfiled = this.filing.tail.get(store.id, key);
-        const record = unfiled?.record ?? this.#statements.get("find entry").get(store.id, key)?.["record"];
+        const record = unfiled ?? this.#statements.get("find entry").get(store.id, key)?.["record"];
         if (record !== undefined && !overwrite) throw fault("ConstraintError", "A record with this key exists already.");
         const entries = entriesOf(store, key, store.live.length > 0 ? deserialize(bytes) : undefined);
         for (const index of store.live) if (index.unique) this.#checkUnique(store, index, entries, key);
         if (record === undefined) return this.#insert(store, key, bytes, entries);
-        const stale = unfiled || store.live.length === 0 ? entries : this.#entriesOfStored(store, key);
+        const stale = unfiled !== undefined || store.live.length === 0 ? entries : this.#entriesOfStored(store, key);
         this.#statements.get("update record").run(bytes, checksum(bytes), record);
-        if (unfiled) return this.filing.postpone(store, key, { record: unfiled.record, entries });
+        if (unfiled !== undefined) return this.filing.postpone(store, key, unfiled, entries);
         for (const entry of stale) if (!entries.some((other) => sameEntry(entry, other))) this.#deleteEntry(entry);
         for (const entry of entries) if (!stale.some((other) => sameEntry(entry, other))) this.#insertEntry(entry, Number(record));
     }
@@ -123,13 +123,13 @@ export class Records {
         this.#statements.get("insert record").run(record, store.id, key, bytes, checksum(bytes));
         // A unique index must be complete whenever it is asked.
         if (store.live.some((index) => index.unique)) for (const entry of entries) this.#insertEntry(entry, record);
-        else this.filing.postpone(store, key, { record, entries });
+        else this.filing.postpone(store, key, record, entries);
     }
 
     #deleteOne(store: StoreMeta, key: Uint8Array): void {
         const unfiled = this.filing.tail.get(store.id, key);
-        if (unfiled) {
-            this.#statements.get("delete record").run(unfiled.record);
+        if (unfiled !== undefined) {
+            this.#statements.get("delete record").run(unfiled);
             return this.filing.tail.delete(store.id, key);
         }
         const value = this.find(store, key);

@@ -24,7 +24,7 @@ const texts = {
 
     "last filed": "SELECT last_filed, (SELECT max(id) FROM idb_record) AS last FROM idb_state",
     "set last filed": "UPDATE idb_state SET last_filed = ?",
-    unfiled: `SELECT id, store, key, value, sum FROM idb_record r WHERE id > ?
+    unfiled: `SELECT id, store, key FROM idb_record r WHERE id > ?
         AND NOT EXISTS (SELECT 1 FROM idb_entry e WHERE e.idx = r.store AND e.key = r.key)`,
 
     "set next key": "UPDATE idb_store SET next_key = ? WHERE id = ?",
