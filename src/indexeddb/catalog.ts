@@ -1,6 +1,6 @@
 import type { DatabaseSync, SQLOutputValue } from "node:sqlite";
 import { StoreError } from "./errors.ts";
-import { type KeyPath, parseKeyPath } from "./keypath.ts";
+import type { KeyPath } from "./keypath.ts";
 
 /** An index of a store. `live` is what requests see that run now; the maps are what the script sees. */
 export interface IndexMeta {
@@ -96,11 +96,14 @@ function sameShape(a: DatabaseMeta, b: DatabaseMeta): boolean {
 // Names are kept as JSON: readable in the file, and exact even for lone surrogates.
 function load(sql: DatabaseSync): { databases: Map<string, DatabaseMeta>; lastId: number } {
     const databases = new Map<string, DatabaseMeta>();
+    const byJson = new Map<unknown, DatabaseMeta>();
     const stores = new Map<number, StoreMeta>();
     let lastId = 0;
     for (const row of sql.prepare("SELECT name, version FROM idb_database").all()) {
         const name = parseName(row["name"]);
-        databases.set(name, { name, version: Number(row["version"]), stores: new Map() });
+        const database = { name, version: Number(row["version"]), stores: new Map() };
+        databases.set(name, database);
+        byJson.set(row["name"], database);
     }
     for (const row of sql.prepare("SELECT * FROM idb_store ORDER BY id").all()) {
         const store: StoreMeta = {
@@ -115,7 +118,7 @@ function load(sql: DatabaseSync): { databases: Map<string, DatabaseMeta>; lastId
         };
         lastId = Math.max(lastId, store.id);
         stores.set(store.id, store);
-        databases.get(parseName(row["database"]))?.stores.set(store.name, store);
+        byJson.get(row["database"])?.stores.set(store.name, store);
     }
     for (const row of sql.prepare("SELECT * FROM idb_index ORDER BY id").all()) {
         const index: IndexMeta = {
@@ -138,8 +141,10 @@ function parseName(json: SQLOutputValue | undefined): string {
     return String(parse(json));
 }
 
+// Was checked when it was made; the expression that does so costs as much as all the rest here.
 function parsePath(json: SQLOutputValue | undefined): KeyPath | null {
-    return json === null ? null : parseKeyPath(parse(json));
+    const path = json === null ? null : parse(json);
+    return Array.isArray(path) ? Object.freeze(path.map(String)) : path === null ? null : String(path);
 }
 
 function parse(json: SQLOutputValue | undefined): unknown {

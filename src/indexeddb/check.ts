@@ -10,19 +10,18 @@ import { checksum } from "./value.ts";
 /** At most so many problems are named. */
 const most = 20;
 /** Records that are read at every opening. */
-const sampled = 8;
+const sampled = 4;
 /** Records that one step of a check in pieces reads. */
 const piece = 200;
 
 /** Reads a few records from all over the file, when it is opened; throws `StoreError` if one is damaged or its store does not lead to it. */
-export function checkSample(sql: DatabaseSync): void {
-    const { last, filed } = sql.prepare("SELECT last_filed AS filed, (SELECT max(id) FROM idb_record) AS last FROM idb_state").get() ?? {};
+export function checkSample(sql: DatabaseSync, { lastId, lastFiled }: { readonly lastId: number; readonly lastFiled: number }): void {
     const find = sql.prepare(`SELECT r.id, r.value, r.sum, e.record FROM idb_record r
         LEFT JOIN idb_entry e ON e.idx = r.store AND e.key = r.key WHERE r.id >= ? ORDER BY r.id LIMIT 1`);
     for (let n = 0; n < sampled; n++) {
-        const row = find.get(1 + Math.floor((n * (Number(last ?? 0) - 1)) / (sampled - 1)));
+        const row = find.get(1 + Math.floor((n * (lastId - 1)) / (sampled - 1)));
         if (row === undefined) return;
-        const reachable = row["record"] === row["id"] || Number(row["id"]) > Number(filed);
+        const reachable = row["record"] === row["id"] || Number(row["id"]) > lastFiled;
         if (!reachable || checksum(blob(row["value"])) !== row["sum"]) {
             throw new StoreError("corrupt", `record ${String(row["id"])} is damaged`);
         }

@@ -105,7 +105,7 @@ function openEngine(path: string, limits: FilingLimits): { readonly engine: Engi
     const { sql, upgraded } = openFile(path);
     try {
         const engine = new Engine(sql, limits);
-        checkSample(sql);
+        checkSample(sql, engine.records.filing);
         return { engine, upgraded };
     } catch (error) {
         sql.close();

@@ -45,21 +45,22 @@ export function openFile(path: string, upgrades = formatUpgrades): { readonly sq
     try {
         refuseRemains(path);
         sql = new DatabaseSync(path, { timeout: 0, enableForeignKeyConstraints: false });
-        prepareFile(sql, path, 1 + upgrades.length);
-        return { sql, upgraded: upgradeFormat(sql, path, upgrades) };
+        const version = prepareFile(sql, path, 1 + upgrades.length);
+        return { sql, upgraded: upgradeFormat(sql, path, upgrades.slice(version - 1), 1 + upgrades.length) };
     } catch (error) {
         if (sql?.isOpen) sql.close();
         throw storeErrorOf(error) ?? new StoreError("unavailable", `${path} cannot be opened: ${String(error)}`, { cause: error });
     }
 }
 
-function prepareFile(sql: DatabaseSync, path: string, knownVersion: number): void {
+/** Answers the version of the file's format. */
+function prepareFile(sql: DatabaseSync, path: string, knownVersion: number): number {
     // Before the first look into the file: the write-ahead log's index then lives in memory, and no second process gets in.
     sql.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA trusted_schema = OFF");
     sql.exec("BEGIN IMMEDIATE");
-    const empty = sql.prepare("SELECT 1 FROM sqlite_schema LIMIT 1").get() === undefined;
     const [application, version] = [pragma(sql, "application_id"), pragma(sql, "user_version")];
-    if (empty && application === 0 && version === 0) {
+    const fresh = application === 0 && version === 0 && sql.prepare("SELECT 1 FROM sqlite_schema LIMIT 1").get() === undefined;
+    if (fresh) {
         sql.exec(schema);
     } else if (application !== applicationId) {
         throw new StoreError("corrupt", `${path} is not a store of this program (application id ${application})`);
@@ -73,15 +74,15 @@ function prepareFile(sql: DatabaseSync, path: string, knownVersion: number): voi
     emptyLog(sql);
     sql.exec("PRAGMA cache_size = -16000; PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864");
     checkLength(sql, path);
+    return fresh ? formatVersion : version;
 }
 
-function upgradeFormat(sql: DatabaseSync, path: string, upgrades: readonly FormatUpgrade[]): boolean {
-    const due = upgrades.slice(pragma(sql, "user_version") - 1);
+function upgradeFormat(sql: DatabaseSync, path: string, due: readonly FormatUpgrade[], version: number): boolean {
     if (due.length === 0) return false;
     keepCopy(sql, path);
     sql.exec("BEGIN IMMEDIATE");
     for (const upgrade of due) upgrade(sql);
-    sql.exec(`PRAGMA user_version = ${1 + upgrades.length}; COMMIT`);
+    sql.exec(`PRAGMA user_version = ${version}; COMMIT`);
     return true;
 }
 
@@ -108,7 +109,7 @@ export function compactFile(sql: DatabaseSync, path: string): void {
 // What SQLite would take for a new file: without its contents but with its log, or with less than the smallest page.
 function refuseRemains(path: string): void {
     const size = sizeOf(path);
-    if (sizeOf(`${path}-wal`) > 0 && size === 0) {
+    if (size === 0 && sizeOf(`${path}-wal`) > 0) {
         throw new StoreError("corrupt", `${path} is empty or missing, but its write-ahead log is there`);
     }
     if (size > 0 && size < 512 && sizeOf(`${path}-journal`) === 0) {
@@ -124,7 +125,7 @@ function sizeOf(path: string): number {
 function checkLength(sql: DatabaseSync, path: string): void {
     const size = sizeOf(path);
     const expected = pragma(sql, "page_count") * pragma(sql, "page_size");
-    if (sizeOf(`${path}-wal`) === 0 && size < expected) {
+    if (size < expected && sizeOf(`${path}-wal`) === 0) {
         throw new StoreError("corrupt", `${path} has ${size} bytes where ${expected} are expected: it was cut off`);
     }
 }

@@ -26,8 +26,9 @@ export class Filing {
     readonly #statements: Statements;
     readonly #limits: FilingLimits;
     #stores: ReadonlyMap<number, StoreMeta> = new Map();
-    #lastId = 0;
-    #lastFiled = 0;
+    /** The highest number that a record has; those above `lastFiled` may be unfiled. */
+    lastId = 0;
+    lastFiled = 0;
     /** What is filed now will be unfiled again. */
     #provisional = false;
 
@@ -41,11 +42,11 @@ export class Filing {
     reload(stores: Iterable<StoreMeta>): void {
         this.tail.clear();
         const state = this.#statements.get("last filed").get();
-        this.#lastFiled = Number(state?.["last_filed"]);
-        this.#lastId = Math.max(this.#lastFiled, Number(state?.["last"] ?? 0));
-        if (this.#lastId === this.#lastFiled) return;
+        this.lastFiled = Number(state?.["last_filed"]);
+        this.lastId = Math.max(this.lastFiled, Number(state?.["last"] ?? 0));
+        if (this.lastId === this.lastFiled) return;
         this.#stores = new Map([...stores].map((store) => [store.id, store]));
-        for (const row of this.#statements.get("unfiled").iterate(this.#lastFiled)) {
+        for (const row of this.#statements.get("unfiled").iterate(this.lastFiled)) {
             const store = Number(row["store"]);
             if (this.#stores.has(store)) this.tail.set(store, blob(row["key"]), Number(row["id"]));
         }
@@ -58,18 +59,18 @@ export class Filing {
 
     /** Files what is unfiled, all or nothing, in a transaction of its own if none runs. */
     settle(): void {
-        if (this.tail.size === 0 && this.#lastId - this.#lastFiled < this.#many) return;
+        if (this.tail.size === 0 && this.lastId - this.lastFiled < this.#many) return;
         const inner = this.#sql.isTransaction;
         this.#sql.exec(inner ? "SAVEPOINT filing" : "BEGIN IMMEDIATE");
         try {
             this.#file();
-            this.#statements.get("set last filed").run(this.#lastId);
+            this.#statements.get("set last filed").run(this.lastId);
             this.#sql.exec(inner ? "RELEASE filing" : "COMMIT");
         } catch (error) {
             if (this.#sql.isTransaction) this.#sql.exec(inner ? "ROLLBACK TO filing; RELEASE filing" : "ROLLBACK");
             throw error;
         }
-        this.#lastFiled = this.#lastId;
+        this.lastFiled = this.lastId;
         this.tail.clear();
     }
 
@@ -90,7 +91,7 @@ export class Filing {
 
     /** The number of a record that is about to be stored. */
     nextId(): number {
-        return ++this.#lastId;
+        return ++this.lastId;
     }
 
     /** Leaves the record for later. */
@@ -101,7 +102,7 @@ export class Filing {
 
     get #many(): number {
         const { many, most } = this.#limits;
-        return Math.max(many, Math.min(most, this.#lastFiled / 4));
+        return Math.max(many, Math.min(most, this.lastFiled / 4));
     }
 
     #undone<T>(read: () => T): T {

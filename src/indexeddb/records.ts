@@ -30,9 +30,10 @@ export class Records {
 
     find(store: StoreMeta, key: Uint8Array): Value | undefined {
         const unfiled = this.filing.tail.get(store.id, key);
-        const row = unfiled !== undefined
-            ? this.#statements.get("read record").get(unfiled)
-            : this.#statements.get("find record").get(store.id, key);
+        const row =
+            unfiled !== undefined
+                ? this.#statements.get("read record").get(unfiled)
+                : this.#statements.get("find record").get(store.id, key);
         return row && valueRow(row);
     }
 

@@ -21,7 +21,12 @@ type Cursor = InstanceType<IndexedDB["IDBCursorWithValue"]>;
 const Fake = fakeIndexedDB as unknown as { IDBFactory: new () => Api["indexedDB"]; IDBKeyRange: Api["IDBKeyRange"] };
 
 // Records that are filed as usual, only when they are looked for, and soon but not at once.
-const filing = fc.constantFrom(usualLimits, { few: -1, many: Infinity, most: Infinity }, { few: -1, many: 2, most: 2 }, { few: 1, many: 3, most: 20 });
+const filing = fc.constantFrom(
+    usualLimits,
+    { few: -1, many: Infinity, most: Infinity },
+    { few: -1, many: 2, most: 2 },
+    { few: 1, many: 3, most: 20 },
+);
 
 /** Runs so many random programs here and on fake-indexeddb: what scripts see has to be the same, and the file in order. */
 export async function compareWithFake(runs: number, seed: number): Promise<void> {
