@@ -13,7 +13,7 @@ function operations(importRoomKeys: () => Promise<never>) {
     });
     return controlOperations({
         commands: {} as OperationParts["commands"],
-        crypto: () => Promise.resolve({ importRoomKeys, exportRoomKeys: () => Promise.resolve(undefined) }),
+        crypto: () => Promise.resolve({ importRoomKeys, exportRoomKeys: () => Promise.resolve({ sessions: [], next: undefined }) }),
         health: () => Promise.resolve({ healthy: true, problems: [] }),
         snapshot: () => {
             throw new Error("nobody asked for a snapshot");

@@ -45,7 +45,7 @@ export function controlOperations({ commands, crypto, snapshot, health, wake, st
                 await keysCame(roomsOf(entries), goesOn);
             }
         },
-        exportRoomKeys: async (roomId, page) => await (await crypto()).exportRoomKeys(roomId, page),
+        exportRoomKeys: async (roomId, after) => await (await crypto()).exportRoomKeys(roomId, after),
     };
 
     /** A count takes longer the more keys the room has: while others follow at once, it is made now and then. */

@@ -3,7 +3,7 @@ import { copyFile } from "node:fs/promises";
 import { join } from "node:path";
 import { adoptAccount, randomDeviceId } from "../account/index.ts";
 import type { Secret, Settings } from "../config/index.ts";
-import { type CryptoPort, type CrossSigningSecrets, startCrypto } from "../crypto/index.ts";
+import { type CryptoPort, type CrossSigningSecrets, type RoomKeyPage, startCrypto } from "../crypto/index.ts";
 import { openDatabase, lockFolder } from "../database/index.ts";
 import { Failure, isFullDisk } from "../failures/index.ts";
 import { sendAllAgain } from "../sharing/index.ts";
@@ -211,9 +211,9 @@ async function moveIn(
 async function importSessions(crypto: CryptoPort, onProgress: (line: string) => void): Promise<number> {
     let sessions = 0;
     for (const roomId of await crypto.roomsWithKeys()) {
-        for (let page = 0; ; page++) {
-            const entries = await crypto.exportRoomKeys(roomId, page);
-            if (entries === undefined) break;
+        for (let after: number | undefined = 0; after !== undefined;) {
+            const { sessions: entries, next }: RoomKeyPage = await crypto.exportRoomKeys(roomId, after);
+            after = next;
             const { refused } = await crypto.importRoomKeys(entries, { restored: true });
             sessions += entries.length - refused.length;
             for (const { reason } of refused) onProgress(`A session of ${roomId} could not be taken over: ${reason}.`);

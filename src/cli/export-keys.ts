@@ -14,10 +14,11 @@ export async function exportKeys(invocation: Invocation): Promise<number> {
     using file = PrivateFile.create(pathArgument(invocation, argument(invocation, 0)));
     const count = await withBot(invocation, async (bot) => {
         let written = 0;
-        for (let page = 0; ; page++) {
-            const sessions = await bot.exportRoomKeys(room, page);
-            if (sessions === undefined) return written;
+        for (let after = 0; ;) {
+            const { sessions, next } = await bot.exportRoomKeys(room, after);
             for (const session of sessions) file.write(`${written++ === 0 ? "[\n" : ",\n"}${JSON.stringify(session)}`);
+            if (next === undefined) return written;
+            after = next;
         }
     });
     if (count === 0) {

@@ -142,13 +142,16 @@ test("of a list that is broken at its end nothing is imported", async () => {
 });
 
 test("export-keys writes a file for its owner alone, whole or not at all, and overwrites nothing", async () => {
-    const pages = [[{ session_id: "s1" }, { session_id: "s2" }], [{ session_id: "s3" }]];
-    const exportRoomKeys = async (_: string, page: number) => pages[page];
+    const all = [{ session_id: "s1" }, { session_id: "s2" }, { session_id: "s3" }];
+    const exportRoomKeys = async (_: string, after: number) => ({
+        sessions: after === 0 ? all.slice(0, 2) : all.slice(2),
+        next: after === 0 ? 9 : undefined,
+    });
     const file = join(folder, "keys.json");
     const args = ["export-keys", "--room", "!a:b", "--plain", "keys.json"];
 
     expect(await beside({ exportRoomKeys }, ...args)).toMatchObject({ code: 0, files: ["data", "keys.json"] });
-    expect(JSON.parse(readFileSync(file, "utf8"))).toEqual(pages.flat());
+    expect(JSON.parse(readFileSync(file, "utf8"))).toEqual(all);
     expect(statSync(file).mode & 0o777).toBe(0o600);
 
     writeFileSync(file, "precious");
@@ -156,17 +159,18 @@ test("export-keys writes a file for its owner alone, whole or not at all, and ov
     expect(readFileSync(file, "utf8")).toBe("precious");
 
     rmSync(file);
-    const breaking = (_: string, page: number) => (page === 0 ? exportRoomKeys(_, 0) : Promise.reject(new Error("crash")));
+    const breaking = (_: string, after: number) => (after === 0 ? exportRoomKeys(_, 0) : Promise.reject(new Error("crash")));
     expect(await beside({ exportRoomKeys: breaking }, ...args)).toMatchObject({ code: 70, files: ["data"] });
-    expect(await beside({ exportRoomKeys: async () => undefined }, ...args)).toMatchObject({ code: 1, files: ["data"] });
+    const nothing = async () => ({ sessions: [], next: undefined });
+    expect(await beside({ exportRoomKeys: nothing }, ...args)).toMatchObject({ code: 1, files: ["data"] });
     expect(existsSync(file)).toBe(false);
 });
 
 test("an export that is stopped half-way leaves nothing behind", async () => {
     const { promise: stop, resolve } = Promise.withResolvers<NodeJS.Signals>();
-    const exportRoomKeys = async (_: string, page: number) => {
-        if (page === 1) resolve("SIGTERM");
-        return page === 0 ? [{ session_id: "s1" }] : await new Promise<undefined>(() => {});
+    const exportRoomKeys = async (_: string, after: number) => {
+        if (after > 0) resolve("SIGTERM");
+        return after === 0 ? { sessions: [{ session_id: "s1" }], next: 1 } : await new Promise<never>(() => {});
     };
     const { code, files } = await stopped(stop, { exportRoomKeys }, "export-keys", "--room", "!a:b", "--plain", "keys.json");
     expect(code).not.toBe(0);

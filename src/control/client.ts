@@ -82,7 +82,10 @@ export class BotConnection implements ControlOperations {
     trust = (userId: string, fingerprint: string) => this.call("trust", { user_id: userId, fingerprint });
     importRoomKeys = (entries: readonly unknown[], { more }: { readonly more: boolean }) =>
         this.call("import_room_keys", { entries: [...entries], more });
-    exportRoomKeys = async (roomId: string, page: number) => (await this.call("export_room_keys", { room_id: roomId, page })) ?? undefined;
+    exportRoomKeys = async (roomId: string, after: number) => {
+        const { sessions, next } = await this.call("export_room_keys", { room_id: roomId, after });
+        return { sessions, next };
+    };
 
     async *snapshot(): AsyncGenerator<Uint8Array, void, undefined> {
         const id = this.#ask("snapshot", {});

@@ -18,7 +18,7 @@ const operations: ControlOperations = {
     resume: async () => done,
     trust: async () => done,
     importRoomKeys: async (entries) => ({ imported: entries.length - 1, refused: [{ index: 0, reason: "odd" }] }),
-    exportRoomKeys: async (_, page) => (page === 0 ? [{ session_id: "s" }] : undefined),
+    exportRoomKeys: async (_, after) => ({ sessions: [{ session_id: `s${after}` }], next: after === 0 ? 7 : undefined }),
     async *snapshot() {
         yield Buffer.from("one");
         yield Buffer.from("two");
@@ -58,8 +58,8 @@ test("every operation travels there and back", async () => {
     expect(await bot?.resume("!a:b")).toEqual(done);
     expect(await bot?.trust("@c:d", "f")).toEqual(done);
     expect(await bot?.importRoomKeys([{}, {}], { more: false })).toEqual({ imported: 1, refused: [{ index: 0, reason: "odd" }] });
-    expect(await bot?.exportRoomKeys("!a:b", 0)).toEqual([{ session_id: "s" }]);
-    expect(await bot?.exportRoomKeys("!a:b", 1)).toBeUndefined();
+    expect(await bot?.exportRoomKeys("!a:b", 0)).toEqual({ sessions: [{ session_id: "s0" }], next: 7 });
+    expect(await bot?.exportRoomKeys("!a:b", 7)).toEqual({ sessions: [{ session_id: "s7" }], next: undefined });
     expect(Buffer.concat(await Array.fromAsync(bot?.snapshot() ?? [])).toString()).toBe("onetwo");
     expect(await bot?.health()).toEqual({ healthy: true, problems: [] });
 });

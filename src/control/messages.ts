@@ -20,7 +20,7 @@ export const requestSchema = z.discriminatedUnion("operation", [
     request("trust", z.strictObject({ user_id: id, fingerprint: id })),
     request("import_room_keys", z.strictObject({ entries: z.array(z.unknown()).max(1_000), more: z.boolean().default(false) })),
     request("snapshot", z.strictObject({})),
-    request("export_room_keys", z.strictObject({ room_id: id, page: z.int().nonnegative() })),
+    request("export_room_keys", z.strictObject({ room_id: id, after: z.int().nonnegative() })),
 ]);
 
 export type Request = z.output<typeof requestSchema>;
@@ -41,7 +41,7 @@ const results = {
     import_room_keys: z.object({ imported: z.number(), refused: z.array(z.object({ index: z.number(), reason: z.string() })) }),
     /** The one operation with more than one answer: pieces in base64, and null after the last. */
     snapshot: z.string().nullable(),
-    export_room_keys: z.array(z.record(z.string(), z.unknown())).nullable(),
+    export_room_keys: z.object({ sessions: z.array(z.record(z.string(), z.unknown())), next: z.int().optional() }),
 } as const satisfies Record<Operation, z.ZodType>;
 
 export type ResultOf<Name extends Operation> = z.output<(typeof results)[Name]>;

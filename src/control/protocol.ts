@@ -17,8 +17,8 @@ export interface ControlOperations {
         entries: readonly unknown[],
         options: { readonly more: boolean },
     ): Promise<{ readonly imported: number; readonly refused: readonly { readonly index: number; readonly reason: string }[] }>;
-    /** A page of a room's sessions in key export format; undefined after the last. */
-    exportRoomKeys(roomId: string, page: number): Promise<readonly object[] | undefined>;
+    /** Some of a room's sessions in key export format, those behind `after` (0 at first); `next` is the following `after`, undefined after the last. */
+    exportRoomKeys(roomId: string, after: number): Promise<{ readonly sessions: readonly object[]; readonly next: number | undefined }>;
     /** A snapshot of the data folder, in pieces; whoever stops taking them ends it. */
     snapshot(): AsyncIterable<Uint8Array>;
 }

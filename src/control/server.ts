@@ -144,7 +144,7 @@ function perform(request: Exclude<Request, { operation: "snapshot" }>, operation
         case "import_room_keys":
             return operations.importRoomKeys(request.params.entries, { more: request.params.more });
         case "export_room_keys":
-            return operations.exportRoomKeys(request.params.room_id, request.params.page);
+            return operations.exportRoomKeys(request.params.room_id, request.params.after);
     }
 }
 

@@ -193,7 +193,7 @@ function portOf(host: WorkerHost): CryptoPort {
         takeBundle: (bundle) => host.call("takeBundle", bundle),
         forgetOffers: (roomId) => host.call("forgetOffers", roomId),
         importRoomKeys: (entries, options) => host.call("importRoomKeys", entries, options),
-        exportRoomKeys: (roomId, page) => host.call("exportRoomKeys", roomId, page),
+        exportRoomKeys: (roomId, after) => host.call("exportRoomKeys", roomId, after),
         forgetRoom: (roomId) => host.call("forgetRoom", roomId),
         handOver: (deviceId) => host.call("handOver", deviceId),
         roomsWithKeys: () => host.call("roomsWithKeys"),

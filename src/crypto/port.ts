@@ -84,8 +84,11 @@ export interface CryptoPort {
      * goes into a new machine; nobody vouches for it anew.
      */
     importRoomKeys(entries: readonly unknown[], options?: { readonly restored: boolean }): Promise<ImportReport>;
-    /** The room's sessions in key export format with `shared_history` as our flags say, a page at a time; undefined after the last. */
-    exportRoomKeys(roomId: string, page: number): Promise<readonly object[] | undefined>;
+    /**
+     * The room's sessions in key export format with `shared_history` as our flags say, some at a time: those behind `after`, the `next` of the
+     * answer before. A session that was there at the first call comes exactly once, in the form that it has then; of those that come meanwhile, some do.
+     */
+    exportRoomKeys(roomId: string, after?: number): Promise<RoomKeyPage>;
 
     /** Forgets every key of the room, ours included, for good; doing it again harms nothing. */
     forgetRoom(roomId: string): Promise<void>;
@@ -188,6 +191,13 @@ export interface KeyRefusal {
     readonly sender: string;
     /** Such as `m.unverified`, `m.blacklisted`. */
     readonly code: string;
+}
+
+export interface RoomKeyPage {
+    /** In key export format. */
+    readonly sessions: readonly object[];
+    /** Where the following ones are; undefined after the last. */
+    readonly next: number | undefined;
 }
 
 export interface ShareableSet {

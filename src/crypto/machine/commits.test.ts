@@ -88,7 +88,7 @@ test("reading costs nothing", async () => {
     const read = async (): Promise<void> => {
         await bot.crypto.account();
         await bot.crypto.holdings(ROOM);
-        await bot.crypto.exportRoomKeys(ROOM, 0);
+        await bot.crypto.exportRoomKeys(ROOM);
         await bot.crypto.userKeys([alice.userId]);
         await bot.crypto.ping();
     };

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { ImportReport, RoomHoldings, ShareableSet } from "../port.ts";
+import type { ImportReport, RoomHoldings, RoomKeyPage, ShareableSet } from "../port.ts";
 import { attempt, commit, type MachineContext } from "./context.ts";
 import type { SessionKey } from "./entry-rows.ts";
 import { drainFeed } from "./feed.ts";
@@ -26,14 +26,14 @@ export function shareableSet(context: MachineContext, roomId: string): Promise<S
 }
 
 /** The specification's flag name; a session of which nobody said anything has none. */
-export async function exportRoomKeys(context: MachineContext, roomId: string, page: number): Promise<readonly object[] | undefined> {
-    const rows = await read(context, (entries) => entries.page(roomId, page * EXPORT_PAGE, EXPORT_PAGE));
-    if (rows.length === 0) return undefined;
-    return rows.map((row) => ({
+export async function exportRoomKeys(context: MachineContext, roomId: string, after: number): Promise<RoomKeyPage> {
+    const { rows, next } = await read(context, (entries) => entries.following(roomId, after, EXPORT_PAGE));
+    const sessions = rows.map((row) => ({
         ...stored.parse(JSON.parse(Buffer.from(row.json).toString("utf8"))),
         forwarding_curve25519_key_chain: [],
         ...(row.verdict === "unknown" ? {} : { shared_history: row.verdict === "shareable" }),
     }));
+    return { sessions, next };
 }
 
 /**

@@ -115,7 +115,7 @@ function portOf(machine: LiveMachine, check: StoreCheck): CryptoPort {
         takeBundle: (bundle) => takeBundle((operation) => machine.run(operation), bundle),
         forgetOffers: (roomId) => machine.run((context) => forgetOffers(context, roomId)),
         importRoomKeys: (entries, options) => machine.run((context) => importRoomKeys(context, entries, options)),
-        exportRoomKeys: (roomId, page) => machine.run((context) => exportRoomKeys(context, roomId, page)),
+        exportRoomKeys: (roomId, after = 0) => machine.run((context) => exportRoomKeys(context, roomId, after)),
         forgetRoom: (roomId) => machine.runBehindIt((context) => forgetRoom(context, roomId)),
         handOver: (deviceId) => machine.run((context) => handOver(context, deviceId)),
         roomsWithKeys: () => machine.run(roomsWithKeys),

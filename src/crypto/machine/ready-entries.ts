@@ -25,6 +25,9 @@ export interface EntryRow {
     readonly json: Uint8Array;
 }
 
+/** So many pages are opened at most in one step of an export. */
+const mostPages = 16;
+
 /** The ready bundle entries: one row a session, with what decides whether it may be shared, and where its sealed entry stands. Every call stands in a transaction of the caller. */
 export class ReadyEntries {
     readonly #sql: DatabaseSync;
@@ -101,26 +104,37 @@ export class ReadyEntries {
         this.#rows.renew(roomId);
     }
 
-    /** A page of all sessions of a room, whatever the verdict. */
-    page(roomId: string, offset: number, limit: number): readonly EntryRow[] {
-        const rows = this.#sql
+    /**
+     * Some sessions of a room, whatever the verdict, and where to go on; `next` is undefined after the last. They come in the order of their rows'
+     * numbers: a row keeps its number when its entry moves to another page, so that a session that was there when the first were asked for comes
+     * once, whatever happens between two calls. Entries that came together mostly lie together, so that few pages are opened for them.
+     */
+    following(roomId: string, after: number, limit: number): { readonly rows: readonly EntryRow[]; readonly next: number | undefined } {
+        const found = this.#sql
             .prepare(
-                "SELECT verdict, page, start, length FROM ready_entries WHERE room_id = ? ORDER BY session_id, sender_key LIMIT ? OFFSET ?",
+                `SELECT rowid AS id, verdict, page, start, length FROM ready_entries NOT INDEXED
+                 WHERE rowid > ? AND room_id = ? ORDER BY rowid LIMIT ?`,
             )
-            .all(roomId, limit, offset);
-        // Sessions that stand beside each other here came at different times: one page at a time is open, and of each only what is wanted is kept.
-        const found = new Map<(typeof rows)[number], EntryRow>();
+            .all(after, roomId, limit);
+        const pages = new Set<unknown>();
+        const end = found.findIndex((row) => pages.add(row["page"]).size > mostPages);
+        const taken = end === -1 ? found : found.slice(0, end);
+        const ended = end === -1 && found.length < limit;
+        return { rows: this.#read(roomId, taken), next: ended ? undefined : Number(taken.at(-1)?.["id"]) };
+    }
+
+    #read(roomId: string, rows: readonly Readonly<Record<string, unknown>>[]): readonly EntryRow[] {
+        const entries = new Map<object, EntryRow>();
+        // One page at a time is open, and of each only what is wanted is kept.
         for (const [page, ofPage] of Map.groupBy(rows, (row) => Number(row["page"]))) {
             const body = this.#pages.read(roomId, page) ?? new Uint8Array();
             for (const row of ofPage) {
                 const start = Number(row["start"]);
-                found.set(row, {
-                    verdict: readVerdict(row["verdict"]),
-                    json: Uint8Array.from(body.subarray(start, start + Number(row["length"]))),
-                });
+                const json = new Uint8Array(body.subarray(start, start + Number(row["length"])));
+                entries.set(row, { verdict: readVerdict(row["verdict"]), json });
             }
         }
-        return rows.flatMap((row) => found.get(row) ?? []);
+        return rows.flatMap((row) => entries.get(row) ?? []);
     }
 
     #storeRoom(roomId: string, arrivals: readonly Arrival[]): void {

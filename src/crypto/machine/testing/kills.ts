@@ -5,6 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { createIndexedDB } from "../../../indexeddb/index.ts";
+import type { RoomKeyPage } from "../../port.ts";
 import { BOT, inThisThread, TestBot } from "./bot.ts";
 import { KeyServer } from "./key-server.ts";
 import { MegolmSession } from "./megolm.ts";
@@ -97,10 +98,10 @@ class KilledMachine {
         store.close();
         const bot = new TestBot(await inThisThread(this.#path), this.#server);
         const held = new Map<string, boolean | undefined>();
-        for (let page = 0; ; page++) {
-            const entries = await bot.crypto.exportRoomKeys(ROOM, page);
-            if (entries === undefined) break;
-            for (const entry of exported.parse(entries)) held.set(entry.session_id, entry.shared_history);
+        for (let after: number | undefined = 0; after !== undefined;) {
+            const { sessions, next }: RoomKeyPage = await bot.crypto.exportRoomKeys(ROOM, after);
+            after = next;
+            for (const entry of exported.parse(sessions)) held.set(entry.session_id, entry.shared_history);
         }
         await bot.crypto.close();
         const lost = [...this.#acknowledged].filter(([sessionId, flag]) => held.get(sessionId) !== flag).map(([sessionId]) => sessionId);

@@ -1,0 +1,123 @@
+import { DatabaseSync } from "node:sqlite";
+import { beforeEach, expect, test } from "vitest";
+import { deriveSeal, type Seal } from "../../sealing/index.ts";
+import { ReadyEntries } from "./ready-entries.ts";
+import { prepareTables } from "./tables.ts";
+import { BOT, storeKey } from "./testing/bot.ts";
+
+const ROOM = "!room:home";
+const OTHER = "!other:home";
+const plainSeal = deriveSeal(storeKey, "crypto rows");
+let opened: string[];
+const seal: Seal = {
+    seal: (place, bytes) => plainSeal.seal(place, bytes),
+    open: (place, bytes) => {
+        opened.push(place);
+        return plainSeal.open(place, bytes);
+    },
+};
+
+let sql: DatabaseSync;
+let entries: ReadyEntries;
+
+beforeEach(() => {
+    opened = [];
+    sql = new DatabaseSync(":memory:");
+    prepareTables(sql, { path: ":memory:", ...BOT }, plainSeal);
+    entries = new ReadyEntries(sql, seal, "ours");
+});
+
+/** These sessions as they come in one commit, and so on one page. */
+function receive(roomId: string, ids: readonly string[], firstIndex = 5): void {
+    const algorithm = "m.megolm.v1.aes-sha2";
+    const arrivals = ids.map((id) => ({
+        seen: {
+            firstIndex,
+            machineFlag: true,
+            entry: {
+                algorithm,
+                room_id: roomId,
+                sender_claimed_keys: {},
+                sender_key: "k",
+                session_id: id,
+                session_key: `from ${firstIndex}`,
+            },
+        },
+        word: undefined,
+    }));
+    entries.store(arrivals);
+}
+
+const named = (prefix: string, count: number): string[] => Array.from({ length: count }, (_, n) => `${prefix} ${n}`);
+
+/** What a walk through the room meets, some at a time. */
+function walk(limit: number, between: (step: number) => void = () => undefined): { id: string; key: string }[] {
+    const met: { id: string; key: string }[] = [];
+    let step = 0;
+    for (let after: number | undefined = 0; after !== undefined;) {
+        const { rows, next }: ReturnType<ReadyEntries["following"]> = entries.following(ROOM, after, limit);
+        for (const { json } of rows) {
+            const { session_id: id, session_key: key } = JSON.parse(Buffer.from(json).toString()) as Record<string, string>;
+            met.push({ id: id ?? "", key: key ?? "" });
+        }
+        after = next;
+        between(++step);
+    }
+    return met;
+}
+
+test("a walk through a large room opens each page about once, and few at a time", () => {
+    // Session IDs are random: their order has nothing to do with that of the pages.
+    const ids = named("session", 3_000).toSorted((a, b) =>
+        Buffer.from(a).toString("base64").localeCompare(Buffer.from(b).toString("base64")),
+    );
+    for (let start = 0; start < ids.length; start += 100) receive(ROOM, ids.slice(start, start + 100));
+    expect(walk(250).map(({ id }) => id)).toEqual(ids);
+    expect(opened.length).toBeLessThanOrEqual(30 + 12);
+});
+
+test("where each session has a page of its own, a step opens sixteen", () => {
+    for (const id of named("session", 100)) receive(ROOM, [id]);
+    let most = 0;
+    expect(
+        walk(250, () => {
+            most = Math.max(most, opened.length);
+            opened = [];
+        }),
+    ).toHaveLength(100);
+    expect(most).toBe(16);
+});
+
+test("no session is lost or doubled when pages are merged, and entries replaced and added, between two steps", () => {
+    const ids = named("session", 400);
+    for (const id of ids) receive(ROOM, [id]);
+    let index = 5;
+    const met = walk(30, (step) => {
+        // One that the walk has passed, one that it has not; singly, so that small pages are merged again and again.
+        const fresh = step > 5 ? [] : named(`new at ${step}`, 20);
+        for (const id of [`session ${step}`, `session ${399 - step}`, ...fresh]) receive(ROOM, [id], --index);
+    });
+    const found = met.map(({ id }) => id);
+    expect(found.filter((id) => id.startsWith("session"))).toEqual(ids);
+    expect(new Set(found).size).toBe(found.length);
+    // What was replaced before its turn comes as it is then.
+    expect(met.find(({ id }) => id === "session 398")?.key).not.toBe("from 5");
+});
+
+test("nor when another room is forgotten meanwhile and the file is written anew", () => {
+    const ids = named("session", 200);
+    for (const [n, id] of ids.entries()) {
+        receive(OTHER, [`other ${n}`]);
+        receive(ROOM, [id]);
+    }
+    const met = walk(30, (step) => {
+        if (step === 2) entries.forget(OTHER);
+        sql.exec("VACUUM");
+    });
+    expect(met.map(({ id }) => id)).toEqual(ids);
+});
+
+test("a room without keys has none to give", () => {
+    receive(OTHER, ["other"]);
+    expect(entries.following(ROOM, 0, 10)).toEqual({ rows: [], next: undefined });
+});
