@@ -143,11 +143,18 @@ function parseName(json: SQLOutputValue | undefined): string {
 
 // Was checked when it was made; the expression that does so costs as much as all the rest here.
 function parsePath(json: SQLOutputValue | undefined): KeyPath | null {
-    const path = json === null ? null : parse(json);
-    return Array.isArray(path) ? Object.freeze(path.map(String)) : path === null ? null : String(path);
+    if (json === null) return null;
+    const path = parse(json);
+    if (typeof path === "string") return path;
+    if (Array.isArray(path)) return Object.freeze(path.map(String));
+    throw damaged();
 }
 
 function parse(json: SQLOutputValue | undefined): unknown {
     if (typeof json === "string") return JSON.parse(json);
-    throw new StoreError("corrupt", "the list of object stores is damaged");
+    throw damaged();
+}
+
+function damaged(): StoreError {
+    return new StoreError("corrupt", "the list of object stores is damaged");
 }

@@ -63,14 +63,17 @@ export class EntryRows {
         };
     }
 
-    /** @param known the row as it was */
+    /** The row keeps its number, which an export goes by. @param known the row as it was */
     put(key: SessionKey, row: FlagFacts & Sighting & Origin & Place, known: KnownRow | undefined): void {
         const judged = this.#verdict(key, row);
         this.#sql
             .prepare(
-                `INSERT OR REPLACE INTO ready_entries
+                `INSERT INTO ready_entries
                     (room_id, session_id, sender_key, first_index, machine_flag, claim, verdict, page, start, length, received_from, received_at, given_by)
-                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                 ON CONFLICT DO UPDATE SET first_index = excluded.first_index, machine_flag = excluded.machine_flag, claim = excluded.claim,
+                    verdict = excluded.verdict, page = excluded.page, start = excluded.start, length = excluded.length,
+                    received_from = excluded.received_from, received_at = excluded.received_at, given_by = excluded.given_by`,
             )
             .run(
                 key.roomId,
