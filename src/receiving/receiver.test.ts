@@ -140,6 +140,19 @@ test("after a day without one nothing is awaited any more; what comes later is n
     expect(bundles.of(room)).toMatchObject({ state: "not_taken", reason: "late" });
 });
 
+test("a clock that is set back by years makes it wait, and not turn in circles", async () => {
+    let asked = 0;
+    does.bundleOfferers = () => {
+        asked += 1;
+        return Promise.resolve([]);
+    };
+    database.transaction(() => bundles.expect(room, alice, Date.now() + 900 * 24 * hour));
+    receiver.wake();
+    await pass(48 * hour);
+    expect(asked).toBeLessThan(5);
+    expect(bundles.of(room)).toMatchObject({ state: "waiting" });
+});
+
 test("what others announce stays unopened, and the log says so", async () => {
     offers.set("@mallory:home", offer());
     does.bundleOfferers = () => Promise.resolve(["@mallory:home"]);

@@ -141,7 +141,8 @@ export class BundleReceiver {
                 "left room key bundles unopened: they are not of whoever invited the bot",
             );
         const left = row.joinedAt + announcedWithin - now();
-        if (left > 0) this.#pauses.set(nameOf(row), { until: monotonic() + left, failures: 0 });
+        // No longer than that, however far the clock was set back.
+        if (left > 0) this.#pauses.set(nameOf(row), { until: monotonic() + Math.min(left, announcedWithin), failures: 0 });
         else database.transaction(() => bundles.forget(row.roomId));
     }
 

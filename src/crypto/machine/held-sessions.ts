@@ -2,6 +2,8 @@ import type { HeldSession } from "../port.ts";
 import type { MachineContext } from "./context.ts";
 
 const pageSize = 250;
+/** Nobody but a bundle speaks for it: it gives way to a copy under another sender's key, as in a bundle of ours. */
+const unvouched = "given_by IS NOT NULL AND claim = 'none'";
 
 /**
  * What we hold of a room, session by session, in the order of their IDs. An ID stands once, as in a bundle:
@@ -10,7 +12,7 @@ const pageSize = 250;
  */
 export async function heldSessions({ store, ownKey }: MachineContext, roomId: string, after = ""): Promise<readonly HeldSession[]> {
     const select = `
-        SELECT session_id, min(first_index) AS first_index, max(verdict = 'withheld') AS withheld, max(verdict = 'shareable') AS shareable,
+        SELECT session_id, coalesce(min(iif(${unvouched}, NULL, first_index)), min(first_index)) AS first_index, max(verdict = 'withheld') AS withheld, max(verdict = 'shareable') AS shareable,
             min(given_by IS NOT NULL OR (claim = 'none' AND sender_key <> ?1)) AS given
         FROM ready_entries WHERE room_id = ?2 AND session_id > ?3 GROUP BY session_id
         UNION ALL

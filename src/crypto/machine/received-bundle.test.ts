@@ -273,6 +273,7 @@ test("where the sender's own copy came after a given one under another sender's 
     await tell(session, { shared_history: true }, 1);
     const { content } = await openBundle(bot.crypto, ROOM);
     expect(content.room_keys).toEqual([expect.objectContaining({ sender_key: bob.curve25519, session_key: session.exportedAt(1) })]);
+    expect(await bot.crypto.heldSessions(ROOM)).toEqual([expect.objectContaining({ firstIndex: 1, given: false })]);
 });
 
 test("what the operator imported stays the operator's, and a bundle says what was not known of it", async () => {
