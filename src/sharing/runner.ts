@@ -173,7 +173,7 @@ export class ShareRunner {
     #startPruning(): void {
         if (performance.now() - this.#lastPrune < betweenPrunes) return;
         this.#lastPrune = performance.now();
-        this.#pruning = prune(this.#parts).catch((error: unknown) => {
+        this.#pruning = prune(this.#parts, this.#stopping.signal).catch((error: unknown) => {
             if (!this.#stops(error))
                 this.#parts.log.warn({ err: error }, "what ended jobs left behind could not be removed; trying again later");
         });

@@ -198,7 +198,7 @@ export class ShareJobs {
         const now = this.#now();
         const { changes } = this.#sql
             .prepare(
-                "UPDATE share_jobs SET state = ?, reason = ?, detail = ?, next_attempt_at = ?, updated_at = ? WHERE id = ? AND state = ?",
+                `UPDATE share_jobs SET state = ?, reason = ?, detail = ?, next_attempt_at = ?, updated_at = ?, moved_ran = ${ranNow} WHERE id = ? AND state = ?`,
             )
             .run(state, reason, detail ?? null, nextAttemptAt ?? null, now, job.id, job.state);
         if (changes === 0) return false;

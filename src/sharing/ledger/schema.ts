@@ -142,5 +142,7 @@ export const sharingSchema: Schema = {
         createSendings,
         // Before which the homeserver does not want to be asked; of meaning while a job waits for it.
         (sql) => sql.exec("ALTER TABLE share_jobs ADD COLUMN not_before INTEGER"),
+        // When the job was last moved, by ShareClock. Jobs of before count from now on.
+        (sql) => sql.exec("ALTER TABLE share_jobs ADD COLUMN moved_ran INTEGER NOT NULL DEFAULT 0"),
     ],
 };
