@@ -1,33 +1,25 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type Bot, reinvited, roomWithBot } from "../bot/index.ts";
+import { type Bot, reinvited } from "../bot/index.ts";
 import { type Client, leaveDevice } from "../clients/index.ts";
 import { until } from "../process/index.ts";
-import { type Exchange, Proxy } from "../proxy/index.ts";
-import { Scene } from "./scene.ts";
+import type { Exchange, Proxy } from "../proxy/index.ts";
+import { ProxiedScene } from "./proxied-scene.ts";
+import type { Scene } from "./scene.ts";
 
+let stage: ProxiedScene;
 let scene: Scene;
 let proxy: Proxy;
 let bot: Bot;
 let alice: Client;
 
 beforeAll(async () => {
-    scene = await Scene.open();
-    proxy = await Proxy.open(scene.synapse.url);
-    // Nothing is limited on this homeserver.
-    const settings = { HOMESERVER_URL: proxy.url, SHARING_REINVITE_PACE: "unlimited", CHAT_GREETING: "false" };
-    [bot, alice] = await Promise.all([scene.bot(settings), scene.person("alice")]);
+    stage = await ProxiedScene.open();
+    ({ scene, proxy, bot, alice } = stage);
 });
 
 afterAll(async () => {
-    await scene[Symbol.asyncDispose]();
-    await proxy[Symbol.asyncDispose]();
+    await stage[Symbol.asyncDispose]();
 });
-
-async function roomWithMessage(): Promise<string> {
-    const roomId = await roomWithBot(alice, bot, { greeted: false });
-    await alice.do("send", roomId, "a message");
-    return roomId;
-}
 
 /** The copies that the bot has sent since, as user and device, in the order of their requests. */
 function copies(since: number): readonly string[] {
@@ -49,7 +41,7 @@ test("an invitee with fifty devices: each is served, by one claim and one reques
     const identity = await phone.do("exportIdentity");
     const others = Array.from({ length: 49 }, (_, number) => `DEVICE${number}`);
     for (const deviceId of others) await leaveDevice(scene.synapse, user, { deviceId, identity });
-    const roomId = await roomWithMessage();
+    const roomId = await stage.roomWithMessage();
     const before = proxy.exchanges.length;
     await alice.do("inviteWithoutSharing", roomId, user.userId);
     await reinvited(phone, roomId, bot);
@@ -70,7 +62,7 @@ test("an invitee with fifty devices: each is served, by one claim and one reques
 test("one person, invited into ten rooms at once, reads what was said in each", async () => {
     const charlie = await scene.person("charlie");
     const roomIds: string[] = [];
-    for (let number = 0; number < 10; number += 1) roomIds.push(await roomWithMessage());
+    for (let number = 0; number < 10; number += 1) roomIds.push(await stage.roomWithMessage());
     await Promise.all(roomIds.map(async (roomId) => await alice.do("inviteWithoutSharing", roomId, charlie.userId)));
     for (const roomId of roomIds) await reinvited(charlie, roomId, bot);
     for (const roomId of roomIds) {
@@ -82,7 +74,7 @@ test("one person, invited into ten rooms at once, reads what was said in each", 
 test("thirty people, invited at once: one upload, one copy for each of them, and one invite by the bot", async () => {
     const invitees: string[] = [];
     for (let number = 0; number < 30; number += 1) invitees.push(await scene.absent("invitee"));
-    const roomId = await roomWithMessage();
+    const roomId = await stage.roomWithMessage();
     const before = proxy.exchanges.length;
     await Promise.all(invitees.map(async (userId) => await alice.do("inviteWithoutSharing", roomId, userId)));
     await until(

@@ -1,21 +1,20 @@
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import { type Bot, reinvited, roomWithBot } from "../bot/index.ts";
+import { type Bot, reinvited } from "../bot/index.ts";
 import type { Client } from "../clients/index.ts";
 import { until } from "../process/index.ts";
-import { type Fault, Proxy } from "../proxy/index.ts";
-import { Scene } from "./scene.ts";
+import type { Fault, Proxy } from "../proxy/index.ts";
+import { ProxiedScene } from "./proxied-scene.ts";
+import type { Scene } from "./scene.ts";
 
+let stage: ProxiedScene;
 let scene: Scene;
 let proxy: Proxy;
 let bot: Bot;
 let alice: Client;
 
 beforeAll(async () => {
-    scene = await Scene.open();
-    proxy = await Proxy.open(scene.synapse.url);
-    // Nothing is limited on this homeserver.
-    const settings = { HOMESERVER_URL: proxy.url, SHARING_REINVITE_PACE: "unlimited", CHAT_GREETING: "false" };
-    [bot, alice] = await Promise.all([scene.bot(settings), scene.person("alice")]);
+    stage = await ProxiedScene.open();
+    ({ scene, proxy, bot, alice } = stage);
 });
 
 afterEach(() => {
@@ -23,15 +22,8 @@ afterEach(() => {
 });
 
 afterAll(async () => {
-    await scene[Symbol.asyncDispose]();
-    await proxy[Symbol.asyncDispose]();
+    await stage[Symbol.asyncDispose]();
 });
-
-async function roomWithMessage(): Promise<string> {
-    const roomId = await roomWithBot(alice, bot, { greeted: false });
-    await alice.do("send", roomId, "a message");
-    return roomId;
-}
 
 /** Does something once, when the bot's next request to this endpoint has left the bot, and lets the request come to nothing. */
 function insteadOf(endpoint: string, happens: () => Promise<unknown>, fault: Fault = { kind: "break_before" }): void {
@@ -48,7 +40,7 @@ const sending = "PUT /sendToDevice/m.room.encrypted/*";
 
 test("the homeserver goes away in the middle of a delivery and comes back: the story ends well, with one file and one copy", async () => {
     const charlie = await scene.person("charlie");
-    const roomId = await roomWithMessage();
+    const roomId = await stage.roomWithMessage();
     const before = proxy.exchanges.length;
     const away = Promise.withResolvers<void>();
     insteadOf(sending, async () => {
@@ -72,7 +64,7 @@ test("the homeserver goes away in the middle of a delivery and comes back: the s
 
 test("an identity that changes in the middle of a delivery holds it; trusted, it goes on", async () => {
     const charlie = await scene.person("charlie");
-    const roomId = await roomWithMessage();
+    const roomId = await stage.roomWithMessage();
     const refusal = { status: 403, body: { errcode: "M_FORBIDDEN", error: "not now" } };
     insteadOf("PUT /media/upload/*", () => charlie.do("resetIdentity"), { kind: "answer_instead", answer: refusal });
     await alice.do("inviteWithoutSharing", roomId, charlie.userId);
@@ -88,7 +80,7 @@ test("an identity that changes in the middle of a delivery holds it; trusted, it
 
 test("somebody who is removed in the middle of a delivery, and invited again by two people at once, is served", async () => {
     const [dora, charlie] = [await scene.person("dora"), await scene.person("charlie")];
-    const roomId = await roomWithMessage();
+    const roomId = await stage.roomWithMessage();
     await alice.do("inviteWithoutSharing", roomId, dora.userId);
     await dora.do("join", roomId);
     insteadOf(sending, async () => {
