@@ -2,10 +2,10 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { protect } from "../src/cli/testing/protected-export.ts";
 import { Bot, roomWithBot } from "../test/bot/index.ts";
-import { type Program, TemporaryFolder, until } from "../test/process/index.ts";
+import { TemporaryFolder, until } from "../test/process/index.ts";
 import { table, verdict } from "./figures.ts";
 import { type Lag, lagOf, type Scene, setScene } from "./reinvites.ts";
-import { peakMemory, type Stage } from "./stage.ts";
+import { peakMemory, peakUntilExit, type Stage } from "./stage.ts";
 
 const passphrase = "correct horse battery staple";
 /** As many as clients ask for. */
@@ -86,15 +86,6 @@ async function measure(bot: Bot, running: boolean, args: readonly string[]): Pro
         bot: running ? peakMemory(bot.process.pid) : Number.NaN,
         lag: running ? await lagOf(bot) : undefined,
     };
-}
-
-/** The system forgets a process's peak with the process: the last one seen, a moment before its end. */
-async function peakUntilExit(command: Program): Promise<number> {
-    let peak = 0;
-    const watch = setInterval(() => (peak = Math.max(peak, peakMemory(command.pid) || 0)), 20);
-    await command.exited;
-    clearInterval(watch);
-    return peak;
 }
 
 /** Milliseconds from SIGTERM, in the middle of an import, to the bot's end. */

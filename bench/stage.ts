@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import type { Program } from "../test/process/index.ts";
 
 /** What every part of the bench is given. */
 export interface Stage {
@@ -26,4 +27,13 @@ export function peakMemory(pid: number): number {
     } catch {
         return Number.NaN;
     }
+}
+
+/** The system forgets a process's peak with the process: the last one seen, a moment before its end. */
+export async function peakUntilExit(command: Program): Promise<number> {
+    let peak = 0;
+    const watch = setInterval(() => (peak = Math.max(peak, peakMemory(command.pid) || 0)), 20);
+    await command.exited;
+    clearInterval(watch);
+    return peak;
 }

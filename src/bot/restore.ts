@@ -21,6 +21,8 @@ import { snapshotKey } from "./take-snapshot.ts";
 
 /** A person waits: a homeserver that is away is told, not waited for. */
 const attempts = 3;
+/** Milliseconds between lines that tell of the progress. */
+const progressEveryMs = 5_000;
 
 export interface RestoreStart {
     readonly settings: Settings;
@@ -209,17 +211,31 @@ async function moveIn(
 
 /** The machine of the new device takes every session from the ready entries, whose flags and origins stay what they are. */
 async function importSessions(crypto: CryptoPort, onProgress: (line: string) => void): Promise<number> {
-    let sessions = 0;
+    const total = await countSessions(crypto);
+    let [sessions, done, told] = [0, 0, performance.now()];
     for (const roomId of await crypto.roomsWithKeys()) {
         for (let after: number | undefined = 0; after !== undefined;) {
             const { sessions: entries, next }: RoomKeyPage = await crypto.exportRoomKeys(roomId, after);
             after = next;
             const { refused } = await crypto.importRoomKeys(entries, { restored: true });
+            done += entries.length;
             sessions += entries.length - refused.length;
             for (const { reason } of refused) onProgress(`A session of ${roomId} could not be taken over: ${reason}.`);
+            if (performance.now() - told < progressEveryMs) continue;
+            onProgress(`${done} of ${total} room keys are taken over.`);
+            told = performance.now();
         }
     }
     return sessions;
+}
+
+async function countSessions(crypto: CryptoPort): Promise<number> {
+    let total = 0;
+    for (const roomId of await crypto.roomsWithKeys()) {
+        const { shareable, notShareable, unknown } = await crypto.holdings(roomId);
+        total += shareable + notShareable + unknown;
+    }
+    return total;
 }
 
 /** A log alone counts: SQLite would read it into whatever file takes the place of its own. */

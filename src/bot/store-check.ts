@@ -57,7 +57,8 @@ export class StoreCheck {
             const damage = await crypto.checkNext();
             if (damage === undefined) return this.#problem === undefined;
             const [detail] = damage;
-            if (detail !== undefined && this.#problem === undefined) this.#report(new Failure("store_corrupt", { path, detail }));
+            if (detail !== undefined && this.#problem === undefined)
+                this.#report(new Failure("store_corrupt", { path, detail: detail.replace(/\.$/, "") }));
             await sleep(Math.max(shortestPauseMs, (performance.now() - begun) * (1 / share - 1)), undefined, { signal });
         }
     }

@@ -5,7 +5,8 @@ import { fileNames, firstLine, proofOf, type SnapshotHeader } from "./format.ts"
 
 export type { SnapshotHeader } from "./format.ts";
 
-const pieceBytes = 512 * 1024;
+/** Small: what is made of them on the way to a command, text in base64, is garbage that V8 clears away early only below 128 KB. */
+const pieceBytes = 64 * 1024;
 
 /**
  * The snapshot of a folder that holds copies of the two stores, in pieces.
