@@ -96,7 +96,7 @@ function roomStatus(database: Database, rooms: RoomReader, room: Room, botUserId
         },
         coverage: coverage === undefined ? null : coverageStatus(coverage),
         received_bundle: received,
-        problems: [...roomProblems(room, canInvite), ...bundleProblems(received)],
+        problems: [...roomProblems(room, canInvite), ...bundleProblems(received, coverage?.complete === true)],
     };
 }
 
@@ -111,8 +111,9 @@ function receivedBundle(bundle: ReceivedBundle | undefined): ReceivedBundleStatu
     return { from: inviter, state, reason: reason ?? null, message, keys, withheld, changed_at: new Date(changedAt).toISOString() };
 }
 
-function bundleProblems(bundle: ReceivedBundleStatus | null): RoomStatus["problems"] {
-    if (bundle === null || bundle.message === null || bundle.reason === null) return [];
+/** Where nothing is missing, nobody has to care. */
+function bundleProblems(bundle: ReceivedBundleStatus | null, complete: boolean): RoomStatus["problems"] {
+    if (complete || bundle === null || bundle.message === null || bundle.reason === null) return [];
     return [{ code: "bundle_not_taken", message: bundle.message }];
 }
 

@@ -1,9 +1,9 @@
 /** Why the bundle of the bot's inviter is not taken, or not yet. */
 export const reasons = {
     unsigned_device:
-        "it came from a device that its owner's identity has not signed: they verify that device, and then remove the bot and invite it again",
+        "it came from a device that its owner's identity has not signed: they verify that device, and within 24 hours of the join the bot goes on by itself; later, they remove the bot and invite it again",
     identity_changed:
-        "the inviter's identity is not the one that the bot saw first: compare it with them, `backscroll trust` it, and then remove the bot and invite it again",
+        "the inviter's identity is not the one that the bot saw first: compare it with them and `backscroll trust` it, and within 24 hours of the join the bot goes on by itself; later, remove the bot and invite it again",
     late: "it was announced more than 24 hours after the bot had joined: remove the bot and invite it again",
     media_gone: "the homeserver does not have the file: remove the bot and invite it again",
     too_large: "the file is larger than any that the bot takes: `backscroll import-keys` takes a key export of any size",

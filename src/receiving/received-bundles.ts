@@ -37,9 +37,14 @@ export class ReceivedBundles {
             .run(roomId, inviter, now, now);
     }
 
-    /** The bot has left, or nothing came in time. */
+    /** The bot has left. */
     forget(roomId: string): void {
         this.#sql.prepare("DELETE FROM received_bundles WHERE room_id = ?").run(roomId);
+    }
+
+    /** Nothing came in time. */
+    expire({ roomId, joinedAt }: ReceivedBundle): void {
+        this.#sql.prepare("DELETE FROM received_bundles WHERE room_id = ? AND joined_at = ?").run(roomId, joinedAt);
     }
 
     of(roomId: string): ReceivedBundle | undefined {

@@ -262,6 +262,18 @@ test("a disk that does not take the outcome has it taken again", async () => {
     expect(calls.filter((call) => call.startsWith("take"))).toHaveLength(2);
 });
 
+test("what ends for want of a bundle is this join's waiting, and not the next one's", async () => {
+    const looking = Promise.withResolvers<readonly string[]>();
+    does.bundleOfferers = () => looking.promise;
+    database.transaction(() => bundles.expect(room, alice, Date.now() - 25 * hour));
+    receiver.wake();
+    await pass(1);
+    database.transaction(() => bundles.expect(room, "@bob:home", Date.now()));
+    looking.resolve([]);
+    await pass(1);
+    expect(bundles.of(room)).toMatchObject({ inviter: "@bob:home", state: "waiting" });
+});
+
 test("who leaves meanwhile, or is invited anew by another, has nothing written for them", async () => {
     offers.set(alice, offer());
     const downloading = Promise.withResolvers<Uint8Array>();

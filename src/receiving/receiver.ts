@@ -42,7 +42,7 @@ interface Pause {
 }
 
 /**
- * Takes the room key bundle of whoever invited the bot into a room, and of nobody else (MSC4268, "Receiving a key bundle"): the one that is here when
+ * Takes the room key bundle of whoever invited the bot into a room, and of nobody else (MSC4268): the one that is here when
  * the bot joins, or comes within 24 hours. What waits is a row: a kill anywhere repeats the step, and taking a bundle twice changes nothing.
  */
 export class BundleReceiver {
@@ -143,7 +143,7 @@ export class BundleReceiver {
         const left = row.joinedAt + announcedWithin - now();
         // No longer than that, however far the clock was set back.
         if (left > 0) this.#pauses.set(nameOf(row), { until: monotonic() + Math.min(left, announcedWithin), failures: 0 });
-        else database.transaction(() => bundles.forget(row.roomId));
+        else database.transaction(() => bundles.expire(row));
     }
 
     #pinned(inviter: string, { masterKey, crossSigned }: OfferedBundle): string | undefined {
@@ -156,8 +156,11 @@ export class BundleReceiver {
             case "replaced":
                 return;
             case "hash_mismatch":
-            case "malformed":
                 return await this.#settle(row, { state: "not_taken", reason: taken.outcome });
+            case "malformed":
+                await this.#settle(row, { state: "not_taken", reason: taken.outcome });
+                // What stood before the place where it breaks off is taken.
+                return await this.#parts.keysCame(row.roomId);
             case "taken": {
                 const { keys, refused, taken: news, withheld } = taken;
                 const facts = { operation: "received_bundle", room: row.roomId, user: row.inviter, keys, refused, news, withheld };
