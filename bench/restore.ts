@@ -1,6 +1,7 @@
-import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { statSync } from "node:fs";
 import { join } from "node:path";
 import { Bot, roomWithBot } from "../test/bot/index.ts";
+import { loseFolder } from "../test/integration/lost-folder.ts";
 import { type Program, TemporaryFolder } from "../test/process/index.ts";
 import { table, verdict } from "./figures.ts";
 import { setScene } from "./reinvites.ts";
@@ -31,24 +32,20 @@ export async function restoring(stage: Stage): Promise<void> {
         await bot.stop();
         await bot.run();
         const file = join(folder.path, `snapshot-${size}`);
-        const measured = [await measure("snapshot", bot, () => bot.launchCommand("snapshot", file), bot.process.pid)];
+        const measured = [await measure("snapshot", () => bot.launchCommand("snapshot", file), bot.process.pid)];
         await bot.kill();
-        const key = readFileSync(join(bot.dataFolder, "store-key"));
-        rmSync(bot.dataFolder, { recursive: true });
-        mkdirSync(bot.dataFolder, { mode: 0o700 });
-        writeFileSync(join(bot.dataFolder, "store-key"), key, { mode: 0o600 });
-        measured.push(await measure("restore", bot, () => bot.launchCommand("restore", file)));
+        loseFolder(bot.dataFolder);
+        measured.push(await measure("restore", () => bot.launchCommand("restore", file)));
         print(`${size} sessions, a snapshot of ${(statSync(file).size / 1e6).toFixed(0)} MB`, measured);
     }
 }
 
-async function measure(what: string, _: Bot, launch: () => Program, botPid?: number): Promise<Measured> {
+async function measure(what: string, launch: () => Program, botPid?: number): Promise<Measured> {
     const start = performance.now();
     const command = launch();
     const peak = await peakUntilExit(command);
     await ended(command);
     const seconds = (performance.now() - start) / 1_000;
-    console.log(command.output);
     return { what, seconds, command: peak, bot: botPid === undefined ? Number.NaN : peakMemory(botPid) };
 }
 

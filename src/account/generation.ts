@@ -29,7 +29,7 @@ export function compareGenerations(ours: Generation, server: number | undefined)
 
 /**
  * Guards against an old copy of the store that somebody put back by hand: a number counts up in the store and in the account data of its
- * device, and a store that is behind is an old one. Counted at every start before anything is encrypted, after every snapshot, and hourly.
+ * device, and a store that is behind is an old one. Counted at every start before anything is encrypted, after every snapshot, soon after the store changed, and hourly.
  */
 export class StoreGeneration {
     readonly #parts: GenerationParts;

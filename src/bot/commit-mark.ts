@@ -35,6 +35,11 @@ export class CommitMark {
         this.#heard = Math.max(this.#heard, commits);
     }
 
+    /** How many are known to be on disk in this run; 0 before the first. */
+    get commits(): number {
+        return this.#heard;
+    }
+
     /** The same database, whose every transaction carries the mark. */
     carriedBy(database: Database): Database {
         return {

@@ -139,7 +139,7 @@ export function startServices(options: ServicesOptions): Services {
         caughtUp = true;
         wake();
     });
-    const age = new AgeOfCopies(online.account.generation, options);
+    const age = new AgeOfCopies(online.account.generation, { ...options, commits: () => store.mark.commits });
     age.start();
     releases.add("the guard against old copies", () => age.stop());
     return {
