@@ -190,13 +190,15 @@ function requestOf(api: Api, store: Store, source: Store | Index, op: Op): Reque
     }
 }
 
-// An abort puts back what a given number did to a key generator (section 2.11); fake-indexeddb forgets to.
+// An abort puts back what a given number did to a key generator (section 2.11); fake-indexeddb forgets to. And a property that is undefined is
+// one that is missing, for which a key is generated (section 7.1); fake-indexeddb takes it for an invalid key.
 function given(store: Store, value: unknown): unknown {
     if (!store.autoIncrement) return value;
     if (typeof value === "number") return String(value);
     if (typeof value !== "object" || value === null || value instanceof Date || value instanceof ArrayBuffer) return value;
     if (Array.isArray(value)) return value.map((part) => given(store, part));
-    return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, given(store, part)]));
+    const parts = Object.entries(value).filter(([, part]) => part !== undefined);
+    return Object.fromEntries(parts.map(([name, part]) => [name, given(store, part)]));
 }
 
 function walk(request: Request, plan: CursorPlan, log: unknown[], number: number, then: () => void): void {
