@@ -8,6 +8,7 @@ const parts: Readonly<Record<string, () => Promise<Part>>> = {
     sharing: async () => (await import("./large-room.ts")).largeRoom,
     linear: async () => (await import("./linear.ts")).linear,
     watch: async () => (await import("./watch.ts")).watch,
+    coverage: async () => (await import("./coverage.ts")).coverage,
     store: async () => (await import("./store.ts")).store,
     restore: async () => (await import("./restore.ts")).restoring,
     import: async () => (await import("./import.ts")).importing,

@@ -7,7 +7,8 @@ import { Gaps } from "./gaps.ts";
 import { timelineSchema } from "./schema.ts";
 import { message } from "./testing/messages.ts";
 import { TimelineRooms } from "./timeline-rooms.ts";
-import { Timelines } from "./timelines.ts";
+import { atOnce } from "./in-pieces.ts";
+import { SessionUses } from "./session-uses.ts";
 
 const room = "!room:home";
 
@@ -79,7 +80,7 @@ async function fill(): Promise<void> {
 
 const gaps = (): Gaps => new Gaps(database);
 const isOpen = (): boolean => gaps().ofRoom(room) !== "none";
-const known = (): number => new Timelines(database).sessionTimes(room).reduce((sum, { events }) => sum + events, 0);
+const known = (): number => atOnce(new SessionUses(database).inRoom(room)).reduce((sum, { events }) => sum + events, 0);
 const isCut = (): boolean => new TimelineRooms(database).isCut(room);
 const problem = (given: HomeserverProblem): HomeserverError => new HomeserverError("messages", given);
 

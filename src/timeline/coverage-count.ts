@@ -3,6 +3,7 @@ import type { CryptoPort, HeldSession } from "../crypto/index.ts";
 import type { Database } from "../database/index.ts";
 import type { Logger } from "../telemetry/index.ts";
 import { coverageOf, type Reach, type SessionFacts, type Stretch, stretchesOf } from "./coverage.ts";
+import { inPieces } from "./in-pieces.ts";
 import { Gaps } from "./gaps.ts";
 import { SessionUses } from "./session-uses.ts";
 import { TimelineRooms, type Uncounted } from "./timeline-rooms.ts";
@@ -81,7 +82,7 @@ export class CoverageCount {
     async #count(room: Uncounted): Promise<void> {
         const begun = performance.now();
         const stretches = await this.#stretches(room.roomId);
-        const coverage = coverageOf(stretches, this.#reach(room.roomId));
+        const coverage = await inPieces(coverageOf(stretches, this.#reach(room.roomId)));
         this.#parts.database.transaction(() => this.#rooms.store(room, coverage));
         const ended = performance.now();
         this.#resting.set(room.roomId, ended + Math.min(Math.max((ended - begun) * restFactor, shortestRest), longestRest));

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { type Coverage, coverageOf, type Reach, type SessionFacts, stretchesOf } from "./coverage.ts";
+import { atOnce } from "./in-pieces.ts";
 import type { SessionUse } from "./session-uses.ts";
 
 interface Given extends SessionFacts {
@@ -21,9 +22,11 @@ interface Told {
 }
 
 const counted = (given: Given): Coverage =>
-    coverageOf(
-        given.uses.flatMap((use) => stretchesOf(use, given)),
-        given.reach,
+    atOnce(
+        coverageOf(
+            given.uses.flatMap((use) => stretchesOf(use, given)),
+            given.reach,
+        ),
     );
 
 function facts(reach: Reach, ...sessions: readonly Told[]): Given {

@@ -1,4 +1,5 @@
 import type { HeldSession } from "../crypto/index.ts";
+import { each, type InPieces, sorted } from "./in-pieces.ts";
 import { sendersWithoutSigns } from "./signs-of-sharing.ts";
 import type { SessionSplit, SessionUse } from "./session-uses.ts";
 
@@ -71,49 +72,59 @@ export function stretchesOf(use: SessionUse, { held, refusals, split }: SessionF
 }
 
 /** What counts as covered is what a newcomer can read by us, or could not read by anybody else's bundle either. */
-export function coverageOf(stretches: readonly Stretch[], reach: Reach): Coverage {
-    const newestFirst = stretches.toSorted((one, other) => other.at - one.at);
-    const whole = sum(newestFirst);
-    const oldestGiven = newestFirst.findLast(({ given }) => given)?.at ?? Number.POSITIVE_INFINITY;
-    const given = sum(newestFirst.filter(({ at }) => at >= oldestGiven));
+export function* coverageOf(stretches: readonly Stretch[], reach: Reach): InPieces<Coverage> {
+    const newestFirst = yield* sorted(stretches, (one, other) => other.at - one.at);
+    const { whole, given, since } = yield* sums(newestFirst);
     const fromStart = reach === "start" && share(whole) >= enough;
     const fromGiven = given.events > 0 && share(given) >= enough;
-    const refused = stretches.filter(({ session }) => session === "refused");
-    const count = (wanted: Stretch["session"]): number => stretches.filter(({ session }) => session === wanted).length;
+    const { missing, unknown, withheld, refused, refusers } = yield* countSessions(stretches);
     return {
         reach,
-        coversSince: coversSince(newestFirst),
+        coversSince: since,
         complete: fromStart || fromGiven,
         coveredShare: share(fromGiven && !fromStart ? given : whole),
         ...whole,
-        sessions: { missing: count("missing") + refused.length, unknown: count("unknown"), withheld: count("withheld") },
-        withheldFromBot: { sessions: refused.length, senders: [...new Set(refused.map(({ sender }) => sender))].toSorted() },
-        withoutSigns: sendersWithoutSigns(stretches),
+        sessions: { missing: missing + refused, unknown, withheld },
+        withheldFromBot: { sessions: refused, senders: [...refusers].toSorted() },
+        withoutSigns: yield* sendersWithoutSigns(stretches),
     };
 }
 
-function coversSince(newestFirst: readonly Stretch[]): number | undefined {
-    let [events, covered] = [0, 0];
-    let since: number | undefined;
-    for (const stretch of newestFirst) {
-        events += stretch.events;
-        if (!stretch.covered) continue;
-        covered += stretch.events;
-        if (share({ events, covered }) >= enough) since = stretch.at;
-    }
-    return since;
+interface Sum {
+    readonly events: number;
+    readonly covered: number;
 }
 
-function sum(stretches: readonly Stretch[]): { readonly events: number; readonly covered: number } {
+/** `given`: back to the oldest event that imported keys open, those of the same time included; `since`: see `Coverage.coversSince`. */
+function* sums(
+    newestFirst: readonly Stretch[],
+): InPieces<{ readonly whole: Sum; readonly given: Sum; readonly since: number | undefined }> {
     let [events, covered] = [0, 0];
-    for (const stretch of stretches) {
+    let oldestGiven: number | undefined;
+    let given: Sum = { events, covered };
+    let since: number | undefined;
+    yield* each(newestFirst, (stretch) => {
         events += stretch.events;
         if (stretch.covered) covered += stretch.events;
-    }
-    return { events, covered };
+        if (stretch.given) oldestGiven = stretch.at;
+        if (oldestGiven === stretch.at) given = { events, covered };
+        if (stretch.covered && share({ events, covered }) >= enough) since = stretch.at;
+    });
+    return { whole: { events, covered }, given, since };
+}
+
+function* countSessions(stretches: readonly Stretch[]) {
+    const counts = { missing: 0, refused: 0, unknown: 0, withheld: 0, shareable: 0 };
+    const refusers = new Set<string>();
+    yield* each(stretches, ({ session, sender }) => {
+        if (session === undefined) return;
+        counts[session] += 1;
+        if (session === "refused") refusers.add(sender);
+    });
+    return { ...counts, refusers };
 }
 
 /** Where nothing was said, nothing is missing. */
-function share({ events, covered }: { readonly events: number; readonly covered: number }): number {
+function share({ events, covered }: Sum): number {
     return events === 0 ? 1 : covered / events;
 }

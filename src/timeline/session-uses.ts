@@ -1,5 +1,6 @@
 import type { StatementSync } from "node:sqlite";
 import type { Database } from "../database/index.ts";
+import type { InPieces } from "./in-pieces.ts";
 import { parseMegolmMessage, type RoomEvent } from "../matrix/index.ts";
 
 /** A session as one sender's events in a room use it. Trust limit: a sender may name any session, and any time. */
@@ -18,6 +19,9 @@ export interface SessionSplit {
     /** Undefined: no known event comes from there on. */
     readonly firstAfter: number | undefined;
 }
+
+/** Sessions that are read without a pause. */
+const pageSize = 250;
 
 /** Nothing was ever sent over Matrix before. */
 export const firstMessageEver = Date.UTC(2014, 8);
@@ -42,7 +46,6 @@ export class SessionUses {
     readonly #insertEvent: StatementSync;
     readonly #lowerEvent: StatementSync;
     readonly #grow: StatementSync;
-    readonly #selectRoom: StatementSync;
     readonly #selectPage: StatementSync;
     readonly #selectSplit: StatementSync;
 
@@ -56,7 +59,6 @@ export class SessionUses {
         this.#lowerEvent = sql.prepare("UPDATE timeline_events SET at = ?3 WHERE session = ?1 AND message_index = ?2 AND at > ?3");
         this.#grow = sql.prepare("UPDATE timeline_sessions SET events = events + ?2, first_at = min(first_at, ?3) WHERE id = ?1");
         const columns = "session_id, sender, first_at, events";
-        this.#selectRoom = sql.prepare(`SELECT ${columns} FROM timeline_sessions WHERE room_id = ?`);
         this.#selectPage = sql.prepare(
             `SELECT ${columns} FROM timeline_sessions WHERE room_id = ? AND (session_id, sender) > (?, ?) ORDER BY session_id, sender LIMIT ?`,
         );
@@ -91,9 +93,15 @@ export class SessionUses {
         return { seen, added };
     }
 
-    /** Every session that known events of the room use, in no order. */
-    inRoom(roomId: string): readonly SessionUse[] {
-        return this.#selectRoom.all(roomId).map(useFrom);
+    /** Every session that known events of the room use. */
+    *inRoom(roomId: string): InPieces<readonly SessionUse[]> {
+        const all: SessionUse[] = [];
+        for (let page = this.page(roomId, undefined, pageSize); page.length > 0; page = this.page(roomId, page.at(-1), pageSize)) {
+            all.push(...page);
+            if (page.length < pageSize) break;
+            yield;
+        }
+        return all;
     }
 
     /** The same, a page after the other. @param after the last one of the page before */

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import type { Stretch } from "./coverage.ts";
+import { atOnce } from "./in-pieces.ts";
 import { sendersWithoutSigns } from "./signs-of-sharing.ts";
 
 const stretch = (sender: string, session: NonNullable<Stretch["session"]>, at: number, given = false): Stretch => ({
@@ -23,5 +24,5 @@ test.each<[string, readonly Stretch[], readonly string[]]>([
     ["keys of theirs that somebody imported", [proof, stretch("@alice:home", "withheld", 20, true)], []],
     ["keys that never came", [proof, stretch("@alice:home", "missing", 20)], []],
 ])("%s", (_, stretches, senders) => {
-    expect(sendersWithoutSigns(stretches)).toEqual(senders);
+    expect(atOnce(sendersWithoutSigns(stretches))).toEqual(senders);
 });

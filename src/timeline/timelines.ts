@@ -1,5 +1,6 @@
 import type { Database } from "../database/index.ts";
 import type { Coverage } from "./coverage.ts";
+import { inPieces } from "./in-pieces.ts";
 import { type SessionUse, SessionUses } from "./session-uses.ts";
 import { TimelineRooms } from "./timeline-rooms.ts";
 
@@ -18,10 +19,11 @@ export class Timelines {
 
     /**
      * Each session that known events of the room use, once for each sender who names it: only its own sender's row tells of it,
-     * as anybody in the room may name anybody's. A session that is not listed was used by no event that we know.
+     * as anybody in the room may name anybody's. A session that is not listed was used by no event that we know. Others have their turn while
+     * it is read: what is recorded meanwhile may be in it or not.
      */
-    sessionTimes(roomId: string): readonly SessionUse[] {
-        return this.#uses.inRoom(roomId);
+    async sessionTimes(roomId: string): Promise<readonly SessionUse[]> {
+        return await inPieces(this.#uses.inRoom(roomId));
     }
 
     /** The sessions that we hold of these rooms changed: their coverage is counted anew. Inside a transaction of the caller's. */

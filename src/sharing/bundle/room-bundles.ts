@@ -17,7 +17,7 @@ export interface RoomBundleParts {
     readonly rooms: Pick<Rooms, "mayHaveBeenMember">;
     readonly formerMembers: FormerMembers;
     /** When the sessions of a room were first used, as far as its timeline is known. */
-    readonly sessionTimes: (roomId: string) => readonly SessionTime[];
+    readonly sessionTimes: (roomId: string) => Promise<readonly SessionTime[]>;
     readonly crypto: Pick<CryptoPort, "shareableSet" | "buildBundle">;
     readonly homeserver: Pick<Homeserver, "createMedia" | "putMedia" | "mediaExists" | "uploadLimit">;
     /** Rooms whose bundles are built and uploaded at once. */
@@ -145,7 +145,7 @@ export class RoomBundles {
         const maxBytes = set.bytes > worthAsking ? await homeserver.uploadLimit() : undefined;
         const mayBite = maxAge !== null || set.sessions > maxSessions || (maxBytes !== undefined && 2 * set.bytes > maxBytes);
         const limits = { maxSessions, maxBytes, notBefore: maxAge === null ? undefined : now() - maxAge };
-        return await crypto.buildBundle({ roomId, ...secrets, limits, strangers, times: mayBite ? sessionTimes(roomId) : [] });
+        return await crypto.buildBundle({ roomId, ...secrets, limits, strangers, times: mayBite ? await sessionTimes(roomId) : [] });
     }
 
     async #reserve(roomId: string, rules: Rules, secrets: FileSecrets, bundle: EncryptedBundle): Promise<BundleFile> {

@@ -383,7 +383,7 @@ export class World {
             facts,
             rooms: { mayHaveBeenMember: (_room, userId) => userId === charlie && this.memberEvent.content.membership !== "invite" },
             formerMembers: this.formerMembers,
-            sessionTimes: () => [{ sessionId: "used", sender: alice, firstAt: 1 }],
+            sessionTimes: () => Promise.resolve([{ sessionId: "used", sender: alice, firstAt: 1 }]),
             building: new AtMost(4),
             now: () => this.now,
             crypto: {

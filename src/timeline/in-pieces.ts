@@ -1,0 +1,68 @@
+import { setImmediate } from "node:timers/promises";
+
+/** Work that yields wherever others may have their turn: about every millisecond. */
+export type InPieces<T> = Generator<void, T, void>;
+
+/** Milliseconds of work between two turns of the event loop. */
+const longest = 4;
+
+/** Does the work, and lets others have their turn meanwhile. */
+export async function inPieces<T>(work: InPieces<T>): Promise<T> {
+    for (let begun = performance.now(); ;) {
+        const piece = work.next();
+        if (piece.done === true) return piece.value;
+        if (performance.now() - begun < longest) continue;
+        await setImmediate();
+        begun = performance.now();
+    }
+}
+
+/** Does the work while everybody waits. */
+export function atOnce<T>(work: InPieces<T>): T {
+    for (;;) {
+        const piece = work.next();
+        if (piece.done === true) return piece.value;
+    }
+}
+
+const itemsInPiece = 2_000;
+
+/** The items, one by one. */
+export function* each<T>(items: readonly T[], look: (item: T) => void): InPieces<void> {
+    for (let index = 0; index < items.length; index += 1) {
+        if (index % itemsInPiece === itemsInPiece - 1) yield;
+        const item = items[index];
+        if (item !== undefined) look(item);
+    }
+}
+
+/** The items in order, like `toSorted`: runs are sorted, and then merged two by two. */
+export function* sorted<T>(items: readonly T[], order: (one: T, other: T) => number): InPieces<readonly T[]> {
+    let runs: (readonly T[])[] = [];
+    for (let start = 0; start < items.length; start += itemsInPiece) {
+        runs.push(items.slice(start, start + itemsInPiece).toSorted(order));
+        yield;
+    }
+    while (runs.length > 1) {
+        const merged: (readonly T[])[] = [];
+        for (let pair = 0; pair < runs.length; pair += 2) merged.push(yield* merge(runs[pair] ?? [], runs[pair + 1] ?? [], order));
+        runs = merged;
+    }
+    return runs[0] ?? [];
+}
+
+function* merge<T>(one: readonly T[], other: readonly T[], order: (one: T, other: T) => number): InPieces<readonly T[]> {
+    const merged: T[] = [];
+    for (let [left, right] = [0, 0]; left < one.length || right < other.length;) {
+        if (merged.length % itemsInPiece === itemsInPiece - 1) yield;
+        const [first, second] = [one[left], other[right]];
+        if (first !== undefined && (second === undefined || order(first, second) <= 0)) {
+            merged.push(first);
+            left += 1;
+        } else if (second !== undefined) {
+            merged.push(second);
+            right += 1;
+        }
+    }
+    return merged;
+}
