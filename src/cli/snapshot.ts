@@ -5,6 +5,8 @@ import { type Invocation, note } from "./context.ts";
 import { PrivateFile } from "./private-file.ts";
 import { withBot } from "./with-bot.ts";
 
+/** Milliseconds between lines that tell of the progress. */
+const progressEveryMs = 5_000;
 const warning = "Restore it only with `backscroll restore`, and with the store key, which is not in it.";
 
 export async function snapshot(invocation: Invocation): Promise<number> {
@@ -24,10 +26,13 @@ export async function snapshot(invocation: Invocation): Promise<number> {
 }
 
 async function writeAll(pieces: AsyncIterable<Uint8Array>, write: (piece: Uint8Array) => Promise<void> | void): Promise<number> {
-    let bytes = 0;
+    let [bytes, told] = [0, performance.now()];
     for await (const piece of pieces) {
         await write(piece);
         bytes += piece.length;
+        if (performance.now() - told < progressEveryMs) continue;
+        note(`${Math.round(bytes / 1e6)} MB are written.`);
+        told = performance.now();
     }
     return bytes;
 }
