@@ -61,11 +61,17 @@ test.each<[string, number, boolean, Word | undefined, boolean, boolean, object, 
     expect(merged).toEqual({ keepsKey, flags, origin });
 });
 
-test("what the machine and the sender said before is not weighed against a bundle that came in between", () => {
-    const known = { ...rows.sent, givenBy: mallory, firstIndex: 0 };
-    const neverAsked = (): never => {
-        throw new Error("not asked");
-    };
-    const merged = mergeReported(known, { firstIndex: 9, machineFlag: false }, says("false"), { own: false, sameSession: neverAsked });
-    expect(merged).toEqual({ keepsKey: true, flags: of(rows.sent), origin: { ...bySender, givenBy: mallory } });
-});
+test.each<[string, number, Word | undefined, boolean, boolean, object]>([
+    ["the sender's no", 3, says("false"), true, true, { claim: "false", machineFlag: false }],
+    ["the sender's no, of the same copy", 0, says("false"), true, false, { claim: "false", machineFlag: false }],
+    ["a silent import", 3, undefined, true, true, of(rows.sent)],
+    // The last part of a ratchet that is hashed anew before the copy that we had: whoever gives it can make it up.
+    ["a silent import to which it does not lead", 3, undefined, false, false, of(rows.sent)],
+])(
+    "what reaches further back than the sender's copy is not weighed against a bundle's: %s",
+    (_, firstIndex, word, sameSession, keepsKey, flags) => {
+        const known = { ...rows.sent, givenBy: mallory, firstIndex: 0 };
+        const merged = mergeReported(known, { firstIndex, machineFlag: false }, word, { own: false, sameSession: () => sameSession });
+        expect(merged).toEqual({ keepsKey, flags, origin: { ...bySender, givenBy: keepsKey ? mallory : undefined } });
+    },
+);

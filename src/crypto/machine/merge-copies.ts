@@ -29,7 +29,7 @@ export function isUnvouched({ givenBy, claim }: Pick<KnownRow, "givenBy" | "clai
  * A bundle is anybody's word: beside the machine's copy, a given one stands only if the one leads to the other, and its flag not at all
  * unless nobody else has said anything.
  * @param word undefined: the operator imported it, or it is our own
- * @param sameSession whether the copy that reaches further back leads to the other; asked only of given ones
+ * @param sameSession whether the copy that reaches further back leads to the other
  */
 export function mergeReported(
     known: Known | undefined,
@@ -43,9 +43,12 @@ export function mergeReported(
     const reachesBack = known.firstIndex < seen.firstIndex;
     const keptGiver = (keepsKey: boolean) => (keepsKey ? known.givenBy : undefined);
     if (!isUnvouched(known)) {
-        const { receivedFrom, receivedAt } = known;
-        const flags = mergeFlags(known, seen, word?.claim);
-        return { keepsKey: reachesBack, flags, origin: { receivedFrom, receivedAt, givenBy: keptGiver(reachesBack) } };
+        const { receivedFrom, receivedAt, givenBy } = known;
+        // Between the copy that was spoken of and this one, which the machine reports because it reaches further back, a given one decides nothing.
+        const spokenOf = givenBy === undefined ? known : { ...known, firstIndex: Number.POSITIVE_INFINITY };
+        const flags = mergeFlags(spokenOf, seen, word?.claim);
+        const keepsKey = reachesBack && sameSession();
+        return { keepsKey, flags, origin: { receivedFrom, receivedAt, givenBy: keptGiver(keepsKey) } };
     }
     const genuine = sameSession();
     const keepsKey = genuine && reachesBack;

@@ -256,6 +256,26 @@ test.each([
     expect(await closed()).toEqual([session.sessionId]);
 });
 
+test("what the sender says with a copy that reaches further back counts, also if a bundle brought one meanwhile", async () => {
+    const [closedLater, openedLater] = [new MegolmSession(), new MegolmSession()];
+    await tell(closedLater, { shared_history: true }, 3);
+    await tell(openedLater, { shared_history: false }, 3);
+    await give({ room_keys: [entry(closedLater, 0), entry(openedLater, 0)] });
+    await tell(closedLater, { shared_history: false }, 1);
+    await tell(openedLater, { shared_history: true }, 0);
+    expect(await shared()).toEqual([openedLater.sessionId]);
+    expect(await closed()).toEqual([closedLater.sessionId]);
+});
+
+test("a room that is forgotten while its bundle is taken stays forgotten", async () => {
+    const sessions = Array.from({ length: 1_500 }, () => new MegolmSession());
+    const taking = take(await announce({ room_keys: sessions.map((session) => entry(session)) }));
+    await until(async () => (await holdings()).shareable > 0);
+    await bot.crypto.forgetRoom(ROOM);
+    expect(await taking).toEqual({ outcome: "replaced" });
+    expect(await holdings()).toEqual({ shareable: 0, notShareable: 0, unknown: 0 });
+});
+
 test("the sender's own key takes the place of a made-up one that came before, and stays beside one that leads to it", async () => {
     const [forged, real] = [new MegolmSession(), new MegolmSession()];
     await give({ room_keys: [entry(forged, 0, { session_key: madeUp(forged) }), entry(real, 1)] });
