@@ -51,7 +51,8 @@ export async function takeBundle(step: Step, { roomId, sender, url, ciphertext }
     try {
         for (let start = 0; start < ciphertext.length; start += pieceBytes) {
             const plaintext = decipher.update(ciphertext.subarray(start, start + pieceBytes));
-            await takePiece(step, { roomId, giver: sender }, [...reader.take(plaintext)], counts);
+            const wanted = await takePiece(step, { roomId, giver: sender, url }, [...reader.take(plaintext)], counts);
+            if (!wanted) return { outcome: "replaced" };
             await setImmediate();
         }
         reader.end();
@@ -62,12 +63,13 @@ export async function takeBundle(step: Step, { roomId, sender, url, ciphertext }
     return { outcome: "taken", ...counts };
 }
 
+/** Answers false if it is not wanted any more: another bundle was announced meanwhile, or the room was forgotten. */
 async function takePiece(
     step: Step,
-    from: { readonly roomId: string; readonly giver: string },
+    from: { readonly roomId: string; readonly giver: string; readonly url: string },
     listed: readonly ListedEntry[],
     counts: Counts,
-): Promise<void> {
+): Promise<boolean> {
     const keys: RoomKeyExport[] = [];
     const withheld: GivenWithheld[] = [];
     for (const { list, entry } of listed) {
@@ -81,14 +83,16 @@ async function takePiece(
         if ("entry" in result && result.entry.room_id === from.roomId) keys.push(result.entry);
         else counts.refused += 1;
     }
-    if (keys.length === 0 && withheld.length === 0) return;
-    await step((context) =>
+    if (keys.length === 0 && withheld.length === 0) return true;
+    return await step((context) =>
         commit(context, (sql) => {
+            if (findOffer(sql, context.seal, from.roomId, from.giver)?.file.url !== from.url) return false;
             const given = new GivenEntries(sql, context.seal, context.ownKey, from);
             const { taken, refused } = given.take(keys);
             counts.taken += taken;
             counts.refused += refused;
             counts.withheld += given.takeWithheld(withheld);
+            return true;
         }),
     );
 }
