@@ -235,6 +235,31 @@ test.each([
     expect(bundles.of(room)).toMatchObject({ state: "not_taken", reason: "unreachable" });
 });
 
+test("a flood of announcements does not make it ask more often", async () => {
+    does.getMedia = refused({ kind: "unreachable", reason: "refused", detail: "" });
+    offers.set(alice, offer());
+    join();
+    for (let batch = 0; batch < 100; batch++) {
+        receiver.announced([room]);
+        await pass(100);
+    }
+    expect(calls.filter((call) => call.startsWith("get"))).toHaveLength(2);
+});
+
+test("a stop does not wait for a bundle that takes long: it is taken once more", async () => {
+    does.takeBundle = () => Promise.withResolvers<TakenBundle>().promise;
+    offers.set(alice, offer());
+    join();
+    await pass(0);
+    await receiver.stop();
+    expect(bundles.of(room)).toMatchObject({ state: "waiting" });
+    expect(calls.at(-1)).toBe(`take mxc://home/one of ${alice}`);
+    does.takeBundle = () => Promise.resolve(taken);
+    receiver = start();
+    receiver.wake();
+    await settled();
+});
+
 test("another bundle that is announced during the download is downloaded in its place", async () => {
     offers.set(alice, offer());
     does.takeBundle = () => {

@@ -52,6 +52,7 @@ export class BundleReceiver {
     readonly #pauses = new Map<string, Pause>();
     /** Rooms of which something was announced while they were looked at. */
     readonly #newsOf = new Set<string>();
+    readonly #stopping = Promise.withResolvers<undefined>();
     #timer: NodeJS.Timeout | undefined;
     #stopped = false;
 
@@ -76,10 +77,15 @@ export class BundleReceiver {
     announced(roomIds: readonly string[]): void {
         for (const roomId of roomIds) {
             const row = this.#parts.bundles.of(roomId);
-            if (row?.state === "waiting") this.#pauses.delete(nameOf(row));
+            if (row?.state === "waiting") this.#hurry(row);
             if (this.#underWay.has(roomId)) this.#newsOf.add(roomId);
         }
         this.wake();
+    }
+
+    /** Ends the wait for an announcement. A wait after a failure stands: anybody can announce things without end, and each look asks homeservers. */
+    #hurry(row: ReceivedBundle): void {
+        if (this.#pauses.get(nameOf(row))?.failures === 0) this.#pauses.delete(nameOf(row));
     }
 
     /** Whether it is being found out, at this moment, what the room's inviter gave us. */
@@ -90,6 +96,7 @@ export class BundleReceiver {
     /** Starts nothing more, and resolves when nothing is under way; abort the requests themselves through the functions given. */
     async stop(): Promise<void> {
         this.#stopped = true;
+        this.#stopping.resolve(undefined);
         clearTimeout(this.#timer);
         await Promise.all(this.#underWay.values());
     }
@@ -103,7 +110,7 @@ export class BundleReceiver {
             if (!isAbort(error) && !this.#stopped) await this.#failedSafely(row, error);
         } finally {
             this.#underWay.delete(row.roomId);
-            if (this.#newsOf.delete(row.roomId)) this.#pauses.delete(nameOf(row));
+            if (this.#newsOf.delete(row.roomId)) this.#hurry(row);
             this.wake();
             if (!this.#stopped) this.#parts.looked();
         }
@@ -128,8 +135,10 @@ export class BundleReceiver {
         const ciphertext = await homeserver.getMedia(offer.url, largestFile);
 
         // 4. What is in it; then the row: a kill between the two takes it once more.
-        const taken = await crypto.takeBundle({ roomId, sender: inviter, url: offer.url, ciphertext });
-        await this.#took(row, taken);
+        const taking = crypto.takeBundle({ roomId, sender: inviter, url: offer.url, ciphertext });
+        // A large one takes longer than a stop may: it is left in the middle, and taken once more after the next start.
+        const taken = await Promise.race([taking, this.#stopping.promise]);
+        if (taken !== undefined) await this.#took(row, taken);
     }
 
     async #nothingYet(row: ReceivedBundle): Promise<void> {
