@@ -13,10 +13,13 @@ export interface RecordingParts {
     readonly leftRooms: LeftRooms;
     /** Undefined: greeting is off. */
     readonly greetings: Greetings | undefined;
+    /** Whether `invites.from` names this user. */
+    readonly mayInvite: (userId: string) => boolean;
 }
 
 /** What is written for a batch, in one transaction with the sync token: first what the rooms are, then what follows from it. */
-export function recordBatch({ botUserId, rooms, timelines, ledger, leftRooms, greetings }: RecordingParts, batch: SyncBatch): void {
+export function recordBatch(recording: RecordingParts, batch: SyncBatch): void {
+    const { botUserId, rooms, timelines, ledger, leftRooms, greetings, mayInvite } = recording;
     const changes = rooms.record(batch);
     timelines.record(batch);
     const parts = { botUserId, jobs: ledger.jobs, checks: ledger.checks, rooms: ledger.rooms };
@@ -29,7 +32,9 @@ export function recordBatch({ botUserId, rooms, timelines, ledger, leftRooms, gr
         leftRooms.left(roomId);
     }
     for (const roomId of batch.joined.keys()) leftRooms.back(roomId);
-    for (const { roomId, inviter } of changes.selfJoined) if (inviter !== undefined) ledger.received.expect(roomId, inviter, Date.now());
+    // Others can be the inviter, too: where the bot follows a tombstone, or was invited again while it joined.
+    for (const { roomId, inviter } of changes.selfJoined)
+        if (inviter !== undefined && mayInvite(inviter)) ledger.received.expect(roomId, inviter, Date.now());
     releaseEmpowered(parts);
     // A room found in the very first sync is not new to the people there, and its direct rooms with admins are for something else.
     for (const { roomId, firstSync } of changes.selfJoined)

@@ -4,7 +4,7 @@ import type { Settings } from "../config/index.ts";
 import { OutgoingRequests } from "../crypto/index.ts";
 import { Failure } from "../failures/index.ts";
 import { serverOf } from "../matrix/index.ts";
-import { Invitations, LeftRooms, RoomRecorder } from "../rooms/index.ts";
+import { Invitations, LeftRooms, mayInviteTheBot, RoomRecorder } from "../rooms/index.ts";
 import { deriveSeal } from "../sealing/index.ts";
 import {
     AtMost,
@@ -174,6 +174,7 @@ function startSync(
         ledger,
         leftRooms: new LeftRooms(store.database),
         greetings: settings.chat.greeting ? new Greetings(store.database) : undefined,
+        mayInvite: (inviter: string) => mayInviteTheBot(inviter, settings.invites),
     };
     // A quiet batch has nothing for the machine, and the machine nothing for the homeserver.
     let flushDue = true;

@@ -1,5 +1,5 @@
 export type { MembershipChange, RoomChanges, SelfInvited, SelfJoined, SelfLeft, Successor } from "./changes.ts";
-export type { InvitationPolicy } from "./invitation-policy.ts";
+export { type InvitationPolicy, mayInviteTheBot } from "./invitation-policy.ts";
 export { type InvitationParts, Invitations } from "./invitations.ts";
 export { LeftRooms, leftRoomsSchema } from "./left-rooms.ts";
 export { RoomRecorder, type RecorderParts } from "./recorder.ts";
