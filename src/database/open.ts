@@ -37,7 +37,8 @@ export interface OpenOptions {
 export function openDatabase({ path, schemas, readOnly = false }: OpenOptions): Database {
     try {
         const sql = readOnly ? openForReading(path, schemas) : openForWriting(path, schemas);
-        return { sql, transaction: transactionsOn(sql, path), close: () => (readOnly ? sql.close() : closeUnharmed(sql, path)) };
+        const close = readOnly || path === inMemory ? () => sql.close() : () => closeUnharmed(sql, path);
+        return { sql, transaction: transactionsOn(sql, path), close };
     } catch (error) {
         throw explain(error, path);
     }
