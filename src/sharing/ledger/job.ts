@@ -1,0 +1,65 @@
+import type { SQLOutputValue } from "node:sqlite";
+import { z } from "zod";
+import { type Reason, reasonFrom } from "./reasons.ts";
+import { type JobState, stateFrom } from "./states.ts";
+
+/** What a person released a job from: the reason that held it, as they were told of it. */
+export interface Approval {
+    readonly reason: Reason;
+    readonly detail: string | undefined;
+}
+
+/** One delivery of a room's shareable keys to one invitee. Times are milliseconds since the epoch. */
+export interface Job {
+    readonly id: number;
+    readonly roomId: string;
+    readonly userId: string;
+    readonly inviter: string;
+    readonly origin: "invite" | "command";
+    /** The member event that invites. */
+    readonly inviteEventId: string;
+    /** The invite carries the mark of another bot's re-invite. */
+    readonly byAnotherBot: boolean;
+    readonly state: JobState;
+    readonly reason: Reason;
+    /** What of the facts belongs to the reason, for people. */
+    readonly detail: string | undefined;
+    /** What a person released it from. */
+    readonly approved: readonly Approval[];
+    readonly attempts: number;
+    readonly nextAttemptAt: number | undefined;
+    readonly createdAt: number;
+    /** By `ShareClock`. */
+    readonly createdRan: number;
+    readonly updatedAt: number;
+}
+
+export type NewJob = Pick<Job, "roomId" | "userId" | "inviter" | "origin" | "inviteEventId" | "byAnotherBot">;
+
+const approvals: z.ZodType<readonly Approval[]> = z.array(
+    z
+        .object({ reason: z.string().transform(reasonFrom), detail: z.string().optional() })
+        .transform(({ reason, detail }) => ({ reason, detail })),
+);
+
+/** @throws if somebody else wrote into the ledger */
+export function jobFrom(row: Record<string, SQLOutputValue>): Job {
+    return {
+        id: Number(row["id"]),
+        roomId: String(row["room_id"]),
+        userId: String(row["user_id"]),
+        inviter: String(row["inviter"]),
+        origin: row["origin"] === "command" ? "command" : "invite",
+        inviteEventId: String(row["invite_event_id"]),
+        byAnotherBot: row["by_another_bot"] === 1,
+        state: stateFrom(row["state"]),
+        reason: reasonFrom(row["reason"]),
+        detail: typeof row["detail"] === "string" ? row["detail"] : undefined,
+        approved: approvals.parse(JSON.parse(String(row["approvals"]))),
+        attempts: Number(row["attempts"]),
+        nextAttemptAt: row["next_attempt_at"] === null ? undefined : Number(row["next_attempt_at"]),
+        createdAt: Number(row["created_at"]),
+        createdRan: Number(row["created_ran"]),
+        updatedAt: Number(row["updated_at"]),
+    };
+}
