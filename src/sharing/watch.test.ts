@@ -83,6 +83,20 @@ test("whoever had no signed device when invited is served when they have one", a
     expect(world.status()).toMatchObject({ state: "reinvited" });
 });
 
+test("whoever had no signed device, and has one by another identity, waits for a human, who is told", async () => {
+    const world = new World();
+    world.devices = [{ ...phone, crossSigned: false }];
+    world.sync(change("invite", "$invite", alice));
+    await world.run();
+    expect(world.status()).toMatchObject({ state: "refused", reason: "no_cross_signed_device" });
+    world.devices = [phone];
+    world.masterKey = "B".repeat(43);
+    await looksAfter(world, minute);
+    await world.run();
+    expect(world.status()).toMatchObject({ state: "held", reason: "identity_changed" });
+    expect(world.sentTo).toEqual([]);
+});
+
 test("a refused job whose invite is over is not looked at any more", async () => {
     const world = new World();
     world.masterKey = null;

@@ -145,7 +145,9 @@ export class DeviceWatch {
         try {
             const keys = await ask(job.userId);
             answered = keys !== undefined;
-            if (keys !== undefined && !stopIfChanged(this.#parts, job.userId, keys)) await this.#serveNew(watch, job, keys);
+            const changed = keys !== undefined && stopIfChanged(this.#parts, job.userId, keys);
+            // A refused job goes on all the same: nothing went out for it, and what holds it next is a person's to decide.
+            if (keys !== undefined && (!changed || job.state === "refused")) await this.#serveNew(watch, job, keys);
         } catch (error) {
             if (isAbort(error)) throw error;
             this.#tell(job, error);
