@@ -211,10 +211,15 @@ function startSync(
 
     function flush(): void {
         flushDue = false;
-        outgoing.flush().catch((error: unknown) => {
-            flushDue = true;
-            endIfFatal(error);
-        });
+        outgoing
+            .flush()
+            .then((sent) => {
+                flushDue ||= !sent;
+            })
+            .catch((error: unknown) => {
+                flushDue = true;
+                endIfFatal(error);
+            });
     }
 
     /** What waiting heals, a full disk or an absent homeserver, is done again after a later batch. */

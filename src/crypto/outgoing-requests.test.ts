@@ -43,7 +43,7 @@ test("requests go out in order, each marked before the next", async () => {
         machine.events.push(`sent ${request.id}`);
         return Promise.resolve(accepted);
     });
-    await requests.flush();
+    expect(await requests.flush()).toBe(true);
     expect(machine.events).toEqual(["sent upload", "marked upload", "sent 1", "marked 1", "sent 2", "marked 2"]);
 });
 
@@ -54,9 +54,9 @@ test("a refused request is not repeated in this flush, does not stop the others,
         sent.push(id);
         return Promise.resolve(id === "bad" ? refusal(400, "no") : accepted);
     });
-    await requests.flush();
+    expect(await requests.flush()).toBe(false);
     expect(sent).toEqual(["bad", "good"]);
-    await requests.flush();
+    expect(await requests.flush()).toBe(false);
     expect(sent).toEqual(["bad", "good", "bad"]);
 });
 

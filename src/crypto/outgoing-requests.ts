@@ -27,7 +27,7 @@ export class OutgoingRequests {
     readonly #options: OutgoingRequestsOptions;
     #rounds: Promise<unknown> = Promise.resolve();
     #claims: Promise<unknown> = Promise.resolve();
-    #waiting: Promise<void> | undefined;
+    #waiting: Promise<boolean> | undefined;
 
     constructor(options: OutgoingRequestsOptions) {
         this.#options = options;
@@ -35,9 +35,10 @@ export class OutgoingRequests {
 
     /**
      * Sends all that the machine wants sent, until it wants nothing more or a request was refused. Calls that come meanwhile share the next run.
+     * @returns whether it wants nothing more; what was refused, or is left, waits for the next call
      * @throws {Failure} one_time_keys_conflict
      */
-    flush(): Promise<void> {
+    flush(): Promise<boolean> {
         if (this.#waiting !== undefined) return this.#waiting;
         const run = this.#rounds.then(() => {
             this.#waiting = undefined;
@@ -78,21 +79,22 @@ export class OutgoingRequests {
         return undefined;
     }
 
-    async #sendAll(): Promise<void> {
-        await this.#sendRounds();
+    async #sendAll(): Promise<boolean> {
+        const sent = await this.#sendRounds();
         // Devices whose Olm session broke get a new one, and are told so.
-        if ((await this.claim([])) !== undefined) await this.#sendRounds();
+        return (await this.claim([])) === undefined ? sent : await this.#sendRounds();
     }
 
-    async #sendRounds(): Promise<void> {
+    async #sendRounds(): Promise<boolean> {
         for (let round = 0; round < MAX_ROUNDS; round++) {
             const requests = await this.#options.crypto.outgoing();
-            if (requests.length === 0) return;
+            if (requests.length === 0) return true;
             let refused = false;
             for (const request of requests) refused = (await this.deliver(request)) === undefined || refused;
             // The machine asks for a refused request again at once: it has to wait for the next flush.
-            if (refused) return;
+            if (refused) return false;
         }
+        return false;
     }
 }
 
