@@ -67,6 +67,24 @@ test("a changed identity is held until a human trusts the new one by its fingerp
     await charlie.reads(roomId, ["for the person we know"]);
 });
 
+test("an identity that changes after the delivery, on the same device, holds it at the next look, and the story says what was sent", async () => {
+    const charlie = await scene.person("charlie");
+    const roomId = await roomWithBot(alice, bot);
+    await alice.do("send", roomId, "for the person we know");
+    await alice.do("inviteWithoutSharing", roomId, charlie.userId);
+    await reinvited(charlie, roomId, bot);
+
+    await charlie.do("resetIdentity");
+    const held = await bot.job(roomId, charlie.userId, "held");
+    expect(held).toMatchObject({ reason: "identity_changed", message: expect.stringMatching(/keys went to 1 device of the earlier one/) });
+
+    const fingerprint = (await charlie.do("masterKey", charlie.userId)) ?? "";
+    expect(await bot.command("trust", charlie.userId, "--key", fingerprint)).toMatchObject({ code: 0 });
+    expect(await bot.job(roomId, charlie.userId, "reinvited")).toMatchObject({ reason: "already_inviter" });
+    await charlie.do("join", roomId);
+    await charlie.reads(roomId, ["for the person we know"]);
+});
+
 test("a room without encryption is refused, with the reason", async () => {
     const charlie = await scene.person("charlie");
     const roomId = await roomWithBot(alice, bot, { encrypted: false });
