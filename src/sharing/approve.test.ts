@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import type { Member } from "../rooms/index.ts";
 import { ShareCommands } from "./commands.ts";
-import { change, invite, roomId, World } from "./testing/world.ts";
+import { change, invite, roomId } from "./testing/room.ts";
+import { World } from "./testing/world.ts";
 
 const mallory = "@mallory:elsewhere";
 const double = (userId: string): Member => ({

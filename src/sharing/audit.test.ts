@@ -3,7 +3,8 @@ import { HomeserverError } from "../homeserver/index.ts";
 import { auditReport } from "./ledger/audit.ts";
 import { jobStory } from "./ledger/status.ts";
 import { Notices } from "./ledger/notices.ts";
-import { alice, change, charlie, invite, masterKey, roomId, World } from "./testing/world.ts";
+import { alice, change, charlie, invite, masterKey, roomId } from "./testing/room.ts";
+import { World } from "./testing/world.ts";
 
 const everything = { roomId: undefined, userId: undefined, since: undefined };
 const audited = (world: World, filter = {}) => auditReport(world.database.sql, { ...everything, ...filter }).deliveries;

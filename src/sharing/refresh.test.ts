@@ -1,6 +1,7 @@
 import { expect, test, vi } from "vitest";
 import { HomeserverError } from "../homeserver/index.ts";
-import { alice, change, charlie, roomId, World } from "./testing/world.ts";
+import { alice, change, charlie, roomId } from "./testing/room.ts";
+import { World } from "./testing/world.ts";
 
 const minute = 60_000;
 const hour = 3_600_000;

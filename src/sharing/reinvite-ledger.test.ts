@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import { limits } from "./reinvite/invite-pace.ts";
 import type { Job } from "./ledger/jobs.ts";
-import { roomId, World } from "./testing/world.ts";
+import { roomId } from "./testing/room.ts";
+import { World } from "./testing/world.ts";
 
 /** Synapse 1.163, `Ratelimiter`: full up to `burst`, leaking evenly; `level` may be filled by attempts of which nobody tells the bot. */
 class Bucket {

@@ -4,7 +4,8 @@ import type { MembershipChange } from "../rooms/index.ts";
 import { ShareCommands } from "./commands.ts";
 import { releaseUncovered } from "./reinvite/reinvite-record.ts";
 import { jobStatuses } from "./ledger/status.ts";
-import { alice, bot, change, charlie, invite, roomId, World } from "./testing/world.ts";
+import { alice, bot, change, charlie, invite, roomId } from "./testing/room.ts";
+import { World } from "./testing/world.ts";
 
 const day = 24 * 3_600_000;
 const start = Date.UTC(2026, 10, 25);

@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import { HomeserverError } from "../homeserver/index.ts";
-import { alice, World } from "./testing/world.ts";
-import { change, charlie, roomId } from "./testing/world.ts";
+import { alice } from "./testing/room.ts";
+import { World } from "./testing/world.ts";
+import { change, charlie, roomId } from "./testing/room.ts";
 
 const day = 24 * 3_600_000;
 const count = (world: World, call: string) => world.calls.filter((name) => name === call).length;

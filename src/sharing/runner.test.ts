@@ -4,7 +4,8 @@ import { HomeserverError, type HomeserverProblem } from "../homeserver/index.ts"
 import { ShareCommands } from "./commands.ts";
 import { recordOwnLeave, releaseEmptyHanded } from "./record.ts";
 import { jobStatuses } from "./ledger/status.ts";
-import { alice, bot, change, charlie, invite, roomId, World } from "./testing/world.ts";
+import { alice, bot, change, charlie, invite, roomId } from "./testing/room.ts";
+import { World } from "./testing/world.ts";
 
 test("an invite becomes a delivery, then a re-invite, and waits for the join", async () => {
     const world = new World();

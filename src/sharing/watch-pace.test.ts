@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { DeviceKeys } from "./delivery/device-keys.ts";
-import { alice, roomId, World } from "./testing/world.ts";
+import { alice, roomId } from "./testing/room.ts";
+import { World } from "./testing/world.ts";
 import { DeviceWatch } from "./watch.ts";
 import { Watches } from "./ledger/watches.ts";
 

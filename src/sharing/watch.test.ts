@@ -3,7 +3,8 @@ import { HomeserverError } from "../homeserver/index.ts";
 import { ShareCommands } from "./commands.ts";
 import { Notices } from "./ledger/notices.ts";
 import { releaseUncovered } from "./reinvite/reinvite-record.ts";
-import { alice, change, charlie, World } from "./testing/world.ts";
+import { alice, change, charlie } from "./testing/room.ts";
+import { World } from "./testing/world.ts";
 
 const minute = 60_000;
 const hour = 60 * minute;

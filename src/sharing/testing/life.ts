@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { Failure } from "../../failures/index.ts";
 import { HomeserverError } from "../../homeserver/index.ts";
-import { alice } from "./world.ts";
+import { alice } from "./room.ts";
 
 export const minute = 60_000;
 export const day = 24 * 60 * minute;

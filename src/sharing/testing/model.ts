@@ -9,7 +9,8 @@ import { DeviceWatch } from "../watch.ts";
 import { Watches } from "../ledger/watches.ts";
 import { day, devices, faults, type Happening, inviters, minute, type Moment } from "./life.ts";
 import { lookalike, Rules, WatchedRefreshes } from "./rules.ts";
-import { alice, bot, change, charlie, invite, roomId, World } from "./world.ts";
+import { alice, bot, change, charlie, invite, roomId } from "./room.ts";
+import { World } from "./world.ts";
 
 /** One invitee, one room, and a homeserver that the bot hears of only when it syncs. Every rule is checked as things happen. */
 export class Model {

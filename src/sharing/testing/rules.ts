@@ -8,7 +8,8 @@ import { decide } from "../policy/decide.ts";
 import { gatherFacts } from "../policy/facts.ts";
 import { repeatedInvite } from "../reinvite/reinvite-mark.ts";
 import { day, inviters, minute } from "./life.ts";
-import { charlie, roomId, type World } from "./world.ts";
+import { charlie, roomId } from "./room.ts";
+import { type World } from "./world.ts";
 
 const hour = 60 * minute;
 const longAgo = 0;

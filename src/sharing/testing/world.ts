@@ -1,15 +1,14 @@
 import { DatabaseSync } from "node:sqlite";
-import { createHash, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { vi } from "vitest";
-import type { BundleDelivery, BundleRequest, EncryptedBundle, SealedDelivery, UserKeys } from "../../crypto/index.ts";
+import type { BundleDelivery, BundleRequest, SealedDelivery, UserKeys } from "../../crypto/index.ts";
 import type { Database } from "../../database/index.ts";
 import { type CallOptions, HomeserverError } from "../../homeserver/index.ts";
-import type { HistoryVisibility, Membership } from "../../matrix/index.ts";
+import type { HistoryVisibility } from "../../matrix/index.ts";
 import type { Member, MembershipChange } from "../../rooms/index.ts";
 import { deriveSeal } from "../../sealing/index.ts";
 import { Audit } from "../ledger/audit.ts";
 import type { FactSources, SharingPolicy } from "../policy/facts.ts";
-import { AtMost } from "../concurrency/at-most.ts";
 import { BundleFiles } from "../bundle/bundle-files.ts";
 import { BundleMessages } from "../delivery/bundle-messages.ts";
 import { bundleSchema } from "../bundle/bundle-schema.ts";
@@ -32,16 +31,10 @@ import { RoomBundles } from "../bundle/room-bundles.ts";
 import { ShareClock } from "../ledger/share-clock.ts";
 import { sharingSchema } from "../ledger/schema.ts";
 import { jobStatuses, jobStory } from "../ledger/status.ts";
+import { bundlesOf, type Step } from "./making.ts";
+import { bot, charlie, alice, invite, change, roomId, masterKey } from "./room.ts";
 import { DeviceWatch, type DeviceWatchParts } from "../watch.ts";
 import { Watches } from "../ledger/watches.ts";
-
-export const bot = "@backscroll:home";
-export const alice = "@alice:home";
-export const charlie = "@charlie:home";
-export const roomId = "!room:home";
-export const masterKey = "A".repeat(43);
-
-type Step = <T>(name: string, answer: () => T) => Promise<T>;
 
 /** One bot on one database, a homeserver that keeps Charlie's member event, and a list of what was asked of it, in order. */
 export class World {
@@ -316,7 +309,7 @@ export class World {
             devices: new JobDevices(this.database.sql),
             audit: new Audit(this.database.sql),
             files,
-            bundles: this.#bundles(files, facts, step),
+            bundles: bundlesOf(this, files, facts, step),
             facts,
             rooms: { canKick: () => this.canKick },
             now: () => this.now,
@@ -376,51 +369,6 @@ export class World {
         return { deviceId, state: "sealed" as const, content: this.sealed };
     }
 
-    #bundles(files: BundleFiles, facts: FactSources, step: Step): RoomBundles {
-        return new RoomBundles({
-            database: this.database,
-            files,
-            facts,
-            rooms: { mayHaveBeenMember: (_room, userId) => userId === charlie && this.memberEvent.content.membership !== "invite" },
-            formerMembers: this.formerMembers,
-            sessionTimes: () => Promise.resolve([{ sessionId: "used", sender: alice, firstAt: 1 }]),
-            building: new AtMost(4),
-            now: () => this.now,
-            crypto: {
-                shareableSet: () =>
-                    step("shareableSet", () => ({
-                        version: this.version + this.ofStrangers,
-                        sessions: this.shared,
-                        bytes: this.bundleBytes,
-                        senders: this.senders,
-                    })),
-                buildBundle: (request) => step("buildBundle", () => this.#build(request)),
-            },
-            homeserver: {
-                uploadLimit: () => step("uploadLimit", () => this.uploadLimit),
-                createMedia: () => step("createMedia", () => `mxc://home/${(this.places += 1)}`),
-                putMedia: (url, pieces) => step("putMedia", () => this.#arrived(url, pieces)),
-                mediaExists: (url) => step("mediaExists", () => this.media.has(url)),
-            },
-        });
-    }
-
-    /** The same secrets and the same set make the same file. */
-    #build(request: BundleRequest): EncryptedBundle {
-        this.built.push(request);
-        const text = JSON.stringify([[...request.key], [...request.iv], this.version, this.disturbance]);
-        const sha256 = createHash("sha256").update(text).digest("base64").replaceAll("=", "");
-        const { shared, leftOut } = this;
-        const version = this.version + this.ofStrangers;
-        return { pieces: [Buffer.from(text)], bytes: text.length, sha256, version, shared, withheld: 0, leftOut };
-    }
-
-    #arrived(url: string, pieces: readonly Uint8Array[]): void {
-        this.media.add(url);
-        const [, , version] = JSON.parse(Buffer.concat(pieces).toString()) as readonly unknown[];
-        this.versions.set(url, String(version));
-    }
-
     #fail(): never {
         const error = this.fault?.error ?? new Error("no fault");
         this.fault = undefined;
@@ -429,43 +377,3 @@ export class World {
 }
 
 const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {}, child: () => silent };
-
-export function invite(eventId: string, sender: string) {
-    return {
-        type: "m.room.member",
-        event_id: eventId,
-        sender,
-        state_key: charlie,
-        origin_server_ts: 1,
-        content: { membership: "invite" } as { membership: Membership; is_direct?: boolean },
-    };
-}
-
-export function change(
-    membership: Membership,
-    eventId: string,
-    sender: string,
-    more: { replacesState?: string; content?: object } = {},
-): MembershipChange {
-    const { replacesState } = more;
-    return {
-        roomId,
-        userId: charlie,
-        membership,
-        sender,
-        eventId,
-        at: 1,
-        isDirect: false,
-        foundAtJoin: false,
-        previous: undefined,
-        event: {
-            type: "m.room.member",
-            eventId,
-            sender,
-            stateKey: charlie,
-            originServerTs: 1,
-            content: { membership, ...more.content },
-            ...(replacesState === undefined ? {} : { replacesState }),
-        },
-    };
-}
