@@ -125,6 +125,8 @@ test("an inviter's made-up key of a session that the bot holds changes nothing",
     const roomId = await roomWithPast();
     await bob.do("inviteWithoutSharing", roomId, bot.userId);
     await shows(bot, roomId, { received_bundle: { from: bob.userId, state: "waiting" } });
+    // Before her client knows of the bot it would give it no key.
+    await until("Alice to hear the bot", async () => saidBy(bot, await alice.do("timeline", roomId)).length > 0);
     await alice.do("rotateSession", roomId);
     await alice.do("send", roomId, "with a real key");
     await until("the bot to have it", async () => (await bot.status("--room", roomId)).rooms[0]?.sessions.shareable === 2);
