@@ -11,9 +11,10 @@ export const announcedWithin = 24 * 3_600_000;
  */
 export function distrust(
     offer: OfferedBundle,
-    { joinedAt, pinned }: { readonly joinedAt: number; readonly pinned: string | undefined },
+    { joinedAt, pinned, now }: { readonly joinedAt: number; readonly pinned: string | undefined; readonly now: number },
 ): Reason | undefined {
-    if (offer.receivedAt > joinedAt + announcedWithin) return "late";
+    // A time that has not come yet is of a clock that was set back since, and says nothing.
+    if (offer.receivedAt > joinedAt + announcedWithin && offer.receivedAt <= now) return "late";
     if (offer.masterKey === null || !offer.crossSigned) return "unsigned_device";
     if (pinned !== undefined && offer.masterKey !== pinned) return "identity_changed";
     return undefined;

@@ -153,6 +153,13 @@ test("a clock that is set back by years makes it wait, and not turn in circles",
     expect(bundles.of(room)).toMatchObject({ state: "waiting" });
 });
 
+test("what was announced under a clock that was years ahead is not late", async () => {
+    offers.set(alice, offer({ receivedAt: Date.now() + 900 * 24 * hour }));
+    join();
+    await settled();
+    expect(bundles.of(room)).toMatchObject({ state: "taken" });
+});
+
 test("what others announce stays unopened, and the log says so", async () => {
     offers.set("@mallory:home", offer());
     does.bundleOfferers = () => Promise.resolve(["@mallory:home"]);

@@ -127,7 +127,7 @@ export class BundleReceiver {
         if (!(await refreshKeys(inviter))) return await this.#later(row, "unreachable", waitedFor);
         const offer = await crypto.offeredBundle(roomId, inviter);
         if (offer === undefined) return;
-        const reason = distrust(offer, { joinedAt: row.joinedAt, pinned: this.#pinned(inviter, offer) });
+        const reason = distrust(offer, { joinedAt: row.joinedAt, pinned: this.#pinned(inviter, offer), now: this.#parts.now() });
         if (reason === "late") return await this.#settle(row, { state: "not_taken", reason });
         if (reason !== undefined) return await this.#later(row, reason, announcedWithin);
 
