@@ -5,6 +5,7 @@ import { argument, option, pathArgument, refused } from "./arguments.ts";
 import { type Invocation, note, print } from "./context.ts";
 import { type KeyExport, type ListEntry, openKeyExport } from "./key-export/read.ts";
 import { withBot } from "./with-bot.ts";
+import { keepYoungGarbageSmall } from "./young-garbage.ts";
 
 /** Entries in one request: keeps the bot's memory flat and its other work going. */
 const chunkSize = 100;
@@ -13,6 +14,7 @@ const progressEveryMs = 5_000;
 const command = "import-keys";
 
 export async function importKeys(invocation: Invocation): Promise<number> {
+    keepYoungGarbageSmall();
     const file = argument(invocation, 0);
     await using source = await openKeyExport({
         path: file === "-" ? file : pathArgument(invocation, file),
