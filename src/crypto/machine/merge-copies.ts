@@ -47,7 +47,9 @@ export function mergeReported(
         // Between the copy that was spoken of and this one, which the machine reports because it reaches further back, a given one decides nothing.
         const spokenOf = givenBy === undefined ? known : { ...known, firstIndex: Number.POSITIVE_INFINITY };
         const flags = mergeFlags(spokenOf, seen, word?.claim);
-        const keepsKey = reachesBack && sameSession();
+        // A new machine tells of the very copy that it was given from here.
+        const isOurs = word === undefined && givenBy !== undefined && known.firstIndex === seen.firstIndex;
+        const keepsKey = (reachesBack || isOurs) && sameSession();
         return { keepsKey, flags, origin: { receivedFrom, receivedAt, givenBy: keptGiver(keepsKey) } };
     }
     const genuine = sameSession();

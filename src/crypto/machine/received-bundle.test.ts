@@ -353,3 +353,17 @@ test("a new machine takes over what senders and operators vouch for, and nobody'
     await tell(given, { shared_history: true }, 1);
     expect(await held()).toContainEqual(expect.objectContaining({ session_key: given.exportedAt(1) }));
 });
+
+test("after a restore it is still known which keys a bundle brought", async () => {
+    const [older, imported] = [new MegolmSession(), new MegolmSession()];
+    for (const session of [older, imported]) await tell(session, { shared_history: true }, 5);
+    await give({ room_keys: [entry(older, 2), entry(imported, 2)] });
+    const before = await bot.crypto.heldSessions(ROOM);
+    expect(before.map(({ given }) => given)).toEqual([true, true]);
+    await bot.crypto.importRoomKeys(await held(), { restored: true });
+    expect(await bot.crypto.heldSessions(ROOM)).toEqual(before);
+    await bot.crypto.importRoomKeys([{ ...entry(imported, 2), forwarding_curve25519_key_chain: [] }]);
+    expect((await bot.crypto.heldSessions(ROOM)).filter(({ given }) => given)).toEqual([
+        expect.objectContaining({ sessionId: older.sessionId }),
+    ]);
+});
