@@ -58,3 +58,7 @@ test("an entry far larger than any is not kept, and the next is", () => {
             { list: "room_keys", entry: { small: 1 } },
         ]);
 });
+
+test("far more entries than any bundle has are refused before they are all read", () => {
+    expect(() => read(`{"withheld":[${"[],".repeat(260_000)}`, 100_000)).toThrow("it lists too many entries");
+});

@@ -2,6 +2,8 @@
 const longestEntry = 16_384;
 /** A bundle has five levels. */
 const deepest = 64;
+/** More than any honest bundle has: tiny entries would keep the worker busy for minutes. */
+const mostEntries = 250_000;
 
 const [quote, backslash] = [0x22, 0x5c];
 const [openList, closeList, openObject, closeObject] = [0x5b, 0x5d, 0x7b, 0x7d];
@@ -32,6 +34,7 @@ export class BundleReader {
     #name: number[] = [];
     #list: BundleList | undefined;
     #inEntry = false;
+    #entries = 0;
     #parts: Uint8Array[] = [];
     #length = 0;
 
@@ -91,6 +94,8 @@ export class BundleReader {
             this.#list = byte === openList ? listNames.find((name) => name === Buffer.from(this.#name).toString()) : undefined;
         if (this.#depth !== 3 || this.#list === undefined) return false;
         this.#inEntry = true;
+        this.#entries += 1;
+        if (this.#entries > mostEntries) throw new NotABundle("it lists too many entries");
         return true;
     }
 
