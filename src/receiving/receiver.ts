@@ -50,6 +50,8 @@ export class BundleReceiver {
     readonly #underWay = new Map<string, Promise<void>>();
     /** By room and join, by the monotonic clock. */
     readonly #pauses = new Map<string, Pause>();
+    /** By room: of whose bundles the log has said that they stay unopened. They can announce ten a second. */
+    readonly #told = new Map<string, string>();
     /** Rooms of which something was announced while they were looked at. */
     readonly #newsOf = new Set<string>();
     readonly #stopping = Promise.withResolvers<undefined>();
@@ -144,11 +146,13 @@ export class BundleReceiver {
     async #nothingYet(row: ReceivedBundle): Promise<void> {
         const { bundles, crypto, database, log, now, monotonic } = this.#parts;
         const others = await crypto.bundleOfferers(row.roomId);
-        if (others.length > 0)
+        const told = others.join(" ");
+        if (others.length > 0 && this.#told.get(row.roomId) !== told)
             log.info(
                 { operation: "received_bundle", room: row.roomId, users: others, inviter: row.inviter },
                 "left room key bundles unopened: they are not of whoever invited the bot",
             );
+        this.#told.set(row.roomId, told);
         const left = row.joinedAt + announcedWithin - now();
         // No longer than that, however far the clock was set back.
         if (left > 0) this.#pauses.set(nameOf(row), { until: monotonic() + Math.min(left, announcedWithin), failures: 0 });
