@@ -11,7 +11,7 @@ const atOnce = 30;
 /** A room with ten thousand sessions that may be shared: the bot beside the peer. */
 export async function largeRoom(stage: Stage): Promise<void> {
     const { disposal, progress } = stage;
-    const furtherOnes = Math.min(stage.rounds, 5);
+    const furtherOnes = Math.min(stage.rounds, 9);
     progress("starting Synapse, bot and peer");
     const scene = await setScene(stage);
     const { alice } = scene;
@@ -26,6 +26,8 @@ export async function largeRoom(stage: Stage): Promise<void> {
     await peer.importKeys(scene.sessions(ofPeer, sessions));
     progress(`registering ${1 + furtherOnes + atOnce} people`);
     const people = await scene.invitees(1 + furtherOnes + atOnce);
+    // Her client is not on her homeserver's machine: here it would work on each invite beside bot, peer and homeserver.
+    await alice[Symbol.asyncDispose]();
 
     const contenders = [
         { name: "bot", roomId: ofBot, userId: bot.userId, pid: bot.process.pid },
