@@ -2,9 +2,8 @@ import { randomBytes } from "node:crypto";
 import { EncryptionSettings, HistoryVisibility, RoomId } from "@matrix-org/matrix-sdk-crypto-wasm";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { EncryptedFile, TakenBundle } from "../port.ts";
-import { AttachmentCipher } from "./attachment-cipher.ts";
 import { BOT, inThisThread, temporaryStore, TestBot } from "./testing/bot.ts";
-import { openBundle } from "./testing/bundle.ts";
+import { openBundle, type SealedFile, sealFile } from "./testing/bundle.ts";
 import { KeyServer } from "./testing/key-server.ts";
 import { MegolmSession } from "./testing/megolm.ts";
 import { Peer } from "./testing/peer.ts";
@@ -64,30 +63,15 @@ interface Bundle {
     readonly withheld?: readonly unknown[];
 }
 
-interface Announced {
-    readonly file: EncryptedFile;
-    readonly ciphertext: Uint8Array;
-}
-
 /** Encrypts the bundle as clients do and announces it. */
-async function announce(content: Bundle | string, from = alice): Promise<Announced> {
-    const [key, iv] = [new Uint8Array(randomBytes(32)), new Uint8Array(Buffer.concat([randomBytes(8), Buffer.alloc(8)]))];
-    const cipher = new AttachmentCipher(key, iv);
-    cipher.write(Buffer.from(typeof content === "string" ? content : JSON.stringify({ room_keys: [], withheld: [], ...content })));
-    const { pieces, sha256 } = cipher.finish();
-    const file: EncryptedFile = {
-        v: "v2",
-        url: `mxc://home/${randomBytes(8).toString("hex")}`,
-        key: { alg: "A256CTR", ext: true, k: Buffer.from(key).toString("base64url"), key_ops: ["encrypt", "decrypt"], kty: "oct" },
-        iv: Buffer.from(iv).toString("base64").replaceAll("=", ""),
-        hashes: { sha256 },
-    };
-    await from.tell(BOT.userId, BOT.deviceId, "m.room_key_bundle", { room_id: ROOM, file });
+async function announce(content: Bundle | string, from = alice): Promise<SealedFile> {
+    const sealed = sealFile(typeof content === "string" ? content : JSON.stringify({ room_keys: [], withheld: [], ...content }));
+    await from.tell(BOT.userId, BOT.deviceId, "m.room_key_bundle", { room_id: ROOM, file: sealed.file });
     await bot.receive();
-    return { file, ciphertext: Buffer.concat(pieces) };
+    return sealed;
 }
 
-function take({ file, ciphertext }: Announced, sender = ALICE): Promise<TakenBundle> {
+function take({ file, ciphertext }: SealedFile, sender = ALICE): Promise<TakenBundle> {
     return bot.crypto.takeBundle({ roomId: ROOM, sender, url: file.url, ciphertext });
 }
 

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { Attachment, EncryptedAttachment } from "@matrix-org/matrix-sdk-crypto-wasm";
 import type { BundleRequest, CryptoPort, EncryptedBundle, EncryptedFile } from "../../port.ts";
+import { AttachmentCipher } from "../attachment-cipher.ts";
 
 interface BundleContent {
     readonly room_keys: readonly Record<string, unknown>[];
@@ -11,6 +12,27 @@ export interface OpenedBundle extends EncryptedBundle {
     readonly file: EncryptedFile;
     readonly ciphertext: Uint8Array;
     readonly content: BundleContent;
+}
+
+export interface SealedFile {
+    readonly file: EncryptedFile;
+    readonly ciphertext: Uint8Array;
+}
+
+/** Encrypts a bundle as clients do. */
+export function sealFile(content: string): SealedFile {
+    const [key, iv] = [new Uint8Array(randomBytes(32)), new Uint8Array(Buffer.concat([randomBytes(8), Buffer.alloc(8)]))];
+    const cipher = new AttachmentCipher(key, iv);
+    cipher.write(Buffer.from(content));
+    const { pieces, sha256 } = cipher.finish();
+    const file: EncryptedFile = {
+        v: "v2",
+        url: `mxc://home/${randomBytes(8).toString("hex")}`,
+        key: { alg: "A256CTR", ext: true, k: Buffer.from(key).toString("base64url"), key_ops: ["encrypt", "decrypt"], kty: "oct" },
+        iv: Buffer.from(iv).toString("base64").replaceAll("=", ""),
+        hashes: { sha256 },
+    };
+    return { file, ciphertext: Buffer.concat(pieces) };
 }
 
 /** Builds a room's bundle and opens it with the SDKs' own attachment code. */
