@@ -6,12 +6,13 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { openDatabase } from "../database/index.ts";
 import { LeftRooms } from "../rooms/index.ts";
 import { deriveSeal, SealBroken } from "../sealing/index.ts";
-import { BundleFiles } from "../sharing/index.ts";
+import { auditReport, BundleFiles, ShareClock } from "../sharing/index.ts";
 import { schemas } from "./schemas.ts";
 import { invitees } from "./testing/fixtures/batches.ts";
 import { readings } from "./testing/fixtures/readings.ts";
 import {
     accessToken,
+    approval,
     BOT,
     bundleFile,
     contents,
@@ -19,6 +20,8 @@ import {
     fingerprint,
     LEFT_ROOM,
     ledgerOn,
+    OTHER_ROOM,
+    ran,
     ROOM,
     storeKey,
 } from "./testing/fixtures/story.ts";
@@ -47,7 +50,7 @@ test.each(fixtures)("%s: status, audit, the jobs' stories and the pins are what 
     const found = await readings(dataDir);
     // A later version may say more of each, and nothing else.
     expect(found).toMatchObject(expected);
-    expect(found.audit.deliveries).toHaveLength(4);
+    expect(found.audit.deliveries).toHaveLength(fixture === "first" ? 4 : 5);
     expect(new Set(found.status.jobs.map(({ state }) => state))).toEqual(new Set(Object.keys(invitees)));
 });
 
@@ -82,3 +85,28 @@ test.each(fixtures)("%s: the jobs go on where they were, and the rooms are what 
     expect(new LeftRooms(database).due(0)).toEqual([LEFT_ROOM]);
     database.close();
 });
+
+test.each(fixtures.filter((fixture) => fixture !== "first"))(
+    "%s: bundles are waited for, approvals stand, and sendings without an answer are in the audit when their jobs end",
+    (fixture) => {
+        unpack(fixture);
+        const database = openDatabase({ path: path(), schemas });
+        const { jobs, received } = ledgerOn(database, dataDir);
+        expect(received.waiting()).toEqual([
+            expect.objectContaining({ roomId: OTHER_ROOM, inviter: "@alice:home", reason: "unreachable" }),
+        ]);
+        expect(received.of(ROOM)).toMatchObject({ state: "taken", keys: 12, withheld: 1 });
+        expect(jobs.newest(ROOM, invitees.done)?.approved).toEqual([approval]);
+        expect(new ShareClock(database.sql).ran()).toBe(ran);
+        const inDoubt = (): readonly string[] =>
+            auditReport(database.sql, { roomId: ROOM, userId: undefined, since: undefined }).deliveries.flatMap(
+                ({ user_id: userId, sent }) => (sent === "unknown" ? [userId] : []),
+            );
+        expect(inDoubt()).toEqual([invitees.cancelled]);
+        database.transaction(() => {
+            for (const job of jobs.open(ROOM, invitees.delivering)) jobs.end(job, "bot_left");
+        });
+        expect(inDoubt()).toEqual([invitees.delivering, invitees.cancelled]);
+        database.close();
+    },
+);

@@ -5,7 +5,8 @@ import { expect, test } from "vitest";
 import { Failure } from "../../failures/index.ts";
 import { createIndexedDB } from "../../indexeddb/index.ts";
 import { inThisThread, storeKey, temporaryStore, TestBot } from "./testing/bot.ts";
-import { expectation, flagsOf, ROOM, sealedBodies, speak } from "./testing/fixtures/story.ts";
+import { openBundle } from "./testing/bundle.ts";
+import { ALICE, expectation, flagsOf, ROOM, sealedBodies, speak } from "./testing/fixtures/story.ts";
 import { KeyServer } from "./testing/key-server.ts";
 
 const folder = join(import.meta.dirname, "testing/fixtures");
@@ -38,6 +39,34 @@ test.each(fixtures)(
         const reopened = createIndexedDB({ path: store.path });
         expect(reopened.check()).toEqual([]);
         reopened.close();
+    },
+);
+
+const earlierThanReceiving = /^(?:first|second)-/;
+
+test.each(fixtures.filter((fixture) => !earlierThanReceiving.test(fixture)))(
+    "%s: what a bundle gave is still given, and the one that was announced is taken",
+    async (fixture) => {
+        using store = temporaryStore();
+        const { received, holdings, flags } = unpack(fixture, store.path);
+        if (received === undefined) throw new Error(`${fixture} has no received bundle`);
+        const { given, withheld, offered } = received;
+        const bot = new TestBot(await inThisThread(store.path), new KeyServer());
+
+        expect(await bot.crypto.heldSessions(ROOM)).toContainEqual({ sessionId: given, firstIndex: 0, verdict: "shareable", given: true });
+        const [known, fromStrangers] = [await openBundle(bot.crypto, ROOM), await openBundle(bot.crypto, ROOM, { strangers: [ALICE] })];
+        expect(known.content.withheld).toContainEqual(expect.objectContaining({ session_id: withheld }));
+        expect(known.content.room_keys).toContainEqual(expect.objectContaining({ session_id: given }));
+        expect(fromStrangers.content.room_keys).not.toContainEqual(expect.objectContaining({ session_id: given }));
+
+        const { url, sessionId } = offered;
+        expect(await bot.crypto.bundleOfferers(ROOM)).toEqual([ALICE]);
+        expect(await bot.crypto.offeredBundle(ROOM, ALICE)).toMatchObject({ url, deviceId: "ALICE", crossSigned: true });
+        const ciphertext = Buffer.from(offered.ciphertext, "base64");
+        expect(await bot.crypto.takeBundle({ roomId: ROOM, sender: ALICE, url, ciphertext })).toMatchObject({ keys: 1, taken: 1 });
+        expect(await flagsOf(bot)).toEqual({ ...flags, [sessionId]: true });
+        expect(await bot.crypto.holdings(ROOM)).toEqual({ ...holdings, shareable: holdings.shareable + 1 });
+        await bot.crypto.close();
     },
 );
 
