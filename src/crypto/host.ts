@@ -82,11 +82,29 @@ class WorkerHost {
     }
 
     call<M extends Method>(method: M, ...args: Parameters<CryptoPort[M]>): Promise<Awaited<ReturnType<CryptoPort[M]>>> {
+        return this.#call([], method, ...args);
+    }
+
+    /** `call` that hands these bytes over instead of copying them, if they have a buffer to themselves: they are the worker's then. */
+    callWith<M extends Method>(
+        bytes: Uint8Array,
+        method: M,
+        ...args: Parameters<CryptoPort[M]>
+    ): Promise<Awaited<ReturnType<CryptoPort[M]>>> {
+        const { buffer, byteLength } = bytes;
+        return this.#call(buffer instanceof ArrayBuffer && buffer.byteLength === byteLength ? [buffer] : [], method, ...args);
+    }
+
+    #call<M extends Method>(
+        handedOver: readonly ArrayBuffer[],
+        method: M,
+        ...args: Parameters<CryptoPort[M]>
+    ): Promise<Awaited<ReturnType<CryptoPort[M]>>> {
         return new Promise((resolve, reject) => {
             if (this.#state === "ended") return reject(new Failure("worker_died", { detail: `it was asked to ${method} after its end` }));
             const call: Call = { id: ++this.#lastId, method, args };
             this.#pending.set(call.id, { method, resolve, reject });
-            this.#worker.postMessage(call, []);
+            this.#worker.postMessage(call, [...handedOver]);
         });
     }
 
@@ -190,8 +208,8 @@ function portOf(host: WorkerHost): CryptoPort {
         unsentDeliveries: () => host.call("unsentDeliveries"),
         bundleOfferers: (roomId) => host.call("bundleOfferers", roomId),
         offeredBundle: (roomId, userId) => host.call("offeredBundle", roomId, userId),
-        takeBundle: (bundle) => host.call("takeBundle", bundle),
-        forgetOffers: (roomId) => host.call("forgetOffers", roomId),
+        takeBundle: (bundle) => host.callWith(bundle.ciphertext, "takeBundle", bundle),
+        forgetOffer: (roomId, sender) => host.call("forgetOffer", roomId, sender),
         importRoomKeys: (entries, options) => host.call("importRoomKeys", entries, options),
         exportRoomKeys: (roomId, after) => host.call("exportRoomKeys", roomId, after),
         forgetRoom: (roomId) => host.call("forgetRoom", roomId),

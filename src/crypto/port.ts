@@ -76,8 +76,8 @@ export interface CryptoPort {
      * which other operations have their turn; doing it again harms nothing.
      */
     takeBundle(bundle: BundleToTake): Promise<TakenBundle>;
-    /** Whatever was announced for the room is not wanted any more. */
-    forgetOffers(roomId: string): Promise<void>;
+    /** What this user announced for the room is not wanted any more. */
+    forgetOffer(roomId: string, sender: string): Promise<void>;
 
     /**
      * Imports room keys from a key export, a chunk at a time (about 100 entries each), flags put right first. `restored`: what this store has already

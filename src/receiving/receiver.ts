@@ -14,12 +14,14 @@ const atOnce = 3;
 const backoff = [5_000, 30_000, 120_000, 600_000] as const;
 /** Milliseconds after the join at which homeservers that do not answer are given up. */
 const waitedFor = 7 * 24 * 3_600_000;
+/** Milliseconds for which a time has to be over: a clock that jumps ahead for a moment ends no waiting. */
+const overFor = 600_000;
 
 export interface ReceiverParts {
     /** Opened with `receivingSchema`. */
     readonly database: Database;
     readonly bundles: ReceivedBundles;
-    readonly crypto: Pick<CryptoPort, "bundleOfferers" | "offeredBundle" | "takeBundle" | "forgetOffers">;
+    readonly crypto: Pick<CryptoPort, "bundleOfferers" | "offeredBundle" | "takeBundle" | "forgetOffer">;
     readonly homeserver: Pick<Homeserver, "getMedia">;
     /** Asks the user's homeserver for their identity and devices. Answers whether it could be reached. */
     readonly refreshKeys: (userId: string) => Promise<boolean>;
@@ -52,9 +54,13 @@ export class BundleReceiver {
     readonly #pauses = new Map<string, Pause>();
     /** By room: of whose bundles the log has said that they stay unopened. They can announce ten a second. */
     readonly #told = new Map<string, string>();
+    /** By room and join: since when its time has seemed to be over, by the monotonic clock. */
+    readonly #overSince = new Map<string, number>();
     /** Rooms of which something was announced while they were looked at. */
     readonly #newsOf = new Set<string>();
     readonly #stopping = Promise.withResolvers<undefined>();
+    /** Files are downloaded and taken one after the other, as each may be in memory as a whole. */
+    #files: Promise<void> = Promise.resolve();
     #timer: NodeJS.Timeout | undefined;
     #stopped = false;
 
@@ -120,7 +126,7 @@ export class BundleReceiver {
 
     /** The steps of a client that was invited, in order; each may be repeated. */
     async #look(row: ReceivedBundle): Promise<void> {
-        const { crypto, homeserver, refreshKeys } = this.#parts;
+        const { crypto, refreshKeys } = this.#parts;
         const { roomId, inviter } = row;
         // 1. Announced by whoever invited us? What others announce stays unopened.
         if ((await crypto.offeredBundle(roomId, inviter)) === undefined) return await this.#nothingYet(row);
@@ -133,11 +139,20 @@ export class BundleReceiver {
         if (reason === "late") return await this.#settle(row, { state: "not_taken", reason });
         if (reason !== undefined) return await this.#later(row, reason, announcedWithin);
 
+        const file = this.#files.then(() => this.#take(row, offer.url));
+        this.#files = file.catch(() => undefined);
+        await file;
+    }
+
+    async #take(row: ReceivedBundle, url: string): Promise<void> {
+        const { crypto, homeserver } = this.#parts;
+        const { roomId, inviter: sender } = row;
+        if (this.#stopped) return;
         // 3. The file, bounded before and while it is read.
-        const ciphertext = await homeserver.getMedia(offer.url, largestFile);
+        const ciphertext = await homeserver.getMedia(url, largestFile);
 
         // 4. What is in it; then the row: a kill between the two takes it once more.
-        const taking = crypto.takeBundle({ roomId, sender: inviter, url: offer.url, ciphertext });
+        const taking = crypto.takeBundle({ roomId, sender, url, ciphertext });
         // A large one takes longer than a stop may: it is left in the middle, and taken once more after the next start.
         const taken = await Promise.race([taking, this.#stopping.promise]);
         if (taken !== undefined) await this.#took(row, taken);
@@ -153,10 +168,23 @@ export class BundleReceiver {
                 "left room key bundles unopened: they are not of whoever invited the bot",
             );
         this.#told.set(row.roomId, told);
+        if (this.#isOver(row, announcedWithin)) return database.transaction(() => bundles.expire(row));
         const left = row.joinedAt + announcedWithin - now();
         // No longer than that, however far the clock was set back.
-        if (left > 0) this.#pauses.set(nameOf(row), { until: monotonic() + Math.min(left, announcedWithin), failures: 0 });
-        else database.transaction(() => bundles.expire(row));
+        const wait = left > 0 ? Math.min(left, announcedWithin) : overFor;
+        this.#pauses.set(nameOf(row), { until: monotonic() + wait, failures: 0 });
+    }
+
+    /** Whether so many milliseconds have passed since the join, and not by a jump of the clock. */
+    #isOver(row: ReceivedBundle, after: number): boolean {
+        const { monotonic, now } = this.#parts;
+        if (now() <= row.joinedAt + after) {
+            this.#overSince.delete(nameOf(row));
+            return false;
+        }
+        const since = this.#overSince.get(nameOf(row)) ?? monotonic();
+        this.#overSince.set(nameOf(row), since);
+        return monotonic() - since >= overFor;
     }
 
     #pinned(inviter: string, { masterKey, crossSigned }: OfferedBundle): string | undefined {
@@ -207,7 +235,7 @@ export class BundleReceiver {
 
     /** Looked at again after a while, until so many milliseconds after the join. */
     async #later(row: ReceivedBundle, reason: Reason, until: number): Promise<void> {
-        if (this.#parts.now() > row.joinedAt + until) return await this.#settle(row, { state: "not_taken", reason });
+        if (this.#isOver(row, until)) return await this.#settle(row, { state: "not_taken", reason });
         this.#pause(row);
         if (row.reason !== reason) this.#write(row, { reason });
     }
@@ -221,8 +249,9 @@ export class BundleReceiver {
     async #settle(row: ReceivedBundle, change: BundleChange): Promise<void> {
         const changed = this.#write(row, change);
         this.#pauses.delete(nameOf(row));
-        // Of another join's inviter a bundle may have been announced since.
-        if (changed) await this.#parts.crypto.forgetOffers(row.roomId);
+        this.#overSince.delete(nameOf(row));
+        // What others announced stays: one of them may invite the bot again.
+        if (changed) await this.#parts.crypto.forgetOffer(row.roomId, row.inviter);
     }
 
     /** Answers whether the row is still this one. */

@@ -134,7 +134,7 @@ const unusedPort: CryptoPort = {
     bundleOfferers: unused,
     offeredBundle: unused,
     takeBundle: unused,
-    forgetOffers: unused,
+    forgetOffer: unused,
     importRoomKeys: unused,
     exportRoomKeys: unused,
     forgetRoom: unused,

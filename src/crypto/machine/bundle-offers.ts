@@ -18,6 +18,8 @@ const bundleEvent = z.object({
 const mostOfASender = 1_000;
 /** Milliseconds after which nobody joins by an invite any more. */
 const keptFor = 30 * 24 * 3_600_000;
+/** However old they seem to be: a clock that jumps ahead for a minute must not cost those that are waited for. */
+const keptAlways = 10_000;
 
 /** An `m.room_key_bundle`, decrypted. The sender's key is the one of the Olm message, which the machine checked. */
 export interface BundleOffer {
@@ -44,7 +46,9 @@ export function readOffers(processed: readonly object[]): readonly BundleOffer[]
  */
 export function storeOffers(sql: DatabaseSync, seal: Seal, offers: readonly BundleOffer[], now: number): readonly string[] {
     if (offers.length === 0) return [];
-    sql.prepare("DELETE FROM bundle_offers WHERE received_at < ?").run(now - keptFor);
+    sql.prepare(
+        "DELETE FROM bundle_offers WHERE received_at < ? AND id <= (SELECT id FROM bundle_offers ORDER BY id DESC LIMIT 1 OFFSET ?)",
+    ).run(now - keptFor, keptAlways);
     const insert = sql.prepare(
         "INSERT OR REPLACE INTO bundle_offers (room_id, sender, sender_key, received_at, file) VALUES (?, ?, ?, ?, ?)",
     );
@@ -79,8 +83,8 @@ export async function bundleOfferers({ store }: MachineContext, roomId: string):
     return (await store.atomically((sql) => sql.prepare(select).all(roomId))).map((row) => String(row["sender"]));
 }
 
-export async function forgetOffers(context: MachineContext, roomId: string): Promise<void> {
-    await commit(context, (sql) => sql.prepare("DELETE FROM bundle_offers WHERE room_id = ?").run(roomId));
+export async function forgetOffer(context: MachineContext, roomId: string, sender: string): Promise<void> {
+    await commit(context, (sql) => sql.prepare("DELETE FROM bundle_offers WHERE room_id = ? AND sender = ?").run(roomId, sender));
 }
 
 export function findOffer(

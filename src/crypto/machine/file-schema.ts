@@ -5,7 +5,10 @@ const base64Url32 = z.string().regex(/^[A-Za-z0-9_-]{43}$/);
 /** `EncryptedFile`, every field required: a receiver cannot even decrypt a bundle event whose `file` lacks one. Source: Matrix v1.19, "Sending encrypted attachments". */
 export const fileSchema = z.object({
     v: z.literal("v2"),
-    url: z.string().max(1024).startsWith("mxc://"),
+    url: z
+        .string()
+        .max(1024)
+        .regex(/^mxc:\/\/[^/?#]+\/[A-Za-z0-9_-]+$/),
     key: z.object({
         alg: z.literal("A256CTR"),
         ext: z.literal(true),

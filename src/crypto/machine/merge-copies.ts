@@ -29,7 +29,7 @@ export function isUnvouched({ givenBy, claim }: Pick<KnownRow, "givenBy" | "clai
  * A bundle is anybody's word: beside the machine's copy, a given one stands only if the one leads to the other, and its flag not at all
  * unless nobody else has said anything.
  * @param word undefined: the operator imported it, or it is our own
- * @param sameSession whether the copy that reaches further back leads to the other
+ * @param sameSession whether the copy that reaches further back leads to the other; asked only of given ones
  */
 export function mergeReported(
     known: Known | undefined,
@@ -49,7 +49,7 @@ export function mergeReported(
         const flags = mergeFlags(spokenOf, seen, word?.claim);
         // A new machine tells of the very copy that it was given from here.
         const isOurs = word === undefined && givenBy !== undefined && known.firstIndex === seen.firstIndex;
-        const keepsKey = (reachesBack || isOurs) && sameSession();
+        const keepsKey = (reachesBack || isOurs) && (givenBy === undefined || sameSession());
         return { keepsKey, flags, origin: { receivedFrom, receivedAt, givenBy: keptGiver(keepsKey) } };
     }
     const genuine = sameSession();

@@ -4,7 +4,7 @@ import { deriveKey, deriveSeal } from "../../sealing/index.ts";
 import type { Logger } from "../../telemetry/index.ts";
 import type { CryptoPort } from "../port.ts";
 import { buildBundle } from "./build-bundle.ts";
-import { bundleOfferers, forgetOffers, offeredBundle } from "./bundle-offers.ts";
+import { bundleOfferers, forgetOffer, offeredBundle } from "./bundle-offers.ts";
 import { commits } from "./commits.ts";
 import { commit, type CryptoStore, type MachineContext } from "./context.ts";
 import { deliveriesSent, sealBundles, unsentDeliveries, userKeys } from "./delivery.ts";
@@ -113,7 +113,7 @@ function portOf(machine: LiveMachine, check: StoreCheck): CryptoPort {
         bundleOfferers: (roomId) => machine.run((context) => bundleOfferers(context, roomId)),
         offeredBundle: (roomId, userId) => machine.run((context) => offeredBundle(context, roomId, userId)),
         takeBundle: (bundle) => takeBundle((operation) => machine.run(operation), bundle),
-        forgetOffers: (roomId) => machine.run((context) => forgetOffers(context, roomId)),
+        forgetOffer: (roomId, sender) => machine.run((context) => forgetOffer(context, roomId, sender)),
         importRoomKeys: (entries, options) => machine.run((context) => importRoomKeys(context, entries, options)),
         exportRoomKeys: (roomId, after = 0) => machine.run((context) => exportRoomKeys(context, roomId, after)),
         forgetRoom: (roomId) => machine.runBehindIt((context) => forgetRoom(context, roomId)),
