@@ -1,10 +1,9 @@
 import { rmSync } from "node:fs";
-import { Greetings } from "../chat/index.ts";
 import type { Settings } from "../config/index.ts";
 import { OutgoingRequests } from "../crypto/index.ts";
-import { Failure } from "../failures/index.ts";
+import type { Failure } from "../failures/index.ts";
 import { serverOf } from "../matrix/index.ts";
-import { Invitations, LeftRooms, mayInviteTheBot, RoomRecorder } from "../rooms/index.ts";
+import { Invitations, LeftRooms } from "../rooms/index.ts";
 import { deriveSeal } from "../sealing/index.ts";
 import {
     AtMost,
@@ -22,16 +21,14 @@ import {
     ShareRunner,
     Watches,
 } from "../sharing/index.ts";
-import { SyncLoop } from "../sync/index.ts";
 import type { Logger } from "../telemetry/index.ts";
-import type { TimelineRecorder } from "../timeline/index.ts";
 import { AgeOfCopies } from "./age-of-copies.ts";
 import type { Online } from "./bring-up.ts";
 import { chatParts } from "./chat.ts";
+import { startSync } from "./follow-homeserver.ts";
 import { Forgetting } from "./forgetting.ts";
 import { StockTaking, takeStock } from "./stock.ts";
 import { bundleReceiver } from "./receiving.ts";
-import { recordBatch } from "./recording.ts";
 import { sendRequest } from "./send-request.ts";
 import type { SharingLedger } from "./sharing-ledger.ts";
 import type { Releases } from "./shutdown.ts";
@@ -150,89 +147,6 @@ export function startServices(options: ServicesOptions): Services {
         stock,
         problems: () => (sync.problem?.code === "disk" ? [sync.problem.message] : []),
     };
-}
-
-interface SyncFollowers {
-    readonly recorder: TimelineRecorder;
-    readonly stock: StockTaking;
-    /** Bundles of these rooms may have been announced. */
-    readonly announced: (roomIds: readonly string[]) => void;
-}
-
-/** Starts to follow the homeserver. The sync's own end, which only a fault or lost credentials bring, ends the run. */
-function startSync(
-    { settings, store, ledger, online, log, signal, releases, end }: ServicesOptions,
-    outgoing: OutgoingRequests,
-    { recorder, stock, announced }: SyncFollowers,
-    caughtUp: () => void,
-): SyncLoop {
-    const { homeserver, crypto, account } = online;
-    const recording = {
-        botUserId: account.userId,
-        rooms: new RoomRecorder({ database: store.database, userId: account.userId, now: Date.now }),
-        timelines: recorder,
-        ledger,
-        leftRooms: new LeftRooms(store.database),
-        greetings: settings.chat.greeting ? new Greetings(store.database) : undefined,
-        mayInvite: (inviter: string) => mayInviteTheBot(inviter, settings.invites),
-    };
-    // A quiet batch has nothing for the machine, and the machine nothing for the homeserver.
-    let flushDue = true;
-    const sync = new SyncLoop({
-        homeserver,
-        database: store.database,
-        userId: account.userId,
-        deviceId: account.deviceId,
-        receive: async (changes) => {
-            const { rooms, reachedMachine } = await crypto.receive(changes);
-            flushDue ||= reachedMachine;
-            return rooms;
-        },
-        record: (batch, isBack) => {
-            recordBatch(recording, batch);
-            if (isBack) ledger.jobs.homeserverIsBack();
-        },
-        afterBatch: (roomIds) => {
-            caughtUp();
-            announced(roomIds);
-            if (flushDue) flush();
-            stock
-                .take(roomIds)
-                .then((counted) => (counted ? caughtUp() : undefined))
-                .catch(endIfFatal);
-        },
-        restMs: 100,
-        logger: log,
-        now: Date.now,
-    });
-    const running = sync.run(signal).catch((error: unknown) => end(failureOf(error, log)));
-    releases.add("the sync", () => running);
-    return sync;
-
-    function flush(): void {
-        flushDue = false;
-        outgoing
-            .flush()
-            .then((sent) => {
-                flushDue ||= !sent;
-            })
-            .catch((error: unknown) => {
-                flushDue = true;
-                endIfFatal(error);
-            });
-    }
-
-    /** What waiting heals, a full disk or an absent homeserver, is done again after a later batch. */
-    function endIfFatal(error: unknown): void {
-        if (error instanceof Failure && error.code === "one_time_keys_conflict") end(error);
-        else log.warn({ err: error }, "what follows a batch failed; a later batch repeats it");
-    }
-}
-
-function failureOf(error: unknown, log: Logger): Failure {
-    if (error instanceof Failure) return error;
-    log.error({ err: error }, "the sync ended unexpectedly");
-    return new Failure("sync_died", { detail: error instanceof Error ? error.message : String(error) }, { cause: error });
 }
 
 type SharingParts = ConstructorParameters<typeof ShareRunner>[0] &
