@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { gunzipSync } from "node:zlib";
 import { expect, test } from "vitest";
 import { Failure } from "../../failures/index.ts";
@@ -41,6 +42,17 @@ test.each(fixtures)(
         reopened.close();
     },
 );
+
+test.each(fixtures)("%s: what its upgrade writes is no commit that it had", async (fixture) => {
+    using store = temporaryStore();
+    unpack(fixture, store.path);
+    const before = new DatabaseSync(store.path);
+    const had = before.prepare("SELECT value FROM crypto_meta WHERE name = 'commits'").get()?.["value"] ?? "0";
+    before.close();
+    const crypto = await inThisThread(store.path);
+    expect(String(await crypto.commits())).toBe(had);
+    await crypto.close();
+});
 
 const earlierThanReceiving = /^(?:first|second)-/;
 
