@@ -36,11 +36,14 @@ export async function withOfflineBot<T>(settings: Settings, use: (operations: Co
     };
     // A snapshot is what helps a store that is behind, and is taken of it as it is.
     const asItIs = (): Promise<CryptoPort> => (opening ??= open());
-    const crypto = async (): Promise<CryptoPort> => {
+    let checking: Promise<CryptoPort> | undefined;
+    const check = async (): Promise<CryptoPort> => {
         const port = await asItIs();
         await store.mark.requireReached(port, store.folder.cryptoStore);
         return port;
     };
+    // Once: an import asks for it with every hundred keys.
+    const crypto = (): Promise<CryptoPort> => (checking ??= check());
     // Rooms that were not counted, as the command was ended, are counted by the bot's next start.
     const stock = new StockTaking([], async (roomIds) => await takeStock(store.database, ledger, await crypto(), roomIds));
     const operations = controlOperations({

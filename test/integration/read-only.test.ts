@@ -28,6 +28,15 @@ async function say(roomId: string, text: string): Promise<void> {
     await alice.do("send", roomId, text);
 }
 
+/** A bot whose data folder is on this disk, in a room of Alice's where it has heard something. */
+async function botOn(disk: FailingDisk): Promise<{ readonly bot: Bot; readonly roomId: string }> {
+    const bot = await scene.bot({ DATA_DIR: folderOn(disk) });
+    const roomId = await roomWithBot(alice, bot);
+    await say(roomId, "said before");
+    await heard(bot, roomId, 2);
+    return { bot, roomId };
+}
+
 async function expectRefusal(bot: Bot, command: string): Promise<void> {
     const { code, output } = await bot.command(command);
     expect({ code, output }).toEqual({ code: 74, output: expect.stringMatching(/cannot be used: (EPERM|EROFS).*Make it a folder/) });
@@ -38,10 +47,7 @@ test("files that turn read-only while they are open: a quiet bot waits and goes 
 }) => {
     using disk = FailingDisk.mount(32 * 1024);
     if (disk === undefined) return skip("this user may not mount a file system");
-    const bot = await scene.bot({ DATA_DIR: folderOn(disk) });
-    const roomId = await roomWithBot(alice, bot);
-    await say(roomId, "said before");
-    await heard(bot, roomId, 2);
+    const { bot, roomId } = await botOn(disk);
 
     disk.lock(folderOn(disk));
     await alice.do("send", roomId, "said with a key that the bot has");
@@ -69,10 +75,7 @@ test("a file system that stops writing for an error in itself: the bot waits, st
 }) => {
     using disk = FailingDisk.mount(32 * 1024);
     if (disk === undefined) return skip("this user may not mount a file system");
-    const bot = await scene.bot({ DATA_DIR: folderOn(disk) });
-    const roomId = await roomWithBot(alice, bot);
-    await say(roomId, "said before");
-    await heard(bot, roomId, 2);
+    const { bot, roomId } = await botOn(disk);
     disk.fail();
     await alice.do("send", roomId, "said with a key that the bot has");
     await bot.process.line((line) => line.includes("the sync waits") && line.includes("has become read-only"));
