@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { SealedDelivery, UserKeys } from "../../crypto/index.ts";
 import type { Database } from "../../database/index.ts";
-import type { Audit, Given } from "../ledger/audit.ts";
+import type { Audit } from "../ledger/audit.ts";
 import type { BundleFile, BundleFiles } from "../bundle/bundle-files.ts";
 import type { BundleMessages } from "./bundle-messages.ts";
 import { deliveryIds } from "../ledger/delivery-ids.ts";
@@ -11,6 +11,7 @@ import type { FactSources } from "../policy/facts.ts";
 import { pass } from "../policy/gate.ts";
 import { Halt } from "../policy/halt.ts";
 import { refusesOne } from "./homeserver-faults.ts";
+import type { Given } from "../ledger/sendings.ts";
 import type { Job, ShareJobs } from "../ledger/jobs.ts";
 import type { IdentityPins } from "../policy/pins.ts";
 import type { RoomBundles } from "../bundle/room-bundles.ts";

@@ -1,31 +1,5 @@
 import type { DatabaseSync, SQLOutputValue } from "node:sqlite";
-import { auditColumns, doubtMark, Sendings } from "./sendings.ts";
-
-/** Keys that went out to an invitee's devices, in one sending. */
-export interface Given {
-    /** Names the sending by what went out: recorded again after a crash, it is the same one. */
-    readonly sendingId: string;
-    readonly jobId: number;
-    readonly roomId: string;
-    readonly userId: string;
-    readonly inviter: string;
-    /** Whom the keys were encrypted for: the user's master key, unpadded base64. */
-    readonly identity: string;
-    readonly deviceIds: readonly string[];
-    readonly sessions: number;
-    /** The encrypted file in the media repository. */
-    readonly mxc: string;
-    /** What allowed it. */
-    readonly policy: Policy;
-}
-
-export interface Policy {
-    readonly mode: string;
-    readonly visibility: string;
-    readonly origin: "invite" | "command";
-    /** A person released the delivery from a hold. */
-    readonly approved: boolean;
-}
+import { auditColumns, doubtMark, type Given, type Policy, Sendings } from "./sendings.ts";
 
 /** One row is one sending. Rows are never changed nor deleted, whatever becomes of the jobs: the triggers see to it. */
 export function createAudit(sql: DatabaseSync): void {

@@ -1,5 +1,30 @@
 import type { DatabaseSync, SQLInputValue } from "node:sqlite";
-import type { Given } from "./audit.ts";
+
+/** Keys that went out to an invitee's devices, in one sending. */
+export interface Given {
+    /** Names the sending by what went out: recorded again after a crash, it is the same one. */
+    readonly sendingId: string;
+    readonly jobId: number;
+    readonly roomId: string;
+    readonly userId: string;
+    readonly inviter: string;
+    /** Whom the keys were encrypted for: the user's master key, unpadded base64. */
+    readonly identity: string;
+    readonly deviceIds: readonly string[];
+    readonly sessions: number;
+    /** The encrypted file in the media repository. */
+    readonly mxc: string;
+    /** What allowed it. */
+    readonly policy: Policy;
+}
+
+export interface Policy {
+    readonly mode: string;
+    readonly visibility: string;
+    readonly origin: "invite" | "command";
+    /** A person released the delivery from a hold. */
+    readonly approved: boolean;
+}
 
 const columns =
     "sending_id, at, job_id, room_id, user_id, inviter, identity, device_ids, sessions, mxc, mode, visibility, origin, approved";
