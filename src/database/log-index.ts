@@ -2,8 +2,8 @@ import { utimesSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 
 // The index of the write-ahead log is memory that SQLite shares through a file (`-shm`). On a disk that became read-only meanwhile, a write to
-// that memory is no error but SIGBUS, the end of the process without a word. Every other write fails first and is one, but for these two, and for
-// the commit that begins the log anew, about one in a thousand pages.
+// that memory is no error but SIGBUS, the end of the process without a word. Every other write fails first and is one, but for these two, for
+// a commit that is in the log when the disk turns, and for the one that begins the log anew, about one in a thousand pages.
 
 /** After a commit the next reader notes in the index how far it reads: done at once, nobody has to later. */
 export function noteReader(sql: DatabaseSync): void {

@@ -46,19 +46,15 @@ export class FailingDisk {
 
     /** A folder on it, and every file in it, may not be written to, by anybody, open or not. */
     lock(folder: string): void {
-        this.#mark("+i", folder);
+        this.#mark("+i", folder, filesIn(folder));
     }
 
     unlock(folder: string): void {
-        this.#mark("-i", folder);
+        this.#mark("-i", folder, filesIn(folder).reverse());
     }
 
-    #mark(flag: "+i" | "-i", folder: string): void {
-        // Not the control socket: sockets have no such flag.
-        const files = readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isFile());
-        const { status, stderr } = spawnSync("chattr", [flag, folder, ...files.map(({ name }) => join(folder, name))], {
-            encoding: "utf8",
-        });
+    #mark(flag: "+i" | "-i", folder: string, files: readonly string[]): void {
+        const { status, stderr } = spawnSync("chattr", [flag, folder, ...files.map((name) => join(folder, name))], { encoding: "utf8" });
         if (status !== 0) throw new Error(`chattr failed: ${stderr}`);
     }
 
@@ -75,6 +71,15 @@ export class FailingDisk {
         spawnSync("umount", ["-l", this.path]);
         this.#folder[Symbol.dispose]();
     }
+}
+
+/**
+ * Without the control socket: sockets have no such flag. The index of a log comes last, as if all turned at once: a commit that still gets into
+ * the log writes to the index next, which is memory, and would be killed for it.
+ */
+function filesIn(folder: string): string[] {
+    const names = readdirSync(folder, { withFileTypes: true }).flatMap((entry) => (entry.isFile() ? [entry.name] : []));
+    return names.sort((one, other) => Number(one.endsWith("-shm")) - Number(other.endsWith("-shm")));
 }
 
 function ran(command: string, ...args: readonly string[]): boolean {
