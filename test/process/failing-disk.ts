@@ -50,7 +50,7 @@ export class FailingDisk {
     }
 
     unlock(folder: string): void {
-        this.#mark("-i", folder, filesIn(folder).reverse());
+        this.#mark("-i", folder, filesIn(folder).toReversed());
     }
 
     #mark(flag: "+i" | "-i", folder: string, files: readonly string[]): void {

@@ -1,8 +1,9 @@
 import type { BundleRequest, EncryptedBundle } from "../port.ts";
 import { AttachmentCipher } from "./attachment-cipher.ts";
 import { type BundlePlan, planBundle } from "./bundle.ts";
+import type { Run } from "./bundle-runs.ts";
 import type { MachineContext } from "./context.ts";
-import { EntryPages, type Place } from "./entry-pages.ts";
+import { EntryPages } from "./entry-pages.ts";
 import { ReadyEntries } from "./ready-entries.ts";
 
 /** One step of the worker's queue: others get their turn before the next. */
@@ -37,7 +38,7 @@ async function buildInSteps(step: Step, request: BundleRequest): Promise<Encrypt
     );
     const cipher = new AttachmentCipher(key, iv);
     cipher.write(Buffer.from('{"room_keys":['));
-    for (const [index, part] of [...parts(plan.entries)].entries()) {
+    for (const [index, part] of [...parts(plan.runs)].entries()) {
         if (index > 0) cipher.write(Buffer.from(","));
         const written = await step(({ store, seal }) =>
             store.atomically((sql) => writePart(new EntryPages(sql, seal), roomId, part, cipher)),
@@ -50,46 +51,34 @@ async function buildInSteps(step: Step, request: BundleRequest): Promise<Encrypt
 }
 
 function answer(plan: BundlePlan, version: string, cipher: AttachmentCipher): EncryptedBundle {
-    return { ...cipher.finish(), version, shared: plan.entries.length, withheld: plan.withheldCount, leftOut: plan.leftOut };
+    const shared = plan.runs.reduce((sum, { sessions }) => sum + sessions, 0);
+    return { ...cipher.finish(), version, shared, withheld: plan.withheldCount, leftOut: plan.leftOut };
 }
 
-/** Entries in parts of about one step each, a page never in two. */
-function* parts(entries: readonly Place[]): Generator<readonly Place[]> {
-    let part: Place[] = [];
+/** Runs in parts of about one step each, a page never in two. */
+function* parts(runs: readonly Run[]): Generator<readonly Run[]> {
+    let part: Run[] = [];
     let bytes = 0;
-    for (const entry of entries) {
-        if (bytes > bytesAStep && part.at(-1)?.page !== entry.page) {
+    for (const run of runs) {
+        if (bytes > bytesAStep && part.at(-1)?.page !== run.page) {
             yield part;
             part = [];
             bytes = 0;
         }
-        part.push(entry);
-        bytes += entry.length;
+        part.push(run);
+        bytes += run.length;
     }
     if (part.length > 0) yield part;
 }
 
-/** Answers whether every page was still there. Neighbours on a page are written at once, with the comma that stands between them there. */
-function writePart(pages: EntryPages, roomId: string, part: readonly Place[], cipher: AttachmentCipher): boolean {
+/** Answers whether every page was still there. */
+function writePart(pages: EntryPages, roomId: string, part: readonly Run[], cipher: AttachmentCipher): boolean {
     const comma = Buffer.from(",");
-    for (const [index, run] of [...runs(part)].entries()) {
-        const body = pages.read(roomId, run.page);
+    for (const [index, { page, start, length }] of part.entries()) {
+        const body = pages.read(roomId, page);
         if (body === undefined) return false;
         if (index > 0) cipher.write(comma);
-        cipher.write(body.subarray(run.start, run.start + run.length));
+        cipher.write(body.subarray(start, start + length));
     }
     return true;
-}
-
-function* runs(entries: readonly Place[]): Generator<Place> {
-    let run: Place | undefined;
-    for (const entry of entries) {
-        if (run !== undefined && entry.page === run.page && entry.start === run.start + run.length + 1) {
-            run = { ...run, length: entry.start + entry.length - run.start };
-            continue;
-        }
-        if (run !== undefined) yield run;
-        run = entry;
-    }
-    if (run !== undefined) yield run;
 }

@@ -1,4 +1,5 @@
 import { DatabaseSync } from "node:sqlite";
+import fc from "fast-check";
 import { beforeEach, expect, test } from "vitest";
 import { deriveSeal } from "../../sealing/index.ts";
 import { bundleEntry } from "./bundle.ts";
@@ -273,4 +274,34 @@ test("the same set makes the same file twice under one key", async () => {
     expect(one.sha256).toBe(other.sha256);
     receive("4");
     expect((await build(secrets)).sha256).not.toBe(one.sha256);
+});
+
+test("page by page or session by session, the file is the same", async () => {
+    const session = fc.tuple(
+        fc.integer({ min: 0, max: 60 }).map(String),
+        fc.record({
+            from: fc.constantFrom("@alice:home", "@alice:home", "@alice:home", "@bob:home"),
+            open: fc.integer({ max: 9, min: 0 }).map((dice) => dice > 0),
+            firstIndex: fc.integer({ min: 0, max: 3 }),
+        }),
+    );
+    const commits = fc.array(fc.uniqueArray(session, { minLength: 1, maxLength: 25, selector: ([id, { from }]) => id + from }), {
+        maxLength: 12,
+    });
+    const strangers = fc.constantFrom([], [], ["@bob:home"]);
+    await fc.assert(
+        fc.asyncProperty(commits, strangers, async (sessions, outside) => {
+            sql.exec("SAVEPOINT untouched");
+            for (const commit of sessions) receive(...commit);
+            const request = { key: new Uint8Array(32).fill(1), iv: new Uint8Array(16), strangers: outside };
+            const byPage = await build(request);
+            // An age that nothing has reached has each session looked at.
+            const limits = { maxSessions: 1_000_000, maxBytes: undefined, notBefore: Number.NEGATIVE_INFINITY };
+            const bySession = await build({ ...request, limits });
+            sql.exec("ROLLBACK TO untouched; RELEASE untouched");
+            const facts = ({ sha256, shared, withheld, leftOut }: OpenedBundle) => ({ sha256, shared, withheld, leftOut });
+            expect(facts(byPage)).toEqual(facts(bySession));
+            expect(byPage.content.room_keys).toHaveLength(byPage.shared);
+        }),
+    );
 });

@@ -1,6 +1,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import type { BundleRequest, LeftOut, SessionTime } from "../port.ts";
-import { type Candidate, select } from "./bundle-selection.ts";
+import { type Run, runsOf, shareableRuns } from "./bundle-runs.ts";
+import { type Candidate, select, type SelectionLimits } from "./bundle-selection.ts";
 import type { Place } from "./entry-pages.ts";
 
 /** A session as a room key bundle lists it. Source: MSC4268, "Key bundle format". */
@@ -15,8 +16,8 @@ export interface BundleEntry {
 
 /** What a bundle is made of. */
 export interface BundlePlan {
-    /** In the order in which they are read. */
-    readonly entries: readonly Place[];
+    /** Of entries, in the order in which they are read. */
+    readonly runs: readonly Run[];
     /** UTF-8 JSON, with commas between. */
     readonly withheld: string;
     readonly withheldCount: number;
@@ -45,28 +46,64 @@ export function bundleEntry(entry: BundleEntry): BundleEntry {
  * A session ID stands once: should two senders claim one, a no wins, and a copy of the sender's own one that was given. What a limit leaves out is in neither list.
  * Source: MSC4268, "Key bundle format".
  */
-export function planBundle(sql: DatabaseSync, { roomId, limits, strangers, times }: BundleRequest): BundlePlan {
+export function planBundle(sql: DatabaseSync, request: BundleRequest): BundlePlan {
+    const { roomId, strangers, times } = request;
     const outside = new Set(strangers);
-    const fromMembers = ({ receivedFrom }: Row): boolean => receivedFrom === undefined || !outside.has(receivedFrom);
     const timeOf = usedTimes(times);
-    const [open, closed] = (["shareable", "withheld"] as const).map((verdict) => readRows(sql, roomId, verdict, timeOf));
-    const [ours, theirs] = [open?.filter(fromMembers) ?? [], onePerSession(closed?.filter(fromMembers) ?? [])];
-    const shareable = undisputed(ours, theirs, disputedSessions(sql, roomId));
-
-    const maxBytes = (limits.maxBytes ?? Number.POSITIVE_INFINITY) - frameBytes;
+    const closed = onePerSession(fromMembers(readRows(sql, roomId, "withheld", timeOf), outside));
+    const maxBytes = (request.limits.maxBytes ?? Number.POSITIVE_INFINITY) - frameBytes;
     const withheld = fitting(
-        [...theirs, ...givenWithheld(sql, roomId, outside)]
-            .slice(0, limits.maxSessions)
+        [...closed, ...givenWithheld(sql, roomId, outside)]
+            .slice(0, request.limits.maxSessions)
             .map((session) => JSON.stringify(withheldRecord(roomId, session))),
         maxBytes * withheldPart,
     );
-    const { chosen, leftOut } = select(shareable, { ...limits, maxBytes: maxBytes - withheld.join(",").length });
+    const limits = { ...request.limits, maxBytes: maxBytes - withheld.join(",").length };
+
+    const disputed = disputedSessions(sql, roomId);
+    const isPlain = limits.notBefore === undefined && disputed.size === 0 && !hasSessionsFrom(sql, roomId, strangers);
+    const all = isPlain ? everythingWithin(limits, shareableRuns(sql, roomId)) : undefined;
     return {
-        entries: chosen,
+        ...(all ?? oneByOne(readRows(sql, roomId, "shareable", timeOf), { limits, outside, closed, disputed })),
         withheld: withheld.join(","),
         withheldCount: withheld.length,
-        leftOut: { ...leftOut, fromStrangers: (open?.length ?? 0) - ours.length },
     };
+}
+
+type Open = Pick<BundlePlan, "runs" | "leftOut">;
+
+/** Undefined if something has to stay out. */
+function everythingWithin({ maxSessions, maxBytes }: SelectionLimits, runs: readonly Run[]): Open | undefined {
+    const sessions = runs.reduce((sum, run) => sum + run.sessions, 0);
+    const bytes = runs.reduce((sum, run) => sum + run.length + 1, 0);
+    return sessions > maxSessions || bytes > maxBytes ? undefined : { runs, leftOut: { tooOld: 0, overLimit: 0, fromStrangers: 0 } };
+}
+
+function oneByOne(
+    open: readonly Row[],
+    facts: {
+        readonly limits: SelectionLimits;
+        readonly outside: ReadonlySet<string>;
+        readonly closed: readonly Row[];
+        readonly disputed: ReadonlySet<string>;
+    },
+): Open {
+    const ours = fromMembers(open, facts.outside);
+    const { chosen, leftOut } = select(undisputed(ours, facts.closed, facts.disputed), facts.limits);
+    return { runs: runsOf(chosen), leftOut: { ...leftOut, fromStrangers: open.length - ours.length } };
+}
+
+function fromMembers(rows: readonly Row[], outside: ReadonlySet<string>): readonly Row[] {
+    return rows.filter(({ receivedFrom }) => receivedFrom === undefined || !outside.has(receivedFrom));
+}
+
+function hasSessionsFrom(sql: DatabaseSync, roomId: string, users: readonly string[]): boolean {
+    if (users.length === 0) return false;
+    const found = sql.prepare(
+        `SELECT 1 FROM ready_entries WHERE room_id = ? AND verdict = 'shareable'
+         AND coalesce(received_from, given_by) IN (SELECT value FROM json_each(?)) LIMIT 1`,
+    );
+    return found.get(roomId, JSON.stringify(users)) !== undefined;
 }
 
 function readRows(
