@@ -138,3 +138,12 @@ test("what changes during a count is counted after it", async () => {
     await settle(60_000);
     expect(coverage()).toMatchObject({ events: 2 });
 });
+
+test("a stop gives up a count under way, and what was not counted waits for the next start", async () => {
+    say(1, 0);
+    held = Array.from({ length: 10 * pageOfTheWorker }, (_, session) => hold(session));
+    count.wake();
+    await vi.waitFor(() => expect(asked).toBe(2));
+    await count.stop();
+    expect([asked, coverage(), lines, new TimelineRooms(database).uncounted().length]).toEqual([2, undefined, [], 1]);
+});

@@ -1,17 +1,19 @@
-import { setImmediate } from "node:timers/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { CryptoPort, HeldSession } from "../crypto/index.ts";
 import type { Database } from "../database/index.ts";
 import type { Logger } from "../telemetry/index.ts";
 import { coverageOf, type Reach, type SessionFacts, type Stretch, stretchesOf } from "./coverage.ts";
 import { inPieces } from "./in-pieces.ts";
 import { Gaps } from "./gaps.ts";
-import { SessionUses } from "./session-uses.ts";
+import { type SessionUse, SessionUses } from "./session-uses.ts";
 import { TimelineRooms, type Uncounted } from "./timeline-rooms.ts";
 
 /** A room rests for so many times as long as its count took: however many sessions it has, counting never takes a large share of the time. */
 const restFactor = 20;
 /** Sessions of a room that are looked at without a pause. */
 const pageSize = 250;
+/** A pause is so many times as long as the work before it: who waits for the worker or the main thread meanwhile is a delivery. */
+const pauseFactor = 3;
 /** Milliseconds. */
 const shortestRest = 500;
 const longestRest = 30_000;
@@ -33,9 +35,9 @@ export class CoverageCount {
     readonly #rooms: TimelineRooms;
     /** Until when a room rests, by the monotonic clock. */
     readonly #resting = new Map<string, number>();
+    readonly #stopping = new AbortController();
     #round: Promise<void> | undefined;
     #timer: NodeJS.Timeout | undefined;
-    #stopped = false;
 
     constructor(parts: CoverageCountParts) {
         this.#parts = parts;
@@ -46,21 +48,23 @@ export class CoverageCount {
 
     /** Looks for rooms to count; a round under way is not doubled. */
     wake(): void {
-        if (this.#stopped) return;
+        if (this.#stopping.signal.aborted) return;
         this.#round ??= this.#countAll()
-            .catch((error: unknown) =>
+            .catch((error: unknown) => {
+                if (this.#stopping.signal.aborted) return;
                 this.#parts.log.warn(
                     { operation: "coverage", err: error },
                     "could not count what is covered; tried again with the next batch",
-                ),
-            )
+                );
+            })
             .finally(() => {
                 this.#round = undefined;
             });
     }
 
+    /** A count under way is given up; its room is counted after the next start. */
     async stop(): Promise<void> {
-        this.#stopped = true;
+        this.#stopping.abort();
         clearTimeout(this.#timer);
         await this.#round;
     }
@@ -69,11 +73,10 @@ export class CoverageCount {
         for (;;) {
             const uncounted = this.#rooms.uncounted();
             const due = uncounted.filter(({ roomId }) => (this.#resting.get(roomId) ?? 0) <= performance.now());
-            if (this.#stopped) return;
             if (due.length === 0) return this.#wakeAfterRest(uncounted);
             for (const room of due) {
                 await this.#count(room);
-                if (this.#stopped) return;
+                this.#stopping.signal.throwIfAborted();
             }
             this.#parts.counted();
         }
@@ -96,25 +99,31 @@ export class CoverageCount {
             split: (use, firstIndex) => this.#uses.split(roomId, use, firstIndex),
         };
         const stretches: Stretch[] = [];
-        for (
-            let page = this.#uses.page(roomId, undefined, pageSize);
-            page.length > 0;
-            page = this.#uses.page(roomId, page.at(-1), pageSize)
-        ) {
+        for (let last: SessionUse | undefined; ;) {
+            const begun = performance.now();
+            const page = this.#uses.page(roomId, last, pageSize);
             for (const use of page) stretches.push(...stretchesOf(use, facts));
-            if (page.length < pageSize) break;
-            await setImmediate();
+            if (page.length < pageSize) return stretches;
+            last = page.at(-1);
+            await this.#pause(begun);
         }
-        return stretches;
     }
 
     async #held(roomId: string): Promise<ReadonlyMap<string, HeldSession>> {
         const held = new Map<string, HeldSession>();
-        for (let page = await this.#parts.crypto.heldSessions(roomId); page.length > 0;) {
+        for (let last: HeldSession | undefined; ;) {
+            const begun = performance.now();
+            const page = await this.#parts.crypto.heldSessions(roomId, last?.sessionId);
+            if (page.length === 0) return held;
             for (const session of page) held.set(session.sessionId, session);
-            page = await this.#parts.crypto.heldSessions(roomId, page.at(-1)?.sessionId);
+            last = page.at(-1);
+            await this.#pause(begun);
         }
-        return held;
+    }
+
+    /** @throws AbortError at once when the counting stops */
+    async #pause(begun: number): Promise<void> {
+        await sleep((performance.now() - begun) * pauseFactor, undefined, { signal: this.#stopping.signal });
     }
 
     async #refusals(roomId: string): Promise<ReadonlyMap<string, readonly string[]>> {
