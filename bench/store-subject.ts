@@ -39,6 +39,7 @@ export type Kind = "ours" | "fake" | "memory";
 // Its own types need those of a browser.
 const { IDBFactory: FakeFactory, ...fakeClasses } = fakeIndexedDB as unknown as { IDBFactory: new () => object };
 const chunk = 100;
+const openings = 30;
 
 const [kind, sessions = "", count = "", profile] = process.argv.slice(2);
 const folder = mkdtempSync(join(tmpdir(), "backscroll-bench-store-"));
@@ -89,12 +90,12 @@ async function open(): Promise<OlmMachine> {
     return OlmMachine.initFromStore(user, device, await StoreHandle.openWithKey("bench", key));
 }
 
-/** The fastest of ten openings, to a machine that is ready: ours opens a file, the other one's data is in memory all the time. */
+/** The fastest of some openings, to a machine that is ready: ours opens a file, the other one's data is in memory all the time. */
 async function reopen(first: OlmMachine): Promise<Times | null> {
     if (kind === "memory") return null;
     let machine = first;
     const times: Times[] = [];
-    for (let n = 0; n < 10; n++) {
+    for (let n = 0; n < openings; n++) {
         machine.close();
         // The machine ends its connections in tasks of its own.
         await sleep(20);
