@@ -79,7 +79,8 @@ function open(api: Api, version: number, ops: UpgradeOp[], ending: string, log: 
         request.addEventListener("upgradeneeded", () => {
             const db = request.result as Database;
             const transaction = request.transaction as Transaction;
-            for (const op of ops) log.push(attempt(() => change(api, db, transaction, op, log)));
+            const deleted = new Deleted();
+            for (const op of ops) log.push(attempt(() => change(api, db, transaction, op, log, deleted)));
             if (ending === "abort") log.push(attempt(() => transaction.abort()));
         });
         request.onsuccess = () => resolve(request.result as Database);
@@ -91,7 +92,25 @@ function open(api: Api, version: number, ops: UpgradeOp[], ending: string, log: 
     });
 }
 
-function change(api: Api, db: Database, transaction: Transaction, op: UpgradeOp, log: unknown[]): unknown {
+/** Where fake-indexeddb goes wrong: in the upgrade that deletes an index its name leads to that one still, also when there is a new one. */
+class Deleted {
+    readonly #names = new Map<Store, Set<string>>();
+
+    add(store: Store, name: string): void {
+        this.#names.set(store, new Set(this.#names.get(store)).add(name));
+    }
+
+    /** Like `store.index`, for names that mean the same to both. */
+    readonly find: Find = (store, name) => {
+        if (this.#names.get(store)?.has(name) === true) throw new Error("deleted before");
+        return store.index(name);
+    };
+}
+
+type Find = (store: Store, name: string) => Index;
+
+function change(api: Api, db: Database, transaction: Transaction, op: UpgradeOp, log: unknown[], deleted: Deleted): unknown {
+    const { find } = deleted;
     switch (op.kind) {
         case "createStore":
             return db.createObjectStore(op.store, { keyPath: op.keyPath as string, autoIncrement: op.autoIncrement }).name;
@@ -102,14 +121,18 @@ function change(api: Api, db: Database, transaction: Transaction, op: UpgradeOp,
         case "createIndex":
             return transaction.objectStore(op.store).createIndex(op.index, op.keyPath, op).name;
         case "deleteIndex":
-            // fake-indexeddb still finds an index that was deleted a moment before.
-            if (!transaction.objectStore(op.store).indexNames.contains(op.index)) return "no index";
-            return transaction.objectStore(op.store).deleteIndex(op.index);
+            return deleteIndex(transaction.objectStore(op.store), op.index, deleted);
         case "renameIndex":
-            return (transaction.objectStore(op.store).index(op.index).name = op.to);
+            return (find(transaction.objectStore(op.store), op.index).name = op.to);
         case "request":
-            return place(api, transaction, op.op, op.store, log, log.length + 100, () => undefined);
+            return place(api, transaction, op.op, op.store, { find, log, number: log.length + 100, next: () => undefined });
     }
+}
+
+function deleteIndex(store: Store, name: string, deleted: Deleted): void {
+    deleted.find(store, name);
+    store.deleteIndex(name);
+    deleted.add(store, name);
 }
 
 function transact(api: Api, db: Database, plan: TransactionPlan): Promise<unknown> {
@@ -135,7 +158,9 @@ function transact(api: Api, db: Database, plan: TransactionPlan): Promise<unknow
             else if (!placeOne(entry)) next();
         };
         const placeOne = ([number, { store, op }]: [number, { store: string; op: Op }]): boolean => {
-            const outcome = attempt(() => place(api, transaction, op, store, log, number, plan.chained ? next : () => undefined));
+            const following = plan.chained ? next : () => undefined;
+            const find: Find = (of, name) => of.index(name);
+            const outcome = attempt(() => place(api, transaction, op, store, { find, log, number, next: following }));
             if (outcome !== undefined) log.push([number, "threw", outcome]);
             return outcome === undefined;
         };
@@ -151,19 +176,25 @@ function finish(transaction: Transaction, ending: string): void {
 }
 
 /** Places a request and logs what comes of it. */
-function place(api: Api, transaction: Transaction, op: Op, storeName: string, log: unknown[], number: number, then: () => void): undefined {
+function place(
+    api: Api,
+    transaction: Transaction,
+    op: Op,
+    storeName: string,
+    { find, log, number, next }: { find: Find; log: unknown[]; number: number; next: () => void },
+): undefined {
     const store = transaction.objectStore(storeName);
-    const source = op.index === undefined ? store : store.index(op.index);
+    const source = op.index === undefined ? store : find(store, op.index);
     const request = requestOf(api, store, source, op);
     request.onsuccess = () => {
-        if (op.kind === "cursor") return walk(request, op.walk, log, number, then);
+        if (op.kind === "cursor") return walk(request, op.walk, log, number, next);
         log.push([number, plain(request.result)]);
-        then();
+        next();
     };
     request.onerror = (event) => {
         log.push([number, "failed", request.error?.name]);
         if (op.prevent) event.preventDefault();
-        if (op.prevent && op.kind !== "cursor") then();
+        if (op.prevent && op.kind !== "cursor") next();
     };
 }
 
