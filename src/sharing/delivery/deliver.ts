@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { setImmediate } from "node:timers/promises";
 import type { SealedDelivery, UserKeys } from "../../crypto/index.ts";
 import type { Database } from "../../database/index.ts";
 import type { Audit } from "../ledger/audit.ts";
@@ -43,8 +44,9 @@ export async function deliver(parts: DeliveryParts, job: Job): Promise<Job | und
     pass(parts, job, "not_asked");
 
     // 2. The room's bundle goes to the media repository, where nobody can read it without its key, unless it is there. Meanwhile the
-    //    invitee's server is asked.
+    //    invitee's server is asked: first, as the crypto worker takes one question after the other.
     const reaching = settled(reachInvitee(parts, job));
+    await setImmediate();
     const bundle = await parts.bundles.current(job.roomId);
     const { pin, reachable } = (await reaching)();
 
