@@ -111,7 +111,7 @@ function print(size: number, measured: readonly Measured[]): void {
         `${seconds.toFixed(1)} s`,
         megabytes(command),
         megabytes(bot),
-        verdict(Math.max(command, bot || 0), 250),
+        what === "export" ? "" : verdict(Math.max(command, bot || 0), 250),
         lag === undefined ? "" : `${lag.bot.toFixed(1)} ms ${verdict(lag.bot, 20)} (a waiting process: ${lag.ours.toFixed(1)} ms)`,
     ]);
     console.log(
