@@ -129,6 +129,16 @@ test("an index that is made later covers what is there, and one that was deleted
     expect(store.check()).toEqual([]);
 });
 
+test("where an index was deleted and another made under its name, the name leads to the new one", async () => {
+    const { db } = await upgraded((_, transaction) => {
+        const s = transaction.objectStore("s");
+        s.deleteIndex("i");
+        s.createIndex("i", "name");
+        expect(s.index("i").keyPath).toBe("name");
+    });
+    expect(await done(db.transaction("s").objectStore("s").index("i").getAllKeys())).toEqual([1, 3, 4, 2]);
+});
+
 test("a unique index over records that are not unique aborts the upgrade", async () => {
     const { store, db } = await withPeople("town");
     db.close();
