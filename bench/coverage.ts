@@ -4,10 +4,10 @@ import { join } from "node:path";
 import type { HeldSession } from "../src/crypto/index.ts";
 import { type Database, openDatabase } from "../src/database/index.ts";
 import { CoverageCount } from "../src/timeline/coverage-count.ts";
-import { atOnce, inPieces } from "../src/timeline/in-pieces.ts";
 import { timelineSchema } from "../src/timeline/schema.ts";
 import { SessionUses } from "../src/timeline/session-uses.ts";
 import { TimelineRooms } from "../src/timeline/timeline-rooms.ts";
+import { Timelines } from "../src/timeline/timelines.ts";
 import { TemporaryFolder } from "../test/process/index.ts";
 import { table, verdict } from "./figures.ts";
 import type { Stage } from "./stage.ts";
@@ -36,8 +36,8 @@ export async function coverage({ sizes, disposal, progress }: Stage): Promise<vo
         const uses = new SessionUses(database);
         const measured: [string, Pieces, boolean][] = [
             ["nothing", await piecesOf(() => sleep(100)), true],
-            ["times of its sessions", await piecesOf(() => inPieces(uses.inRoom(room))), true],
-            ["the same at once, as before", await piecesOf(() => atOnce(uses.inRoom(room))), false],
+            ["times of its sessions", await piecesOf(() => new Timelines(database).sessionTimes(room)), true],
+            ["the same at once, as before", await piecesOf(() => [...uses.pages(room)].flat()), false],
             ["what is covered", await piecesOf(() => count(database, size)), true],
         ];
         for (const [what, { took, p99, longest }, bound] of measured)

@@ -85,14 +85,16 @@ class WorkerHost {
         return this.#call([], method, ...args);
     }
 
-    /** `call` that hands these bytes over instead of copying them, if they have a buffer to themselves: they are the worker's then. */
+    /** `call` that hands those of these bytes over, instead of copying them, that have a buffer to themselves: they are the worker's then. */
     callWith<M extends Method>(
-        bytes: Uint8Array,
+        pieces: readonly Uint8Array[],
         method: M,
         ...args: Parameters<CryptoPort[M]>
     ): Promise<Awaited<ReturnType<CryptoPort[M]>>> {
-        const { buffer, byteLength } = bytes;
-        return this.#call(buffer instanceof ArrayBuffer && buffer.byteLength === byteLength ? [buffer] : [], method, ...args);
+        const owned = pieces.flatMap(({ buffer, byteLength }) =>
+            buffer instanceof ArrayBuffer && buffer.byteLength === byteLength ? [buffer] : [],
+        );
+        return this.#call(owned, method, ...args);
     }
 
     #call<M extends Method>(
@@ -201,14 +203,14 @@ function portOf(host: WorkerHost): CryptoPort {
         keyRefusals: (roomId) => host.call("keyRefusals", roomId),
         holdings: (roomId) => host.call("holdings", roomId),
         shareableSet: (roomId) => host.call("shareableSet", roomId),
-        buildBundle: (request) => host.call("buildBundle", request),
+        buildBundle: (request) => host.callWith(request.times, "buildBundle", request),
         userKeys: (userIds) => host.call("userKeys", userIds),
         sealBundles: (deliveries) => host.call("sealBundles", deliveries),
         deliveriesSent: (deliveryIds) => host.call("deliveriesSent", deliveryIds),
         unsentDeliveries: () => host.call("unsentDeliveries"),
         bundleOfferers: (roomId) => host.call("bundleOfferers", roomId),
         offeredBundle: (roomId, userId) => host.call("offeredBundle", roomId, userId),
-        takeBundle: (bundle) => host.callWith(bundle.ciphertext, "takeBundle", bundle),
+        takeBundle: (bundle) => host.callWith([bundle.ciphertext], "takeBundle", bundle),
         forgetOffer: (roomId, sender) => host.call("forgetOffer", roomId, sender),
         importRoomKeys: (entries, options) => host.call("importRoomKeys", entries, options),
         exportRoomKeys: (roomId, after) => host.call("exportRoomKeys", roomId, after),

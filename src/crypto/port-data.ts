@@ -1,3 +1,5 @@
+import type { PackedTimes } from "./session-times.ts";
+
 // What goes through the port: plain data, which a thread can be sent.
 
 export interface Generation {
@@ -108,8 +110,8 @@ export interface BundleRequest {
     readonly limits: BundleLimits;
     /** Senders who were never in the room: what they sent stays out. */
     readonly strangers: readonly string[];
-    /** Needed only where a limit may bite. */
-    readonly times: readonly SessionTime[];
+    /** Needed only where a limit may bite. The worker's from then on. */
+    readonly times: PackedTimes;
 }
 
 export interface BundleLimits {
@@ -118,13 +120,6 @@ export interface BundleLimits {
     readonly maxBytes: number | undefined;
     /** Sessions that began earlier are left out; milliseconds since the epoch. */
     readonly notBefore: number | undefined;
-}
-
-/** When the first known event that `sender` encrypted with this session was sent; milliseconds since the epoch. */
-export interface SessionTime {
-    readonly sessionId: string;
-    readonly sender: string;
-    readonly firstAt: number;
 }
 
 export interface EncryptedBundle {

@@ -7,7 +7,6 @@ import { Gaps } from "./gaps.ts";
 import { timelineSchema } from "./schema.ts";
 import { message } from "./testing/messages.ts";
 import { TimelineRooms } from "./timeline-rooms.ts";
-import { atOnce } from "./in-pieces.ts";
 import { SessionUses } from "./session-uses.ts";
 
 const room = "!room:home";
@@ -80,7 +79,7 @@ async function fill(): Promise<void> {
 
 const gaps = (): Gaps => new Gaps(database);
 const isOpen = (): boolean => gaps().ofRoom(room) !== "none";
-const known = (): number => atOnce(new SessionUses(database).inRoom(room)).reduce((sum, { events }) => sum + events, 0);
+const known = (): number => [...new SessionUses(database).pages(room)].flat().reduce((sum, { events }) => sum + events, 0);
 const isCut = (): boolean => new TimelineRooms(database).isCut(room);
 const problem = (given: HomeserverProblem): HomeserverError => new HomeserverError("messages", given);
 

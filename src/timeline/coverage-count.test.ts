@@ -16,6 +16,7 @@ let database: Database;
 let held: HeldSession[];
 let refusals: KeyRefusal[];
 let asked: number;
+let meanwhile: () => void;
 let fault: Error | undefined;
 let count: CoverageCount;
 let lines: string[];
@@ -23,7 +24,7 @@ let lines: string[];
 beforeEach(() => {
     vi.useFakeTimers();
     database = openDatabase({ path: ":memory:", schemas: [timelineSchema] });
-    [held, refusals, asked, fault, lines] = [[], [], 0, undefined, []];
+    [held, refusals, asked, fault, lines, meanwhile] = [[], [], 0, undefined, [], () => {}];
     database.transaction(() => new TimelineRooms(database).add(room));
     const log = { debug() {}, info() {}, warn: (_: object, text: string) => void lines.push(text), error() {}, child: () => log };
     count = new CoverageCount({
@@ -31,6 +32,7 @@ beforeEach(() => {
         crypto: {
             heldSessions: (_, after = "") => {
                 asked++;
+                meanwhile();
                 if (fault !== undefined) return Promise.reject(fault);
                 return Promise.resolve(held.filter((session) => session.sessionId > after).slice(0, pageOfTheWorker));
             },
@@ -142,8 +144,11 @@ test("what changes during a count is counted after it", async () => {
 test("a stop gives up a count under way, and what was not counted waits for the next start", async () => {
     say(1, 0);
     held = Array.from({ length: 10 * pageOfTheWorker }, (_, session) => hold(session));
+    const stopped = Promise.withResolvers<void>();
+    meanwhile = () => {
+        if (asked === 2) stopped.resolve(count.stop());
+    };
     count.wake();
-    await vi.waitFor(() => expect(asked).toBe(2));
-    await count.stop();
+    await stopped.promise;
     expect([asked, coverage(), lines, new TimelineRooms(database).uncounted().length]).toEqual([2, undefined, [], 1]);
 });

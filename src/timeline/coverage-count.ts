@@ -5,15 +5,15 @@ import type { Logger } from "../telemetry/index.ts";
 import { coverageOf, type Reach, type SessionFacts, type Stretch, stretchesOf } from "./coverage.ts";
 import { inPieces } from "./in-pieces.ts";
 import { Gaps } from "./gaps.ts";
-import { type SessionUse, SessionUses } from "./session-uses.ts";
+import { SessionUses } from "./session-uses.ts";
 import { TimelineRooms, type Uncounted } from "./timeline-rooms.ts";
 
 /** A room rests for so many times as long as its count took: however many sessions it has, counting never takes a large share of the time. */
 const restFactor = 20;
-/** Sessions of a room that are looked at without a pause. */
-const pageSize = 250;
 /** A pause is so many times as long as the work before it: who waits for the worker or the main thread meanwhile is a delivery. */
 const pauseFactor = 3;
+/** Milliseconds. */
+const leastWork = 1;
 /** Milliseconds. */
 const shortestRest = 500;
 const longestRest = 30_000;
@@ -99,31 +99,38 @@ export class CoverageCount {
             split: (use, firstIndex) => this.#uses.split(roomId, use, firstIndex),
         };
         const stretches: Stretch[] = [];
-        for (let last: SessionUse | undefined; ;) {
-            const begun = performance.now();
-            const page = this.#uses.page(roomId, last, pageSize);
+        let begun = performance.now();
+        for (const page of this.#uses.pages(roomId)) {
             for (const use of page) stretches.push(...stretchesOf(use, facts));
-            if (page.length < pageSize) return stretches;
-            last = page.at(-1);
-            await this.#pause(begun);
+            begun = await this.#pause(begun);
         }
+        return stretches;
     }
 
     async #held(roomId: string): Promise<ReadonlyMap<string, HeldSession>> {
         const held = new Map<string, HeldSession>();
+        let begun = performance.now();
         for (let last: HeldSession | undefined; ;) {
-            const begun = performance.now();
             const page = await this.#parts.crypto.heldSessions(roomId, last?.sessionId);
             if (page.length === 0) return held;
             for (const session of page) held.set(session.sessionId, session);
             last = page.at(-1);
-            await this.#pause(begun);
+            begun = await this.#pause(begun);
         }
     }
 
-    /** @throws AbortError at once when the counting stops */
-    async #pause(begun: number): Promise<void> {
-        await sleep((performance.now() - begun) * pauseFactor, undefined, { signal: this.#stopping.signal });
+    /**
+     * Lets others have their turn if the work since `begun` was worth it.
+     * @returns since when the work after this counts
+     * @throws AbortError at once when the counting stops
+     */
+    async #pause(begun: number): Promise<number> {
+        const { signal } = this.#stopping;
+        signal.throwIfAborted();
+        const worked = performance.now() - begun;
+        if (worked < leastWork) return begun;
+        await sleep(worked * pauseFactor, undefined, { signal });
+        return performance.now();
     }
 
     async #refusals(roomId: string): Promise<ReadonlyMap<string, readonly string[]>> {

@@ -5,7 +5,6 @@ import { Gaps } from "./gaps.ts";
 import { TimelineRecorder } from "./recorder.ts";
 import { timelineSchema } from "./schema.ts";
 import { message } from "./testing/messages.ts";
-import { atOnce } from "./in-pieces.ts";
 import { SessionUses } from "./session-uses.ts";
 import { TimelineRooms } from "./timeline-rooms.ts";
 
@@ -38,7 +37,7 @@ function batch(since: string | undefined, changes: Partial<JoinedRoomChanges>, l
 
 const record = (given: SyncBatch): void => database.transaction(() => recorder.record(given));
 const gaps = (): readonly object[] => new Gaps(database).all().map(({ roomId, from, to }) => ({ roomId, from, to }));
-const firstAt = (): readonly number[] => atOnce(new SessionUses(database).inRoom(room)).map((use) => use.firstAt);
+const firstAt = (): readonly number[] => [...new SessionUses(database).pages(room)].flat().map((use) => use.firstAt);
 
 test("a room that is new to us is looked at to its beginning, whatever the server says of a limit", () => {
     record(batch("s1", { prevBatch: "p1" }));
@@ -80,7 +79,7 @@ test("a batch that comes again counts nothing twice", () => {
     const told = batch("s1", { timeline: [message(1, 0, begin), message(1, 1, begin)] });
     record(told);
     record(told);
-    expect(atOnce(new SessionUses(database).inRoom(room))).toMatchObject([{ events: 2 }]);
+    expect([...new SessionUses(database).pages(room)].flat()).toMatchObject([{ events: 2 }]);
 });
 
 test.each<[string, number, number]>([

@@ -1,5 +1,4 @@
 import fc from "fast-check";
-import { atOnce } from "./in-pieces.ts";
 import { expect, test } from "vitest";
 import { openDatabase } from "../database/index.ts";
 import type { RoomEvent } from "../matrix/index.ts";
@@ -22,11 +21,11 @@ const inOrder = (uses: readonly SessionUse[]): readonly SessionUse[] =>
 
 test("a session is counted once for each of its messages, and begins with the earliest", () => {
     const uses = recorded([[message(1, 1, 20), message(1, 0, 10), message(2, 0, 30)], [message(1, 2, 40)]]);
-    expect(inOrder(atOnce(uses.inRoom(room)))).toEqual([
+    expect(inOrder([...uses.pages(room)].flat())).toEqual([
         { sessionId: sessionId(1), sender: "@alice:home", firstAt: 10, events: 3 },
         { sessionId: sessionId(2), sender: "@alice:home", firstAt: 30, events: 1 },
     ]);
-    expect(atOnce(uses.inRoom("!other:home"))).toEqual([]);
+    expect([...uses.pages("!other:home")].flat()).toEqual([]);
 });
 
 test("a session that we hold from a later message on is split there", () => {
@@ -38,7 +37,7 @@ test("a session that we hold from a later message on is split there", () => {
 
 test("somebody else who names the session changes nothing of its own sender's count", () => {
     const uses = recorded([[message(1, 0, 1, "@mallory:home"), message(1, 0, 50), message(1, 1, 60)]]);
-    expect(atOnce(uses.inRoom(room))).toContainEqual({ sessionId: sessionId(1), sender: "@alice:home", firstAt: 50, events: 2 });
+    expect([...uses.pages(room)].flat()).toContainEqual({ sessionId: sessionId(1), sender: "@alice:home", firstAt: 50, events: 2 });
 });
 
 test("what is no Megolm message is not counted: redacted, malformed, or a state event", () => {
@@ -50,13 +49,13 @@ test("what is no Megolm message is not counted: redacted, malformed, or a state 
             { ...good, stateKey: "" },
         ],
     ]);
-    expect(atOnce(uses.inRoom(room))).toEqual([]);
+    expect([...uses.pages(room)].flat()).toEqual([]);
 });
 
 test("a time that cannot be is put right", () => {
     const uses = recorded([]);
     uses.record(room, [message(1, 0, 5), message(2, 0, 9_999)], { notBefore: 100, notAfter: 200 });
-    expect(inOrder(atOnce(uses.inRoom(room))).map(({ firstAt }) => firstAt)).toEqual([100, 200]);
+    expect(inOrder([...uses.pages(room)].flat()).map(({ firstAt }) => firstAt)).toEqual([100, 200]);
 });
 
 test("in whatever order events come, and however often, the rows are the same", () => {
@@ -75,8 +74,8 @@ test("in whatever order events come, and however often, the rows are the same", 
         fc.property(story, ([events, again]) => {
             const half = Math.floor(again.length / 2);
             const [once, other] = [recorded([events]), recorded([again.slice(0, half), again.slice(half)])];
-            expect(inOrder(atOnce(other.inRoom(room)))).toEqual(inOrder(atOnce(once.inRoom(room))));
-            for (const use of atOnce(once.inRoom(room))) expect(other.split(room, use, 3)).toEqual(once.split(room, use, 3));
+            expect(inOrder([...other.pages(room)].flat())).toEqual(inOrder([...once.pages(room)].flat()));
+            for (const use of [...once.pages(room)].flat()) expect(other.split(room, use, 3)).toEqual(once.split(room, use, 3));
         }),
         { numRuns: 100 },
     );

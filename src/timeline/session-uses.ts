@@ -1,6 +1,5 @@
 import type { StatementSync } from "node:sqlite";
 import type { Database } from "../database/index.ts";
-import type { InPieces } from "./in-pieces.ts";
 import { parseMegolmMessage, type RoomEvent } from "../matrix/index.ts";
 
 /** A session as one sender's events in a room use it. Trust limit: a sender may name any session, and any time. */
@@ -93,20 +92,14 @@ export class SessionUses {
         return { seen, added };
     }
 
-    /** Every session that known events of the room use. */
-    *inRoom(roomId: string): InPieces<readonly SessionUse[]> {
-        const all: SessionUse[] = [];
-        for (let page = this.page(roomId, undefined, pageSize); page.length > 0; page = this.page(roomId, page.at(-1), pageSize)) {
-            all.push(...page);
-            if (page.length < pageSize) break;
-            yield;
+    /** Every session that known events of the room use, so many at a time that nobody waits long for one page. */
+    *pages(roomId: string): Generator<readonly SessionUse[], void, void> {
+        for (let last: SessionUse | undefined; ;) {
+            const page = this.#selectPage.all(roomId, last?.sessionId ?? "", last?.sender ?? "", pageSize).map(useFrom);
+            yield page;
+            if (page.length < pageSize) return;
+            last = page.at(-1);
         }
-        return all;
-    }
-
-    /** The same, a page after the other. @param after the last one of the page before */
-    page(roomId: string, after: SessionUse | undefined, limit: number): readonly SessionUse[] {
-        return this.#selectPage.all(roomId, after?.sessionId ?? "", after?.sender ?? "", limit).map(useFrom);
     }
 
     split(roomId: string, { sessionId, sender }: Pick<SessionUse, "sessionId" | "sender">, firstIndex: number): SessionSplit {

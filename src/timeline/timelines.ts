@@ -1,6 +1,7 @@
+import { packTimes, type PackedTimes } from "../crypto/index.ts";
 import type { Database } from "../database/index.ts";
 import type { Coverage } from "./coverage.ts";
-import { inPieces } from "./in-pieces.ts";
+import { type InPieces, inPieces } from "./in-pieces.ts";
 import { type SessionUse, SessionUses } from "./session-uses.ts";
 import { TimelineRooms } from "./timeline-rooms.ts";
 
@@ -22,8 +23,8 @@ export class Timelines {
      * as anybody in the room may name anybody's. A session that is not listed was used by no event that we know. Others have their turn while
      * it is read: what is recorded meanwhile may be in it or not.
      */
-    async sessionTimes(roomId: string): Promise<readonly SessionUse[]> {
-        return await inPieces(this.#uses.inRoom(roomId));
+    async sessionTimes(roomId: string): Promise<PackedTimes> {
+        return await inPieces(packed(this.#uses.pages(roomId)));
     }
 
     /** The sessions that we hold of these rooms changed: their coverage is counted anew. Inside a transaction of the caller's. */
@@ -43,4 +44,13 @@ export class Timelines {
     coverage(roomId: string): Coverage | undefined {
         return this.#rooms.coverage(roomId);
     }
+}
+
+function* packed(pages: Iterable<readonly SessionUse[]>): InPieces<PackedTimes> {
+    const pieces: Uint8Array<ArrayBuffer>[] = [];
+    for (const page of pages) {
+        pieces.push(packTimes(page));
+        yield;
+    }
+    return pieces;
 }

@@ -8,8 +8,7 @@ import type { MachineContext } from "./context.ts";
 import { ReadyEntries } from "./ready-entries.ts";
 import { prepareTables } from "./tables.ts";
 import { BOT, silent, storeKey } from "./testing/bot.ts";
-import { openBundle, type OpenedBundle } from "./testing/bundle.ts";
-import type { BundleRequest } from "../port.ts";
+import { type BundleWishes, openBundle, type OpenedBundle } from "./testing/bundle.ts";
 
 const ROOM = "!room:home";
 const seal = deriveSeal(storeKey, "crypto rows");
@@ -53,7 +52,7 @@ function receive(...sessions: readonly (string | readonly [string, Given])[]): v
     );
 }
 
-function build(more: Partial<BundleRequest> = {}, between: () => void = () => undefined): Promise<OpenedBundle> {
+function build(more: BundleWishes = {}, between: () => void = () => undefined): Promise<OpenedBundle> {
     const store = {
         atomically: async <T>(work: (own: DatabaseSync) => T | Promise<T>) => work(sql),
         install: () => undefined,

@@ -1,5 +1,6 @@
 import type { DatabaseSync } from "node:sqlite";
-import type { BundleRequest, LeftOut, SessionTime } from "../port.ts";
+import type { BundleRequest, LeftOut } from "../port.ts";
+import { type PackedTimes, unpackTimes } from "../session-times.ts";
 import { type Run, runsOf, shareableRuns } from "./bundle-runs.ts";
 import { type Candidate, select, type SelectionLimits } from "./bundle-selection.ts";
 import type { Place } from "./entry-pages.ts";
@@ -139,10 +140,10 @@ function readRows(
 }
 
 /** An event counts for a session if it is of the user who sent us that session; where we do not know them, anybody's does. */
-function usedTimes(times: readonly SessionTime[]): (sessionId: string, receivedFrom: string | undefined) => number | undefined {
+function usedTimes(times: PackedTimes): (sessionId: string, receivedFrom: string | undefined) => number | undefined {
     const bySender = new Map<string, number>();
     const byAnybody = new Map<string, number>();
-    for (const { sessionId, sender, firstAt } of times) {
+    for (const { sessionId, sender, firstAt } of unpackTimes(times)) {
         bySender.set(`${sessionId} ${sender}`, firstAt);
         byAnybody.set(sessionId, Math.min(firstAt, byAnybody.get(sessionId) ?? firstAt));
     }

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { CryptoPort, EncryptedBundle, SessionTime, ShareableSet } from "../../crypto/index.ts";
+import type { CryptoPort, EncryptedBundle, PackedTimes, ShareableSet } from "../../crypto/index.ts";
 import type { Database } from "../../database/index.ts";
 import type { Homeserver } from "../../homeserver/index.ts";
 import type { Rooms } from "../../rooms/index.ts";
@@ -17,7 +17,7 @@ export interface RoomBundleParts {
     readonly rooms: Pick<Rooms, "mayHaveBeenMember">;
     readonly formerMembers: FormerMembers;
     /** When the sessions of a room were first used, as far as its timeline is known. */
-    readonly sessionTimes: (roomId: string) => Promise<readonly SessionTime[]>;
+    readonly sessionTimes: (roomId: string) => Promise<PackedTimes>;
     readonly crypto: Pick<CryptoPort, "shareableSet" | "buildBundle">;
     readonly homeserver: Pick<Homeserver, "createMedia" | "putMedia" | "mediaExists" | "uploadLimit">;
     /** Rooms whose bundles are built and uploaded at once. */

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { BundleRequest, EncryptedBundle } from "../../crypto/index.ts";
+import { type BundleRequest, type EncryptedBundle, packTimes } from "../../crypto/index.ts";
 import type { Database } from "../../database/index.ts";
 import type { BundleFiles } from "../bundle/bundle-files.ts";
 import { RoomBundles } from "../bundle/room-bundles.ts";
@@ -38,7 +38,7 @@ export function bundlesOf(world: MakingWorld, files: BundleFiles, facts: FactSou
         facts,
         rooms: { mayHaveBeenMember: (_room, userId) => userId === charlie && world.memberEvent.content.membership !== "invite" },
         formerMembers: world.formerMembers,
-        sessionTimes: () => Promise.resolve([{ sessionId: "used", sender: alice, firstAt: 1 }]),
+        sessionTimes: () => Promise.resolve([packTimes([{ sessionId: "used", sender: alice, firstAt: 1 }])]),
         building: new AtMost(4),
         now: () => world.now,
         crypto: {

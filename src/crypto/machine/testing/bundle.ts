@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { Attachment, EncryptedAttachment } from "@matrix-org/matrix-sdk-crypto-wasm";
 import type { BundleRequest, CryptoPort, EncryptedBundle, EncryptedFile } from "../../port.ts";
+import { packTimes, type SessionTime } from "../../session-times.ts";
 import { AttachmentCipher } from "../attachment-cipher.ts";
 
 interface BundleContent {
@@ -35,15 +36,17 @@ export function sealFile(content: string): SealedFile {
     return { file, ciphertext: Buffer.concat(pieces) };
 }
 
+export type BundleWishes = Omit<Partial<BundleRequest>, "times"> & { readonly times?: readonly SessionTime[] };
+
 /** Builds a room's bundle and opens it with the SDKs' own attachment code. */
 export async function openBundle(
     crypto: Pick<CryptoPort, "buildBundle">,
     roomId: string,
-    more: Partial<BundleRequest> = {},
+    { times = [], ...more }: BundleWishes = {},
 ): Promise<OpenedBundle> {
     const { key = new Uint8Array(randomBytes(32)), iv = new Uint8Array(Buffer.concat([randomBytes(8), Buffer.alloc(8)])) } = more;
     const limits = { maxSessions: 1_000_000, maxBytes: undefined, notBefore: undefined };
-    const bundle = await crypto.buildBundle({ roomId, key, iv, limits, strangers: [], times: [], ...more });
+    const bundle = await crypto.buildBundle({ roomId, key, iv, limits, strangers: [], times: [packTimes(times)], ...more });
     const file: EncryptedFile = {
         v: "v2",
         url: "mxc://home/bundle",
