@@ -79,8 +79,8 @@ function open(api: Api, version: number, ops: UpgradeOp[], ending: string, log: 
         request.addEventListener("upgradeneeded", () => {
             const db = request.result as Database;
             const transaction = request.transaction as Transaction;
-            const deleted = new Deleted();
-            for (const op of ops) log.push(attempt(() => change(api, db, transaction, op, log, deleted)));
+            const names = new IndexNames();
+            for (const op of ops) log.push(attempt(() => change(api, db, transaction, op, log, names)));
             if (ending === "abort") log.push(attempt(() => transaction.abort()));
         });
         request.onsuccess = () => resolve(request.result as Database);
@@ -92,25 +92,44 @@ function open(api: Api, version: number, ops: UpgradeOp[], ending: string, log: 
     });
 }
 
-/** Where fake-indexeddb goes wrong: in the upgrade that deletes an index its name leads to that one still, also when there is a new one. */
-class Deleted {
-    readonly #names = new Map<Store, Set<string>>();
+/**
+ * Where fake-indexeddb goes wrong: in an upgrade the name of a deleted index that was looked up before still leads to that one, also when there
+ * is a new one of the name. Such names are left alone.
+ */
+class IndexNames {
+    readonly #lookedUp = new Map<Store, Set<string>>();
+    readonly #misleading = new Map<Store, Set<string>>();
 
-    add(store: Store, name: string): void {
-        this.#names.set(store, new Set(this.#names.get(store)).add(name));
+    readonly find: Find = (store, name) => {
+        if (this.#misleading.get(store)?.has(name) === true) throw new Error("misleading");
+        const index = store.index(name);
+        namesOf(this.#lookedUp, store).add(name);
+        return index;
+    };
+
+    delete(store: Store, name: string): void {
+        if (!store.indexNames.contains(name)) throw new Error("no index");
+        store.deleteIndex(name);
+        if (this.#lookedUp.get(store)?.has(name) === true) namesOf(this.#misleading, store).add(name);
     }
 
-    /** Like `store.index`, for names that mean the same to both. */
-    readonly find: Find = (store, name) => {
-        if (this.#names.get(store)?.has(name) === true) throw new Error("deleted before");
-        return store.index(name);
-    };
+    rename(store: Store, name: string, to: string): string {
+        this.find(store, name).name = to;
+        namesOf(this.#lookedUp, store).add(to);
+        this.#misleading.get(store)?.delete(to);
+        return to;
+    }
+}
+
+function namesOf(all: Map<Store, Set<string>>, store: Store): Set<string> {
+    const names = all.get(store) ?? new Set();
+    all.set(store, names);
+    return names;
 }
 
 type Find = (store: Store, name: string) => Index;
 
-function change(api: Api, db: Database, transaction: Transaction, op: UpgradeOp, log: unknown[], deleted: Deleted): unknown {
-    const { find } = deleted;
+function change(api: Api, db: Database, transaction: Transaction, op: UpgradeOp, log: unknown[], names: IndexNames): unknown {
     switch (op.kind) {
         case "createStore":
             return db.createObjectStore(op.store, { keyPath: op.keyPath as string, autoIncrement: op.autoIncrement }).name;
@@ -121,18 +140,12 @@ function change(api: Api, db: Database, transaction: Transaction, op: UpgradeOp,
         case "createIndex":
             return transaction.objectStore(op.store).createIndex(op.index, op.keyPath, op).name;
         case "deleteIndex":
-            return deleteIndex(transaction.objectStore(op.store), op.index, deleted);
+            return names.delete(transaction.objectStore(op.store), op.index);
         case "renameIndex":
-            return (find(transaction.objectStore(op.store), op.index).name = op.to);
+            return names.rename(transaction.objectStore(op.store), op.index, op.to);
         case "request":
-            return place(api, transaction, op.op, op.store, { find, log, number: log.length + 100, next: () => undefined });
+            return place(api, transaction, op.op, op.store, { find: names.find, log, number: log.length + 100, next: () => undefined });
     }
-}
-
-function deleteIndex(store: Store, name: string, deleted: Deleted): void {
-    deleted.find(store, name);
-    store.deleteIndex(name);
-    deleted.add(store, name);
 }
 
 function transact(api: Api, db: Database, plan: TransactionPlan): Promise<unknown> {
