@@ -105,8 +105,9 @@ class WorkerHost {
         return new Promise((resolve, reject) => {
             if (this.#state === "ended") return reject(new Failure("worker_died", { detail: `it was asked to ${method} after its end` }));
             const call: Call = { id: ++this.#lastId, method, args };
-            this.#pending.set(call.id, { method, resolve, reject });
+            // First, as it may throw: nothing is pending then. No answer comes before this turn is over.
             this.#worker.postMessage(call, [...handedOver]);
+            this.#pending.set(call.id, { method, resolve, reject });
         });
     }
 

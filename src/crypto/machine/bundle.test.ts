@@ -288,15 +288,18 @@ test("page by page or session by session, the file is the same", async () => {
         maxLength: 12,
     });
     const strangers = fc.constantFrom([], [], ["@bob:home"]);
+    const caps = fc.record({
+        maxSessions: fc.constantFrom(1_000_000, 1_000_000, 3, 20),
+        maxBytes: fc.constantFrom(undefined, undefined, 1_000, 6_000),
+    });
     await fc.assert(
-        fc.asyncProperty(commits, strangers, async (sessions, outside) => {
+        fc.asyncProperty(commits, strangers, caps, async (sessions, outside, cap) => {
             sql.exec("SAVEPOINT untouched");
             for (const commit of sessions) receive(...commit);
             const request = { key: new Uint8Array(32).fill(1), iv: new Uint8Array(16), strangers: outside };
-            const byPage = await build(request);
+            const byPage = await build({ ...request, limits: { ...cap, notBefore: undefined } });
             // An age that nothing has reached has each session looked at.
-            const limits = { maxSessions: 1_000_000, maxBytes: undefined, notBefore: Number.NEGATIVE_INFINITY };
-            const bySession = await build({ ...request, limits });
+            const bySession = await build({ ...request, limits: { ...cap, notBefore: Number.NEGATIVE_INFINITY } });
             sql.exec("ROLLBACK TO untouched; RELEASE untouched");
             const facts = ({ sha256, shared, withheld, leftOut }: OpenedBundle) => ({ sha256, shared, withheld, leftOut });
             expect(facts(byPage)).toEqual(facts(bySession));

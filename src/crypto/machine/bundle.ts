@@ -48,10 +48,9 @@ export function bundleEntry(entry: BundleEntry): BundleEntry {
  * Source: MSC4268, "Key bundle format".
  */
 export function planBundle(sql: DatabaseSync, request: BundleRequest): BundlePlan {
-    const { roomId, strangers, times } = request;
+    const { roomId, strangers } = request;
     const outside = new Set(strangers);
-    const timeOf = usedTimes(times);
-    const closed = onePerSession(fromMembers(readRows(sql, roomId, "withheld", timeOf), outside));
+    const closed = onePerSession(fromMembers(readRows(sql, roomId, "withheld"), outside));
     const maxBytes = (request.limits.maxBytes ?? Number.POSITIVE_INFINITY) - frameBytes;
     const withheld = fitting(
         [...closed, ...givenWithheld(sql, roomId, outside)]
@@ -65,7 +64,7 @@ export function planBundle(sql: DatabaseSync, request: BundleRequest): BundlePla
     const isPlain = limits.notBefore === undefined && disputed.size === 0 && !hasSessionsFrom(sql, roomId, strangers);
     const all = isPlain ? everythingWithin(limits, shareableRuns(sql, roomId)) : undefined;
     return {
-        ...(all ?? oneByOne(readRows(sql, roomId, "shareable", timeOf), { limits, outside, closed, disputed })),
+        ...(all ?? oneByOne(readRows(sql, roomId, "shareable", usedTimes(request.times)), { limits, outside, closed, disputed })),
         withheld: withheld.join(","),
         withheldCount: withheld.length,
     };
@@ -107,12 +106,7 @@ function hasSessionsFrom(sql: DatabaseSync, roomId: string, users: readonly stri
     return found.get(roomId, JSON.stringify(users)) !== undefined;
 }
 
-function readRows(
-    sql: DatabaseSync,
-    roomId: string,
-    verdict: "shareable" | "withheld",
-    timeOf: ReturnType<typeof usedTimes>,
-): readonly Row[] {
+function readRows(sql: DatabaseSync, roomId: string, verdict: "shareable" | "withheld", timeOf: TimeOf = () => undefined): readonly Row[] {
     const statement = sql.prepare(
         `SELECT session_id, sender_key, page, start, length, claim, received_from, received_at, given_by FROM ready_entries
          WHERE room_id = ? AND verdict = ? ORDER BY page, start`,
@@ -139,8 +133,10 @@ function readRows(
     return rows;
 }
 
+type TimeOf = (sessionId: string, receivedFrom: string | undefined) => number | undefined;
+
 /** An event counts for a session if it is of the user who sent us that session; where we do not know them, anybody's does. */
-function usedTimes(times: PackedTimes): (sessionId: string, receivedFrom: string | undefined) => number | undefined {
+function usedTimes(times: PackedTimes): TimeOf {
     const bySender = new Map<string, number>();
     const byAnybody = new Map<string, number>();
     for (const { sessionId, sender, firstAt } of unpackTimes(times)) {
