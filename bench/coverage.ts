@@ -37,7 +37,7 @@ export async function coverage({ sizes, disposal, progress }: Stage): Promise<vo
         const measured: [string, Pieces, boolean][] = [
             ["nothing", await piecesOf(() => sleep(100)), true],
             ["times of its sessions", await piecesOf(() => new Timelines(database).sessionTimes(room)), true],
-            ["the same at once, as before", await piecesOf(() => [...uses.pages(room)].flat()), false],
+            ["as objects, at once", await piecesOf(() => [...uses.pages(room)].flat()), false],
             ["what is covered", await piecesOf(() => count(database, size)), true],
         ];
         for (const [what, { took, p99, longest }, bound] of measured)
@@ -73,6 +73,7 @@ async function count(database: Database, size: number): Promise<void> {
             keyRefusals: () => Promise.resolve([]),
         },
         counted: resolve,
+        rest: (milliseconds) => sleep(milliseconds),
         log,
     });
     counting.wake();

@@ -9,7 +9,7 @@ export interface TimelineServices {
     wake(): void;
 }
 
-/** @param counted after the coverage of rooms was counted anew */
+/** @param counted after the coverage of a room was counted anew */
 export function timelineServices({ store, ledger, online, log, releases }: ServicesOptions, counted: () => void): TimelineServices {
     const { database } = store;
     const { homeserver, crypto } = online;
@@ -17,10 +17,10 @@ export function timelineServices({ store, ledger, online, log, releases }: Servi
     const recorder = new TimelineRecorder({ database, lastBatchAt: () => lastSuccessAt(database), now });
     // Rooms from before there was such a record.
     database.transaction(() => recorder.adopt(ledger.rooms.joined().map(({ roomId }) => roomId)));
-    const count = new CoverageCount({ database, crypto, counted, log });
-    releases.add("the count of what is covered", () => count.stop());
     const rest = (milliseconds: number, signal: AbortSignal): Promise<void> =>
         sleep(milliseconds, undefined, { signal }).catch(() => undefined);
+    const count = new CoverageCount({ database, crypto, counted, rest, log });
+    releases.add("the count of what is covered", () => count.stop());
     const backFill = new BackFill({ database, homeserver, recorded: () => count.wake(), now, rest, log });
     releases.add("the search for earlier events", () => backFill.stop());
     return {

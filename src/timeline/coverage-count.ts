@@ -1,6 +1,6 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import type { CryptoPort, HeldSession } from "../crypto/index.ts";
 import type { Database } from "../database/index.ts";
+import { isAbort } from "../homeserver/index.ts";
 import type { Logger } from "../telemetry/index.ts";
 import { coverageOf, type Reach, type SessionFacts, type Stretch, stretchesOf } from "./coverage.ts";
 import { inPieces } from "./in-pieces.ts";
@@ -8,12 +8,13 @@ import { Gaps } from "./gaps.ts";
 import { SessionUses } from "./session-uses.ts";
 import { TimelineRooms, type Uncounted } from "./timeline-rooms.ts";
 
-/** A room rests for so many times as long as its count took: however many sessions it has, counting never takes a large share of the time. */
-const restFactor = 20;
-/** A pause is so many times as long as the work before it: who waits for the worker or the main thread meanwhile is a delivery. */
+/** A room rests for so many times as long as its count took, pauses included: however many sessions it has, counting never takes a large share of the time. */
+const restFactor = 5;
+/** A pause in a count is so many times as long as the work before it, the wait for the worker included: who waits for worker or main thread meanwhile is a delivery. */
 const pauseFactor = 3;
 /** Milliseconds. */
 const leastWork = 1;
+const longestPause = 50;
 /** Milliseconds. */
 const shortestRest = 500;
 const longestRest = 30_000;
@@ -22,8 +23,10 @@ export interface CoverageCountParts {
     /** Opened with `timelineSchema`. */
     readonly database: Database;
     readonly crypto: Pick<CryptoPort, "heldSessions" | "keyRefusals">;
-    /** After rooms were counted anew. */
+    /** After a room was counted anew. */
     readonly counted: () => void;
+    /** Milliseconds; ends early when the signal says so. */
+    readonly rest: (milliseconds: number, signal: AbortSignal) => Promise<void>;
     readonly log: Logger;
 }
 
@@ -51,7 +54,7 @@ export class CoverageCount {
         if (this.#stopping.signal.aborted) return;
         this.#round ??= this.#countAll()
             .catch((error: unknown) => {
-                if (this.#stopping.signal.aborted) return;
+                if (isAbort(error)) return;
                 this.#parts.log.warn(
                     { operation: "coverage", err: error },
                     "could not count what is covered; tried again with the next batch",
@@ -76,9 +79,9 @@ export class CoverageCount {
             if (due.length === 0) return this.#wakeAfterRest(uncounted);
             for (const room of due) {
                 await this.#count(room);
+                this.#parts.counted();
                 this.#stopping.signal.throwIfAborted();
             }
-            this.#parts.counted();
         }
     }
 
@@ -126,11 +129,10 @@ export class CoverageCount {
      */
     async #pause(begun: number): Promise<number> {
         const { signal } = this.#stopping;
-        signal.throwIfAborted();
         const worked = performance.now() - begun;
-        if (worked < leastWork) return begun;
-        await sleep(worked * pauseFactor, undefined, { signal });
-        return performance.now();
+        if (worked >= leastWork) await this.#parts.rest(Math.min(worked * pauseFactor, longestPause), signal);
+        signal.throwIfAborted();
+        return worked < leastWork ? begun : performance.now();
     }
 
     async #refusals(roomId: string): Promise<ReadonlyMap<string, readonly string[]>> {

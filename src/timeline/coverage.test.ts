@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { type Coverage, coverageOf, type Reach, type SessionFacts, stretchesOf } from "./coverage.ts";
-import { atOnce } from "./in-pieces.ts";
+import { atOnce } from "./testing/at-once.ts";
 import type { SessionUse } from "./session-uses.ts";
 
 interface Given extends SessionFacts {

@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { atOnce, each, inPieces, sorted } from "./in-pieces.ts";
+import { each, inPieces, sorted } from "./in-pieces.ts";
+import { atOnce } from "./testing/at-once.ts";
 
 test("what is sorted in pieces is what is sorted at once, equal items in their order", () => {
     const items = fc.array(fc.tuple(fc.nat(20), fc.nat()), { size: "+3", maxLength: 9_000 });

@@ -17,14 +17,6 @@ export async function inPieces<T>(work: InPieces<T>): Promise<T> {
     }
 }
 
-/** Does the work while everybody waits. */
-export function atOnce<T>(work: InPieces<T>): T {
-    for (;;) {
-        const piece = work.next();
-        if (piece.done === true) return piece.value;
-    }
-}
-
 const itemsInPiece = 2_000;
 
 /** The items, one by one. */

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Stretch } from "./coverage.ts";
-import { atOnce } from "./in-pieces.ts";
+import { atOnce } from "./testing/at-once.ts";
 import { sendersWithoutSigns } from "./signs-of-sharing.ts";
 
 const stretch = (sender: string, session: NonNullable<Stretch["session"]>, at: number, given = false): Stretch => ({

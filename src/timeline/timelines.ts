@@ -5,7 +5,7 @@ import { type InPieces, inPieces } from "./in-pieces.ts";
 import { type SessionUse, SessionUses } from "./session-uses.ts";
 import { TimelineRooms } from "./timeline-rooms.ts";
 
-/** What the recorded timelines say of rooms; every answer is as of the last recorded batch, `coverage` at most a few seconds older. */
+/** What the recorded timelines say of rooms; every answer is as of the last recorded batch, `coverage` at most as much older as it takes to count the room, and half a minute. */
 export class Timelines {
     readonly #uses: SessionUses;
     readonly #rooms: TimelineRooms;
