@@ -206,6 +206,11 @@ test.each<[string, string, string]>([
         "c.yaml:1:1: found aliases (*name) that multiply or lead nowhere, expected groups of settings, like `homeserver:`",
     ],
     [
+        "a group that is to stand in itself",
+        "homeserver: &a\n  homeserver: *a",
+        "c.yaml:2:15: found an alias (*name) inside of what it stands for, expected a value",
+    ],
+    [
         "a name that JavaScript knows",
         "rooms: { __proto__: {} }",
         "c.yaml:1:10: __proto__: found an unknown setting, expected a setting of the example",

@@ -13,8 +13,9 @@ export function yamlSource(text: string, file: string): Source {
         return `${file}:${Math.max(line, 1)}:${Math.max(col, 1)}`;
     };
     const faults = [...document.errors, ...document.warnings].toSorted((a, b) => a.pos[0] - b.pos[0]);
-    const problems = [...faults.map((fault) => syntaxProblem(fault, place)), ...forbiddenNames(document, place)];
-    const broken = faults.some(({ code }) => !recoverable.has(code));
+    const circles = circularAliases(document, place);
+    const problems = [...faults.map((fault) => syntaxProblem(fault, place)), ...forbiddenNames(document, place), ...circles];
+    const broken = faults.some(({ code }) => !recoverable.has(code)) || circles.length > 0;
     const read = broken ? { values: {}, problems: [] } : plainValues(document, place);
     return {
         values: read.values,
@@ -74,6 +75,19 @@ function forbiddenNames(document: Document, place: Place): readonly Problem[] {
                     found: "an unknown setting",
                     expected: "a setting of the example",
                 });
+        },
+    });
+    return problems;
+}
+
+/** What stands in itself has no end. An alias means something before it, so a circle always leads to a group or list around it. */
+function circularAliases(document: Document, place: Place): readonly Problem[] {
+    const problems: Problem[] = [];
+    visit(document, {
+        Alias: (_, alias, around) => {
+            const target = alias.resolve(document);
+            if (target === undefined || !around.includes(target)) return;
+            problems.push({ place: place(start(alias)), found: "an alias (*name) inside of what it stands for", expected: "a value" });
         },
     });
     return problems;
