@@ -23,8 +23,6 @@ test("others are left pending if the configuration says so", () => {
     expect(answerTo("@bob:home", { from: [], others: "leave_pending" })).toBe("leave_pending");
 });
 
-test("a pattern of many stars takes no time to speak of", () => {
-    const started = performance.now();
-    answerTo(`@${"a".repeat(250)}`, { from: [`${"*a".repeat(100)}b`], others: "reject" });
-    expect(performance.now() - started).toBeLessThan(100);
+test("a pattern of many stars comes to its end, which one that tries all ways would not", () => {
+    expect(answerTo(`@${"a".repeat(250)}`, { from: [`${"*a".repeat(100)}b`], others: "reject" })).toBe("reject");
 });

@@ -67,9 +67,8 @@ test("a second process on the same data folder is refused with 75, and the first
 test("SIGTERM stops it within 5 s with 0, and the device stays", async () => {
     const bot = await scene.bot();
     const before = await alice.do("devices", bot.userId);
-    const start = performance.now();
+    // After 4.5 s it would end itself by SIGKILL.
     expect(await bot.stop()).toEqual({ code: 0, signal: null });
-    expect(performance.now() - start).toBeLessThan(5000);
     expect(await alice.do("devices", bot.userId)).toEqual(before);
 });
 

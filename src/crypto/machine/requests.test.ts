@@ -16,6 +16,7 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
+    vi.useRealTimers();
     vi.restoreAllMocks();
     await bot.crypto.close();
     store[Symbol.dispose]();
@@ -60,9 +61,9 @@ test("a claim does not wait for users whose keys query is outstanding, and takes
     const alice = await Peer.join(server, "@alice:home", "ALICE");
     await bot.query(alice.userId);
     await bot.crypto.trackUsers(["@slow:elsewhere"]);
-    const asked = performance.now();
+    // The machine gives up waiting by a timer.
+    vi.useFakeTimers({ toFake: ["setTimeout"] });
     const claim = await bot.crypto.keysClaim(["@slow:elsewhere", alice.userId]);
-    expect(performance.now() - asked).toBeLessThan(2_000);
     expect(JSON.parse(claim?.body ?? "{}")).toMatchObject({ one_time_keys: { [alice.userId]: { ALICE: "signed_curve25519" } } });
 });
 
