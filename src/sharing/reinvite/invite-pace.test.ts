@@ -1,19 +1,17 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { type Bucket, levelAt, type Limit, limits, longestMemory, nextTurn, restAfterRefusal } from "./invite-pace.ts";
+import { type Bucket, isHeldUp, levelAt, type Limit, limits, longestMemory, nextTurn, restAfterRefusal } from "./invite-pace.ts";
 
 const now = 1_000_000_000;
-const free: Bucket = { invites: [], lastByHuman: undefined, lastByBot: undefined, ahead: 0 };
+const free: Bucket = { invites: [], ofPeople: [], lastByBot: undefined, ahead: 0 };
 const seconds = (...ago: readonly number[]): readonly number[] => ago.map((second) => now - second * 1000);
 
 /** So many human invites at this very moment. */
-const burst = (count: number, ahead = 0): Bucket => ({
-    invites: Array.from({ length: count }, () => now),
-    lastByHuman: now,
-    lastByBot: undefined,
-    ahead,
-});
-const quiet = (bucket: Bucket): Bucket => ({ ...bucket, lastByHuman: now - 60_000 });
+const burst = (count: number, ahead = 0): Bucket => {
+    const invites = Array.from({ length: count }, () => now);
+    return { invites, ofPeople: invites, lastByBot: undefined, ahead };
+};
+const quiet = (bucket: Bucket): Bucket => ({ ...bucket, ofPeople: [now - 60_000] });
 
 test.each<[string, Partial<Record<keyof typeof limits, Bucket>>, number, string]>([
     ["nobody has invited lately", {}, 0, "reinvite_paced"],
@@ -105,20 +103,24 @@ test("in a room: the bot is never refused, leaves people their places, and serve
         fc.property(gaps, (waits) => {
             const server = new ServersBucket();
             const invites: number[] = [];
-            let [at, lastByHuman, nextHuman] = [now, now, 0];
+            const ofPeople: number[] = [];
+            let [at, nextHuman] = [now, 0];
             let [refused, fullest] = [false, 0];
             const waiting: number[] = [];
             const served: number[] = [];
             const humanAt = waits.map((wait) => (nextHuman += wait)).map((offset) => now + offset);
             while (humanAt.length > 0 || waiting.length > 0) {
-                const turn = nextTurn({ room: { invites, lastByHuman, lastByBot: undefined, ahead: 0 }, invitee: free, bot: free }, at).at;
+                const turn = nextTurn({ room: { invites, ofPeople, lastByBot: undefined, ahead: 0 }, invitee: free, bot: free }, at).at;
                 const [next] = humanAt;
                 if (next !== undefined && (waiting.length === 0 || next <= turn)) {
                     at = Math.max(at, next);
                     humanAt.shift();
                     // A human who is refused comes again, and counts when it works.
                     if (!server.take(limits.room, at)) humanAt.unshift(at + 1_000);
-                    else [lastByHuman] = [at, invites.push(at), waiting.push(invites.length)];
+                    else {
+                        ofPeople.push(at);
+                        waiting.push(invites.push(at));
+                    }
                 } else if (turn > at) {
                     at = turn;
                 } else {
@@ -133,33 +135,52 @@ test("in a room: the bot is never refused, leaves people their places, and serve
             expect(served).toEqual(served.toSorted((one, other) => one - other));
             expect(served).toHaveLength(waits.length);
             const longest = (waits.length + limits.room.burst) / limits.room.perSecond;
-            expect(at - lastByHuman).toBeLessThanOrEqual(longest * 1000 + limits.room.patience);
+            expect(at - (ofPeople.at(-1) ?? now)).toBeLessThanOrEqual(longest * 1000 + limits.room.heldUpPatience);
         }),
     );
 });
 
-test("a series as fast as the limits allow is not slowed by a single invite", () => {
-    const alone = seriesOf(30, false);
-    expect(seriesOf(30, true)).toEqual(alone);
+test.each<[string, readonly number[], boolean]>([
+    ["nobody", [], false],
+    ["nine at once", Array.from({ length: 9 }, () => 0), false],
+    ["ten at once", Array.from({ length: 10 }, () => 0), true],
+    ["one every six seconds, for long", Array.from({ length: 100 }, (_, index) => 6 * index), false],
+    ["ten at once, and then as fast as may be", [...Array.from({ length: 10 }, () => 0), 5, 10, 15, 23, 28], true],
+    ["ten at once, and one after a minute", [...Array.from({ length: 10 }, () => 0), 60], false],
+])("held up by their limits: %s", (_, at, heldUp) => {
+    expect(isHeldUp(at.map((second) => now + second * 1000))).toBe(heldUp);
 });
 
-/** When each of `count` people is invited by a human who tries every 50 ms, with a bot that re-invites or without one. */
+test.each([1, 10, 11, 30, 60])("a series of %i as fast as the limits allow is not slowed by a single invite", (count) => {
+    expect(seriesOf(count, true)).toEqual(seriesOf(count, false));
+});
+
+/** Milliseconds in which another may be there first. */
+const onTheWay = 100;
+const rcMessage: Limit = { ...limits.room, perSecond: 0.2, burst: 10 };
+
+/**
+ * When each of `count` people is invited by a human who tries again when they may, with a bot that re-invites or without one. The homeserver
+ * charges the room first, and then it may be the human's own limit that refuses.
+ */
 function seriesOf(count: number, withBot: boolean): readonly number[] {
-    const server = new ServersBucket();
+    const [room, human] = [new ServersBucket(), new ServersBucket()];
     const invites: number[] = [];
     const times: number[] = [];
-    let waiting = 0;
+    let [waiting, again] = [0, now];
     for (let at = now; times.length < count; at += 50) {
-        if (server.take(limits.room, at)) {
-            times.push(at);
-            invites.push(at);
-            waiting += 1;
+        if (at >= again) {
+            const refusal = !room.take(limits.room, at) ? limits.room : !human.take(rcMessage, at) ? rcMessage : undefined;
+            const full = refusal === limits.room ? room : human;
+            if (refusal !== undefined) again = at + ((full.level(refusal, at) - refusal.burst + 1) / refusal.perSecond) * 1000 + onTheWay;
+            else {
+                times.push(at);
+                invites.push(at);
+                [again, waiting] = [at + 50, waiting + 1];
+            }
         }
-        const turn = nextTurn(
-            { room: { invites, lastByHuman: times.at(-1), lastByBot: undefined, ahead: 0 }, invitee: free, bot: free },
-            at,
-        );
-        if (withBot && waiting > 0 && turn.at <= at && server.take(limits.room, at)) {
+        const turn = nextTurn({ room: { invites, ofPeople: times, lastByBot: undefined, ahead: 0 }, invitee: free, bot: free }, at);
+        if (withBot && waiting > 0 && turn.at <= at && room.take(limits.room, at)) {
             invites.push(at);
             waiting -= 1;
         }

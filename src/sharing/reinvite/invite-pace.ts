@@ -13,15 +13,38 @@ export interface Limit {
     readonly calm: number;
     /** Milliseconds without a human invite before the bot fills it further: who is in the middle of a series goes first. */
     readonly patience: number;
+    /** The same where the limits hold that series up, so that its invites lie further apart. */
+    readonly heldUpPatience: number;
     readonly reason: Reason;
 }
 
 /** `rc_invites.per_room`. */
-const roomLimit: Limit = { perSecond: 0.3, burst: 10, spare: 5, calm: 2, patience: 2_000, reason: "reinvite_paced" };
+const roomLimit: Limit = {
+    perSecond: 0.3,
+    burst: 10,
+    spare: 5,
+    calm: 2,
+    patience: 2_000,
+    heldUpPatience: 15_000,
+    reason: "reinvite_paced",
+};
 /** `rc_invites.per_user`: of the person who is invited, in all rooms together. */
-const inviteeLimit: Limit = { perSecond: 0.003, burst: 5, spare: 1, calm: 2, patience: 10_000, reason: "invitee_paced" };
+const inviteeLimit: Limit = {
+    perSecond: 0.003,
+    burst: 5,
+    spare: 1,
+    calm: 2,
+    patience: 10_000,
+    heldUpPatience: 10_000,
+    reason: "invitee_paced",
+};
 /** `rc_invites.per_issuer` and `rc_message`, of the bot itself: the second is the lower, and what else the bot says counts there too. */
-const botLimit: Limit = { perSecond: 0.2, burst: 10, spare: 3, calm: 10, patience: 0, reason: "bot_paced" };
+const botLimit: Limit = { perSecond: 0.2, burst: 10, spare: 3, calm: 10, patience: 0, heldUpPatience: 0, reason: "bot_paced" };
+
+/** What a person has who invites: the lowest of their limits, `rc_message`. */
+const personsLimit = { perSecond: 0.2, burst: 10 } as const;
+/** Below this level of it nobody is held up any more. */
+const drained = 1;
 
 export const limits = { room: roomLimit, invitee: inviteeLimit, bot: botLimit } as const;
 
@@ -38,9 +61,9 @@ export const longestMemory = Math.max(...Object.values(limits).map(({ burst, per
 export interface Bucket {
     /** Every invite that counts here, ours and those of people, in any order. */
     readonly invites: readonly number[];
-    /** Undefined: no human invite that still matters. */
-    readonly lastByHuman: number | undefined;
-    /** The same of the bot. */
+    /** Those of people, in order. */
+    readonly ofPeople: readonly number[];
+    /** Undefined: none that still matters. */
     readonly lastByBot: number | undefined;
     /** Older jobs that wait for this very bucket. */
     readonly ahead: number;
@@ -56,29 +79,47 @@ export function nextTurn(buckets: Readonly<Record<keyof typeof limits, Bucket>>,
     const turns = [turnOf(limits.room, buckets.room), turnOf(limits.invitee, buckets.invitee), turnOf(limits.bot, buckets.bot)];
     return turns.reduce((latest, turn) => (turn.at > latest.at ? turn : latest));
 
-    function turnOf(limit: Limit, { invites, lastByHuman, lastByBot, ahead }: Bucket): Turn {
+    function turnOf(limit: Limit, { invites, ofPeople, lastByBot, ahead }: Bucket): Turn {
         const afterOurs = levelAt(limit, invites, now) + 1 + ahead;
         const room = now + Math.ceil((Math.max(0, afterOurs - (limit.burst - limit.spare)) / limit.perSecond) * 1000);
-        const patience = afterOurs > limit.calm ? limit.patience : shortPatience;
+        const lastByHuman = ofPeople.at(-1);
+        const patience = isHeldUp(ofPeople) ? limit.heldUpPatience : afterOurs > limit.calm ? limit.patience : shortPatience;
         const quiet = lastByHuman === undefined || limit.patience === 0 ? now : Math.min(lastByHuman, now) + patience;
         const inOrder = lastByBot === undefined || limit !== limits.room ? now : Math.min(lastByBot, now) + apart;
         return { at: Math.max(room, quiet, inOrder), reason: limit.reason };
     }
 }
 
+/**
+ * Whether these invites came as fast as a person's own limit allows. Their refused attempts, of which nobody tells us, may then fill the room's
+ * bucket as well (Synapse charges it before it looks at the other limits), and each invite of ours in between would cost them 3.3 s.
+ * @param ofPeople in order
+ */
+export function isHeldUp(ofPeople: readonly number[]): boolean {
+    let heldUp = false;
+    let level = 0;
+    for (const [index, at] of ofPeople.entries()) {
+        level = leaked(personsLimit, level, at - (ofPeople[index - 1] ?? at));
+        if (level < drained) heldUp = false;
+        level = Math.min(personsLimit.burst, level + 1);
+        heldUp ||= level > personsLimit.burst - 1;
+    }
+    return heldUp;
+}
+
 /** How full the bucket is, from 0 to its burst; an invite of the future, which a clock set back leaves behind, counts as made now. */
-export function levelAt({ perSecond, burst }: Limit, invites: readonly number[], now: number): number {
+export function levelAt(limit: Limit, invites: readonly number[], now: number): number {
     let level = 0;
     let last = Number.NEGATIVE_INFINITY;
     for (const at of invites.map((time) => Math.min(time, now)).toSorted((one, other) => one - other)) {
-        level = Math.min(burst, leaked(level, at - last) + 1);
+        level = Math.min(limit.burst, leaked(limit, level, at - last) + 1);
         last = at;
     }
-    return leaked(level, now - last);
+    return leaked(limit, level, now - last);
+}
 
-    function leaked(from: number, milliseconds: number): number {
-        return Math.max(0, from - (milliseconds / 1000) * perSecond);
-    }
+function leaked({ perSecond }: Pick<Limit, "perSecond">, level: number, milliseconds: number): number {
+    return Math.max(0, level - (milliseconds / 1000) * perSecond);
 }
 
 /** Longer than this, and it is the slow bucket of the invitee that refuses. Milliseconds. */

@@ -134,11 +134,9 @@ export class ReinviteLedger {
         const rows = this.#sql
             .prepare(`SELECT at, by_bot FROM invites_counted WHERE ${which} AND at BETWEEN ? AND ? ORDER BY at`)
             .all(value, now - longestMemory, now + clockSlack);
-        const last = (byBot: 0 | 1): number | undefined => {
-            const at = rows.findLast((row) => row["by_bot"] === byBot)?.["at"];
-            return at === undefined ? undefined : Number(at);
-        };
-        return { invites: rows.map((row) => Number(row["at"])), lastByHuman: last(0), lastByBot: last(1), ahead };
+        const timesOf = (counted: typeof rows): readonly number[] => counted.map((row) => Number(row["at"]));
+        const [ofPeople, ofBot] = [0, 1].map((byBot) => timesOf(rows.filter((row) => row["by_bot"] === byBot)));
+        return { invites: timesOf(rows), ofPeople: ofPeople ?? [], lastByBot: ofBot?.at(-1), ahead };
     }
 
     /** Older jobs that wait for the same bucket, or that were refused and may have to. */
