@@ -3,7 +3,7 @@ import { Worker } from "node:worker_threads";
 import { Failure } from "../failures/index.ts";
 import type { Logger } from "../telemetry/index.ts";
 import type { CryptoPort } from "./port.ts";
-import { type Call, fromPlainError, type FromWorker, type Method, toFailure, type WorkerStart } from "./rpc.ts";
+import { type Call, fromPlainError, type FromWorker, type Method, ownedBuffers, toFailure, type WorkerStart } from "./rpc.ts";
 
 export interface CryptoOptions {
     /** The file `crypto.sqlite`; made if it is not there. Its folder has to exist. */
@@ -91,10 +91,7 @@ class WorkerHost {
         method: M,
         ...args: Parameters<CryptoPort[M]>
     ): Promise<Awaited<ReturnType<CryptoPort[M]>>> {
-        const owned = pieces.flatMap(({ buffer, byteLength }) =>
-            buffer instanceof ArrayBuffer && buffer.byteLength === byteLength ? [buffer] : [],
-        );
-        return this.#call(owned, method, ...args);
+        return this.#call(ownedBuffers(pieces), method, ...args);
     }
 
     #call<M extends Method>(

@@ -1,6 +1,6 @@
 export type * from "./port.ts";
 export { type CryptoOptions, startCrypto } from "./host.ts";
-export { packTimes, type PackedTimes, type SessionTime, unpackTimes } from "./session-times.ts";
+export { packTimes, type PackedTimes, unpackTimes } from "./session-times.ts";
 export { OutgoingRequests, type OutgoingRequestsOptions, type SendOutcome, type SendRequest } from "./outgoing-requests.ts";
 export {
     type EncryptedRoomEvent,

@@ -33,6 +33,15 @@ export type FromWorker<Answer = unknown> =
     | { readonly type: "committed"; readonly commits: number }
     | { readonly type: "log"; readonly level: LogLevel; readonly facts: object; readonly message: string };
 
+/** The buffers of those pieces that have one to themselves: they can be handed over instead of copied. */
+export function ownedBuffers(pieces: readonly unknown[]): ArrayBuffer[] {
+    return pieces.flatMap((piece) =>
+        piece instanceof Uint8Array && piece.buffer instanceof ArrayBuffer && piece.byteLength === piece.buffer.byteLength
+            ? [piece.buffer]
+            : [],
+    );
+}
+
 export function toPlainError(error: unknown): PlainError {
     if (error instanceof Failure) return { kind: "failure", code: error.code, facts: error.facts };
     if (error instanceof Error) return { kind: "error", name: error.name, message: error.message, stack: error.stack };

@@ -1,7 +1,7 @@
 import type { MessagePort } from "node:worker_threads";
 import type { Logger } from "../../telemetry/index.ts";
 import type { CryptoPort } from "../port.ts";
-import { type Call, type FromWorker, type LogLevel, toPlainError, type WorkerStart } from "../rpc.ts";
+import { type Call, type FromWorker, type LogLevel, ownedBuffers, toPlainError, type WorkerStart } from "../rpc.ts";
 import type { CryptoStore } from "./context.ts";
 import { openMachine } from "./open.ts";
 
@@ -24,7 +24,7 @@ async function answer(port: MessagePort, crypto: CryptoPort, { id, method, args 
     try {
         const value: unknown = await Reflect.apply(crypto[method], crypto, args);
         const message: FromWorker = { type: "answer", id, value };
-        port.postMessage(message, ownedBuffers(value));
+        port.postMessage(message, ownedBuffers(piecesIn(value)));
     } catch (error) {
         const message: FromWorker = { type: "rejection", id, error: toPlainError(error) };
         port.postMessage(message);
@@ -32,15 +32,9 @@ async function answer(port: MessagePort, crypto: CryptoPort, { id, method, args 
     if (method === "close") port.close();
 }
 
-/** A bundle's pieces are handed over instead of copied; each owns its buffer whole. */
-function ownedBuffers(value: unknown): ArrayBuffer[] {
-    if (typeof value !== "object" || value === null || !("pieces" in value) || !Array.isArray(value.pieces)) return [];
-    const pieces: readonly unknown[] = value.pieces;
-    return pieces.flatMap((piece) =>
-        piece instanceof Uint8Array && piece.buffer instanceof ArrayBuffer && piece.byteLength === piece.buffer.byteLength
-            ? [piece.buffer]
-            : [],
-    );
+/** A bundle's pieces are handed over instead of copied. */
+function piecesIn(value: unknown): readonly unknown[] {
+    return typeof value === "object" && value !== null && "pieces" in value && Array.isArray(value.pieces) ? value.pieces : [];
 }
 
 function logTo(tell: (message: FromWorker) => void, bound: object): Logger {
