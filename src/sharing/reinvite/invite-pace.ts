@@ -97,28 +97,38 @@ export function nextTurn(buckets: Readonly<Record<keyof typeof limits, Bucket>>,
  */
 export function isHeldUp(ofPeople: readonly number[]): boolean {
     let heldUp = false;
-    let level = 0;
-    for (const [index, at] of ofPeople.entries()) {
-        level = leaked(personsLimit, level, at - (ofPeople[index - 1] ?? at));
-        if (level < drained) heldUp = false;
-        level = Math.min(personsLimit.burst, level + 1);
-        heldUp ||= level > personsLimit.burst - 1;
+    for (const { before, after } of levels(personsLimit, ofPeople)) {
+        if (before < drained) heldUp = false;
+        heldUp ||= after > personsLimit.burst - 1;
     }
     return heldUp;
 }
 
 /** How full the bucket is, from 0 to its burst; an invite of the future, which a clock set back leaves behind, counts as made now. */
 export function levelAt(limit: Limit, invites: readonly number[], now: number): number {
-    let level = 0;
-    let last = Number.NEGATIVE_INFINITY;
-    for (const at of invites.map((time) => Math.min(time, now)).toSorted((one, other) => one - other)) {
-        level = Math.min(limit.burst, leaked(limit, level, at - last) + 1);
-        last = at;
-    }
-    return leaked(limit, level, now - last);
+    const made = invites.map((time) => Math.min(time, now)).toSorted((one, other) => one - other);
+    const last = [...levels(limit, made)].at(-1);
+    return last === undefined ? 0 : leaked(limit, last.after, now - last.at);
 }
 
-function leaked({ perSecond }: Pick<Limit, "perSecond">, level: number, milliseconds: number): number {
+type Leak = Pick<Limit, "perSecond" | "burst">;
+
+/** How full the bucket is at each of these invites, before it and after it. */
+function* levels(
+    limit: Leak,
+    inOrder: readonly number[],
+): Generator<{ readonly at: number; readonly before: number; readonly after: number }> {
+    let after = 0;
+    let last = Number.NEGATIVE_INFINITY;
+    for (const at of inOrder) {
+        const before = leaked(limit, after, at - last);
+        after = Math.min(limit.burst, before + 1);
+        last = at;
+        yield { at, before, after };
+    }
+}
+
+function leaked({ perSecond }: Leak, level: number, milliseconds: number): number {
     return Math.max(0, level - (milliseconds / 1000) * perSecond);
 }
 

@@ -134,9 +134,8 @@ export class ReinviteLedger {
         const rows = this.#sql
             .prepare(`SELECT at, by_bot FROM invites_counted WHERE ${which} AND at BETWEEN ? AND ? ORDER BY at`)
             .all(value, now - longestMemory, now + clockSlack);
-        const timesOf = (counted: typeof rows): readonly number[] => counted.map((row) => Number(row["at"]));
-        const [ofPeople, ofBot] = [0, 1].map((byBot) => timesOf(rows.filter((row) => row["by_bot"] === byBot)));
-        return { invites: timesOf(rows), ofPeople: ofPeople ?? [], lastByBot: ofBot?.at(-1), ahead };
+        const times = (by: 0 | 1): readonly number[] => rows.filter((row) => row["by_bot"] === by).map((row) => Number(row["at"]));
+        return { invites: rows.map((row) => Number(row["at"])), ofPeople: times(0), lastByBot: times(1).at(-1), ahead };
     }
 
     /** Older jobs that wait for the same bucket, or that were refused and may have to. */
