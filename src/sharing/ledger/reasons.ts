@@ -45,8 +45,6 @@ export const reasons = {
         "The keys were sent. The bot does not invite again, because it lacks keys of this room that the inviter's own client may have sent: it looks again when keys come (`backscroll import-keys`); with sharing.reinvite: always it invites in any case.",
     coverage_unknown: "The keys were sent. The bot counts how much of the room's history it holds before it invites again.",
     direct_chat: "The keys were sent. The bot does not invite again into a direct chat unless `backscroll share` asks for it.",
-    declined_lately:
-        "The keys were sent. The invitee declined an invite to this room less than 7 days ago: the bot does not invite before.",
     reinvited_often:
         "The keys were sent. The bot has invited this person into this room three times in 7 days: the next time is after that.",
     reinvite_paced:
@@ -77,6 +75,9 @@ export const reasons = {
     nothing_to_share:
         "The bot holds no session of this room that its sender marked as shareable; it looks again when keys come while the invite stands.",
     reinvited_by_another_bot: "Another bot made this invite to share history itself.",
+
+    // Said by earlier versions
+    declined_lately: "The keys were sent. The invitee had declined an invite to this room less than 7 days before.",
 
     // Cancelled
     superseded: "A newer invite of the same user took this one's place.",

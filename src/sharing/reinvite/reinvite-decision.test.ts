@@ -11,15 +11,12 @@ const open: ReinviteFacts = {
     direct: false,
     coverage: "complete",
     inviterMayShare: true,
-    declinedAt: undefined,
     repeatedAt: [],
     turn: { at: now, reason: "reinvite_paced" },
 };
 const incomplete: ReinviteFacts = { ...open, coverage: "incomplete" };
-const wait = (
-    at: number | undefined,
-    reason: "coverage_unknown" | "coverage_incomplete" | "declined_lately" | "reinvited_often" | "invitee_paced",
-) => ({ verdict: "wait", at, reason }) as const;
+const wait = (at: number | undefined, reason: "coverage_unknown" | "coverage_incomplete" | "reinvited_often" | "invitee_paced") =>
+    ({ verdict: "wait", at, reason }) as const;
 const makeNow: ReinviteDecision = { verdict: "now", reason: "reinvited" };
 
 test.each<[string, ReinviteFacts, ReinviteDecision]>([
@@ -45,13 +42,6 @@ test.each<[string, ReinviteFacts, ReinviteDecision]>([
     ["a command does not complete the keys", { ...incomplete, asked: true }, wait(undefined, "coverage_incomplete")],
     ["little is covered, but the inviter's client shares nothing", { ...incomplete, inviterMayShare: false }, makeNow],
     ["little is covered, and the setting says always", { ...incomplete, setting: "always" }, makeNow],
-    ["declined yesterday", { ...open, declinedAt: now - day }, wait(now + 6 * day, "declined_lately")],
-    [
-        "declined yesterday, and a command does not make it welcome",
-        { ...open, declinedAt: now - day, asked: true },
-        wait(now + 6 * day, "declined_lately"),
-    ],
-    ["declined a week ago", { ...open, declinedAt: now - 7 * day }, makeNow],
     ["two re-invites in a week", { ...open, repeatedAt: [now - day, now - 2 * day] }, makeNow],
     ["three", { ...open, repeatedAt: [now - 2 * day, now - 5 * day, now - day] }, wait(now + 2 * day, "reinvited_often")],
     ["three, the first of them a week ago", { ...open, repeatedAt: [now - 7 * day, now - 2 * day, now - day] }, makeNow],

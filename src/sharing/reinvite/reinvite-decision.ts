@@ -13,8 +13,6 @@ export interface ReinviteFacts {
     readonly coverage: "complete" | "incomplete" | "unknown";
     /** False only where nothing shows that the inviter's client shares history: then no bundle of theirs can be lost. */
     readonly inviterMayShare: boolean;
-    /** When the invitee last declined an invite to this room. */
-    readonly declinedAt: number | undefined;
     /** When the bot repeated other invites of this user to this room. */
     readonly repeatedAt: readonly number[];
     /** When the homeserver's limits leave room for the bot's own invite, and what it waits for until then. */
@@ -40,7 +38,7 @@ const week = 7 * 24 * 3_600_000;
  * One list: what makes it needless or wrong, then what it could spoil, then how often, then when.
  */
 export function decideReinvite(facts: ReinviteFacts): ReinviteDecision {
-    const { now, declinedAt, turn } = facts;
+    const { now, turn } = facts;
     if (facts.standing === "own") return { verdict: "not_needed", reason: "already_inviter" };
     if (facts.standing === "none") return { verdict: "over", reason: "invite_withdrawn" };
     if (facts.standing === "another") return { verdict: "over", reason: "superseded" };
@@ -51,7 +49,6 @@ export function decideReinvite(facts: ReinviteFacts): ReinviteDecision {
         if (facts.coverage === "unknown") return { verdict: "wait", at: undefined, reason: "coverage_unknown" };
         if (facts.coverage === "incomplete") return { verdict: "wait", at: undefined, reason: "coverage_incomplete" };
     }
-    if (declinedAt !== undefined && declinedAt + week > now) return { verdict: "wait", at: declinedAt + week, reason: "declined_lately" };
     const nextOfTheWeek = endOfWeek(facts);
     if (nextOfTheWeek > now) return { verdict: "wait", at: nextOfTheWeek, reason: "reinvited_often" };
     if (turn.at > now) return { verdict: "wait", at: turn.at, reason: turn.reason };

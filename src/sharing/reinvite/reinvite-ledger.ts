@@ -5,7 +5,7 @@ import type { Reason } from "../ledger/reasons.ts";
 
 type Place = Pick<Job, "roomId" | "userId">;
 
-/** How long declines and re-invites bind; milliseconds. */
+/** How long re-invites bind; milliseconds. */
 const week = 7 * 24 * 3_600_000;
 /** Rows of a future that the clock has been set back from would bind for ever: they count up to so many milliseconds ahead. */
 const clockSlack = 60_000;
@@ -16,7 +16,7 @@ const nowhere = "";
 const longestRest = 25 * 3_600_000;
 
 /**
- * What the bot's own invites have to heed, as rows that outlive it: declines, its earlier re-invites, and how full the homeserver's buckets are.
+ * What the bot's own invites have to heed, as rows that outlive it: its earlier re-invites, and how full the homeserver's buckets are.
  * Times are milliseconds since the epoch. Every method belongs inside a transaction of the caller's.
  */
 export class ReinviteLedger {
@@ -29,23 +29,6 @@ export class ReinviteLedger {
     /** A human invited somebody at this time, which may be long ago. */
     invited(place: Place, at: number, now: number): void {
         if (at > now - longestMemory) this.#count(place, at, now, false);
-    }
-
-    declined({ roomId, userId }: Place, at: number): void {
-        this.#sql.prepare("DELETE FROM invites_declined WHERE at <= ?").run(at - week);
-        this.#sql.prepare("INSERT OR REPLACE INTO invites_declined (room_id, user_id, at) VALUES (?, ?, ?)").run(roomId, userId, at);
-    }
-
-    /** Who has joined after all is no one who wants to be left alone. */
-    joined({ roomId, userId }: Place): void {
-        this.#sql.prepare("DELETE FROM invites_declined WHERE room_id = ? AND user_id = ?").run(roomId, userId);
-    }
-
-    declinedAt({ roomId, userId }: Place, now: number): number | undefined {
-        const row = this.#sql
-            .prepare("SELECT at FROM invites_declined WHERE room_id = ? AND user_id = ? AND at <= ?")
-            .get(roomId, userId, now + clockSlack);
-        return row === undefined ? undefined : Number(row["at"]);
     }
 
     /** When the bot repeated other invites of this user into this room, within a week. */

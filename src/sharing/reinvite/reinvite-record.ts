@@ -10,16 +10,12 @@ interface RecordParts {
     readonly now: () => number;
 }
 
-/** Notes what a batch says of invites, declines and joins, inside the transaction that stores the sync token: a replayed batch counts nothing twice. */
+/** Notes the invites of others that a batch tells of, inside the transaction that stores the sync token: a replayed batch counts nothing twice. */
 export function recordInvites({ botUserId, reinvites, now }: RecordParts, changes: readonly MembershipChange[]): void {
-    for (const change of changes) {
-        const { userId, sender, membership, previous } = change;
-        if (membership === "join") reinvites.joined(change);
-        // An invite that we did not see happen has its time from its sender's server only. Our own are counted when they are made.
-        else if (membership === "invite" && sender !== botUserId)
+    // An invite that we did not see happen has its time from its sender's server only. Our own are counted when they are made.
+    for (const change of changes)
+        if (change.membership === "invite" && change.sender !== botUserId)
             reinvites.invited(change, change.foundAtJoin ? Math.min(change.at, now()) : now(), now());
-        else if (membership === "leave" && sender === userId && previous?.membership === "invite") reinvites.declined(change, now());
-    }
 }
 
 interface ReleaseParts {

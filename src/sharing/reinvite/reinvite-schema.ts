@@ -42,5 +42,7 @@ export const reinviteSchema: Schema = {
                 ) STRICT, WITHOUT ROWID;
             `);
         },
+        // A decline binds nobody once a human invites anew.
+        (sql) => sql.exec("DROP TABLE invites_declined"),
     ],
 };

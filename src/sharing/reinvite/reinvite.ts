@@ -185,7 +185,6 @@ function gatherReinviteFacts(parts: ReinviteParts, job: Job, invite: Standing | 
         direct: invite?.isDirect === true,
         coverage: history.coverage(job.roomId),
         inviterMayShare: history.inviterMayShare(job.roomId, job.inviter),
-        declinedAt: reinvites.declinedAt(job, now),
         repeatedAt: reinvites.repeatedAt(job, now),
         turn: { at: now, reason: "reinvite_paced" },
     };
