@@ -14,6 +14,7 @@ import {
     DeviceWatch,
     JobDevices,
     Modes,
+    releaseReopened,
     releaseUncovered,
     RoomBundles,
     RunningTime,
@@ -130,6 +131,13 @@ export function startServices(options: ServicesOptions): Services {
     const announced = (roomIds: readonly string[]): void => receiver.announced(roomIds);
     const sync = startSync(options, outgoing, { recorder: timelines.recorder, stock, announced }, () => {
         if (!caughtUp) {
+            // The configuration may be another since the last start.
+            store.database.transaction(() =>
+                releaseReopened(
+                    ledger,
+                    ledger.rooms.joined().map(({ roomId }) => roomId),
+                ),
+            );
             invitations.start();
             forgetting.start();
         }

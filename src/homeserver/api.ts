@@ -43,6 +43,11 @@ export interface Homeserver {
     join(roomId: string, via: readonly string[]): Promise<void>;
     /** Also rejects an invite. */
     leave(roomId: string, reason: string): Promise<void>;
+    /**
+     * Whether anybody has this user ID: false only if the homeserver says that nobody has; every other answer of it means that somebody does.
+     * Source: Matrix v1.19, `GET /profile/{userId}`. One attempt.
+     */
+    hasAccount(userId: string): Promise<boolean>;
     /** The whole current state, as raw events. */
     roomState(roomId: string): Promise<readonly unknown[]>;
     /** The member event's raw form as it stands on the server now (with event_id and sender); undefined if the whole state has none. */

@@ -6,6 +6,7 @@ import { deleteDevice, login, signingKeysUpload, versions, whoami } from "./logi
 import { createMedia, getMedia, mediaExists, putMedia, uploadLimit } from "./media.ts";
 import { memberEvent, putMember } from "./members.ts";
 import { messages } from "./messages.ts";
+import { hasAccount } from "./profile.ts";
 import { createRoom, event, join, leave, roomState, sendEvent } from "./rooms.ts";
 import { sync } from "./sync.ts";
 
@@ -42,6 +43,7 @@ export function connectHomeserver(options: ConnectOptions): Homeserver & Homeser
         createRoom: (content) => createRoom(client, content),
         join: (roomId, via) => join(client, roomId, via),
         leave: (roomId, reason) => leave(client, roomId, reason),
+        hasAccount: (user) => hasAccount(client, user),
         roomState: (roomId) => roomState(client, roomId),
         memberEvent: (roomId, user) => memberEvent(client, roomId, user),
         putMember: (roomId, user, content) => putMember(client, roomId, user, content),

@@ -28,13 +28,15 @@ export function stopIfChanged(parts: ChangedIdentityParts, userId: string, { mas
 /** The same, where somebody else has found that it is another identity. */
 export function stopServed({ database, jobs, devices }: Omit<ChangedIdentityParts, "pins">, userId: string): void {
     database.transaction(() => {
-        for (const job of jobs.served(userId))
-            jobs.move(job, job.state === "joined" ? "done" : "held", "identity_changed", undefined, whatIsDone(job, devices));
+        for (const job of jobs.served(userId)) {
+            const sent = devices.of(job.id).filter((device) => device.state === "sent").length;
+            const isOver = job.state === "joined" && sent > 0;
+            jobs.move(job, isOver ? "done" : "held", "identity_changed", undefined, sent === 0 ? undefined : whatIsDone(job, sent));
+        }
     });
 }
 
-function whatIsDone({ id, state }: Job, devices: Pick<JobDevices, "of">): string {
-    const sent = devices.of(id).filter((device) => device.state === "sent").length;
+function whatIsDone({ state }: Job, sent: number): string {
     const given = `keys went to ${sent} ${sent === 1 ? "device" : "devices"} of the earlier one, and nobody can take them back`;
     return state === "reinvited" ? `${given}; the bot's own invite stands until somebody withdraws it` : given;
 }

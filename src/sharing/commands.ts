@@ -6,7 +6,7 @@ import type { Job, ShareJobs } from "./ledger/jobs.ts";
 import type { Pauses } from "./policy/pauses.ts";
 import type { IdentityPins } from "./policy/pins.ts";
 import { type Reason, reasons, sentence } from "./ledger/reasons.ts";
-import { moves } from "./ledger/states.ts";
+import { isOpen } from "./ledger/states.ts";
 
 /** The answer to a command. `ok: false` is a no: `message` says why and what to do. */
 export interface Outcome {
@@ -57,7 +57,7 @@ export class ShareCommands {
             if (job === undefined) return noJob(jobId);
             if (job.state !== "held")
                 return { ok: false, message: `Job ${jobId} is ${job.state}, so there is nothing to approve. ${reasons[job.reason]}` };
-            if (!approvable.includes(job.reason) && job.reason !== "looks_like_member") return no(job.reason);
+            if (!approvable.includes(job.reason) && !approvableAlone.includes(job.reason)) return no(job.reason);
             const was = `Job ${jobId} was held: ${sentence(job.reason, job.detail)}`;
             const now = this.#approve(job);
             if (now.state === "held")
@@ -90,7 +90,7 @@ export class ShareCommands {
         return database.transaction(() => {
             const job = jobNamed(jobs, jobId);
             if (job === undefined) return noJob(jobId);
-            if (!moves[job.state].includes("cancelled"))
+            if (!isOpen(job.state) && job.state !== "failed")
                 return { ok: false, message: `Job ${jobId} is ${job.state}, so there is nothing to cancel. ${reasons[job.reason]}` };
             jobs.move(job, "cancelled", "cancelled_by_command");
             return { ok: true, message: `Job ${jobId} is cancelled. ${this.#whatWasSent(job)}` };
@@ -166,6 +166,9 @@ export class ShareCommands {
 
 /** What a person may release without having looked at each invitee. */
 const approvable: readonly Reason[] = ["waits_for_approval", "inviter_server_not_trusted", "too_many_invitees"];
+
+/** And what only with a look at that very invitee. */
+const approvableAlone: readonly Reason[] = ["looks_like_member", "account_appeared_late"];
 
 function jobNamed(jobs: ShareJobs, jobId: string): Job | undefined {
     return /^\d{1,15}$/.test(jobId) ? jobs.get(Number(jobId)) : undefined;

@@ -1,14 +1,17 @@
 import type { MembershipChange, Rooms } from "../rooms/index.ts";
-import type { ShareJobs } from "./ledger/jobs.ts";
+import type { Job, ShareJobs } from "./ledger/jobs.ts";
 import type { ReinviteChecks } from "./reinvite/reinvite-check.ts";
+import { decide } from "./policy/decide.ts";
+import { type FactSources, gatherFacts } from "./policy/facts.ts";
 import { repeatedInvite } from "./reinvite/reinvite-mark.ts";
 import type { Reason } from "./ledger/reasons.ts";
+import { isOpen } from "./ledger/states.ts";
 
 export interface RecordParts {
     readonly botUserId: string;
     readonly jobs: ShareJobs;
     readonly checks: ReinviteChecks;
-    readonly rooms: Pick<Rooms, "canInvite">;
+    readonly rooms: Pick<Rooms, "canInvite" | "room">;
 }
 
 /** Turns what a batch says of memberships into jobs and moves of jobs, in order; inside the transaction that stores the sync token. */
@@ -23,7 +26,7 @@ export function recordMemberships(parts: RecordParts, changes: readonly Membersh
                 recordJoin(parts, change);
                 break;
             case "leave":
-                cancelAll(parts, change, change.sender === change.userId ? "invite_declined" : "invite_withdrawn");
+                recordLeave(parts, change);
                 break;
             case "ban":
                 cancelAll(parts, change, "invitee_banned");
@@ -36,7 +39,9 @@ export function recordMemberships(parts: RecordParts, changes: readonly Membersh
 
 /** The bot is out of the room: nothing there can be delivered any more. */
 export function recordOwnLeave(parts: Pick<RecordParts, "jobs">, roomId: string): void {
-    for (const job of parts.jobs.open(roomId)) parts.jobs.end(job, "bot_left");
+    const { jobs } = parts;
+    // Where the bot took the place of the inviter and had nothing sent yet, nobody else's keys will be opened: somebody has to know.
+    for (const job of jobs.open(roomId)) jobs.end(job, job.state === "reinvited" && !jobs.wasSent(job.id) ? "place_left" : "bot_left");
 }
 
 /** Jobs that waited for the power to invite go on once it is there. */
@@ -61,10 +66,30 @@ export function releaseEmptyHanded(
     }
 }
 
+/** What `decide` refuses for the room's or the configuration's sake, and not for the invitee's. */
+const refusedForTheRoom: readonly Reason[] = ["sharing_off", "only_by_command", "room_not_encrypted", "visibility_not_shared"];
+
+/**
+ * Jobs that were refused for the sake of their room go on when it, or the configuration, is another now, as long as their invite stands.
+ * @param roomIds where that may be so
+ */
+export function releaseReopened(
+    { jobs, facts }: { readonly jobs: ShareJobs; readonly facts: FactSources },
+    roomIds: readonly string[],
+): void {
+    for (const job of jobs.refused(roomIds, refusedForTheRoom)) {
+        const member = facts.rooms.member(job.roomId, job.userId);
+        if (member?.membership !== "invite" || jobs.newest(job.roomId, job.userId)?.id !== job.id) continue;
+        const { verdict } = decide(gatherFacts(facts, job, "not_asked"));
+        if (verdict !== "refuse") jobs.release(job, "room_opened");
+    }
+}
+
 function recordInvite({ jobs }: RecordParts, { roomId, userId, sender, eventId, event }: MembershipChange): void {
     // An invite that stood when the bot came back is told again.
     const known = jobs.ofInvite(roomId, userId, eventId);
-    if (known?.state === "cancelled" && known.reason === "bot_left") jobs.release(known, "bot_returned");
+    const botLeft = known?.reason === "bot_left" || known?.reason === "place_left";
+    if (known?.state === "cancelled" && botLeft) jobs.release(known, "bot_returned");
     if (known !== undefined) return;
     for (const older of jobs.open(roomId, userId)) jobs.end(older, older.state === "joined" ? "left_again" : "superseded");
     jobs.create({
@@ -77,28 +102,80 @@ function recordInvite({ jobs }: RecordParts, { roomId, userId, sender, eventId, 
     });
 }
 
-/** The echo of a re-invite: it has to stand in the place of the invite that it repeats, and of nothing else. */
+/** The echo of the bot's own invite: what was asked for has happened. */
 function recordOwnInvite({ jobs, checks }: RecordParts, { roomId, userId, eventId, event, previous }: MembershipChange): void {
     // Two bots that invited in the same moment: another's came in between, and ours is the one that stands.
     const newest = jobs.newest(roomId, userId);
     if (newest?.state === "refused" && newest.reason === "reinvited_by_another_bot") jobs.release(newest, "reinvite_stands");
 
     const repeated = repeatedInvite(event.content);
+    if (repeated === undefined) return;
+    const made = repeated === "" ? jobs.toInvite(roomId, userId) : undefined;
+    if (made !== undefined) jobs.inviteMade(made, eventId);
+    const job = made ?? jobs.ofInvite(roomId, userId, repeated);
+    if (job === undefined) return;
+    confirmPlace(jobs, job);
+
+    // It has to stand in the place of the invite that it repeats, and of nothing else. Where nobody says what was replaced, the read just
+    // before has to do: taking back a good invite would be worse.
     const replaced = event.replacesState ?? previous?.eventId;
-    // Where nobody says what was replaced, the read just before the re-invite has to do: taking back a good invite would be worse.
-    if (repeated === undefined || replaced === undefined || replaced === repeated) return;
-    const job = jobs.ofInvite(roomId, userId, repeated);
-    if (job !== undefined) checks.add({ eventId, jobId: job.id, replacedEventId: replaced });
+    if (made !== undefined || replaced === undefined || replaced === repeated) return;
+    checks.add({ eventId, jobId: job.id, replacedEventId: replaced });
 }
 
-function recordJoin({ jobs }: RecordParts, { roomId, userId }: MembershipChange): void {
-    const expired = jobs.expired(roomId, userId);
-    for (const job of [...jobs.open(roomId, userId), ...(expired === undefined ? [] : [expired])]) {
-        // A member who changes their name joins once more.
-        if (job.state === "joined") continue;
-        // What matters is not where the job stands: a hold may have come after the keys were sent.
-        if (jobs.wasSent(job.id)) jobs.move(job, "joined", "joined");
-        else if (job.state !== "expired") jobs.move(job, "cancelled", "joined_before_delivery");
+/** The bot is seen to be the inviter of record. */
+function confirmPlace(jobs: ShareJobs, job: Job): void {
+    if (job.state !== "queued" && job.state !== "delivering" && job.state !== "delivered") return;
+    jobs.move(job, "reinvited", !jobs.wasSent(job.id) ? "waits_for_device" : job.makesInvite ? "invited_by_bot" : "reinvited");
+}
+
+/** A client opens the keys of whoever sent the invite on which it joined, and nobody else's. Source: MSC4268, "Actions as a receiving client". */
+function recordJoin(parts: RecordParts, change: MembershipChange): void {
+    const { jobs, botUserId } = parts;
+    const { previous } = change;
+    const inviter = previous?.membership === "invite" ? previous.sender : undefined;
+    const waiting = waitingForJoin(jobs, change);
+    if (inviter === undefined && waiting.length === 0) return recordArrival(parts, change);
+    for (const job of waiting) {
+        if (inviter === botUserId) {
+            // A hold stays a hold.
+            if (job.state === "held") jobs.noteJoin(job);
+            else jobs.move(job, "joined", "joined");
+        } else {
+            const reason = jobs.wasSent(job.id) ? "joined_on_another_invite" : "joined_before_delivery";
+            jobs.move(job, "cancelled", reason, undefined, inviter);
+        }
+    }
+}
+
+/** Of the user's jobs those that a join concerns: the open ones, and the newest, which may have come to an end that heals. */
+function waitingForJoin(jobs: ShareJobs, { roomId, userId }: MembershipChange): readonly Job[] {
+    const newest = jobs.newest(roomId, userId);
+    const ended = newest !== undefined && ["refused", "expired", "failed"].includes(newest.state) ? [newest] : [];
+    return [...jobs.open(roomId, userId), ...ended].filter(
+        // A member who changes their name joins once more; who came without the invite that the bot is to make still gets it.
+        ({ state, reason, makesInvite, inviteEventId }) =>
+            state !== "joined" && reason !== "joined_without_invite" && !(makesInvite && inviteEventId === ""),
+    );
+}
+
+/** Somebody came without an invite: nobody could give them anything, and people should see that. */
+function recordArrival({ jobs, rooms }: RecordParts, { roomId, userId, eventId, foundAtJoin }: MembershipChange): void {
+    const room = rooms.room(roomId);
+    if (foundAtJoin || room?.encryption !== "encrypted") return;
+    const newest = jobs.newest(roomId, userId);
+    if (newest !== undefined && (newest.reason === "joined_without_invite" || isOpen(newest.state))) return;
+    const came = { roomId, userId, inviter: userId, origin: "invite", inviteEventId: eventId, byAnotherBot: false } as const;
+    const job = jobs.create(came);
+    if (job !== undefined) jobs.move(job, "refused", "joined_without_invite");
+}
+
+function recordLeave({ jobs }: RecordParts, { roomId, userId, sender }: MembershipChange): void {
+    const reason = sender === userId ? "invite_declined" : "invite_withdrawn";
+    for (const job of jobs.open(roomId, userId)) {
+        const isToInvite = job.makesInvite && job.inviteEventId === "";
+        if (!isToInvite) jobs.end(job, job.state === "joined" ? "left_again" : reason);
+        else if (job.reason === "waits_for_leave") jobs.move(job, "delivered", "sent", jobs.now());
     }
 }
 

@@ -3,11 +3,13 @@ import { HomeserverError, type HomeserverProblem } from "../homeserver/index.ts"
 import type { MembershipChange } from "../rooms/index.ts";
 import { ShareCommands } from "./commands.ts";
 import { releaseUncovered } from "./reinvite/reinvite-record.ts";
+import { Notices } from "./ledger/notices.ts";
 import { jobStatuses } from "./ledger/status.ts";
 import { alice, bot, change, charlie, invite, roomId } from "./testing/room.ts";
 import { World } from "./testing/world.ts";
 
-const day = 24 * 3_600_000;
+const hour = 3_600_000;
+const day = 24 * hour;
 const start = Date.UTC(2026, 10, 25);
 
 /** A bot at a time of day; `when_complete` and `polite` unless the test says otherwise, and everything covered. */
@@ -134,6 +136,7 @@ test("invites that come after the bot's are repeated, three times in a week, and
 
 test("a re-invite whose answer was lost counts once, and is not made again", async () => {
     const bot = world({ reinvite_pace: "unlimited" });
+    bot.echoes = false;
     const lost: HomeserverProblem = { kind: "unreachable", reason: "connection", detail: "reset" };
     for (const eventId of ["$1", "$2", "$3"]) {
         invited(bot, eventId);
@@ -256,17 +259,71 @@ test.each([
 test.each<HomeserverProblem>([
     { kind: "invalid", status: 400, errcode: "M_BAD_JSON", error: "no" },
     { kind: "too_large", errcode: "M_TOO_LARGE", error: "no" },
-])("an invite that the homeserver refuses for good ($kind) is given up after the third time", async (problem) => {
+])(
+    "an invite that the homeserver refuses for good ($kind) has failed after three hours of that, and is tried again all the same",
+    async (problem) => {
+        const bot = world({ reinvite_pace: "unlimited" });
+        invited(bot, "$invite");
+        for (let hours = 0; hours <= 3; hours++) {
+            bot.fault = { call: "putMember", error: new HomeserverError("put_member", problem) };
+            await bot.run();
+            bot.now += 3_600_000;
+            expect(bot.status()).toMatchObject(
+                hours < 3 ? { state: "delivered", reason: "refused_once" } : { state: "failed", reason: "refused_by_homeserver" },
+            );
+        }
+        await bot.runWatch();
+        expect(bot.status()).toMatchObject({ state: "reinvited" });
+    },
+);
+
+test("a homeserver whose admins alone may invite: the admins are told once, and the bot tries again ever more rarely", async () => {
     const bot = world({ reinvite_pace: "unlimited" });
     invited(bot, "$invite");
-    for (let time = 1; time <= 3; time++) {
+    const problem = { kind: "forbidden", errcode: "M_FORBIDDEN", error: "Invites have been disabled on this server" } as const;
+    const waits: (number | undefined)[] = [];
+    for (let time = 1; time <= 5; time++) {
         bot.fault = { call: "putMember", error: new HomeserverError("put_member", problem) };
         await bot.run();
-        bot.now += 3_600_000;
-        expect(bot.status()).toMatchObject(
-            time < 3 ? { state: "delivered", reason: "refused_once" } : { state: "failed", reason: "refused_by_homeserver" },
-        );
+        waits.push(nextAttempt(bot));
+        bot.now += nextAttempt(bot) ?? 0;
     }
+    expect(bot.status()).toMatchObject({ state: "delivered", reason: "reinvite_forbidden" });
+    expect(waits.slice(2)).toEqual([hour, 2 * hour, 4 * hour]);
+    expect(new Notices(bot.database.sql).standingAfter(0)).toMatchObject([{ message: expect.stringContaining("M_FORBIDDEN") }]);
+    expect(bot.database.sql.prepare("SELECT count(*) AS n FROM share_notices").get()).toEqual({ n: 1 });
+    await bot.run();
+    expect(bot.status()).toMatchObject({ state: "reinvited", reason: "reinvited" });
+});
+
+test("the homeserver's yes is no proof: what it takes and does not do is told, and tried again after hours", async () => {
+    const bot = world({ reinvite_pace: "unlimited" });
+    invited(bot, "$invite");
+    bot.shadowBanned = true;
+    await bot.run();
+    expect(bot.status()).toMatchObject({ state: "delivered", reason: "reinvite_asked" });
+    bot.now += 15_000;
+    await bot.run();
+    expect(bot.status()).toMatchObject({ state: "delivered", reason: "reinvite_ignored" });
+    expect([puts(bot), nextAttempt(bot)]).toEqual([1, hour]);
+    expect(new Notices(bot.database.sql).standingAfter(0)).toHaveLength(1);
+    bot.shadowBanned = false;
+    bot.now += hour;
+    await bot.run();
+    expect(bot.status()).toMatchObject({ state: "reinvited" });
+    expect(puts(bot)).toBe(2);
+});
+
+test("an invite that no sync has shown is read back", async () => {
+    const bot = world({ reinvite_pace: "unlimited" });
+    bot.echoes = false;
+    invited(bot, "$invite");
+    await bot.run();
+    expect(bot.status()).toMatchObject({ state: "delivered", reason: "reinvite_asked" });
+    bot.now += 15_000;
+    await bot.run();
+    expect(bot.status()).toMatchObject({ state: "reinvited", reason: "already_inviter" });
+    expect(puts(bot)).toBe(1);
 });
 
 test("who was given keys before is no newcomer to a crowded room when they are served again", async () => {

@@ -7,6 +7,8 @@ import { jobStatuses } from "./ledger/status.ts";
 import { alice, bot, change, charlie, invite, roomId } from "./testing/room.ts";
 import { World } from "./testing/world.ts";
 
+const hour = 3_600_000;
+
 test("an invite becomes a delivery, then a re-invite, and waits for the join", async () => {
     const world = new World();
     world.sync(change("invite", "$invite", alice));
@@ -152,19 +154,30 @@ test("a newer invite of the same user takes the older one's place", () => {
     ]);
 });
 
-test("what the homeserver refuses again and again ends the job with its reason", async () => {
+test("what the homeserver refuses for hours has failed, with its reason, and goes on by itself when it is taken", async () => {
     const world = new World();
     const error = new HomeserverError("put_media", { kind: "forbidden", errcode: "M_FORBIDDEN", error: "no uploads" });
     world.sync(change("invite", "$invite", alice));
-    for (let refusal = 1; refusal <= 2; refusal += 1) {
+    for (let hours = 0; hours < 3; hours += 1) {
         world.fault = { call: "putMedia", error };
         await world.run();
         expect(world.status()).toMatchObject({ state: "queued", reason: "refused_once" });
-        world.now += 60_000;
+        world.now += hour;
     }
     world.fault = { call: "putMedia", error };
     await world.run();
     expect(world.status()).toMatchObject({ state: "failed", reason: "upload_refused" });
+    // Tried again: after an hour, after two more, after four more.
+    for (const waits of [1, 2]) {
+        world.now += waits * hour;
+        world.fault = { call: "putMedia", error };
+        await world.runWatch();
+        expect(world.status()).toMatchObject({ state: "failed", reason: "upload_refused" });
+    }
+    expect(world.database.sql.prepare("SELECT count(*) AS n FROM share_notices").get()).toEqual({ n: 1 });
+    world.now += 4 * hour;
+    await world.runWatch();
+    expect(world.status()).toMatchObject({ state: "reinvited" });
 });
 
 test("a device to which the homeserver refuses the message is an error, until it takes it", async () => {

@@ -8,9 +8,11 @@ import { deliver, type DeliveryParts } from "./delivery/deliver.ts";
 import { deliveryIds } from "./ledger/delivery-ids.ts";
 import type { Halt } from "./policy/halt.ts";
 import { doubtsRefusal, haltFor } from "./delivery/homeserver-faults.ts";
+import { NoSignedDevice } from "./delivery/no-signed-device.ts";
 import type { Job, ShareJobs } from "./ledger/jobs.ts";
 import { serverOf } from "../matrix/index.ts";
 import { prune, type PruneParts } from "./prune.ts";
+import { placeFirst, type PlaceFirstParts } from "./place-first.ts";
 import { checkReinvite, type CheckParts } from "./reinvite/reinvite-check.ts";
 import { reinvite, type ReinviteParts } from "./reinvite/reinvite.ts";
 import type { Reason } from "./ledger/reasons.ts";
@@ -20,6 +22,7 @@ import { retryDelay, unansweredTooLong } from "./ledger/schedule.ts";
 export type RunnerParts = DeliveryParts &
     ReinviteParts &
     CheckParts &
+    PlaceFirstParts &
     PruneParts & {
         readonly database: Database;
         readonly jobs: ShareJobs;
@@ -130,7 +133,14 @@ export class ShareRunner {
     async #deliver(job: Job): Promise<Job | undefined> {
         const started = job.state === "delivering" ? job : this.#move(job, "delivering", "delivering", this.#parts.now());
         if (started === undefined) return undefined;
-        return await deliver(this.#parts, started);
+        try {
+            return await deliver(this.#parts, started);
+        } catch (error) {
+            if (!(error instanceof NoSignedDevice)) throw error;
+            const reason = await this.#reinvites.run(serverOf(job.userId), () => placeFirst(this.#parts, started, error));
+            this.#parts.log.info({ job: job.id, room: job.roomId, user: job.userId, reason }, "invites first, as there is no device yet");
+            return undefined;
+        }
     }
 
     #move(job: Job, state: Job["state"], reason: Reason, nextAttemptAt?: number): Job | undefined {
@@ -161,8 +171,7 @@ export class ShareRunner {
             if (job === undefined || job.nextAttemptAt === undefined) return;
             if (to === "retry" && unansweredTooLong(job, clock.ran())) jobs.move(job, "expired", "unanswered");
             else if (to === "retry") jobs.retry(job, halt.reason, now() + pause, halt.detail, now() + (halt.notBefore ?? 0));
-            else if (doubtsRefusal(halt, jobs.timesMoved(jobId, "refused_once")))
-                jobs.retry(job, "refused_once", now() + pause, halt.detail);
+            else if (doubtsRefusal(halt, jobs.refusedFor(job))) jobs.retry(job, "refused_once", now() + pause, halt.detail);
             else jobs.move(job, to, halt.reason, undefined, halt.detail);
         });
         const facts = { reason: halt.reason, ...(halt.cause === undefined ? {} : { err: halt.cause }) };

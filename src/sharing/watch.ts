@@ -1,19 +1,22 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { UserKeys } from "../crypto/index.ts";
-import { isAbort } from "../homeserver/index.ts";
+import { type Homeserver, isAbort } from "../homeserver/index.ts";
 import type { Logger } from "../telemetry/index.ts";
 import type { BundleMessages } from "./delivery/bundle-messages.ts";
 import { stopIfChanged, stopServed } from "./changed-identity.ts";
-import { decide } from "./policy/decide.ts";
+import { accountOf } from "./policy/account.ts";
+import { decide, type Decision } from "./policy/decide.ts";
 import { deliverAgain, type DeliveryParts } from "./delivery/deliver.ts";
 import { deliveryIds } from "./ledger/delivery-ids.ts";
-import type { DeviceKeys } from "./delivery/device-keys.ts";
+import type { Answered, DeviceKeys } from "./delivery/device-keys.ts";
+import { hasSignedDevice } from "./delivery/no-signed-device.ts";
 import { concerned, devicesToServe } from "./ledger/devices.ts";
 import { gatherFacts } from "./policy/facts.ts";
 import { haltFor } from "./delivery/homeserver-faults.ts";
 import type { Job } from "./ledger/jobs.ts";
+import { type Reason, reasons } from "./ledger/reasons.ts";
 import { unansweredTooLong, lookDelay, newDevicesFor, watchedAfterJoin } from "./ledger/schedule.ts";
 import type { ShareClock } from "./ledger/share-clock.ts";
+import { isOpen } from "./ledger/states.ts";
 import type { Watch, Watches } from "./ledger/watches.ts";
 
 export type DeviceWatchParts = DeliveryParts & {
@@ -21,6 +24,7 @@ export type DeviceWatchParts = DeliveryParts & {
     readonly clock: Pick<ShareClock, "ran">;
     readonly deviceKeys: Pick<DeviceKeys, "refresh" | "look" | "openSessions">;
     readonly messages: Pick<BundleMessages, "seal" | "send" | "sent">;
+    readonly homeserver: Pick<Homeserver, "hasAccount">;
     readonly log: Logger;
     /** In [0, 1); spreads the looks. */
     readonly random: () => number;
@@ -128,26 +132,32 @@ export class DeviceWatch {
         const member = facts.rooms.member(job.roomId, job.userId);
         return database.transaction(() => {
             const ran = clock.ran();
-            if (joinedAt !== undefined) return ran - joinedRan >= watchedAfterJoin && jobs.move(job, "done", "watched_long_enough");
+            if (joinedAt !== undefined) {
+                if (ran - joinedRan < watchedAfterJoin) return false;
+                return job.state === "held"
+                    ? jobs.move(job, "cancelled", "released_too_late")
+                    : jobs.move(job, "done", "watched_long_enough");
+            }
             const tooOld = unansweredTooLong(job, ran);
-            if (job.state !== "refused") return tooOld && jobs.move(job, "expired", "unanswered");
-            if (!tooOld && member?.membership === "invite" && member.eventId === job.inviteEventId) return false;
+            if (isOpen(job.state)) return tooOld && jobs.move(job, "expired", "unanswered");
+            const stands =
+                member?.membership === "invite" ? member.eventId === job.inviteEventId : job.makesInvite && job.inviteEventId === "";
+            if (!tooOld && stands) return false;
             watches.end(jobId);
             return true;
         });
     }
 
-    async #serve({ watch, job }: Watched, ask: (userId: string) => Promise<UserKeys | undefined>): Promise<void> {
+    async #serve({ watch, job }: Watched, ask: (userId: string) => Promise<Answered | undefined>): Promise<void> {
         const { database, watches, facts, now, random } = this.#parts;
-        if (decide(gatherFacts(facts, job, "not_asked")).verdict !== "go")
-            return database.transaction(() => watches.postpone(watch, now() + untilAllowed));
+        const decision = decide(gatherFacts(facts, job, "not_asked"));
+        // Whose invitee has joined while it was held waits for a person; and nothing is asked on behalf of a paused or closed room.
+        if (job.state === "held" || decision.verdict !== "go") return this.#postpone(watch, job, decision);
         let answered = false;
         try {
-            const keys = await ask(job.userId);
-            answered = keys !== undefined;
-            const changed = keys !== undefined && stopIfChanged(this.#parts, job.userId, keys);
-            // A refused job goes on all the same: nothing went out for it, and what holds it next is a person's to decide.
-            if (keys !== undefined && (!changed || job.state === "refused")) await this.#serveNew(watch, job, keys);
+            if (job.state === "failed") this.#release(job, "tried_again");
+            else if (job.reason === "no_such_account") await this.#lookForAccount(job);
+            else answered = await this.#lookForDevices(watch, job, ask);
         } catch (error) {
             if (isAbort(error)) throw error;
             this.#tell(job, error);
@@ -156,18 +166,54 @@ export class DeviceWatch {
         database.transaction(() => watches.looked(watch, { at, answered: watch.answered || answered }));
     }
 
-    async #serveNew(watch: Watch, job: Job, keys: UserKeys): Promise<void> {
+    /** Not now. Where the bot is the inviter of record and has sent nothing, nobody else's keys will be opened: the job says so. */
+    #postpone(watch: Watch, job: Job, decision: Decision): void {
+        const { database, watches, jobs, now } = this.#parts;
+        database.transaction(() => {
+            watches.postpone(watch, now() + untilAllowed);
+            if (job.state === "reinvited" && decision.verdict !== "go" && !jobs.wasSent(job.id))
+                jobs.move(job, "reinvited", "place_blocked", undefined, reasons[decision.reason]);
+        });
+    }
+    async #lookForAccount(job: Job): Promise<void> {
+        const { database, jobs, homeserver, clock } = this.#parts;
+        const account = accountOf(job, await homeserver.hasAccount(job.userId), clock.ran());
+        if (account === "missing") return;
+        database.transaction(() => {
+            jobs.setAccount(job, account);
+            if (account === "late") jobs.move(job, "held", "account_appeared_late");
+        });
+        if (account === "there") this.#release(job, "account_appeared");
+    }
+
+    /** Answers whether the user's homeserver did. */
+    async #lookForDevices(watch: Watch, job: Job, ask: (userId: string) => Promise<Answered | undefined>): Promise<boolean> {
+        const keys = await ask(job.userId);
+        if (keys === undefined) return false;
+        const changed = stopIfChanged(this.#parts, job.userId, keys);
+        const isFirst = job.state !== "joined" && !this.#parts.jobs.wasSent(job.id);
+        // Where nothing went out yet, the runner delivers, and what holds it next is a person's to decide.
+        if (isFirst) this.#lookForFirst(job, keys);
+        else if (!changed) await this.#serveNew(watch, job, keys);
+        return true;
+    }
+
+    #lookForFirst(job: Job, keys: Answered): void {
+        const { database, jobs, devices, now } = this.#parts;
+        if (hasSignedDevice(keys)) return this.#release(job, "devices_appeared");
+        database.transaction(() => {
+            devices.observe(job, keys, now());
+            if (job.reason === "place_blocked") jobs.move(job, "reinvited", "waits_for_device");
+        });
+    }
+
+    async #serveNew(watch: Watch, job: Job, keys: Answered): Promise<void> {
         const { database, jobs, devices, messages, log, now } = this.#parts;
         const served = devices.of(job.id);
         // Who logs in long after the join was not waiting for these keys: their other devices have them.
-        const late = watch.joinedAt !== undefined && watch.answered && now() - watch.joinedAt >= newDevicesFor;
+        const late = watch.joinedAt !== undefined && watch.answered && now() - watch.joinedAt >= newDevicesFor && jobs.wasSent(job.id);
         const considered = late ? { ...keys, devices: concerned(keys, served) } : keys;
         const deviceIds = devicesToServe(considered, served, watch.joinedAt !== undefined);
-        if (job.state === "refused") {
-            if (deviceIds.length === 0 || keys.masterKey === null) return;
-            database.transaction(() => jobs.release(job, "devices_appeared"));
-            return this.#parts.released();
-        }
         database.transaction(() => devices.observe(job, considered, now()));
         if (deviceIds.length === 0) return;
         const { further, joined } = deliveryIds(job.id);
@@ -175,6 +221,12 @@ export class DeviceWatch {
         await deliverAgain(this.#parts, job, { deliveryId, deviceIds, keys });
         await messages.sent(deliveryId);
         log.info({ job: job.id, room: job.roomId, user: job.userId, devices: deviceIds.length }, "gave the keys to further devices");
+    }
+
+    #release(job: Job, reason: Reason): void {
+        const { database, jobs, released } = this.#parts;
+        database.transaction(() => jobs.release(job, reason));
+        released();
     }
 
     #tell(job: Job, error: unknown): void {

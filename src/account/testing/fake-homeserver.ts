@@ -132,6 +132,7 @@ export class FakeHomeserver implements Homeserver, HomeserverAccess {
     readonly join = unused;
     readonly leave = unused;
     readonly roomState = unused;
+    readonly hasAccount = unused;
     readonly memberEvent = unused;
     readonly putMember = unused;
     readonly event = unused;

@@ -1,12 +1,13 @@
 import { createHash } from "node:crypto";
 import { setImmediate } from "node:timers/promises";
-import type { SealedDelivery, UserKeys } from "../../crypto/index.ts";
+import type { SealedDelivery } from "../../crypto/index.ts";
 import type { Database } from "../../database/index.ts";
 import type { Audit } from "../ledger/audit.ts";
 import type { BundleFile, BundleFiles } from "../bundle/bundle-files.ts";
 import type { BundleMessages } from "./bundle-messages.ts";
 import { deliveryIds } from "../ledger/delivery-ids.ts";
-import type { DeviceKeys } from "./device-keys.ts";
+import type { Answered, DeviceKeys } from "./device-keys.ts";
+import { hasSignedDevice, NoSignedDevice } from "./no-signed-device.ts";
 import type { JobDevices } from "../ledger/devices.ts";
 import type { FactSources } from "../policy/facts.ts";
 import { pass } from "../policy/gate.ts";
@@ -37,7 +38,7 @@ export interface DeliveryParts {
  * Safe to run again after any crash: the file and the encrypted bodies are kept, and the server takes a transaction ID once.
  * Source: Matrix v1.19, "Sharing keys between users"; MSC4268, "Sending".
  * @returns the job, moved on with the record of what was sent; undefined if something else moved it meanwhile
- * @throws Halt when the job has to stop, wait or end.
+ * @throws Halt when the job has to stop, wait or end; `NoSignedDevice` if there is nobody to encrypt for.
  */
 export async function deliver(parts: DeliveryParts, job: Job): Promise<Job | undefined> {
     // 1. What can be decided without anybody's help: nobody is asked for keys on behalf of a paused or closed room.
@@ -69,7 +70,7 @@ export async function deliverAgain(
     further: {
         readonly deliveryId: string;
         readonly deviceIds: readonly string[];
-        readonly keys: UserKeys;
+        readonly keys: Answered;
         readonly refreshed?: BundleFile;
     },
 ): Promise<void> {
@@ -77,7 +78,9 @@ export async function deliverAgain(
     const pinned = parts.database.transaction(() => pinFor(parts, job, further.keys));
     const { pin, reachable } = await openChannels(parts, job, further.keys, pinned);
     const bundle = refreshed ?? (await parts.bundles.current(job.roomId));
-    const record = await sealAndSend(parts, job, { deliveryId, deviceIds, pin, reachable, bundle, toAll: refreshed !== undefined });
+    // Where nothing was sent before, these are all that there are.
+    const toAll = refreshed !== undefined || parts.files.deliveryOf(job.id) === undefined;
+    const record = await sealAndSend(parts, job, { deliveryId, deviceIds, pin, reachable, bundle, toAll });
     parts.database.transaction(record);
 }
 
@@ -146,11 +149,11 @@ interface Reached {
     readonly reachable: boolean;
 }
 
-async function openChannels(parts: DeliveryParts, job: Job, keys: UserKeys, pin: string | undefined): Promise<Reached> {
+async function openChannels(parts: DeliveryParts, job: Job, keys: Answered, pin: string | undefined): Promise<Reached> {
     // 1. Is that who they were when we first saw them?
-    if (pin === undefined) throw new Halt("refused", "no_identity");
+    if (pin === undefined) throw new NoSignedDevice(keys);
     pass(parts, job, keys.masterKey === pin ? "as_pinned" : "changed");
-    if (!keys.devices.some((device) => device.crossSigned)) throw new Halt("refused", "no_cross_signed_device");
+    if (!hasSignedDevice(keys)) throw new NoSignedDevice(keys);
 
     // 2. A one-time key of each device that we have not spoken to.
     return { pin, reachable: await parts.deviceKeys.openSessions(job.userId) };
@@ -168,7 +171,7 @@ function settled<T>(promise: Promise<T>): Promise<() => T> {
 
 type Devices = Extract<SealedDelivery, { identity: "pinned" }>["devices"];
 
-function pinFor({ now, pins }: DeliveryParts, job: Job, keys: UserKeys): string | undefined {
+function pinFor({ now, pins }: DeliveryParts, job: Job, keys: Answered): string | undefined {
     const { masterKey } = keys;
     if (masterKey === null) return undefined;
     return pins.pinFirst(job.userId, masterKey, now());

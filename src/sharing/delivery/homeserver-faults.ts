@@ -1,5 +1,6 @@
 import { Failure } from "../../failures/index.ts";
 import { HomeserverError, type HomeserverProblem, isTransient } from "../../homeserver/index.ts";
+import { refusalBelievedAfter } from "../ledger/schedule.ts";
 import { Halt } from "../policy/halt.ts";
 
 /** What a fault means for a share job: whatever can heal is tried again, what cannot ends the job with its reason. */
@@ -17,13 +18,13 @@ export function refusesOne(error: unknown): boolean {
 }
 
 /**
- * How often the homeserver has to refuse what a job asks before that ends the job: a proxy before it, or a restart, may once say no to anything.
+ * Whether this refusal is not believed yet. A proxy, a restart or a quota may say no to anything for a while; that something is too large is
+ * a matter of fact.
+ * @param refusedFor for how long the homeserver has refused what the job asks, in milliseconds of `ShareClock`
  */
-const refusalsBelieved = 3;
-
-/** Whether this refusal is tried again. `before` counts those that the job has seen. */
-export function doubtsRefusal({ to, reason }: Pick<Halt, "to" | "reason">, before: number): boolean {
-    return to === "failed" && (reason === "upload_refused" || reason === "refused_by_homeserver") && before + 1 < refusalsBelieved;
+export function doubtsRefusal({ to, reason }: Pick<Halt, "to" | "reason">, refusedFor: number): boolean {
+    const mayPass = reason === "upload_refused" || reason === "refused_by_homeserver";
+    return to === "failed" && mayPass && refusedFor < refusalBelievedAfter;
 }
 
 function haltForProblem(problem: HomeserverProblem, cause: HomeserverError): Halt {

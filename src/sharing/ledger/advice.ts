@@ -32,17 +32,35 @@ function forReason({ id, roomId, userId, reason }: AdvisedJob): string | undefin
         case "nothing_to_share":
             return "`backscroll import-keys FILE`, if somebody has the room's keys; it goes on by itself when keys come while the invite stands.";
         case "joined_before_delivery":
-            return `Nobody can give ${userId} the history by an invite now. Remove and invite them again, or let somebody give them an encrypted key export.`;
+        case "joined_on_another_invite":
+        case "joined_without_invite":
+        case "released_too_late":
+            return `If they cannot read what was said before: ${invite(roomId, userId)}, which says when they can leave and come back; or an encrypted key export from a member.`;
+        case "waits_for_leave":
+            return `Tell ${userId} to leave the room now; the bot invites them by itself. To stop it: \`backscroll cancel ${id}\`.`;
+        case "place_left":
+            return `Invite the bot into the room again, and then ${userId}; or remove them and invite them yourself, from a client that shares history.`;
+        case "place_blocked":
+            return "What the reason names has to be put right: it goes on by itself. Else withdraw the bot's invite, and invite them yourself.";
+        case "reinvite_forbidden":
+        case "reinvite_ignored":
+            return `Let the homeserver's admin allow the bot's account to invite; until then let ${userId} wait, as accepting now may lose them the history.`;
+        case "internal_error":
+            return `The log has the fault. ${again} tries it once more.`;
+        case "no_such_account":
+            return `Look whether ${userId} is the right name. If it is a mistake, withdraw the invite: a stranger could register it.`;
+        case "account_appeared_late":
+            return `Make sure who ${userId} is. If all is well: \`backscroll approve ${id}\`; else withdraw the invite in the room.`;
         case "sharing_off":
             return `Set sharing.mode for this room to something else, restart, and then ${again}.`;
         case "visibility_not_shared":
-            return `Set the room's history visibility to shared, if newcomers are meant to read it. It counts for what is said from then on; then ${again}.`;
+            return "Set the room's history visibility to shared, if newcomers are meant to read it: it counts for what is said from then on, and the delivery goes on by itself while the invite stands.";
         case "room_not_encrypted":
             return "Nothing: whoever joins can read what the room's settings show them.";
         case "reinvite_left_standing":
             return `Let somebody with the power to kick remove ${userId} from the room, if they are not to come.`;
         case "bundle_too_large":
-            return `Raise the homeserver's upload limit, or set sharing.max_sessions lower; then ${again}.`;
+            return `Raise the homeserver's upload limit, or set sharing.max_sessions lower: it is tried again by itself, or at once by ${again}.`;
         case "coverage_incomplete":
             return "`backscroll import-keys FILE` with the keys that the bot lacks, or sharing.reinvite: always for this room. Else clients open only what the inviter's own client sent.";
         default:
@@ -64,8 +82,9 @@ function forState({ id, roomId, userId, state }: AdvisedJob): string {
         case "joined":
         case "done":
             return 'Nothing. If the history stays unreadable, see README.md, "When somebody cannot read".';
-        case "refused":
         case "failed":
+            return `The bot tries again by itself while ${userId} is invited. When what the reason names is put right, ${again} does it at once.`;
+        case "refused":
             return `When what the reason names is put right, and ${userId} is still invited: ${again}. Else invite them again.`;
         case "cancelled":
         case "expired":
@@ -73,6 +92,7 @@ function forState({ id, roomId, userId, state }: AdvisedJob): string {
     }
 }
 
+const invite = (roomId: string, userId: string) => `\`backscroll invite ${word(roomId)} ${word(userId)}\``;
 const share = (roomId: string, userId: string) => `\`backscroll share ${word(roomId)} ${word(userId)}\``;
 
 /** As one word for a shell: IDs come from other people's servers, and somebody will copy the line. */

@@ -26,6 +26,12 @@ export interface Job {
     readonly detail: string | undefined;
     /** What a person released it from. */
     readonly approved: readonly Approval[];
+    /** The bot makes the invite itself, as a person asked for by command; `inviteEventId` is empty until it has. */
+    readonly makesInvite: boolean;
+    /** Whether the invitee has an account; `late`: one that appeared long after the invite. Undefined: nobody has asked. */
+    readonly account: "missing" | "there" | "late" | undefined;
+    /** When the invitee joined on the bot's own invite, by `ShareClock`. */
+    readonly joinedRan: number | undefined;
     readonly attempts: number;
     readonly nextAttemptAt: number | undefined;
     readonly createdAt: number;
@@ -34,7 +40,8 @@ export interface Job {
     readonly updatedAt: number;
 }
 
-export type NewJob = Pick<Job, "roomId" | "userId" | "inviter" | "origin" | "inviteEventId" | "byAnotherBot">;
+export type NewJob = Pick<Job, "roomId" | "userId" | "inviter" | "origin" | "inviteEventId" | "byAnotherBot"> &
+    Partial<Pick<Job, "makesInvite">>;
 
 const approvals: z.ZodType<readonly Approval[]> = z.array(
     z
@@ -56,6 +63,9 @@ export function jobFrom(row: Record<string, SQLOutputValue>): Job {
         reason: reasonFrom(row["reason"]),
         detail: typeof row["detail"] === "string" ? row["detail"] : undefined,
         approved: approvals.parse(JSON.parse(String(row["approvals"]))),
+        makesInvite: row["makes_invite"] === 1,
+        account: (["missing", "there", "late"] as const).find((known) => known === row["account"]),
+        joinedRan: row["joined_ran"] === null ? undefined : Number(row["joined_ran"]),
         attempts: Number(row["attempts"]),
         nextAttemptAt: row["next_attempt_at"] === null ? undefined : Number(row["next_attempt_at"]),
         createdAt: Number(row["created_at"]),

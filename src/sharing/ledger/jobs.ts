@@ -1,24 +1,18 @@
 import type { DatabaseSync } from "node:sqlite";
+import { dueJobs, nextDueAt, type Places } from "./due-jobs.ts";
 import { type Approval, type Job, jobFrom, type NewJob } from "./job.ts";
 import { Notices } from "./notices.ts";
 import type { Reason } from "./reasons.ts";
 import { Sendings } from "./sendings.ts";
 import { isOpen, type JobState, moves, openList } from "./states.ts";
+import { watchedAfterJoin } from "./schedule.ts";
 import { ranNow } from "./share-clock.ts";
 import { Watches } from "./watches.ts";
 
 export type { Approval, Job, NewJob } from "./job.ts";
 
-/** Milliseconds. What was written further ahead than this was written before the clock was set back: its times mean nothing now. */
-const clockSlack = 60_000;
-
-/** How many jobs at most: in all, of the invitees of a room who share a homeserver, and of a homeserver that is not our own. */
-export interface Places {
-    readonly limit: number;
-    readonly ofRoom: number;
-    readonly ofServer: number;
-    readonly ownServer: string;
-}
+/** Refusals are counted (`timesMoved`): each stands for itself. */
+const counted: readonly Reason[] = ["refused_once", "reinvite_forbidden", "reinvite_ignored"];
 
 /**
  * The ledger of share jobs: every change of state is kept with its time and reason.
@@ -45,14 +39,31 @@ export class ShareJobs {
         const reason: Reason = job.origin === "invite" ? "invited" : "requested";
         const { lastInsertRowid, changes } = this.#sql
             .prepare(
-                `INSERT INTO share_jobs (room_id, user_id, inviter, origin, invite_event_id, by_another_bot, state, reason, next_attempt_at, created_at, updated_at, created_ran)
-                 VALUES (?, ?, ?, ?, ?, ?, 'queued', ?, ?, ?, ?, ${ranNow}) ON CONFLICT DO NOTHING`,
+                `INSERT INTO share_jobs (room_id, user_id, inviter, origin, invite_event_id, by_another_bot, makes_invite, state, reason, next_attempt_at, created_at, updated_at, created_ran)
+                 VALUES (?, ?, ?, ?, ?, ?, ?, 'queued', ?, ?, ?, ?, ${ranNow}) ON CONFLICT DO NOTHING`,
             )
-            .run(job.roomId, job.userId, job.inviter, job.origin, job.inviteEventId, job.byAnotherBot ? 1 : 0, reason, now, now, now);
+            .run(
+                job.roomId,
+                job.userId,
+                job.inviter,
+                job.origin,
+                job.inviteEventId,
+                job.byAnotherBot ? 1 : 0,
+                job.makesInvite === true ? 1 : 0,
+                reason,
+                now,
+                now,
+                now,
+            );
         if (changes === 0) return undefined;
         const id = Number(lastInsertRowid);
         this.#remember(id, now, "queued", reason);
         return this.get(id);
+    }
+
+    /** Milliseconds since the epoch. */
+    now(): number {
+        return this.#now();
     }
 
     get(id: number): Job | undefined {
@@ -76,13 +87,20 @@ export class ShareJobs {
         return row === undefined ? undefined : jobFrom(row);
     }
 
-    /** The invitee's newest job, if nobody has answered its invite. */
-    expired(roomId: string, userId: string): Job | undefined {
-        const row = this.#sql
-            .prepare("SELECT * FROM share_jobs WHERE room_id = ? AND user_id = ? ORDER BY id DESC LIMIT 1")
-            .get(roomId, userId);
-        const job = row === undefined ? undefined : jobFrom(row);
-        return job?.state === "expired" ? job : undefined;
+    /** The open job that is to make this user's invite and has not yet. */
+    toInvite(roomId: string, userId: string): Job | undefined {
+        return this.open(roomId, userId).find(({ makesInvite, inviteEventId }) => makesInvite && inviteEventId === "");
+    }
+
+    /** Jobs of these rooms that were refused for one of these reasons, oldest first. */
+    refused(roomIds: readonly string[], reasons: readonly Reason[]): readonly Job[] {
+        return this.#sql
+            .prepare(
+                `SELECT * FROM share_jobs WHERE state = 'refused' AND room_id IN (SELECT value FROM json_each(?))
+                 AND reason IN (SELECT value FROM json_each(?)) ORDER BY id`,
+            )
+            .all(JSON.stringify(roomIds), JSON.stringify(reasons))
+            .map(jobFrom);
     }
 
     /** Whether any device has been sent its copy. */
@@ -122,32 +140,14 @@ export class ShareJobs {
             .map(jobFrom);
     }
 
-    /**
-     * Jobs whose next step is due, oldest first: what a crash interrupted is due at once, and what is under way is among them.
-     * No room and no homeserver has more than its share of the places, so that a slow one leaves some to the others.
-     */
-    due({ limit, ofRoom, ofServer, ownServer }: Places, now: number): readonly Job[] {
-        return this.#sql
-            .prepare(
-                `WITH waiting AS (
-                     SELECT *, substr(user_id, instr(user_id, ':') + 1) AS server FROM share_jobs
-                     WHERE state IN (${openList}) AND next_attempt_at IS NOT NULL AND (next_attempt_at <= ?1 OR updated_at > ?1 + ?6)
-                 ), ranked AS (
-                     SELECT *, row_number() OVER (PARTITION BY room_id, server ORDER BY id) AS in_room,
-                         row_number() OVER (PARTITION BY server ORDER BY id) AS of_server FROM waiting
-                 )
-                 SELECT * FROM ranked WHERE in_room <= ?2 AND (of_server <= ?3 OR server = ?4) ORDER BY id LIMIT ?5`,
-            )
-            .all(now, ofRoom, ofServer, ownServer, limit, clockSlack)
-            .map(jobFrom);
+    /** @see {@link dueJobs} */
+    due(places: Places, now: number): readonly Job[] {
+        return dueJobs(this.#sql, places, now);
     }
 
-    /** When the next job falls due that `due` at this very `now` did not name: with two clock readings one could be in neither. Undefined if none waits. */
+    /** @see {@link nextDueAt} */
     nextDueAt(now: number): number | undefined {
-        const row = this.#sql
-            .prepare(`SELECT min(next_attempt_at) AS at FROM share_jobs WHERE state IN (${openList}) AND next_attempt_at > ?`)
-            .get(now);
-        return row?.["at"] === null ? undefined : Number(row?.["at"]);
+        return nextDueAt(this.#sql, now);
     }
 
     /**
@@ -161,7 +161,10 @@ export class ShareJobs {
         const now = this.#now();
         const { changes } = this.#sql
             .prepare(
-                `UPDATE share_jobs SET state = ?, reason = ?, detail = ?, next_attempt_at = ?, updated_at = ?, moved_ran = ${ranNow} WHERE id = ? AND state = ?`,
+                `UPDATE share_jobs SET state = ?1, reason = ?2, detail = ?3, next_attempt_at = ?4, updated_at = ?5, moved_ran = ${ranNow},
+                     joined_ran = iif(?1 = 'joined', coalesce(joined_ran, ${ranNow}), joined_ran),
+                     refused_ran = iif(?1 = 'reinvited' OR ?2 = 'sent', NULL, refused_ran)
+                 WHERE id = ?6 AND state = ?7`,
             )
             .run(state, reason, detail ?? null, nextAttemptAt ?? null, now, job.id, job.state);
         if (changes === 0) return false;
@@ -198,9 +201,32 @@ export class ShareJobs {
         );
     }
 
-    /** Gives a job that rested to the runner. */
+    /** Gives a job that rested to the runner; or, if the invitee has joined on the bot's own invite meanwhile, to the watch. */
     release(job: Job, reason: Reason): boolean {
-        return this.move(job, "queued", reason, this.#now());
+        if (job.joinedRan === undefined) return this.move(job, "queued", reason, this.#now());
+        const inTime = this.#ran() - job.joinedRan < watchedAfterJoin;
+        return inTime ? this.move(job, "joined", reason) : this.move(job, "cancelled", "released_too_late");
+    }
+
+    /** The invitee of a held job has joined on the bot's own invite: what is released within a day is sent. */
+    noteJoin(job: Job): void {
+        this.#sql.prepare(`UPDATE share_jobs SET joined_ran = ${ranNow} WHERE id = ?`).run(job.id);
+        this.#watches.joined(job.id, this.#now());
+    }
+
+    setAccount(job: Job, account: NonNullable<Job["account"]>): void {
+        this.#sql.prepare("UPDATE share_jobs SET account = ? WHERE id = ?").run(account, job.id);
+    }
+
+    /** The bot has made the invite that this job was to make. */
+    inviteMade(job: Job, inviteEventId: string): void {
+        this.#sql.prepare("UPDATE share_jobs SET invite_event_id = ? WHERE id = ?").run(inviteEventId, job.id);
+    }
+
+    /** For how long the homeserver has refused what the job asks, this time included; milliseconds of `ShareClock`. */
+    refusedFor(job: Job): number {
+        this.#sql.prepare(`UPDATE share_jobs SET refused_ran = coalesce(refused_ran, ${ranNow}) WHERE id = ?`).run(job.id);
+        return this.#ran() - Number(this.#sql.prepare("SELECT refused_ran FROM share_jobs WHERE id = ?").get(job.id)?.["refused_ran"]);
     }
 
     /** Releases a held job as a person says, from what it is held for and nothing else. */
@@ -230,10 +256,13 @@ export class ShareJobs {
         return this.move(job, job.state === "joined" ? "done" : "cancelled", reason);
     }
 
+    #ran(): number {
+        return Number(this.#sql.prepare(`SELECT ${ranNow} AS ran`).get()?.["ran"]);
+    }
+
     #remember(jobId: number, at: number, state: JobState, reason: Reason, detail?: string): void {
         const last = this.#sql.prepare("SELECT state, reason FROM share_job_moves WHERE job_id = ? ORDER BY rowid DESC LIMIT 1").get(jobId);
-        // Refusals are counted (`timesMoved`): each stands for itself.
-        if (last?.["state"] === state && last["reason"] === reason && reason !== "refused_once") return;
+        if (last?.["state"] === state && last["reason"] === reason && !counted.includes(reason)) return;
         this.#sql
             .prepare("INSERT INTO share_job_moves (job_id, at, state, reason, detail) VALUES (?, ?, ?, ?, ?)")
             .run(jobId, at, state, reason, detail ?? null);

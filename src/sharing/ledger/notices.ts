@@ -37,7 +37,15 @@ export class Notices {
     /** Notes a job that has just come to need a person; inside the transaction that moves it. */
     follow(jobId: number, state: JobState, reason: Reason): void {
         if (!needsPerson(state, reason)) return;
+        const again = state === "failed" || reason.startsWith("reinvite_");
+        // What the bot tries again by itself is told once.
+        if (again && this.#isNoted(jobId, state, reason)) return;
         this.#sql.prepare("INSERT INTO share_notices (job_id, state, reason) VALUES (?, ?, ?)").run(jobId, state, reason);
+    }
+
+    #isNoted(jobId: number, state: JobState, reason: Reason): boolean {
+        const select = this.#sql.prepare("SELECT 1 FROM share_notices WHERE job_id = ? AND state = ? AND reason = ?");
+        return select.get(jobId, state, reason) !== undefined;
     }
 
     /** The newest notice of each job that was noted after the notice `id` and still stands where it stood then, oldest first. */
@@ -61,8 +69,15 @@ export class Notices {
     }
 }
 
-/** What a person has to know of a job that is over. */
-const needsPersonAnyway: ReadonlySet<Reason> = new Set<Reason>(["reinvite_left_standing", "identity_changed"]);
+/** What a person has to know, whatever the job's state. */
+const needsPersonAnyway: ReadonlySet<Reason> = new Set<Reason>([
+    "reinvite_left_standing",
+    "identity_changed",
+    "reinvite_ignored",
+    "reinvite_forbidden",
+    "place_blocked",
+    "place_left",
+]);
 
 /** A pause was a person's own act, and nothing is wrong with what waits for its end. */
 function needsPerson(state: JobState, reason: Reason): boolean {

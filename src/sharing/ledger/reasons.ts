@@ -14,10 +14,13 @@ export const reasons = {
     devices_appeared: "The invitee has a device now that can be given the keys.",
     reinvite_stands: "Another bot's invite and the bot's own crossed, and the bot's own is the one that stands.",
     power_granted: "The bot may invite now.",
+    room_opened: "What kept the room's history from newcomers has been changed.",
+    account_appeared: "The invitee has an account now.",
+    tried_again: "What had failed is tried again, as the invite still stands.",
     delivering: "The keys are being delivered.",
     room_state_unknown: "The room's state has not been seen whole yet; this is tried again.",
     homeserver_unavailable: "The homeserver did not answer as it should; this is tried again.",
-    refused_once: "The homeserver refused a request; this is tried again, and only a repeated no is believed.",
+    refused_once: "The homeserver refused a request; this is tried again, and only a no that lasts for hours is believed.",
     bot_interrupted: "The bot itself was interrupted, by a full disk for example; this is tried again.",
     invitee_server_unreachable: "The invitee's homeserver cannot be reached for their devices' keys; this is tried again.",
     no_session_with_devices: "No encrypted channel to any of the invitee's devices could be opened; this is tried again.",
@@ -33,6 +36,8 @@ export const reasons = {
     too_many_invitees:
         "More people were given the history within an hour than sharing.max_invitees_per_hour: use `backscroll approve`, for all of them with --room.",
     identity_changed: "The invitee's identity is not the one first seen: ask them, then use `backscroll trust`.",
+    account_appeared_late:
+        "Nobody had this user ID when they were invited, and somebody registered it more than a day later: make sure who that is, then use `backscroll approve`, or withdraw the invite.",
     no_power_to_invite: "The bot may not invite here, so the invitee's client would never open its keys: give the bot the power to invite.",
 
     // Going well
@@ -45,21 +50,30 @@ export const reasons = {
         "The keys were sent. The bot does not invite again, because it lacks keys of this room that the inviter's own client may have sent: it looks again when keys come (`backscroll import-keys`); with sharing.reinvite: always it invites in any case.",
     coverage_unknown: "The keys were sent. The bot counts how much of the room's history it holds before it invites again.",
     direct_chat: "The keys were sent. The bot does not invite again into a direct chat unless `backscroll share` asks for it.",
-    reinvited_often:
-        "The keys were sent. The bot has invited this person into this room three times in 7 days: the next time is after that.",
+    reinvited_often: "The bot has invited this person into this room three times in 7 days: the next time is after that.",
+    reinvite_asked: "The homeserver has taken the bot's own invite; the bot waits to see it in the room.",
+    reinvite_ignored:
+        "The homeserver said yes to the bot's own invite, and nothing happened in the room: it may have shadow-banned the bot's account. Ask its admin; the bot tries again every few hours.",
+    reinvite_forbidden:
+        "The homeserver refuses the bot's own invite: its admins may have reserved invites for themselves, or a spam checker is in the way. Ask its admin; the bot tries again every few hours.",
+    waits_for_leave:
+        "Everything is ready, and the keys were sent: now the invitee can leave the room, and the bot invites them as soon as they have left.",
     reinvite_paced:
-        "The keys were sent. The bot's own invite waits, to leave people the invites that the homeserver allows in this room (sharing.reinvite_pace).",
+        "The bot's own invite waits, to leave people the invites that the homeserver allows in this room (sharing.reinvite_pace).",
     invitee_paced:
-        "The keys were sent. The bot's own invite waits, to leave people the invites that the homeserver allows for this person in all rooms (sharing.reinvite_pace).",
-    bot_paced:
-        "The keys were sent. The bot's own invite waits, because the homeserver allows the bot only so many (sharing.reinvite_pace).",
-    reinvite_limited: "The keys were sent. The homeserver has had too many invites lately; the bot's own waits until it takes more.",
+        "The bot's own invite waits, to leave people the invites that the homeserver allows for this person in all rooms (sharing.reinvite_pace).",
+    bot_paced: "The bot's own invite waits, because the homeserver allows the bot only so many (sharing.reinvite_pace).",
+    reinvite_limited: "The homeserver has had too many invites lately; the bot's own waits until it takes more.",
     already_inviter: "The keys were sent, and the bot already is the inviter of record.",
     reinvited: "The keys were sent and the bot invited again, so the invitee's client will open them when they join.",
-    joined: "The invitee joined after the keys were sent.",
+    invited_by_bot: "The keys were sent and the bot made the invite, so the invitee's client will open them when they join.",
+    waits_for_device:
+        "The bot is the inviter of record; the invitee has no device yet that their identity has signed. The keys are sent when they have one, at the latest when they join.",
+    place_blocked: "The bot is the inviter of record, so nobody else's keys would be opened, and it may not send its own now.",
+    joined: "The invitee joined on the bot's own invite, so their client opens the bot's keys.",
 
-    left_again: "The invitee joined after the keys were sent, and has left again.",
-    watched_long_enough: "The invitee joined after the keys were sent, and every device that appeared within a day was served.",
+    left_again: "The invitee joined, and has left again.",
+    watched_long_enough: "The invitee joined, and every device that appeared within a day was served.",
 
     // Refused
     sharing_off: "Sharing is off for this room (sharing.mode).",
@@ -74,6 +88,8 @@ export const reasons = {
         "None of the invitee's devices is signed by their identity: they have to verify one; the bot looks again while the invite stands.",
     nothing_to_share:
         "The bot holds no session of this room that its sender marked as shareable; it looks again when keys come while the invite stands.",
+    no_such_account: "Nobody has this user ID yet: it may be a typing mistake. The bot looks again while the invite stands.",
+    joined_without_invite: "They joined without an invite (by a link, or through a space), so their client opens nobody's keys.",
     reinvited_by_another_bot: "Another bot made this invite to share history itself.",
 
     // Said by earlier versions
@@ -85,7 +101,13 @@ export const reasons = {
     invite_declined: "The invitee declined.",
     invitee_banned: "The invitee was banned.",
     bot_left: "The bot is no longer in the room.",
-    joined_before_delivery: "The invitee joined before the keys were sent; clients open only what the inviter sent before.",
+    joined_before_delivery:
+        "The invitee joined on an invite that is not the bot's, before the keys were sent: their client opens only what its sender sent.",
+    joined_on_another_invite:
+        "The invitee joined on an invite that is not the bot's: their client opens only the keys of whoever sent it, if that person's client shares any.",
+    released_too_late: "The invitee joined on the bot's own invite, and the keys were not released within a day of that.",
+    place_left:
+        "The bot is no longer in the room, and the invitee's client would open only the bot's keys, which were never sent: invite them again.",
     cancelled_by_command: "The delivery was cancelled by a command.",
     reinvite_taken_back: "The invite ended in the very moment of the bot's own; the bot's was taken back.",
     reinvite_left_standing:

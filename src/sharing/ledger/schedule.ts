@@ -14,6 +14,10 @@ const answeredWithin = 30 * 24 * 3_600_000;
 
 const first = 2_000;
 const longest = 15 * 60_000;
+/** Milliseconds of `ShareClock` for which the homeserver has to refuse before it is believed: a restart or a quota passes. */
+export const refusalBelievedAfter = 3 * 3_600_000;
+const firstRetrial = 3_600_000;
+const rarestRetrial = 12 * 3_600_000;
 
 /**
  * When a failed attempt is made again: doubling from 2 s to 15 min, with full jitter over the upper half.
@@ -25,6 +29,15 @@ const longest = 15 * 60_000;
 export function retryDelay(attempts: number, random: number, notBefore = 0): number {
     const ceiling = Math.min(longest, first * 2 ** Math.min(attempts, 20));
     return Math.max(notBefore, Math.round(ceiling / 2 + (ceiling / 2) * random));
+}
+
+/**
+ * When what has failed, or what the homeserver will not do, is tried again: after an hour, then in ever longer steps up to twice a day.
+ * @param retrials how many there were
+ * @returns milliseconds from now
+ */
+export function retrialDelay(retrials: number): number {
+    return Math.min(rarestRetrial, firstRetrial * 2 ** Math.min(retrials, 20));
 }
 
 /** Nobody has answered the invite for so long that no more requests are made for it. */

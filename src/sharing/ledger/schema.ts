@@ -144,5 +144,18 @@ export const sharingSchema: Schema = {
         (sql) => sql.exec("ALTER TABLE share_jobs ADD COLUMN not_before INTEGER"),
         // When the job was last moved, by ShareClock. Jobs of before count from now on.
         (sql) => sql.exec("ALTER TABLE share_jobs ADD COLUMN moved_ran INTEGER NOT NULL DEFAULT 0"),
+        (sql) =>
+            sql.exec(`
+                -- 1: the bot makes the invite itself; invite_event_id is empty until it has.
+                ALTER TABLE share_jobs ADD COLUMN makes_invite INTEGER NOT NULL DEFAULT 0;
+                -- Of the invitee: missing, there, or late; NULL: nobody has asked.
+                ALTER TABLE share_jobs ADD COLUMN account TEXT;
+                -- When the invitee joined on the bot's own invite, and since when the homeserver refuses what the job asks: by ShareClock.
+                ALTER TABLE share_jobs ADD COLUMN joined_ran INTEGER;
+                ALTER TABLE share_jobs ADD COLUMN refused_ran INTEGER;
+                CREATE INDEX share_jobs_refused ON share_jobs (room_id, reason) WHERE state = 'refused';
+                -- A decline binds nobody any more.
+                UPDATE share_jobs SET next_attempt_at = 0 WHERE state = 'delivered' AND reason = 'declined_lately';
+            `),
     ],
 };

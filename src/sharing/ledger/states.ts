@@ -18,19 +18,21 @@ export type JobState = (typeof states)[number];
 /** Where a job may go from each state: every move not listed here is a fault of ours, or came too late and is dropped. */
 export const moves: Readonly<Record<JobState, readonly JobState[]>> = {
     held: ["queued", "joined", "refused", "cancelled"],
-    queued: ["held", "queued", "delivering", "joined", "refused", "cancelled", "expired", "failed"],
-    delivering: ["held", "queued", "delivered", "joined", "refused", "cancelled", "expired", "failed"],
+    queued: ["held", "queued", "delivering", "reinvited", "joined", "refused", "cancelled", "expired", "failed"],
+    delivering: ["held", "queued", "delivered", "reinvited", "joined", "refused", "cancelled", "expired", "failed"],
     delivered: ["held", "queued", "delivered", "reinvited", "joined", "refused", "cancelled", "expired", "failed"],
-    reinvited: ["held", "joined", "cancelled", "expired"],
-    joined: ["done", "cancelled"],
+    // The place may have been taken before there was a device to send anything to.
+    reinvited: ["held", "queued", "reinvited", "joined", "cancelled", "expired"],
+    joined: ["held", "done", "cancelled"],
     done: [],
-    // Only what may still come while the invite stands: keys to share, or devices to give them to; or the news that it is the bot's own.
-    refused: ["queued"],
+    // What may still come while the invite stands: keys, devices, an account, an opened room; or they join.
+    refused: ["held", "queued", "joined", "cancelled"],
     // Only "the bot left", if it comes back while the invite stands.
     cancelled: ["queued"],
     // They have joined after all.
-    expired: ["joined"],
-    failed: [],
+    expired: ["joined", "cancelled"],
+    // Tried again while the invite stands.
+    failed: ["queued", "joined", "cancelled"],
 };
 
 /** @throws Error for a word that is no state: somebody else wrote into the ledger */

@@ -1,6 +1,6 @@
 import type { DatabaseSync, SQLOutputValue } from "node:sqlite";
 import type { Reason } from "./reasons.ts";
-import { firstLook, rarestLook } from "./schedule.ts";
+import { firstLook, rarestLook, retrialDelay } from "./schedule.ts";
 import { ranNow } from "./share-clock.ts";
 import type { JobState } from "./states.ts";
 
@@ -27,9 +27,14 @@ export class Watches {
 
     /** Begins, changes or ends the watch of a job that has just moved; one that goes on keeps its schedule. */
     follow(jobId: number, state: JobState, reason: Reason, now: number): void {
-        if (state === "joined") this.#begin("REPLACE", { jobId, lookAt: now, joinedAt: now });
-        else if (isWatched(state, reason)) this.#begin("IGNORE", { jobId, lookAt: now + firstLook, joinedAt: null });
+        if (state === "joined") this.joined(jobId, now);
+        else if (isWatched(state, reason)) this.#begin("IGNORE", { jobId, lookAt: now + this.#firstLook(jobId, state), joinedAt: null });
         else this.end(jobId);
+    }
+
+    /** The invitee has joined: their devices are looked at now. */
+    joined(jobId: number, now: number): void {
+        this.#begin("REPLACE", { jobId, lookAt: now, joinedAt: now });
     }
 
     /** Those who have joined and were not looked at since, the longest waiting first. */
@@ -75,10 +80,18 @@ export class Watches {
         this.#sql.prepare("DELETE FROM share_watches WHERE job_id = ?").run(jobId);
     }
 
+    /** Milliseconds. What has failed is tried again, ever more rarely. */
+    #firstLook(jobId: number, state: JobState): number {
+        if (state !== "failed") return firstLook;
+        const select = this.#sql.prepare("SELECT count(*) AS n FROM share_job_moves WHERE job_id = ? AND reason = 'tried_again'");
+        return retrialDelay(Number(select.get(jobId)?.["n"]));
+    }
+
     #begin(otherwise: "REPLACE" | "IGNORE", watch: { jobId: number; lookAt: number; joinedAt: number | null }): void {
         this.#sql
             .prepare(
-                `INSERT OR ${otherwise} INTO share_watches (job_id, look_at, looks, joined_at, joined_ran) VALUES (?, ?, 0, ?, ${ranNow})`,
+                `INSERT OR ${otherwise} INTO share_watches (job_id, look_at, looks, joined_at, joined_ran)
+                 VALUES (?1, ?2, 0, ?3, coalesce((SELECT joined_ran FROM share_jobs WHERE id = ?1), ${ranNow}))`,
             )
             .run(watch.jobId, watch.lookAt, watch.joinedAt);
     }
@@ -96,8 +109,12 @@ function watchFrom(row: Record<string, SQLOutputValue>): Watch {
     };
 }
 
-/** Delivered, and the invitee may still come with other devices; or refused for want of a device, and they may still set one up. */
+/** What a look can heal: a device, or an account, that was not there. */
+const healedByLook: readonly Reason[] = ["no_identity", "no_cross_signed_device", "no_such_account"];
+
+/** Delivered, or to be delivered, and the invitee may still come with other devices; refused or failed, and that may heal. */
 function isWatched(state: JobState, reason: Reason): boolean {
-    if (state === "refused") return reason === "no_identity" || reason === "no_cross_signed_device";
+    if (state === "refused") return healedByLook.includes(reason);
+    if (state === "failed") return reason !== "internal_error";
     return state === "delivered" || state === "reinvited";
 }

@@ -19,8 +19,13 @@ export interface ShareFacts {
     };
     readonly invitee: {
         readonly membership: Membership | "none";
-        /** This job had been delivered when they joined: what is sent now completes it. */
-        readonly servedBeforeJoin: boolean;
+        /**
+         * Where their client opens what the bot sends: `invite`, while invited; `join`, having joined on the bot's own invite;
+         * `any`, as the bot is still to make the invite itself.
+         */
+        readonly awaited: "invite" | "join" | "any";
+        /** `late`: their user ID was nobody's when they were invited, and somebody registered it long after. */
+        readonly account: "there" | "late";
         /** `not_asked`: the server has not been asked for the invitee's keys yet. */
         readonly identity: "not_asked" | "none" | "as_pinned" | "changed";
         /** The member for whom people could take the invitee, unless that member made the invite, a person knows of it, or the keys were given before. */
@@ -64,13 +69,14 @@ export function decide(facts: ShareFacts): Decision {
     if (room.encryption === "unknown" || room.visibility === "unknown") return wait("room_state_unknown");
     if (room.encryption === "plain") return refuse("room_not_encrypted");
     if (!opensHistory(room.visibility)) return refuse("visibility_not_shared");
-    const expected = invitee.servedBeforeJoin ? "join" : "invite";
-    if (invitee.membership !== expected) return refuse("not_invited");
+    if (invitee.membership === "ban") return refuse("invitee_banned");
+    if (invitee.awaited !== "any" && invitee.membership !== invitee.awaited) return refuse("not_invited");
     if (inviter.isAnotherBot) return refuse("reinvited_by_another_bot");
     if (invitee.identity === "none") return refuse("no_identity");
     if (facts.paused) return hold("paused");
     if (invitee.identity === "changed") return hold("identity_changed");
     if (facts.reinvite === "no_power") return hold("no_power_to_invite");
+    if (invitee.account === "late" && !isApproved(facts, "account_appeared_late")) return hold("account_appeared_late");
     // First of what an approval releases: many jobs are approved at once for other reasons, a look-alike never unseen.
     const { resembles } = invitee;
     if (resembles !== undefined && !isApproved(facts, "looks_like_member", resembles)) return hold("looks_like_member", resembles);

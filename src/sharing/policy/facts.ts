@@ -32,8 +32,8 @@ export function gatherFacts(sources: FactSources, job: Job, identity: ShareFacts
     const room = rooms.room(job.roomId);
     const invitee = rooms.member(job.roomId, job.userId);
     const policy = sources.policy(job.roomId);
-    const servedBeforeJoin = job.state === "joined";
-    const given = servedBeforeJoin || job.state === "delivered" || job.state === "reinvited" || sources.audit.gave(job.id);
+    const awaited = job.state === "joined" ? "join" : job.makesInvite && job.inviteEventId === "" ? "any" : "invite";
+    const given = sources.audit.gave(job.id);
     return {
         origin: job.origin,
         approved: job.approved,
@@ -47,13 +47,14 @@ export function gatherFacts(sources: FactSources, job: Job, identity: ShareFacts
         },
         invitee: {
             membership: invitee?.membership ?? "none",
-            servedBeforeJoin,
+            awaited,
+            account: job.account === "late" ? "late" : "there",
             identity,
             resembles: given ? undefined : resembles(),
         },
         inviter: {
-            trusted: policy.trusted_servers.includes(serverOf(job.inviter)),
-            isAnotherBot: job.byAnotherBot && invitee?.sender !== botUserId,
+            trusted: job.makesInvite || policy.trusted_servers.includes(serverOf(job.inviter)),
+            isAnotherBot: job.byAnotherBot && !isOwnInvite(),
         },
         reinvite: reinviteFact(),
     };
@@ -78,8 +79,14 @@ export function gatherFacts(sources: FactSources, job: Job, identity: ShareFacts
     }
 
     function reinviteFact(): ShareFacts["reinvite"] {
-        if (servedBeforeJoin || policy.reinvite === "never" || invitee?.sender === botUserId) return "not_needed";
+        if (awaited === "join" || isOwnInvite()) return "not_needed";
+        if (awaited === "any") return rooms.canInvite(job.roomId, botUserId) ? "possible" : "no_power";
+        if (policy.reinvite === "never") return "not_needed";
         if (invitee?.isDirect === true && job.origin === "invite") return "not_needed";
         return rooms.canInvite(job.roomId, botUserId) ? "possible" : "no_power";
+    }
+
+    function isOwnInvite(): boolean {
+        return invitee?.membership === "invite" && invitee.sender === botUserId;
     }
 }

@@ -1,23 +1,31 @@
 import { expect, test } from "vitest";
+import type { Reason } from "../ledger/reasons.ts";
 import { decideReinvite, type ReinviteDecision, type ReinviteFacts } from "./reinvite-decision.ts";
 
 const day = 24 * 3_600_000;
 const now = 100 * day;
 const open: ReinviteFacts = {
     now,
+    purpose: "repeat",
     setting: "when_complete",
     asked: false,
     standing: "this",
     direct: false,
     coverage: "complete",
     inviterMayShare: true,
+    taken: false,
+    retrialAfter: day / 4,
     repeatedAt: [],
     turn: { at: now, reason: "reinvite_paced" },
 };
 const incomplete: ReinviteFacts = { ...open, coverage: "incomplete" };
-const wait = (at: number | undefined, reason: "coverage_unknown" | "coverage_incomplete" | "reinvited_often" | "invitee_paced") =>
-    ({ verdict: "wait", at, reason }) as const;
-const makeNow: ReinviteDecision = { verdict: "now", reason: "reinvited" };
+const wait = (at: number | undefined, reason: Reason): ReinviteDecision => ({ verdict: "wait", at, reason });
+const makeNow: ReinviteDecision = { verdict: "now", reason: "reinvite_asked" };
+const over = (reason: Reason): ReinviteDecision => ({ verdict: "over", reason });
+/** Nobody's keys can have reached the invitee. */
+const placeFirst: ReinviteFacts = { ...incomplete, purpose: "place_first" };
+/** A person asked the bot to make the invite. */
+const toInvite: ReinviteFacts = { ...incomplete, purpose: "invite", asked: true, standing: "none" };
 
 test.each<[string, ReinviteFacts, ReinviteDecision]>([
     ["everything is held, and the invite stands", open, makeNow],
@@ -28,6 +36,27 @@ test.each<[string, ReinviteFacts, ReinviteDecision]>([
         { verdict: "not_needed", reason: "already_inviter" },
     ],
     ["the invite was withdrawn", { ...open, standing: "none" }, { verdict: "over", reason: "invite_withdrawn" }],
+    ["they have joined meanwhile", { ...open, standing: "joined" }, over("joined_on_another_invite")],
+    ["they are banned", { ...open, standing: "banned" }, over("invitee_banned")],
+    ["nobody's keys can have reached them: the place comes first, whatever is covered", placeFirst, makeNow],
+    ["the same, and the setting says never", { ...placeFirst, setting: "never" }, { verdict: "never", reason: "sent_without_reinvite" }],
+    ["the same, in a direct chat", { ...placeFirst, direct: true }, { verdict: "never", reason: "direct_chat" }],
+    [
+        "the same, and it is not its turn",
+        { ...placeFirst, turn: { at: now + 1, reason: "reinvite_paced" } },
+        wait(now + 1, "reinvite_paced"),
+    ],
+    ["the same, and they have joined", { ...placeFirst, standing: "joined" }, over("joined_on_another_invite")],
+    ["a person asked the bot to invite: nothing is repeated, so nothing is lost", toInvite, makeNow],
+    ["the same, whatever the setting says of repeating", { ...toInvite, setting: "never" }, makeNow],
+    ["the same, whom it repeated three times", { ...toInvite, repeatedAt: [now - day, now - day, now - day] }, makeNow],
+    ["the same, and it is not its turn", { ...toInvite, turn: { at: now + 1, reason: "bot_paced" } }, wait(now + 1, "bot_paced")],
+    ["the same, of somebody who is in the room", { ...toInvite, standing: "joined" }, wait(undefined, "waits_for_leave")],
+    ["the same, of somebody who is banned", { ...toInvite, standing: "banned" }, over("invitee_banned")],
+    ["the same, and a human has invited them meanwhile", { ...toInvite, standing: "another" }, over("superseded")],
+    ["the same, and the bot has invited them", { ...toInvite, standing: "own" }, { verdict: "not_needed", reason: "already_inviter" }],
+    ["the homeserver said yes, and nothing happened", { ...open, taken: true }, wait(now + day / 4, "reinvite_ignored")],
+    ["it said yes, and it happened", { ...open, taken: true, standing: "own" }, { verdict: "not_needed", reason: "already_inviter" }],
     ["another human invited since", { ...open, standing: "another" }, { verdict: "over", reason: "superseded" }],
     ["the setting says never", { ...open, setting: "never" }, { verdict: "never", reason: "sent_without_reinvite" }],
     [

@@ -3,16 +3,25 @@ import type { Reason } from "../ledger/reasons.ts";
 /** Everything that the decision looks at. Times are milliseconds since the epoch. */
 export interface ReinviteFacts {
     readonly now: number;
+    /**
+     * `repeat`: the keys were sent, and a human's invite is repeated; `place_first`: the invitee has no device that anybody's keys could
+     * have reached, so that the place comes before the keys; `invite`: a person asked the bot to make the invite itself.
+     */
+    readonly purpose: "repeat" | "place_first" | "invite";
     readonly setting: "when_complete" | "always" | "never";
     /** A person asked for this delivery by command. */
     readonly asked: boolean;
-    /** Which invite stands: the bot's own, the one that the job serves, another human's, or none. */
-    readonly standing: "own" | "this" | "another" | "none";
+    /** Which invite stands: the bot's own, the one that the job serves, another human's, or none; or they have joined, or are banned. */
+    readonly standing: "own" | "this" | "another" | "none" | "joined" | "banned";
     readonly direct: boolean;
     /** Whether the bot's keys leave out nothing that the inviter's client could have sent; "unknown": that is still being counted. */
     readonly coverage: "complete" | "incomplete" | "unknown";
     /** False only where nothing shows that the inviter's client shares history: then no bundle of theirs can be lost. */
     readonly inviterMayShare: boolean;
+    /** The homeserver said yes to this very invite before. */
+    readonly taken: boolean;
+    /** Milliseconds to wait before an invite that the homeserver takes and does not make is tried again. */
+    readonly retrialAfter: number;
     /** When the bot repeated other invites of this user to this room. */
     readonly repeatedAt: readonly number[];
     /** When the homeserver's limits leave room for the bot's own invite, and what it waits for until then. */
@@ -38,21 +47,32 @@ const week = 7 * 24 * 3_600_000;
  * One list: what makes it needless or wrong, then what it could spoil, then how often, then when.
  */
 export function decideReinvite(facts: ReinviteFacts): ReinviteDecision {
-    const { now, turn } = facts;
-    if (facts.standing === "own") return { verdict: "not_needed", reason: "already_inviter" };
-    if (facts.standing === "none") return { verdict: "over", reason: "invite_withdrawn" };
-    if (facts.standing === "another") return { verdict: "over", reason: "superseded" };
+    const { now, purpose, standing, turn } = facts;
+    if (standing === "own") return { verdict: "not_needed", reason: "already_inviter" };
+    if (standing === "banned") return { verdict: "over", reason: "invitee_banned" };
+    if (standing === "joined" && purpose === "invite") return { verdict: "wait", at: undefined, reason: "waits_for_leave" };
+    if (standing === "joined") return { verdict: "over", reason: "joined_on_another_invite" };
+    if (standing === "none" && purpose !== "invite") return { verdict: "over", reason: "invite_withdrawn" };
+    if (standing === "another") return { verdict: "over", reason: "superseded" };
+    if (facts.taken) return { verdict: "wait", at: now + facts.retrialAfter, reason: "reinvite_ignored" };
+    if (purpose !== "invite") {
+        const reason = whyNotRepeated(facts);
+        if (reason !== undefined) return reason;
+    }
+    if (turn.at > now) return { verdict: "wait", at: turn.at, reason: turn.reason };
+    return { verdict: "now", reason: "reinvite_asked" };
+}
+
+function whyNotRepeated(facts: ReinviteFacts): ReinviteDecision | undefined {
     if (facts.setting === "never") return { verdict: "never", reason: "sent_without_reinvite" };
     if (facts.direct && !facts.asked) return { verdict: "never", reason: "direct_chat" };
-    if (facts.setting === "when_complete" && facts.inviterMayShare) {
+    if (facts.purpose === "repeat" && facts.setting === "when_complete" && facts.inviterMayShare) {
         // Of two bundles the invitee's client opens that of whoever invited last: ours has to be as good as theirs.
         if (facts.coverage === "unknown") return { verdict: "wait", at: undefined, reason: "coverage_unknown" };
         if (facts.coverage === "incomplete") return { verdict: "wait", at: undefined, reason: "coverage_incomplete" };
     }
     const nextOfTheWeek = endOfWeek(facts);
-    if (nextOfTheWeek > now) return { verdict: "wait", at: nextOfTheWeek, reason: "reinvited_often" };
-    if (turn.at > now) return { verdict: "wait", at: turn.at, reason: turn.reason };
-    return { verdict: "now", reason: "reinvited" };
+    return nextOfTheWeek > facts.now ? { verdict: "wait", at: nextOfTheWeek, reason: "reinvited_often" } : undefined;
 }
 
 /** When the oldest of the last three has passed its week. */

@@ -51,9 +51,17 @@ export class ReinviteLedger {
         const { roomId, userId, inviteEventId } = job;
         this.#sql.prepare("DELETE FROM reinvites WHERE at < ?").run(now - week);
         this.#sql
-            .prepare("INSERT OR REPLACE INTO reinvites (room_id, user_id, invite_event_id, at) VALUES (?, ?, ?, ?)")
+            .prepare(
+                "INSERT INTO reinvites (room_id, user_id, invite_event_id, at) VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET at = excluded.at",
+            )
             .run(roomId, userId, inviteEventId, now);
         return this.#count(job, now, now, true);
+    }
+
+    /** Whether the homeserver has said yes to this very invite. */
+    wasTaken({ roomId, userId, inviteEventId }: Job): boolean {
+        const select = this.#sql.prepare("SELECT 1 FROM reinvites WHERE room_id = ? AND user_id = ? AND invite_event_id = ? AND taken = 1");
+        return select.get(roomId, userId, inviteEventId) !== undefined;
     }
 
     /** The homeserver was not asked: its buckets are as they were. */
@@ -85,12 +93,17 @@ export class ReinviteLedger {
         return until;
     }
 
-    /** The homeserver took it. Answers the jobs that rested because it had not taken others of this room or person: they need not any more. */
-    made({ roomId, userId }: Job): readonly number[] {
+    /** The homeserver said yes. Answers the jobs that rested because it had not taken others of this room or person: they need not any more. */
+    made({ roomId, userId, inviteEventId }: Job): readonly number[] {
+        this.#sql
+            .prepare("UPDATE reinvites SET taken = 1 WHERE room_id = ? AND user_id = ? AND invite_event_id = ?")
+            .run(roomId, userId, inviteEventId);
         const { changes } = this.#sql.prepare("DELETE FROM invite_rests WHERE of IN (?, ?)").run(roomId, userId);
         if (changes === 0) return [];
         return this.#sql
-            .prepare("SELECT id FROM share_jobs WHERE state = 'delivered' AND reason = 'reinvite_limited' AND (room_id = ? OR user_id = ?)")
+            .prepare(
+                "SELECT id FROM share_jobs WHERE state IN ('queued', 'delivered') AND reason = 'reinvite_limited' AND (room_id = ? OR user_id = ?)",
+            )
             .all(roomId, userId)
             .map((row) => Number(row["id"]));
     }
@@ -125,7 +138,7 @@ export class ReinviteLedger {
     #ahead(id: number, reason: Reason, { roomId, userId }: Partial<Place>): number {
         const row = this.#sql
             .prepare(
-                `SELECT count(*) AS count FROM share_jobs WHERE state = 'delivered' AND reason IN (?, 'reinvite_limited') AND id < ?
+                `SELECT count(*) AS count FROM share_jobs WHERE state IN ('queued', 'delivered') AND reason IN (?, 'reinvite_limited') AND id < ?
                  AND room_id = coalesce(?, room_id) AND user_id = coalesce(?, user_id)`,
             )
             .get(reason, id, roomId ?? null, userId ?? null);

@@ -4,9 +4,15 @@ import { z } from "zod";
 const field = "org.backscroll.reinvite";
 const Mark = z.object({ [field]: z.object({ event_id: z.string().max(255) }) });
 
-/** The invite that this content says it repeats; undefined: an invite of its own. */
+/** The invite that this content says it repeats, empty where it repeats none; undefined: no bot made it. */
 export function repeatedInvite(content: Readonly<Record<string, unknown>>): string | undefined {
     return Mark.safeParse(content).data?.[field].event_id;
+}
+
+/** The content of an invite that a person asked the bot to make. */
+export function ownInviteContent(): object {
+    const reason = "The bot was asked to invite you, so that you can read the room's earlier messages.";
+    return { membership: "invite", reason, [field]: { event_id: "" } };
 }
 
 /**

@@ -44,5 +44,7 @@ export const reinviteSchema: Schema = {
         },
         // A decline binds nobody once a human invites anew.
         (sql) => sql.exec("DROP TABLE invites_declined"),
+        // 1: the homeserver said yes to it.
+        (sql) => sql.exec("ALTER TABLE reinvites ADD COLUMN taken INTEGER NOT NULL DEFAULT 0"),
     ],
 };

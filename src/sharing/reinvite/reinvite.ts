@@ -5,10 +5,11 @@ import { parseRoomEvent, type RoomEvent } from "../../matrix/index.ts";
 import type { FactSources } from "../policy/facts.ts";
 import { pass } from "../policy/gate.ts";
 import { Halt } from "../policy/halt.ts";
+import { retrialDelay } from "../ledger/schedule.ts";
 import type { Job, ShareJobs } from "../ledger/jobs.ts";
 import { decideReinvite, type ReinviteDecision, type ReinviteFacts } from "./reinvite-decision.ts";
 import type { ReinviteLedger } from "./reinvite-ledger.ts";
-import { reinviteContent } from "./reinvite-mark.ts";
+import { ownInviteContent, reinviteContent } from "./reinvite-mark.ts";
 import type { Reason } from "../ledger/reasons.ts";
 
 /** How much of a room's history the bot can hand on, and whether its inviter might. */
@@ -21,20 +22,27 @@ export interface SharedHistory {
 export interface ReinviteParts {
     readonly database: Database;
     readonly facts: FactSources;
-    readonly jobs: Pick<ShareJobs, "get" | "move">;
+    readonly jobs: Pick<ShareJobs, "get" | "move" | "timesMoved" | "inviteMade">;
     readonly reinvites: ReinviteLedger;
     readonly history: SharedHistory;
     readonly homeserver: Pick<Homeserver, "memberEvent" | "putMember">;
     readonly now: () => number;
 }
 
-/** Whose invite stands, as the last batch or the homeserver says. */
+/** Milliseconds within which a sync shows what the homeserver has said yes to; then it is asked. */
+const echoWithin = 15_000;
+/** Refusals of the invite after which it is no accident of the moment: power that was lost a second ago, which the sync will tell. */
+const refusalsOfTheMoment = 2;
+
+/** How the invitee stands in the room, as the last batch or the homeserver says. */
 interface Standing {
     readonly membership: unknown;
     readonly sender: string;
     readonly eventId: string;
     readonly isDirect: boolean;
 }
+
+type Purpose = ReinviteFacts["purpose"];
 
 /**
  * Makes the bot the inviter of record, so that the invitee's client opens the bot's bundle; or says why not, or not yet.
@@ -45,91 +53,128 @@ interface Standing {
  * @throws Halt
  */
 export async function reinvite(parts: ReinviteParts, job: Job, settled: Promise<void>): Promise<Reason> {
-    try {
-        return await takePlace(parts, job, settled);
-    } catch (error) {
-        // Power or membership was lost a moment ago: the sync will say so.
-        if (error instanceof HomeserverError && error.problem.kind === "forbidden")
-            throw new Halt("retry", "homeserver_unavailable", { cause: error });
-        throw error;
-    }
+    return await takePlace(parts, job, job.makesInvite ? "invite" : "repeat", settled);
 }
 
-async function takePlace(parts: ReinviteParts, job: Job, settled: Promise<void>): Promise<Reason> {
-    // 1. The keys are out; a pause or a closed room still keeps the bot from inviting.
-    pass(parts, job, "as_pinned");
+/**
+ * The same for an invitee whom nobody's keys can have reached, as they have no device for them: the place comes first, and the keys when there
+ * is a device, at the latest at the join. This is the one exception to "the bundle before the invite" (MSC4268, "Sending").
+ * @param otherwise where the job goes if the place is not to be taken
+ */
+export async function takePlaceFirst(parts: ReinviteParts, job: Job, otherwise: Halt): Promise<Reason> {
+    return await takePlace(parts, job, job.makesInvite ? "invite" : "place_first", Promise.resolve(), otherwise);
+}
+
+async function takePlace(parts: ReinviteParts, job: Job, purpose: Purpose, settled: Promise<void>, otherwise?: Halt): Promise<Reason> {
+    // 1. A pause or a closed room keeps the bot from inviting, whatever was sent before.
+    pass(parts, job, "not_asked");
 
     // 2. By what we know ourselves: is it wanted, and is it its turn? Whose turn it is has it counted at once, or the next would go as well.
-    const { decision, reservation } = takeTurn(parts, job);
+    const { decision, reservation } = takeTurn(parts, job, purpose, otherwise);
     if (reservation === undefined) return decision.reason;
 
     // 3. By the server's word of this very moment: what /sync told us may be a second old. And the answer may have taken hours: is this
     //    still wanted? Nothing between this look, the read and the write.
-    const look = await lookAgain(parts, job, reservation, settled);
-    if (look.invite === undefined) return look.decision.reason;
+    const look = await lookAgain(parts, job, { purpose, reservation, settled, otherwise });
+    if (!look.wanted) return look.decision.reason;
 
     // 4. The invite.
     return await write(parts, job, look.invite);
 }
 
 /** @returns a reservation if the bot invites now; else the job has been moved to where it waits or ends */
-function takeTurn(parts: ReinviteParts, job: Job): { readonly decision: ReinviteDecision; readonly reservation: number | undefined } {
+function takeTurn(
+    parts: ReinviteParts,
+    job: Job,
+    purpose: Purpose,
+    otherwise: Halt | undefined,
+): { readonly decision: ReinviteDecision; readonly reservation: number | undefined } {
     const { database, facts, reinvites, now } = parts;
     return database.transaction(() => {
         const turn = reinvites.turn(job, facts.policy(job.roomId).reinvite_pace, now());
         const member = facts.rooms.member(job.roomId, job.userId);
-        const decision = decideReinvite({ ...gatherReinviteFacts(parts, job, member), turn });
+        const decision = decideReinvite({ ...gatherReinviteFacts(parts, job, purpose, member), turn });
         if (decision.verdict === "now") return { decision, reservation: reinvites.reserve(job, now()) };
-        follow(parts, job, decision);
+        follow(parts, job, decision, { member, otherwise });
         return { decision, reservation: undefined };
     });
 }
 
-/** @returns the invite to be repeated; undefined if the decision is another now: the turn is given back then */
+interface Look {
+    readonly purpose: Purpose;
+    readonly reservation: number;
+    readonly settled: Promise<void>;
+    readonly otherwise: Halt | undefined;
+}
+
+/** @returns whether the invite is still wanted, and what it is to repeat; if not, the turn is given back */
 async function lookAgain(
     parts: ReinviteParts,
     job: Job,
-    reservation: number,
-    settled: Promise<void>,
-): Promise<{ readonly decision: ReinviteDecision; readonly invite: RoomEvent | undefined }> {
-    const { database, homeserver, reinvites } = parts;
+    { purpose, reservation, settled, otherwise }: Look,
+): Promise<{ readonly wanted: boolean; readonly decision: ReinviteDecision; readonly invite: RoomEvent | undefined }> {
+    const { database, reinvites } = parts;
     let decision: ReinviteDecision | undefined;
+    let member: Standing | undefined;
     let turnKept = false;
     try {
-        const [event] = await Promise.all([homeserver.memberEvent(job.roomId, job.userId), settled]);
+        const [event] = await Promise.all([memberEvent(parts, job), settled]);
         const invite = parseRoomEvent(event);
-        decision = decideReinvite(gatherReinviteFacts(parts, job, invite && standing(invite)));
-        if (decision.verdict !== "now") return { decision, invite: undefined };
-        pass(parts, job, "as_pinned");
+        member = invite && standing(invite);
+        const taken = reinvites.wasTaken(job);
+        decision = decideReinvite({ ...gatherReinviteFacts(parts, job, purpose, member), taken });
+        if (decision.verdict !== "now") return { wanted: false, decision, invite };
+        pass(parts, job, "not_asked");
         turnKept = true;
-        return { decision, invite };
+        return { wanted: true, decision, invite };
     } finally {
         if (!turnKept) {
             database.transaction(() => {
                 reinvites.release(reservation);
                 // If it is not needed, an earlier attempt whose answer was lost has been the one that counts.
                 if (decision?.verdict !== "not_needed") reinvites.notMade(job);
-                if (decision !== undefined) follow(parts, job, decision);
+                if (decision !== undefined) follow(parts, job, decision, { member, otherwise });
             });
         }
     }
 }
 
-async function write(parts: ReinviteParts, job: Job, invite: RoomEvent): Promise<Reason> {
+/** The member event as the homeserver has it now; undefined: the user never was anything in this room. */
+async function memberEvent({ homeserver }: ReinviteParts, { roomId, userId, makesInvite }: Job): Promise<unknown> {
+    try {
+        return await homeserver.memberEvent(roomId, userId);
+    } catch (error) {
+        if (!(error instanceof HomeserverError)) throw error;
+        if (makesInvite && error.problem.kind === "not_found") return undefined;
+        // Membership was lost a moment ago: the sync will say so.
+        if (error.problem.kind === "forbidden") throw new Halt("retry", "homeserver_unavailable", { cause: error });
+        throw error;
+    }
+}
+
+async function write(parts: ReinviteParts, job: Job, invite: RoomEvent | undefined): Promise<Reason> {
     const { database, homeserver, jobs, reinvites, now } = parts;
-    const content = reinviteContent(invite.content, { eventId: job.inviteEventId, inviter: job.inviter });
+    const repeats = job.makesInvite || invite === undefined ? undefined : invite.content;
+    const content =
+        repeats === undefined ? ownInviteContent() : reinviteContent(repeats, { eventId: job.inviteEventId, inviter: job.inviter });
     try {
         await homeserver.putMember(job.roomId, job.userId, content);
     } catch (error) {
         if (error instanceof HomeserverError) return afterRefusal(parts, job, error);
         throw error;
     }
+    // The homeserver's yes is no proof: it is seen in the sync (`record.ts`), or read back.
     database.transaction(() => {
-        jobs.move(job, "reinvited", "reinvited");
+        jobs.move(job, waitingState(job), "reinvite_asked", now() + echoWithin);
         for (const rested of reinvites.made(job).map((id) => jobs.get(id)))
-            if (rested !== undefined) jobs.move(rested, "delivered", rested.reason, now());
+            if (rested !== undefined) jobs.move(rested, waitingState(rested), rested.reason, now());
     });
-    return "reinvited";
+    return "reinvite_asked";
+}
+
+/** Where a job stands that waits for its own invite. */
+function waitingState({ state }: Job): "queued" | "delivered" {
+    return state === "delivered" ? "delivered" : "queued";
 }
 
 /** Where nobody knows whether the invite was made, it stays counted: the next look at the member event will tell. */
@@ -139,10 +184,12 @@ function afterRefusal({ database, jobs, reinvites, facts, now }: ReinviteParts, 
         case "rate_limited":
             database.transaction(() => {
                 const until = reinvites.limited(job, problem.retryAfterMs, facts.policy(job.roomId).reinvite_pace, now());
-                jobs.move(job, "delivered", "reinvite_limited", until);
+                jobs.move(job, waitingState(job), "reinvite_limited", until);
             });
             return "reinvite_limited";
         case "forbidden":
+            database.transaction(() => reinvites.notMade(job));
+            throw forbidden(jobs, job, error);
         case "invalid":
         case "not_found":
         case "too_large":
@@ -154,45 +201,73 @@ function afterRefusal({ database, jobs, reinvites, facts, now }: ReinviteParts, 
     }
 }
 
-/** Moves a job to where a decision that is not "now" leaves it. */
-function follow({ jobs }: Pick<ReinviteParts, "jobs">, job: Job, decision: ReinviteDecision): void {
+/** Power that was lost a moment ago is told by the sync; what is refused again and again is a homeserver's rule. */
+function forbidden(jobs: ReinviteParts["jobs"], { id }: Job, error: HomeserverError): Halt {
+    const options = { cause: error, detail: error.message };
+    if (jobs.timesMoved(id, "refused_once") < refusalsOfTheMoment) return new Halt("retry", "refused_once", options);
+    return new Halt("retry", "reinvite_forbidden", { ...options, notBefore: retrialDelay(jobs.timesMoved(id, "reinvite_forbidden")) });
+}
+
+/**
+ * Moves a job to where a decision that is not "now" leaves it.
+ * @throws Halt `otherwise`, if the place is not to be taken before there is anything to send
+ */
+function follow(
+    { jobs }: Pick<ReinviteParts, "jobs">,
+    job: Job,
+    decision: ReinviteDecision,
+    { member, otherwise }: { readonly member: Standing | undefined; readonly otherwise: Halt | undefined },
+): void {
     switch (decision.verdict) {
         case "now":
             return;
         case "not_needed":
-            jobs.move(job, "reinvited", decision.reason);
+            if (job.makesInvite && member !== undefined) jobs.inviteMade(job, member.eventId);
+            jobs.move(job, "reinvited", otherwise === undefined ? decision.reason : "waits_for_device");
             return;
         case "never":
-            jobs.move(job, "delivered", decision.reason);
+            if (otherwise !== undefined) jobs.move(job, "refused", otherwise.reason);
+            else jobs.move(job, "delivered", decision.reason);
             return;
         case "wait":
-            jobs.move(job, "delivered", decision.reason, decision.at);
+            jobs.move(job, waitingState(job), decision.reason, decision.at);
             return;
         case "over":
-            jobs.move(job, "cancelled", decision.reason);
+            jobs.move(
+                job,
+                "cancelled",
+                decision.reason,
+                undefined,
+                decision.reason === "joined_on_another_invite" ? job.inviter : undefined,
+            );
             return;
     }
 }
 
-function gatherReinviteFacts(parts: ReinviteParts, job: Job, invite: Standing | undefined): ReinviteFacts {
-    const { facts, history, reinvites } = parts;
+function gatherReinviteFacts(parts: ReinviteParts, job: Job, purpose: Purpose, member: Standing | undefined): ReinviteFacts {
+    const { facts, history, reinvites, jobs } = parts;
     const now = parts.now();
     return {
         now,
+        purpose,
         setting: facts.policy(job.roomId).reinvite,
         asked: job.origin === "command",
-        standing: whose(invite),
-        direct: invite?.isDirect === true,
+        standing: whose(member),
+        direct: member?.isDirect === true,
         coverage: history.coverage(job.roomId),
         inviterMayShare: history.inviterMayShare(job.roomId, job.inviter),
+        taken: false,
+        retrialAfter: retrialDelay(jobs.timesMoved(job.id, "reinvite_ignored")),
         repeatedAt: reinvites.repeatedAt(job, now),
         turn: { at: now, reason: "reinvite_paced" },
     };
 
-    function whose(member: Standing | undefined): ReinviteFacts["standing"] {
-        if (member?.membership !== "invite") return "none";
-        if (member.sender === facts.botUserId) return "own";
-        return member.eventId === job.inviteEventId ? "this" : "another";
+    function whose(standing: Standing | undefined): ReinviteFacts["standing"] {
+        if (standing?.membership === "join") return "joined";
+        if (standing?.membership === "ban") return "banned";
+        if (standing?.membership !== "invite") return "none";
+        if (standing.sender === facts.botUserId) return "own";
+        return standing.eventId === job.inviteEventId ? "this" : "another";
     }
 }
 

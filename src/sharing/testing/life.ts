@@ -18,7 +18,7 @@ export const devices = {
 
 const making = ["shareableSet", "buildBundle", "createMedia", "putMedia", "mediaExists"] as const;
 const sending = ["refresh", "look", "openSessions", "sealBundle", "sendToDevice", "deliverySent"] as const;
-const calls = [...making, ...sending, "memberEvent", "putMember", "event"] as const;
+const calls = [...making, ...sending, "hasAccount", "memberEvent", "putMember", "event"] as const;
 export const faults = {
     killed: () => new DOMException("killed", "AbortError"),
     unreachable: (call: string) => new HomeserverError(call, { kind: "unreachable", reason: "connection", detail: "reset" }),
@@ -54,6 +54,8 @@ const happening = fc.oneof(
     },
     { weight: 1, arbitrary: fc.record({ what: fc.constant("clock" as const), by: fc.constantFrom(-day, 40 * day, -40 * day) }) },
     { weight: 2, arbitrary: fc.record({ what: fc.constant("reachable" as const), yes: fc.constantFrom(true, true, false) }) },
+    { weight: 1, arbitrary: fc.record({ what: fc.constant("account" as const), exists: fc.constantFrom(true, true, false) }) },
+    { weight: 1, arbitrary: fc.record({ what: fc.constant("sifted" as const), whole: fc.constantFrom(true, true, false) }) },
     { weight: 1, arbitrary: fc.record({ what: fc.constant("identity" as const), masterKey: fc.constantFrom(null, "A", "A", "B") }) },
     {
         weight: 8,

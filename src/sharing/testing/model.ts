@@ -2,7 +2,7 @@ import type { MembershipChange } from "../../rooms/index.ts";
 import type { Membership } from "../../matrix/index.ts";
 import { ShareCommands } from "../commands.ts";
 import type { Job } from "../ledger/jobs.ts";
-import { recordOwnLeave, releaseEmpowered, releaseEmptyHanded } from "../record.ts";
+import { recordOwnLeave, releaseEmpowered, releaseEmptyHanded, releaseReopened } from "../record.ts";
 import { BundleRefresher } from "../refresh.ts";
 import { ShareRunner } from "../runner.ts";
 import { DeviceWatch } from "../watch.ts";
@@ -166,6 +166,12 @@ export class Model {
             case "reachable":
                 world.reachable = happening.yes;
                 break;
+            case "account":
+                world.hasAccount = happening.exists;
+                break;
+            case "sifted":
+                world.answersWhole = happening.whole;
+                break;
             case "identity":
                 world.masterKey = happening.masterKey?.repeat(43) ?? null;
                 break;
@@ -216,8 +222,11 @@ export class Model {
         world.recorded = world.memberEvent;
         world.sync(...heard);
         const { jobs, checks } = world;
-        const { rooms } = world.parts().facts;
-        world.database.transaction(() => releaseEmpowered({ jobs, checks, botUserId: bot, rooms }));
+        const { facts } = world.parts();
+        world.database.transaction(() => {
+            releaseEmpowered({ jobs, checks, botUserId: bot, rooms: facts.rooms });
+            releaseReopened({ jobs, facts }, [roomId]);
+        });
     }
 
     /** One life of the process: until it has nothing more to do, or is killed. */

@@ -85,7 +85,16 @@ export class Rules {
         this.#reinvited.set(repeated, count);
         if (count > 1) this.broken.push(`the invite ${repeated} was repeated ${count} times`);
         const job = this.#world.jobs.ofInvite(roomId, charlie, repeated);
-        if (job === undefined || !this.#world.jobs.wasSent(job.id)) this.broken.push(`a re-invite for ${repeated} before any delivery`);
+        if (job === undefined) this.broken.push(`a re-invite for ${repeated}, which no job serves`);
+        else if (!this.#world.jobs.wasSent(job.id) && !this.#nobodyCanHaveKeys())
+            this.broken.push(`a re-invite for ${repeated} before any delivery`);
+    }
+
+    /** The invitee's own homeserver has said, and all of that was understood, that they have an account and no device to encrypt for. */
+    #nobodyCanHaveKeys(): boolean {
+        const { stored, answersWhole, hasAccount, shared } = this.#world;
+        const signed = stored.masterKey !== null && stored.devices.some(({ crossSigned }) => crossSigned);
+        return !signed && answersWhole && hasAccount && shared > 0;
     }
 
     /** Every move is in the table, and nothing was a fault of ours. */
@@ -199,7 +208,7 @@ export class Rules {
             ["to a device that is not cross-signed", device?.crossSigned !== true],
             ["for a job that is over", !isOpen(job.state)],
             [
-                "to somebody who is neither invited nor has joined after a delivery",
+                "to somebody who is neither invited nor has joined on the bot's own invite",
                 membership !== (job.state === "joined" ? "join" : "invite"),
             ],
             ["on the word of a foreign server", job.inviter === inviters.mallory && !approved("inviter_server_not_trusted")],
@@ -208,10 +217,9 @@ export class Rules {
         ];
     }
 
-    #isUnseenDouble({ id, state }: Job): boolean {
+    #isUnseenDouble({ id }: Job): boolean {
         const { members } = this.#world;
-        const given = state !== "delivering" || this.#world.parts().facts.audit.gave(id);
-        return !given && members.length > 0;
+        return !this.#world.parts().facts.audit.gave(id) && members.length > 0;
     }
 
     #rulesOfRefresh(job: Job, deviceId: string): readonly [string, boolean][] {
@@ -257,4 +265,5 @@ const waitsForSomebody = new Set<Job["reason"]>([
     "inviter_server_not_trusted",
     "looks_like_member",
     "too_many_invitees",
+    "account_appeared_late",
 ]);

@@ -26,6 +26,7 @@ import { ReinviteChecks } from "../reinvite/reinvite-check.ts";
 import { ReinviteLedger } from "../reinvite/reinvite-ledger.ts";
 import { recordInvites } from "../reinvite/reinvite-record.ts";
 import { reinviteSchema } from "../reinvite/reinvite-schema.ts";
+import type { Answered } from "../delivery/device-keys.ts";
 import { ShareRunner } from "../runner.ts";
 import { RoomBundles } from "../bundle/room-bundles.ts";
 import { ShareClock } from "../ledger/share-clock.ts";
@@ -88,6 +89,8 @@ export class World {
     canKick = true;
     mostInvitees = 50;
     members: readonly Member[] = [];
+    /** Everybody as the last change that was synced left them. */
+    readonly #lastHeard = new Map<string, Member>();
     #revised: { readonly members: readonly Member[]; readonly revision: number } = { members: [], revision: 0 };
     /** What the server answers for each event. */
     readonly events = new Map<string, object>();
@@ -97,6 +100,10 @@ export class World {
     /** Called with each to-device request as it arrives, and with each re-invite. */
     onSend: ((txnId: string) => void) | undefined;
     onReinvite: ((event: World["memberEvent"], replacedEventId: string) => void) | undefined;
+    /** The homeserver says yes to what the bot writes, and does nothing. */
+    shadowBanned = false;
+    /** The sync shows the bot's own invites at once. */
+    echoes = true;
     beforePut: (() => void) | undefined;
     /** Called with the name of each call as it is answered. */
     onCall: ((name: string) => void) | undefined;
@@ -115,8 +122,10 @@ export class World {
     stored: UserKeys = { masterKey: null, devices: [] };
     /** The same at the last encryption. */
     sealedFor = this.stored;
-    /** Charlie's homeserver answers. */
+    /** Charlie's homeserver answers, and nothing of what it says is left out. */
     reachable = true;
+    answersWhole = true;
+    hasAccount = true;
     /** The devices of each request, in order. */
     readonly sentTo: (readonly string[])[] = [];
 
@@ -163,14 +172,20 @@ export class World {
         this.#now = now;
     }
 
-    sync(...changes: MembershipChange[]): void {
+    sync(...told: MembershipChange[]): void {
+        const changes = told.map((change) => this.#withPrevious(change));
         this.database.transaction(() => {
-            recordMemberships(
-                { botUserId: bot, jobs: this.jobs, checks: this.checks, rooms: { canInvite: () => this.canInvite } },
-                changes,
-            );
+            recordMemberships({ botUserId: bot, jobs: this.jobs, checks: this.checks, rooms: this.parts().facts.rooms }, changes);
             recordInvites({ botUserId: bot, reinvites: this.reinvites, now: () => this.now }, changes);
         });
+    }
+
+    /** What the rooms knew of the user before, unless the test says so itself. */
+    #withPrevious(change: MembershipChange): MembershipChange {
+        const { userId, membership, eventId, sender, isDirect } = change;
+        const previous = change.previous ?? this.#lastHeard.get(userId);
+        this.#lastHeard.set(userId, { userId, membership, eventId, sender, isDirect });
+        return { ...change, previous };
     }
 
     /** Starts a runner as after a start of the process, lets it work until it rests, and stops it. */
@@ -323,11 +338,12 @@ export class World {
             },
             messages: new BundleMessages({ database: this.database, crypto: outbox, homeserver }),
             homeserver: {
+                hasAccount: () => step("hasAccount", () => this.hasAccount),
                 memberEvent: () => step("memberEvent", () => this.memberEvent),
                 event: (_room, eventId) => step("event", () => this.events.get(eventId)),
-                putMember: (_room, _user, content) => {
+                putMember: (_room, user, content) => {
                     this.beforePut?.();
-                    return step("putMember", () => this.#put(content as { membership: "invite" | "leave" }));
+                    return step("putMember", () => this.#put(user, content as { membership: "invite" | "leave" }));
                 },
             },
         };
@@ -338,20 +354,28 @@ export class World {
         return this.#revised.revision;
     }
 
-    #keys(): UserKeys | undefined {
+    #keys(): Answered | undefined {
         if (!this.reachable) return undefined;
-        return (this.stored = { masterKey: this.masterKey, devices: this.devices });
+        this.stored = { masterKey: this.masterKey, devices: this.devices };
+        return { ...this.stored, whole: this.answersWhole };
     }
 
-    #put(content: { readonly membership: "invite" | "leave" }): string {
+    #put(userId: string, content: { readonly membership: "invite" | "leave" }): string {
         const { membership } = this.memberEvent.content;
         const isInvite = content.membership === "invite";
         if (isInvite ? !this.canInvite || membership === "join" || membership === "ban" : !this.canKick)
             throw new HomeserverError("put_member", { kind: "forbidden", errcode: "M_FORBIDDEN", error: "no" });
+        if (this.shadowBanned) return "$nothing";
         const replaced = this.memberEvent.event_id;
         this.memberEvent = { ...invite(`$bot${this.calls.length}`, bot), content };
-        if (isInvite) this.onReinvite?.(this.memberEvent, replaced);
+        if (isInvite) this.#echo(userId, this.memberEvent, replaced);
         return this.memberEvent.event_id;
+    }
+
+    #echo(userId: string, event: World["memberEvent"], replacesState: string): void {
+        const { event_id: eventId, content } = event;
+        if (this.onReinvite !== undefined) this.onReinvite(event, replacesState);
+        else if (this.echoes) this.sync({ ...change("invite", eventId, bot, { content, replacesState }), userId });
     }
 
     #sealed({ deviceIds, pinnedMasterKey }: BundleDelivery): SealedDelivery {

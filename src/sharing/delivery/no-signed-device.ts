@@ -1,0 +1,18 @@
+import { Halt } from "../policy/halt.ts";
+import type { Answered } from "./device-keys.ts";
+
+/** The invitee has nothing that keys could be encrypted for. */
+export class NoSignedDevice extends Halt {
+    /** Their own homeserver said so, and nothing of its answer was left out: then nobody's bundle can have reached them either. */
+    readonly certain: boolean;
+
+    constructor({ masterKey, whole }: Answered) {
+        super("refused", masterKey === null ? "no_identity" : "no_cross_signed_device");
+        this.certain = whole;
+    }
+}
+
+/** Whether somebody's keys can reach the user on any device. */
+export function hasSignedDevice({ masterKey, devices }: Pick<Answered, "masterKey" | "devices">): boolean {
+    return masterKey !== null && devices.some(({ crossSigned }) => crossSigned);
+}
