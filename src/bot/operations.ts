@@ -27,6 +27,8 @@ export function controlOperations({ commands, crypto, snapshot, health, wake, st
         health,
         snapshot,
         share: (roomId, userId) => answer(() => commands.share(roomId, userId)),
+        invite: (roomId, userId) => answer(() => commands.invite(roomId, userId)),
+        accept: (roomId, userId) => answer(() => commands.invite(roomId, userId, { onlyKnocking: true })),
         approve: (jobId) => answer(() => commands.approve(jobId)),
         approveAll: (roomId) => answer(() => commands.approveAll(roomId)),
         cancel: (jobId) => answer(() => commands.cancel(jobId)),

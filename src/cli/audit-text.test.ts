@@ -24,7 +24,7 @@ test("an audit reads like this", () => {
       "Deliveries: 4, newest first
         WHEN                      SENT                  USER         ROOM   DEVICES        SESSIONS  IDENTITY                                     INVITED BY  ALLOWED BY                                   JOB  FILE
         2026-02-01T12:00:00.000Z  yes                   @charlie:hs  !a:hs  PHONE, LAPTOP  12        AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA  @alice:hs   mode automatic, visibility shared            17   mxc://hs/abc
-        2026-02-01T12:00:00.000Z  yes                   @charlie:hs  !a:hs  PHONE, LAPTOP  12        AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA  @alice:hs   mode command, \`share\`, visibility shared     17   mxc://hs/abc
+        2026-02-01T12:00:00.000Z  yes                   @charlie:hs  !a:hs  PHONE, LAPTOP  12        AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA  @alice:hs   mode command, by command, visibility shared  17   mxc://hs/abc
         2026-02-01T12:00:00.000Z  yes                   @charlie:hs  !a:hs  PHONE, LAPTOP  12        AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA  @alice:hs   mode approval, \`approve\`, visibility shared  17   mxc://hs/abc
         2026-02-01T12:00:00.000Z  sent or not, unknown  @charlie:hs  !a:hs  PHONE, LAPTOP  12        AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA  @alice:hs   mode automatic, visibility shared            17   mxc://hs/abc"
     `);

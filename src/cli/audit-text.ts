@@ -22,7 +22,7 @@ export function auditText({ deliveries }: AuditReport): string {
 }
 
 function allowedBy({ mode, visibility, origin, approved }: AuditedDelivery["policy"]): string {
-    const command = approved ? "`approve`" : origin === "command" ? "`share`" : undefined;
+    const command = approved ? "`approve`" : origin === "command" ? "by command" : undefined;
     return [`mode ${mode}`, ...(command === undefined ? [] : [command]), `visibility ${visibility}`].join(", ");
 }
 

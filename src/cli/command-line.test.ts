@@ -22,7 +22,9 @@ test("every command explains itself, and what is not built is not listed", async
         ([, name]) => name,
     );
     expect(listed).toEqual(
-        "run login status audit health share approve cancel pause resume trust import-keys export-keys snapshot restore".split(" "),
+        "run login status audit health share invite accept approve cancel pause resume trust import-keys export-keys snapshot restore".split(
+            " ",
+        ),
     );
     const helps = await Promise.all(listed.map((name) => backscroll([name ?? "", "--help"], folder)));
     for (const { code, out } of helps) {

@@ -73,6 +73,29 @@ If the bot is not running, the job waits for its next start.
 Example:
   backscroll share '!abcdef:home.server' @charlie:home.server
 `,
+    invite: `
+The bot sends the room's shareable keys first and makes the invite then: there is no
+second invite, and nothing comes too late, even if the user's server accepts invites
+by itself. It needs the power to invite. All the rules of other deliveries hold.
+
+It also helps somebody who joined without the history: by a link, through a space,
+or too early. While they are in the room, everything is checked and sent, and then
+'backscroll status --job JOB' says that they can leave. They are invited as soon as
+they have left.
+
+Prints the job's ID and returns as soon as the job is queued. A job that has to be
+held stays held: exit code 1. If the bot does not run, the job waits for its start.
+
+Example:
+  backscroll invite '!abcdef:home.server' @charlie:home.server
+`,
+    accept: `
+Like 'invite', for somebody who knocks at the room and for nobody else: the keys are
+sent first, so that they read what was said before as soon as they are let in.
+
+Example:
+  backscroll accept '!abcdef:home.server' @charlie:home.server
+`,
     approve: `
 Says what is held and why, and releases it this once. What came up since is not
 released with it: then the job stays held for that. A changed identity cannot be

@@ -21,6 +21,7 @@ const job: JobStory = {
     approved: false,
     next_step: "Nothing: it goes on by itself. To stop it: `backscroll cancel 17`.",
     given: [],
+    makes_invite: false,
     story: [
         {
             at: "2026-02-01T11:59:40.000Z",

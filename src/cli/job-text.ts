@@ -20,7 +20,7 @@ export function jobText(job: JobStory, now: number): string {
         ["Inviter", job.inviter],
         [
             "Asked for by",
-            `${job.origin === "command" ? "`backscroll share`" : "the invite"}${job.approved ? ", approved by a person" : ""}`,
+            `${job.origin === "invite" ? "the invite" : job.makes_invite ? "`backscroll invite`" : "`backscroll share`"}${job.approved ? ", approved by a person" : ""}`,
         ],
         ["Why", job.message],
         ["What to do", job.next_step],

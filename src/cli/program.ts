@@ -50,6 +50,12 @@ function commands(surroundings: Surroundings, finish: (exitCode: number) => void
         define("share <ROOM> <USER>", "deliver the history to an invited user (again)", async (given) =>
             (await import("./share.ts")).share(given),
         ),
+        define("invite <ROOM> <USER>", "deliver the history, then invite the user", async (given) =>
+            (await import("./share.ts")).invite(given),
+        ),
+        define("accept <ROOM> <USER>", "let in a user who knocks, after delivering the history", async (given) =>
+            (await import("./share.ts")).accept(given),
+        ),
         define("approve [JOB]", "release a held share job", async (given) => (await import("./approve.ts")).approve(given)).option(
             "--room <ROOM>",
             "every held job of this room that needs no look of its own",

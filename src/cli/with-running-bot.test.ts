@@ -31,6 +31,8 @@ async function stopped(
     const all: ControlOperations = {
         health: unexpected,
         share: unexpected,
+        invite: unexpected,
+        accept: unexpected,
         approve: unexpected,
         approveAll: unexpected,
         cancel: unexpected,
@@ -61,14 +63,14 @@ test("a command speaks to the running bot without a complete configuration", asy
     expect(asked).toEqual(["!a:b", undefined]);
 });
 
-test("share prints the job's ID for scripts, and a held job is a no", async () => {
+test.each(["share", "invite", "accept"])("%s prints the job's ID for scripts, and a held job is a no", async (command) => {
     const share = (ok: boolean) => async () => ({ ok, message: "Somebody has to look.", jobId: "j1" });
-    expect(await beside({ share: share(true) }, "share", "!a:b", "@c:d")).toMatchObject({
+    expect(await beside({ [command]: share(true) }, command, "!a:b", "@c:d")).toMatchObject({
         code: 0,
         out: "j1\n",
         err: "Somebody has to look.\n",
     });
-    expect(await beside({ share: share(false) }, "share", "!a:b", "@c:d")).toMatchObject({ code: 1, out: "j1\n" });
+    expect(await beside({ [command]: share(false) }, command, "!a:b", "@c:d")).toMatchObject({ code: 1, out: "j1\n" });
 });
 
 test("a failure of the bot is the command's failure", async () => {

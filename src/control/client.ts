@@ -70,10 +70,9 @@ export class BotConnection implements ControlOperations {
     }
 
     health = () => this.call("health", {});
-    share = async (roomId: string, userId: string) => {
-        const { jobId, ...outcome } = await this.call("share", { room_id: roomId, user_id: userId });
-        return jobId === undefined ? outcome : { ...outcome, jobId };
-    };
+    share = (roomId: string, userId: string) => this.#callForJob("share", roomId, userId);
+    invite = (roomId: string, userId: string) => this.#callForJob("invite", roomId, userId);
+    accept = (roomId: string, userId: string) => this.#callForJob("accept", roomId, userId);
     approve = (jobId: string) => this.call("approve", { job_id: jobId });
     approveAll = (roomId: string) => this.call("approve_all", { room_id: roomId });
     cancel = (jobId: string) => this.call("cancel", { job_id: jobId });
@@ -99,6 +98,11 @@ export class BotConnection implements ControlOperations {
     /** One request, one answer. @throws RemoteFailure, Failure `bot_not_answering` */
     async call<Name extends Operation>(operation: Name, params: ParamsOf<Name>): Promise<ResultOf<Name>> {
         return await this.#answer(operation, this.#ask(operation, params));
+    }
+
+    async #callForJob(operation: "share" | "invite" | "accept", roomId: string, userId: string) {
+        const { jobId, ...outcome } = await this.call(operation, { room_id: roomId, user_id: userId });
+        return jobId === undefined ? outcome : { ...outcome, jobId };
     }
 
     #ask<Name extends Operation>(operation: Name, params: ParamsOf<Name>): number {

@@ -10,6 +10,8 @@ import { callBot, connectToBot, ControlServer, type ControlOperations, RemoteFai
 const done = { ok: true, message: "done" };
 const operations: ControlOperations = {
     health: async () => ({ healthy: true, problems: [] }),
+    invite: async (roomId, userId) => ({ ok: true, message: `${userId} into ${roomId}`, jobId: "j2" }),
+    accept: async (roomId) => ({ ok: false, message: `nobody knocks at ${roomId}` }),
     share: async (roomId, userId) => ({ ok: true, message: `${userId} in ${roomId}`, jobId: "j1" }),
     approve: async () => done,
     approveAll: async (roomId) => ({ ok: true, message: roomId }),
@@ -51,6 +53,8 @@ test("every operation travels there and back", async () => {
     await using bot = await connectToBot(socketPath);
     expect(await bot?.health()).toEqual({ healthy: true, problems: [] });
     expect(await bot?.share("!a:b", "@c:d")).toEqual({ ok: true, message: "@c:d in !a:b", jobId: "j1" });
+    expect(await bot?.invite("!a:b", "@c:d")).toEqual({ ok: true, message: "@c:d into !a:b", jobId: "j2" });
+    expect(await bot?.accept("!a:b", "@c:d")).toEqual({ ok: false, message: "nobody knocks at !a:b" });
     expect(await bot?.approve("j1")).toEqual(done);
     expect(await bot?.approveAll("!r")).toEqual({ ok: true, message: "!r" });
     expect(await bot?.cancel("j1")).toEqual(done);

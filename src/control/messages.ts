@@ -12,6 +12,8 @@ const request = <Operation extends string, Params extends z.ZodType>(operation: 
 export const requestSchema = z.discriminatedUnion("operation", [
     request("health", z.strictObject({})),
     request("share", z.strictObject({ room_id: id, user_id: id })),
+    request("invite", z.strictObject({ room_id: id, user_id: id })),
+    request("accept", z.strictObject({ room_id: id, user_id: id })),
     request("approve", z.strictObject({ job_id: id })),
     request("approve_all", z.strictObject({ room_id: id })),
     request("cancel", z.strictObject({ job_id: id })),
@@ -28,10 +30,13 @@ export type Operation = Request["operation"];
 export type ParamsOf<Name extends Operation> = Extract<Request, { operation: Name }>["params"];
 
 const outcome = z.object({ ok: z.boolean(), message: z.string() });
+const outcomeOfJob = outcome.extend({ jobId: z.string().optional() });
 
 const results = {
     health: z.object({ healthy: z.boolean(), problems: z.array(z.string()) }),
-    share: outcome.extend({ jobId: z.string().optional() }),
+    share: outcomeOfJob,
+    invite: outcomeOfJob,
+    accept: outcomeOfJob,
     approve: outcome,
     approve_all: outcome,
     cancel: outcome,

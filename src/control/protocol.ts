@@ -5,6 +5,10 @@
 export interface ControlOperations {
     health(): Promise<{ readonly healthy: boolean; readonly problems: readonly string[] }>;
     share(roomId: string, userId: string): Promise<CommandOutcome & { readonly jobId?: string }>;
+    /** Delivers first, and then makes the invite itself. */
+    invite(roomId: string, userId: string): Promise<CommandOutcome & { readonly jobId?: string }>;
+    /** The same for somebody who knocks, and for nobody else. */
+    accept(roomId: string, userId: string): Promise<CommandOutcome & { readonly jobId?: string }>;
     approve(jobId: string): Promise<CommandOutcome>;
     /** Every held job of the room, but for those that each need a look of their own. */
     approveAll(roomId: string): Promise<CommandOutcome>;

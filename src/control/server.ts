@@ -129,6 +129,10 @@ function perform(request: Exclude<Request, { operation: "snapshot" }>, operation
             return operations.health();
         case "share":
             return operations.share(request.params.room_id, request.params.user_id);
+        case "invite":
+            return operations.invite(request.params.room_id, request.params.user_id);
+        case "accept":
+            return operations.accept(request.params.room_id, request.params.user_id);
         case "approve":
             return operations.approve(request.params.job_id);
         case "approve_all":

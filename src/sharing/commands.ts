@@ -49,6 +49,32 @@ export class ShareCommands {
         });
     }
 
+    /**
+     * Delivers first, and then makes the invite itself: nobody's bundle is lost by it, and nothing is raced for. Whoever is in the room is
+     * delivered to first, so that everything is known to work before they are told to leave; whoever knocks is let in.
+     * @param onlyKnocking refuses everybody else
+     */
+    invite(roomId: string, userId: string, { onlyKnocking = false } = {}): Outcome & { readonly jobId?: string } {
+        const { database, jobs, rooms, facts } = this.#parts;
+        const membership = rooms.member(roomId, userId)?.membership;
+        if (rooms.room(roomId)?.membership !== "join") return no("not_in_room");
+        if (onlyKnocking && membership !== "knock")
+            return { ok: false, message: `${userId} does not knock at ${roomId}: nothing to accept.` };
+        if (membership === "invite") return this.share(roomId, userId);
+        return database.transaction(() => {
+            for (const older of jobs.open(roomId, userId)) jobs.end(older, "superseded");
+            const asked = { roomId, userId, inviter: facts.botUserId, origin: "command", inviteEventId: "" } as const;
+            const job = jobs.create({ ...asked, byAnotherBot: false, makesInvite: true });
+            if (job === undefined) throw new Error("a job made by command cannot exist already");
+            const answer = this.#answerFor(job);
+            const follows =
+                membership === "join"
+                    ? ` They are in the room: \`backscroll status --job ${job.id}\` says when they can leave, and they are invited then.`
+                    : "";
+            return { ...answer, message: answer.message + (answer.ok ? follows : ""), jobId: String(job.id) };
+        });
+    }
+
     /** Releases a held job once, from what it is held for. A changed identity and a pause have commands of their own. */
     approve(jobId: string): Outcome {
         const { database, jobs } = this.#parts;

@@ -32,6 +32,8 @@ export interface JobFilter {
 /** One job with everything that became of it, oldest first. */
 export interface JobStory extends JobStatus {
     readonly origin: "invite" | "command";
+    /** The bot makes the invite itself. */
+    readonly makes_invite: boolean;
     /** A person released it from a hold. */
     readonly approved: boolean;
     /** What a person can do now. */
@@ -78,6 +80,7 @@ export function jobStory(sql: DatabaseSync, jobId: string): JobStory | undefined
     return {
         ...jobStatus(sql, row),
         origin: row["origin"] === "command" ? "command" : "invite",
+        makes_invite: row["makes_invite"] === 1,
         approved: row["approved"] === 1,
         next_step: advice({
             id: String(row["id"]),

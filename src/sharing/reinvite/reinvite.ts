@@ -230,7 +230,9 @@ function follow(
             else jobs.move(job, "delivered", decision.reason);
             return;
         case "wait":
-            jobs.move(job, waitingState(job), decision.reason, decision.at);
+            // Who is in the room has no device that could read: to leave and come back would not help.
+            if (otherwise !== undefined && decision.reason === "waits_for_leave") jobs.move(job, "refused", otherwise.reason);
+            else jobs.move(job, waitingState(job), decision.reason, decision.at);
             return;
         case "over":
             jobs.move(

@@ -40,7 +40,10 @@ const happening = fc.oneof(
     },
     { weight: 5, arbitrary: one("join") },
     { weight: 3, arbitrary: one("decline", "withdraw", "ban") },
-    { weight: 5, arbitrary: one("pause", "resume", "resume", "approve", "approve", "trust", "trust", "cancel", "share", "botLeaves") },
+    {
+        weight: 5,
+        arbitrary: one("pause", "resume", "resume", "approve", "approve", "trust", "trust", "cancel", "share", "askToInvite", "botLeaves"),
+    },
     { weight: 2, arbitrary: fc.record({ what: fc.constant("power" as const), granted: fc.constantFrom(true, true, false) }) },
     { weight: 2, arbitrary: fc.record({ what: fc.constant("visibility" as const), open: fc.constantFrom(true, true, false) }) },
     { weight: 4, arbitrary: fc.record({ what: fc.constant("keys" as const), shared: fc.constantFrom(0, 3, 3, 3) }) },

@@ -142,6 +142,9 @@ export class Model {
             case "share":
                 this.#commands.share(roomId, charlie);
                 break;
+            case "askToInvite":
+                this.#commands.invite(roomId, charlie);
+                break;
             case "trust":
                 this.#commands.trust(charlie, world.masterKey ?? "A".repeat(43));
                 break;

@@ -83,8 +83,9 @@ export class Rules {
         const repeated = repeatedInvite(event.content) ?? "";
         const count = (this.#reinvited.get(repeated) ?? 0) + 1;
         this.#reinvited.set(repeated, count);
-        if (count > 1) this.broken.push(`the invite ${repeated} was repeated ${count} times`);
-        const job = this.#world.jobs.ofInvite(roomId, charlie, repeated);
+        if (count > 1 && repeated !== "") this.broken.push(`the invite ${repeated} was repeated ${count} times`);
+        const { jobs } = this.#world;
+        const job = repeated === "" ? jobs.toInvite(roomId, charlie) : jobs.ofInvite(roomId, charlie, repeated);
         if (job === undefined) this.broken.push(`a re-invite for ${repeated}, which no job serves`);
         else if (!this.#world.jobs.wasSent(job.id) && !this.#nobodyCanHaveKeys())
             this.broken.push(`a re-invite for ${repeated} before any delivery`);
@@ -209,7 +210,9 @@ export class Rules {
             ["for a job that is over", !isOpen(job.state)],
             [
                 "to somebody who is neither invited nor has joined on the bot's own invite",
-                membership !== (job.state === "joined" ? "join" : "invite"),
+                job.makesInvite && job.inviteEventId === ""
+                    ? membership === "ban"
+                    : membership !== (job.state === "joined" ? "join" : "invite"),
             ],
             ["on the word of a foreign server", job.inviter === inviters.mallory && !approved("inviter_server_not_trusted")],
             ["to a look-alike of whom nobody knew", this.#isUnseenDouble(job) && !approved("looks_like_member")],
