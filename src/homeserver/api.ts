@@ -44,7 +44,7 @@ export interface Homeserver {
     /** Also rejects an invite. */
     leave(roomId: string, reason: string): Promise<void>;
     /**
-     * Whether anybody has this user ID: false only if the homeserver says that nobody has; every other answer of it means that somebody does.
+     * Whether anybody has this user ID: false only for a 404 that says so; every other answer means that somebody has.
      * Source: Matrix v1.19, `GET /profile/{userId}`. One attempt.
      */
     hasAccount(userId: string): Promise<boolean>;

@@ -274,3 +274,21 @@ test.each<[string, object]>([
     const asked = { from: "t9", to: undefined, limit: 100, filter: "{}", signal: new AbortController().signal };
     await expect(homeserver.messages("!r:home", asked)).rejects.toMatchObject({ problem: { kind: "malformed" } });
 });
+
+test.each([
+    [200, {}, true],
+    [403, { errcode: "M_FORBIDDEN", error: "profiles are private" }, true],
+    [502, { errcode: "M_UNKNOWN", error: "Failed to fetch profile" }, true],
+    [404, { errcode: "M_UNRECOGNIZED", error: "no such endpoint" }, true],
+    [404, { errcode: "M_NOT_FOUND", error: "Profile was not found" }, false],
+    [404, { errcode: "M_UNKNOWN", error: "No row found (profiles)" }, false],
+])("a profile that is answered by %d %j: somebody has the name: %s", async (status, body, exists) => {
+    const { homeserver, server } = await start(json(status, body));
+    expect(await homeserver.hasAccount("@charlie:x")).toBe(exists);
+    expect(server.requests.map(({ url }) => url)).toEqual(["/_matrix/client/v3/profile/%40charlie%3Ax"]);
+});
+
+test("a homeserver that does not answer has said nothing of the name", async () => {
+    const { homeserver } = await start(cut);
+    await expect(homeserver.hasAccount("@charlie:x")).rejects.toMatchObject({ problem: { kind: "unreachable" } });
+});

@@ -21,7 +21,7 @@ export type PlaceFirstParts = ReinviteParts & {
  */
 export async function placeFirst(parts: PlaceFirstParts, job: Job, halt: NoSignedDevice): Promise<Reason> {
     if (!halt.certain) throw halt;
-    await requireAccount(parts, job);
+    if (!halt.hasAccount) await requireAccount(parts, job);
     return await takePlaceFirst(parts, job, halt);
 }
 

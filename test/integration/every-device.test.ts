@@ -75,7 +75,7 @@ test("who had no identity when invited is served when they have set one up", asy
     const roomId = await roomWithBot(alice, bot);
     await alice.do("send", roomId, "said before");
     await alice.do("inviteWithoutSharing", roomId, user.userId);
-    expect(await bot.job(roomId, user.userId, "refused")).toMatchObject({ reason: "no_identity" });
+    expect(await bot.job(roomId, user.userId, "reinvited")).toMatchObject({ reason: "waits_for_device" });
     await deviceStates(bot, roomId, user.userId, { PHONE: "not_cross_signed" });
 
     await phone.do("resetIdentity");

@@ -32,15 +32,16 @@ test("a device that its owner has not signed gets nothing, the signed one beside
     expect(saidBy(alice, await unsigned.do("timeline", roomId))).toEqual([null]);
 });
 
-test("an invitee without a cross-signing identity is refused, with the reason", async () => {
+test("an invitee without a cross-signing identity is invited by the bot, and sent nothing", async () => {
     const charlie = await scene.person("charlie", "none");
     const roomId = await roomWithBot(alice, bot);
     await alice.do("send", roomId, "a message");
 
     await alice.do("inviteWithoutSharing", roomId, charlie.userId);
 
-    expect(await bot.job(roomId, charlie.userId, "refused")).toMatchObject({ reason: "no_identity" });
-    expect(await charlie.do("membership", roomId, charlie.userId)).toMatchObject({ membership: "invite", sender: alice.userId });
+    expect(await bot.job(roomId, charlie.userId, "reinvited")).toMatchObject({ reason: "waits_for_device" });
+    await reinvited(charlie, roomId, bot);
+    expect(await charlie.do("bundlesReceived")).toEqual([]);
 });
 
 test("a changed identity is held until a human trusts the new one by its fingerprint", async () => {

@@ -14,6 +14,8 @@ export interface SynapseSettings {
     readonly serverName: string;
     readonly registrationSecret: string;
     readonly rateLimits: RateLimits;
+    /** Further keys of `homeserver.yaml`. */
+    readonly more: object;
 }
 
 /** Writes `homeserver.yaml` (JSON is YAML), the log configuration and, once, the signing key; answers the path of the first. */
@@ -27,7 +29,7 @@ export function writeConfiguration(settings: SynapseSettings): string {
     return path;
 }
 
-function homeserver({ folder, port, serverName, registrationSecret, rateLimits }: SynapseSettings, signingKey: string): object {
+function homeserver({ folder, port, serverName, registrationSecret, rateLimits, more }: SynapseSettings, signingKey: string): object {
     return {
         server_name: serverName,
         public_baseurl: `http://127.0.0.1:${port}/`,
@@ -55,6 +57,7 @@ function homeserver({ folder, port, serverName, registrationSecret, rateLimits }
         // Hashing passwords properly is what makes a login slow; nobody's secret is at stake here.
         bcrypt_rounds: 4,
         ...limits[rateLimits],
+        ...more,
     };
 }
 

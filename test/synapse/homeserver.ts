@@ -8,6 +8,8 @@ import { installSynapse, type Progress } from "./installation.ts";
 
 export interface SynapseOptions {
     readonly rateLimits?: RateLimits;
+    /** Further keys of `homeserver.yaml`. */
+    readonly more?: object;
     readonly progress?: Progress;
 }
 
@@ -36,7 +38,7 @@ export class Synapse {
     #process: Program;
     #admin: Promise<string> | undefined;
 
-    private constructor(python: string, port: number, rateLimits: RateLimits) {
+    private constructor(python: string, port: number, rateLimits: RateLimits, more: object) {
         this.url = `http://127.0.0.1:${port}`;
         this.#python = python;
         this.#folder = new TemporaryFolder("synapse");
@@ -47,13 +49,14 @@ export class Synapse {
             serverName: Synapse.serverName,
             registrationSecret: this.#registrationSecret,
             rateLimits,
+            more,
         });
         this.#process = this.#launch();
     }
 
     /** Installs Synapse if need be, starts it on fresh data and waits until it answers. */
-    static async start({ rateLimits = "generous", progress }: SynapseOptions = {}): Promise<Synapse> {
-        const synapse = new Synapse(await installSynapse(progress), await freePort(), rateLimits);
+    static async start({ rateLimits = "generous", more = {}, progress }: SynapseOptions = {}): Promise<Synapse> {
+        const synapse = new Synapse(await installSynapse(progress), await freePort(), rateLimits, more);
         await synapse.#ready();
         return synapse;
     }
@@ -88,13 +91,12 @@ export class Synapse {
 
     /** As a server's admin does for bots: this user is never limited again, and what they do counts against nobody. */
     async liftLimits(userId: string): Promise<void> {
-        this.#admin ??= this.login(await this.register("the-admin", { admin: true }));
-        const response = await fetch(`${this.url}/_synapse/admin/v1/users/${encodeURIComponent(userId)}/override_ratelimit`, {
-            method: "POST",
-            headers: { authorization: `Bearer ${await this.#admin}` },
-            body: JSON.stringify({ messages_per_second: 0, burst_count: 0 }),
-        });
-        if (!response.ok) throw new Error(`lifting the limits of ${userId}: ${response.status} ${await response.text()}`);
+        await this.#asAdmin("POST", `/users/${encodeURIComponent(userId)}/override_ratelimit`, { messages_per_second: 0, burst_count: 0 });
+    }
+
+    /** From now on, or not any more, this user is answered as if everything they do happened, and nothing does. */
+    async shadowBan(userId: string, banned: boolean): Promise<void> {
+        await this.#asAdmin(banned ? "POST" : "DELETE", `/users/${encodeURIComponent(userId)}/shadow_ban`, {});
     }
 
     /** Stops the server and keeps its data: for `resume`. */
@@ -121,6 +123,13 @@ export class Synapse {
         for (const suffix of ["", "-wal", "-shm"]) rmSync(`${this.#database}${suffix}`, { force: true });
         cpSync(`${this.#database}.backup`, this.#database);
         await this.resume();
+    }
+
+    async #asAdmin(method: string, path: string, body: object): Promise<void> {
+        this.#admin ??= this.register("the-admin", { admin: true }).then(async (admin) => await this.login(admin));
+        const headers = { authorization: `Bearer ${await this.#admin}` };
+        const response = await fetch(`${this.url}/_synapse/admin/v1${path}`, { method, headers, body: JSON.stringify(body) });
+        if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
     }
 
     get #database(): string {
