@@ -53,6 +53,10 @@ export class RoomReader implements Rooms {
         return this.#members.with(roomId, membership);
     }
 
+    joinedAtMost(roomId: string, most: number): boolean {
+        return this.#members.countUpTo(roomId, "join", most + 1) <= most;
+    }
+
     joinedRevision(roomId: string): number {
         return this.#rooms.joinedRevision(roomId);
     }
