@@ -14,7 +14,7 @@ const device = { userId: alice, deviceId: "A", transactionId: "t", sentAt: 0 };
 
 let answerer: VerificationAnswerer;
 let now: number;
-let joined: number;
+let direct: boolean;
 let encryption: "plain" | "encrypted" | "unknown";
 /** What the bot sent: to whom or where, of which type, and what. */
 let sent: unknown[][];
@@ -24,14 +24,14 @@ let found: (eventIds: readonly string[]) => Promise<VerificationRequestsFound>;
 let fault: Error | undefined;
 
 beforeEach(() => {
-    [now, joined, encryption, sent, read, fault] = [0, 2, "encrypted", [], [], undefined];
+    [now, direct, encryption, sent, read, fault] = [0, true, "encrypted", [], [], undefined];
     found = () => Promise.resolve({ requests: [], withoutKey: [] });
     answerer = new VerificationAnswerer({
         botUserId: bot,
         rooms: {
             room: () => ({ roomId, membership: "join", encryption, visibility: "shared", joinedAt: 0, successor: undefined }),
             membersWith: () => [],
-            joinedAtMost: (_, most) => joined <= most,
+            isDirect: () => direct,
         },
         crypto: {
             findVerificationRequests: (_, events) => {
@@ -131,7 +131,7 @@ test("an encrypted request is answered if it is for the bot", async () => {
 });
 
 test("in a room with others nothing is read, and nobody is answered", async () => {
-    joined = 3;
+    direct = false;
     await said(plain("$1"), encrypted("$2"));
     expect([read, sent]).toEqual([[], []]);
 });

@@ -11,7 +11,7 @@ import { isTimely, type RoomRequest, saidToBot } from "./verification-requests.t
 
 export interface VerificationAnswererParts {
     readonly botUserId: string;
-    readonly rooms: Pick<Rooms, "room" | "membersWith" | "joinedAtMost">;
+    readonly rooms: Pick<Rooms, "room" | "membersWith" | "isDirect">;
     readonly crypto: Pick<CryptoPort, "findVerificationRequests">;
     readonly homeserver: Pick<Homeserver, "sendToDevice" | "sendEvent">;
     readonly sendEncrypted: SendEncrypted;
@@ -75,7 +75,7 @@ export class VerificationAnswerer {
         const { rooms, botUserId, now, monotonic } = this.#parts;
         for (const [roomId, { timeline }] of batch.joined) {
             const { requests, encrypted } = saidToBot(roomId, timeline.slice(-mostOfARoom), botUserId, now());
-            if (requests.length + encrypted.length === 0 || !rooms.joinedAtMost(roomId, 2)) continue;
+            if (requests.length + encrypted.length === 0 || !rooms.isDirect(roomId)) continue;
             this.#inRooms.push(...requests);
             this.#unread.push(...encrypted.map((event) => ({ roomId, event, since: monotonic() })));
         }

@@ -385,13 +385,15 @@ test("an answer of which a room was malformed does not make us leave any", () =>
 
 const reader = (id: string): Room | undefined => rooms.room(id);
 
-test("whether no more than so many are joined counts neither who is invited nor who has left", () => {
-    join({ state: whole(member(charlie, "invite", alice)) });
-    expect([1, 2, 3].map((most) => rooms.joinedAtMost(roomId, most))).toEqual([false, true, true]);
+test("a room is direct while two at most are joined or invited, whoever has left it", () => {
+    join({ state: whole(member(charlie, "leave")) });
+    expect(rooms.isDirect(roomId)).toBe(true);
+    join({ timeline: [member(charlie, "invite", alice)] });
+    expect(rooms.isDirect(roomId)).toBe(false);
     join({ timeline: [member(charlie, "join")] });
-    expect(rooms.joinedAtMost(roomId, 2)).toBe(false);
+    expect(rooms.isDirect(roomId)).toBe(false);
     join({ timeline: [member(alice, "leave")] });
-    expect(rooms.joinedAtMost(roomId, 2)).toBe(true);
+    expect(rooms.isDirect(roomId)).toBe(true);
 });
 
 test("who is joined has another number after each change of them, and after no other", () => {

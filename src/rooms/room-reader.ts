@@ -53,8 +53,8 @@ export class RoomReader implements Rooms {
         return this.#members.with(roomId, membership);
     }
 
-    joinedAtMost(roomId: string, most: number): boolean {
-        return this.#members.countUpTo(roomId, "join", most + 1) <= most;
+    isDirect(roomId: string): boolean {
+        return this.#members.countUpTo(roomId, "join", 3) + this.#members.countUpTo(roomId, "invite", 3) <= 2;
     }
 
     joinedRevision(roomId: string): number {
