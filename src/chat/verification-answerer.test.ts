@@ -130,6 +130,12 @@ test("an encrypted request is answered if it is for the bot", async () => {
     expect(sent).toEqual(answer("encrypted", "$2"));
 });
 
+test("many events are read a few at a time", async () => {
+    await said(...Array.from({ length: 60 }, (_, index) => encrypted(`$${index}`)));
+    expect(read.map(({ length }) => length)).toEqual([10, 10, 10, 10, 10]);
+    expect(read.at(-1)?.at(-1)).toBe("$59");
+});
+
 test("in a room with others nothing is read, and nobody is answered", async () => {
     direct = false;
     await said(plain("$1"), encrypted("$2"));
@@ -143,7 +149,7 @@ test("an event waits a minute for its key", async () => {
     await said(encrypted("$2"));
     now = minute;
     await said();
-    expect(read).toEqual([["$1"], ["$2", "$1"], ["$2"]]);
+    expect(read).toEqual([["$1"], ["$1", "$2"], ["$2"]]);
     found = () => Promise.resolve({ requests: [{ eventId: "$2", to: bot }], withoutKey: [] });
     await said();
     expect(sent).toEqual(answer("encrypted", "$2"));
