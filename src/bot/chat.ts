@@ -1,4 +1,4 @@
-import { AdminRooms, Greeter, Greetings, Notifier, type SendEncrypted } from "../chat/index.ts";
+import { AdminRooms, Greeter, Greetings, Notifier, type SendEncrypted, VerificationAnswerer } from "../chat/index.ts";
 import type { Settings } from "../config/index.ts";
 import { type OutgoingRequests, RoomEncryption } from "../crypto/index.ts";
 import type { Logger } from "../telemetry/index.ts";
@@ -22,7 +22,7 @@ export function chatParts(
     { settings, store, ledger, online, log }: ChatOptions,
     outgoing: OutgoingRequests,
     takesKeys: (roomId: string) => boolean,
-): { readonly greeter: Greeter; readonly notifier: Notifier } {
+): { readonly greeter: Greeter; readonly notifier: Notifier; readonly verification: VerificationAnswerer } {
     const { homeserver, crypto } = online;
     const { rooms, notices } = ledger;
     const { database } = store;
@@ -32,9 +32,9 @@ export function chatParts(
         rotationMark: (roomId) => rooms.rotationMark(roomId),
         clearRotation: (roomId, mark) => database.transaction(() => rooms.clearRotation(roomId, Number(mark))),
     });
-    const sendEncrypted: SendEncrypted = async (room, roomId, txnId, message) => {
-        const { type, content } = await encryption.encrypt(room, roomId, "m.room.message", message);
-        await homeserver.sendEvent(roomId, type, txnId, content);
+    const sendEncrypted: SendEncrypted = async (room, roomId, txnId, content, type = "m.room.message") => {
+        const event = await encryption.encrypt(room, roomId, type, content);
+        await homeserver.sendEvent(roomId, event.type, txnId, event.content);
     };
     const common = { botUserId: settings.homeserver.user_id, rooms, sendEncrypted, now: Date.now, log };
     return {
@@ -52,5 +52,6 @@ export function chatParts(
             standingAfter: (id) => notices.standingAfter(id),
             homeserver,
         }),
+        verification: new VerificationAnswerer({ ...common, crypto, homeserver, monotonic: () => performance.now() }),
     };
 }

@@ -1,4 +1,4 @@
-import { Greetings } from "../chat/index.ts";
+import { Greetings, type VerificationAnswerer } from "../chat/index.ts";
 import type { OutgoingRequests } from "../crypto/index.ts";
 import { Failure } from "../failures/index.ts";
 import { LeftRooms, mayInviteTheBot, RoomRecorder } from "../rooms/index.ts";
@@ -14,13 +14,14 @@ interface SyncFollowers {
     readonly stock: StockTaking;
     /** Bundles of these rooms may have been announced. */
     readonly announced: (roomIds: readonly string[]) => void;
+    readonly verification: Pick<VerificationAnswerer, "askedByDevices" | "askedInRooms">;
 }
 
 /** Starts to follow the homeserver. The sync's own end, which only a fault or lost credentials bring, ends the run. */
 export function startSync(
     { settings, store, ledger, online, log, signal, releases, end }: ServicesOptions,
     outgoing: OutgoingRequests,
-    { recorder, stock, announced }: SyncFollowers,
+    { recorder, stock, announced, verification }: SyncFollowers,
     caughtUp: () => void,
 ): SyncLoop {
     const { homeserver, crypto, account } = online;
@@ -41,12 +42,14 @@ export function startSync(
         userId: account.userId,
         deviceId: account.deviceId,
         receive: async (changes) => {
-            const { rooms, reachedMachine } = await crypto.receive(changes);
+            const { rooms, reachedMachine, verificationRequests } = await crypto.receive(changes);
+            verification.askedByDevices(verificationRequests);
             flushDue ||= reachedMachine;
             return rooms;
         },
         record: (batch, isBack) => {
             recordBatch(recording, batch);
+            verification.askedInRooms(batch);
             if (isBack) ledger.jobs.homeserverIsBack();
         },
         afterBatch: (roomIds) => {

@@ -76,7 +76,7 @@ export function startServices(options: ServicesOptions): Services {
         );
         new Modes(store.database.sql).replace(settings.sharing.mode, new Map(ofRooms));
     });
-    const { greeter, notifier } = chatParts(options, outgoing, (roomId) => receiver.isLookingAt(roomId));
+    const { greeter, notifier, verification } = chatParts(options, outgoing, (roomId) => receiver.isLookingAt(roomId));
     const sharing = sharingParts(options, outgoing, () => notifier.wake());
     const runner = new ShareRunner(sharing);
     releases.add("sharing", () => runner.stop());
@@ -89,6 +89,7 @@ export function startServices(options: ServicesOptions): Services {
     releases.add("the refreshing of bundles", () => refresher.stop());
     releases.add("greetings", () => greeter.stop());
     releases.add("notices to admins", () => notifier.stop());
+    releases.add("answers to verification requests", () => verification.stop());
     const receiver = bundleReceiver(options, sharing.deviceKeys, {
         keysCame: async (roomId) => {
             await stock.take([roomId]);
@@ -115,6 +116,7 @@ export function startServices(options: ServicesOptions): Services {
         receiver.wake();
         greeter.wake();
         notifier.wake();
+        verification.wake();
         invitations.wake();
         timelines.wake();
     };
@@ -129,7 +131,7 @@ export function startServices(options: ServicesOptions): Services {
     const joined = ledger.rooms.joined().map(({ roomId }) => roomId);
     const stock = new StockTaking(joined, (roomIds) => takeStock(store.database, ledger, crypto, roomIds));
     const announced = (roomIds: readonly string[]): void => receiver.announced(roomIds);
-    const sync = startSync(options, outgoing, { recorder: timelines.recorder, stock, announced }, () => {
+    const sync = startSync(options, outgoing, { recorder: timelines.recorder, stock, announced, verification }, () => {
         if (!caughtUp) {
             // The configuration may be another since the last start.
             store.database.transaction(() =>

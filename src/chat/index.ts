@@ -4,3 +4,4 @@ export { Greeter } from "./greeter.ts";
 export { chatSchema, Greetings } from "./greetings.ts";
 export { Notifier } from "./notifier.ts";
 export type { SendEncrypted } from "./speaking-room.ts";
+export { VerificationAnswerer } from "./verification-answerer.ts";

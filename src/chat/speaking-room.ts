@@ -16,5 +16,11 @@ export function speakingRoom(
     return { visibility: room.visibility, members: joined.filter((userId) => listeners?.includes(userId) ?? true) };
 }
 
-/** Encrypts and sends a message; the same transaction ID makes repeating harmless. */
-export type SendEncrypted = (room: () => EncryptionRoom | undefined, roomId: string, txnId: string, message: object) => Promise<void>;
+/** Encrypts and sends an event, a message unless told otherwise; the same transaction ID makes repeating harmless. */
+export type SendEncrypted = (
+    room: () => EncryptionRoom | undefined,
+    roomId: string,
+    txnId: string,
+    content: object,
+    type?: string,
+) => Promise<void>;

@@ -50,6 +50,10 @@ function powerProblem(canInvite: boolean): readonly string[] {
           ];
 }
 
+/** Why a request to verify the bot is cancelled, and what can be done instead. */
+export const verificationReason =
+    "This bot cannot be verified interactively. Compare its fingerprint (`backscroll status` shows it) with what your client shows.";
+
 /** A delivery that needs a person. */
 export interface NoticeFacts {
     readonly jobId: number;

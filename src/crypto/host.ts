@@ -199,6 +199,7 @@ function portOf(host: WorkerHost): CryptoPort {
         rotate: (roomId) => host.call("rotate", roomId),
         heldSessions: (roomId, after) => host.call("heldSessions", roomId, after),
         keyRefusals: (roomId) => host.call("keyRefusals", roomId),
+        findVerificationRequests: (roomId, events) => host.call("findVerificationRequests", roomId, events),
         holdings: (roomId) => host.call("holdings", roomId),
         shareableSet: (roomId) => host.call("shareableSet", roomId),
         buildBundle: (request) => host.callWith(request.times, "buildBundle", request),

@@ -1,4 +1,5 @@
 import type { PackedTimes } from "./session-times.ts";
+import type { DeviceVerificationRequest } from "./verification-data.ts";
 
 // What goes through the port: plain data, which a thread can be sent.
 
@@ -58,6 +59,8 @@ export interface Received {
     readonly rooms: readonly string[];
     /** If not, the batch had nothing for the machine, which then has nothing new for the homeserver either. */
     readonly reachedMachine: boolean;
+    /** Requests to verify this device; malformed ones and those of our own user are left out. */
+    readonly verificationRequests: readonly DeviceVerificationRequest[];
 }
 
 export interface RoomHoldings {

@@ -1,4 +1,4 @@
-import type { CryptoChanges, HistoryVisibility } from "../matrix/index.ts";
+import type { CryptoChanges, HistoryVisibility, RoomEvent } from "../matrix/index.ts";
 import type {
     AccountKeys,
     BundleDelivery,
@@ -21,8 +21,10 @@ import type {
     TakenBundle,
     UserKeys,
 } from "./port-data.ts";
+import type { VerificationRequestsFound } from "./verification-data.ts";
 
 export type * from "./port-data.ts";
+export type * from "./verification-data.ts";
 
 /**
  * What the rest of the program may ask of the crypto worker: domain operations, plain data in and out.
@@ -64,6 +66,9 @@ export interface CryptoPort {
     encryptRoomEvent(roomId: string, type: string, content: object): Promise<object>;
     /** The next message in the room uses a new Megolm session. */
     rotate(roomId: string): Promise<void>;
+
+    /** Decrypts these events and answers which of them are requests to verify somebody; of the others, nothing. */
+    findVerificationRequests(roomId: string, events: readonly RoomEvent[]): Promise<VerificationRequestsFound>;
 
     /** What we hold of a room, counted by the flags. `missing` is not known here. */
     holdings(roomId: string): Promise<RoomHoldings>;

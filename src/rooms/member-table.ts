@@ -9,6 +9,7 @@ export class MemberTable {
     readonly #select: StatementSync;
     readonly #selectRoom: StatementSync;
     readonly #selectWith: StatementSync;
+    readonly #countUpTo: StatementSync;
     readonly #upsert: StatementSync;
     readonly #deleteRoom: StatementSync;
 
@@ -16,6 +17,9 @@ export class MemberTable {
         this.#select = sql.prepare("SELECT * FROM room_members WHERE room_id = ? AND user_id = ?");
         this.#selectRoom = sql.prepare("SELECT * FROM room_members WHERE room_id = ?");
         this.#selectWith = sql.prepare("SELECT * FROM room_members WHERE room_id = ? AND membership = ?");
+        this.#countUpTo = sql.prepare(
+            "SELECT count(*) AS count FROM (SELECT 1 FROM room_members WHERE room_id = ? AND membership = ? LIMIT ?)",
+        );
         this.#upsert = sql.prepare(
             `INSERT INTO room_members (room_id, user_id, membership, event_id, sender, is_direct, display_name) VALUES (?, ?, ?, ?, ?, ?, ?)
              ON CONFLICT DO UPDATE SET membership = excluded.membership, event_id = excluded.event_id,
@@ -35,6 +39,11 @@ export class MemberTable {
 
     with(roomId: string, membership: Membership): readonly Member[] {
         return this.#selectWith.all(roomId, membership).map(memberFrom);
+    }
+
+    /** How many there are; whatever is more than `limit` is not counted. */
+    countUpTo(roomId: string, membership: Membership, limit: number): number {
+        return Number(this.#countUpTo.get(roomId, membership, limit)?.["count"]);
     }
 
     put(roomId: string, member: Member): void {

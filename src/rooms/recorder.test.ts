@@ -385,6 +385,17 @@ test("an answer of which a room was malformed does not make us leave any", () =>
 
 const reader = (id: string): Room | undefined => rooms.room(id);
 
+test("a room is direct while two at most are joined or invited, whoever has left it", () => {
+    join({ state: whole(member(charlie, "leave")) });
+    expect(rooms.isDirect(roomId)).toBe(true);
+    join({ timeline: [member(charlie, "invite", alice)] });
+    expect(rooms.isDirect(roomId)).toBe(false);
+    join({ timeline: [member(charlie, "join")] });
+    expect(rooms.isDirect(roomId)).toBe(false);
+    join({ timeline: [member(alice, "leave")] });
+    expect(rooms.isDirect(roomId)).toBe(true);
+});
+
 test("who is joined has another number after each change of them, and after no other", () => {
     join({ state: whole() });
     let last = rooms.joinedRevision(roomId);

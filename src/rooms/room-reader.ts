@@ -53,6 +53,10 @@ export class RoomReader implements Rooms {
         return this.#members.with(roomId, membership);
     }
 
+    isDirect(roomId: string): boolean {
+        return this.#members.countUpTo(roomId, "join", 3) + this.#members.countUpTo(roomId, "invite", 3) <= 2;
+    }
+
     joinedRevision(roomId: string): number {
         return this.#rooms.joinedRevision(roomId);
     }

@@ -36,6 +36,8 @@ export interface Rooms {
     pendingInvites(): readonly { readonly roomId: string; readonly inviter: string; readonly since: number }[];
     member(roomId: string, userId: string): Member | undefined;
     membersWith(roomId: string, membership: Membership): readonly Member[];
+    /** Whether at most two users are joined or invited; in a large room as quickly as in a small one. */
+    isDirect(roomId: string): boolean;
     /** Another number after each change of who is joined, or of what they call themselves. */
     joinedRevision(roomId: string): number;
     /** Whether a user may ever have been in the room. Who was thrown out or declined cannot be told from who left; nobody is ruled out before the state was seen whole. */

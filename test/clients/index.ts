@@ -3,4 +3,4 @@ export { Client, type ClientOptions, saidBy } from "./client.ts";
 export { giveBundle } from "./given-bundle.ts";
 export { MegolmSender } from "./megolm-sender.ts";
 export { MegolmSession } from "./megolm-session.ts";
-export type { DeviceOfUser, TimelineMessage } from "./operations.ts";
+export type { DeviceOfUser, TimelineMessage, VerificationSeen } from "./operations.ts";

@@ -11,7 +11,8 @@ export interface ClientOperations {
     inviteWithSharing(roomId: string, userId: string): Promise<void>;
     kick(roomId: string, userId: string): Promise<void>;
     leave(roomId: string): Promise<void>;
-    send(roomId: string, text: string): Promise<string>;
+    /** A text, or the content of another message. */
+    send(roomId: string, message: string | object): Promise<string>;
     sendState(roomId: string, type: string, stateKey: string, content: object): Promise<void>;
     /** The member event of somebody, as this client has it from its sync. */
     membership(roomId: string, userId: string): Promise<MembershipSeen | null>;
@@ -36,6 +37,13 @@ export interface ClientOperations {
     sendToDevice(devices: readonly DeviceOfUser[], type: string, content: object): Promise<void>;
     /** What senders of room key bundles have told this client so far, decrypted. */
     bundlesReceived(): Promise<readonly BundleReceived[]>;
+    /**
+     * Asks somebody to verify each other: one device by to-device messages, or in a direct room. Waits until the client
+     * knows their keys, which takes an encrypted room with them. Answers the request's ID.
+     */
+    askToVerify(userId: string, by: { readonly deviceId: string } | { readonly roomId: string }): Promise<string>;
+    /** How a request that this client made stands. */
+    verification(request: string): Promise<VerificationSeen>;
     /** Sends a room event as it is, unencrypted by the client. */
     sendRaw(roomId: string, type: string, content: object): Promise<string>;
     /** Any request of the client-server API; `path` is what follows `/_matrix/client/v3`. */
@@ -89,6 +97,13 @@ export interface ExportedRoomKey {
     readonly session_id: string;
     readonly session_key: string;
     readonly sender_key: string;
+}
+
+export interface VerificationSeen {
+    readonly phase: "requested" | "cancelled" | "other";
+    readonly code: string | null;
+    /** In the words of whoever cancelled it, as they were sent; null: this client has seen none. */
+    readonly reason: string | null;
 }
 
 /** The content of an `m.room_key_bundle`, as far as the stories read it. */

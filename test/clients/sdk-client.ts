@@ -2,11 +2,12 @@ import {
     ClientEvent,
     createClient,
     EventTimeline,
+    EventType,
     type MatrixClient,
-    type MatrixEvent,
     Method,
     type RoomState,
     SyncState,
+    type TimelineEvents,
 } from "matrix-js-sdk";
 import type { CryptoApi } from "matrix-js-sdk/lib/crypto-api/index.js";
 import { until } from "../process/index.ts";
@@ -19,7 +20,10 @@ import type {
     RoomOptions,
     StartOptions,
     TimelineMessage,
+    VerificationSeen,
 } from "./operations.ts";
+import { asSeen, isMessage } from "./timeline-message.ts";
+import { Verifications } from "./verifications.ts";
 
 const silent = {
     trace: () => {},
@@ -35,6 +39,7 @@ export class SdkClient implements ClientOperations {
     #started: MatrixClient | undefined;
     #login: StartOptions | undefined;
     readonly #bundles: BundleReceived[] = [];
+    readonly #verifications = new Verifications();
 
     async start(options: StartOptions): Promise<void> {
         const { url: baseUrl, user, password, deviceId, identity } = options;
@@ -52,6 +57,7 @@ export class SdkClient implements ClientOperations {
         this.#started = client;
         client.on(ClientEvent.ReceivedToDeviceMessage, ({ message: { type, content } }) => {
             if (type === "m.room_key_bundle") this.#bundles.push(content as BundleReceived);
+            this.#verifications.received(type, content);
         });
         await client.initRustCrypto({ useIndexedDB: false });
         await client.startClient({ initialSyncLimit: 50, pollTimeout: 5000 });
@@ -97,8 +103,9 @@ export class SdkClient implements ClientOperations {
         await this.#client.leave(roomId);
     }
 
-    async send(roomId: string, text: string): Promise<string> {
-        return (await this.#client.sendTextMessage(roomId, text)).event_id;
+    async send(roomId: string, message: string | object): Promise<string> {
+        const content = typeof message === "string" ? { msgtype: "m.text", body: message } : message;
+        return (await this.#client.sendEvent(roomId, EventType.RoomMessage, content as TimelineEvents[EventType.RoomMessage])).event_id;
     }
 
     async sendState(roomId: string, type: string, stateKey: string, content: object): Promise<void> {
@@ -180,6 +187,14 @@ export class SdkClient implements ClientOperations {
         return await Promise.resolve(this.#bundles);
     }
 
+    async askToVerify(userId: string, by: { readonly deviceId: string } | { readonly roomId: string }): Promise<string> {
+        return await this.#verifications.ask(this.#crypto, userId, by);
+    }
+
+    async verification(request: string): Promise<VerificationSeen> {
+        return await Promise.resolve(this.#verifications.seen(this.#client, request));
+    }
+
     async sendRaw(roomId: string, type: string, content: object): Promise<string> {
         const path = `/rooms/${encodeURIComponent(roomId)}/send/${encodeURIComponent(type)}/${this.#client.makeTxnId()}`;
         return (await this.#request<{ event_id: string }>(Method.Put, path, content)).event_id;
@@ -234,14 +249,4 @@ const methods = { GET: Method.Get, POST: Method.Post, PUT: Method.Put, DELETE: M
 interface KeysQuery {
     readonly device_keys?: Record<string, Record<string, unknown>>;
     readonly master_keys?: Record<string, { readonly keys: Record<string, string> }>;
-}
-
-function isMessage(event: MatrixEvent): boolean {
-    return event.isEncrypted() || event.getType() === "m.room.message";
-}
-
-function asSeen(event: MatrixEvent): TimelineMessage {
-    const seen = { eventId: event.getId() ?? "", sender: event.getSender() ?? "" };
-    if (event.isDecryptionFailure()) return { ...seen, text: null, failure: event.decryptionFailureReason ?? "unknown" };
-    return { ...seen, text: String(event.getContent()["body"]) };
 }

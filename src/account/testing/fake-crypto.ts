@@ -116,6 +116,7 @@ const unusedPort: CryptoPort = {
     shareRoomKey: unused,
     encryptRoomEvent: unused,
     rotate: unused,
+    findVerificationRequests: unused,
     holdings: unused,
     heldSessions: unused,
     keyRefusals: unused,

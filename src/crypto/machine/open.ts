@@ -24,6 +24,7 @@ import { copyStore, generation, setGeneration } from "./copies.ts";
 import { StoreCheck } from "./store-check.ts";
 import { keepOutdated, type Owner, prepareTables } from "./tables.ts";
 import { takeBundle } from "./take-bundle.ts";
+import { findVerificationRequests } from "./verification-requests.ts";
 
 export interface OpenMachine extends Owner {
     /** Opens the file and takes its lock. */
@@ -103,6 +104,7 @@ function portOf(machine: LiveMachine, check: StoreCheck): CryptoPort {
         rotate: (roomId) => machine.run((context) => rotate(context, roomId)),
         heldSessions: (roomId, after) => machine.run((context) => heldSessions(context, roomId, after)),
         keyRefusals: (roomId) => machine.run((context) => keyRefusals(context, roomId)),
+        findVerificationRequests: (roomId, events) => machine.run((context) => findVerificationRequests(context, roomId, events)),
         holdings: (roomId) => machine.run((context) => holdings(context, roomId)),
         shareableSet: (roomId) => machine.run((context) => shareableSet(context, roomId)),
         buildBundle: (request) => buildBundle((operation) => machine.run(operation), request),

@@ -1,13 +1,14 @@
 import { DecryptionSettings, DecryptedToDeviceEvent, DeviceLists, TrustRequirement, UserId } from "@matrix-org/matrix-sdk-crypto-wasm";
 import type { CryptoChanges } from "../../matrix/index.ts";
 import type { Logger } from "../../telemetry/index.ts";
-import type { Received } from "../port.ts";
+import type { DeviceVerificationRequest, Received } from "../port.ts";
 import { readOffers, storeOffers } from "./bundle-offers.ts";
 import { type Attempt, attempt, commit, type MachineContext, unwrap } from "./context.ts";
 import { drainFeed } from "./feed.ts";
 import { readRefusals, storeRefusals } from "./refusals.ts";
 import { readClaims, siftToDevice } from "./to-device.ts";
 import { trackedUsers } from "./tracked-users.ts";
+import { readVerificationRequests } from "./verification-requests.ts";
 
 /**
  * The crypto part of a sync batch, as one commit: ratchets, what the decrypted events say of their sessions, and the sessions themselves.
@@ -24,9 +25,9 @@ export async function receive(context: MachineContext, changes: CryptoChanges): 
     const fallback = changes.unusedFallbackKeyTypes && new Set(changes.unusedFallbackKeyTypes);
     const news = JSON.stringify([[...counts], fallback && [...fallback]]);
     if (events.taken === 0 && changed.length === 0 && left.length === 0 && memory.keyCounts === news && changes.fromStart !== true)
-        return { rooms: [], reachedMachine: false };
+        return { rooms: [], reachedMachine: false, verificationRequests: [] };
 
-    const outcome = await commit(context, async (sql): Promise<Attempt<readonly string[]>> => {
+    const outcome = await commit(context, async (sql): Promise<Attempt<Omit<Received, "reachedMachine">>> => {
         const settings = new DecryptionSettings(TrustRequirement.Untrusted);
         const lists = new DeviceLists(userIds(changed, log), userIds(left, log));
         const refused = storeRefusals(sql, readRefusals(changes.toDevice));
@@ -34,15 +35,18 @@ export async function receive(context: MachineContext, changes: CryptoChanges): 
         if (changes.fromStart === true) await distrustDeviceLists(context);
         const processed = await attempt(() => machine.receiveSyncChanges(events.json, lists, counts, fallback, settings));
         if (!processed.ok) return processed;
-        if (!processed.value.some((event) => event instanceof DecryptedToDeviceEvent)) return { ok: true, value: refused };
+        const verificationRequests = readVerificationRequests(processed.value, context.userId);
+        endVerification(context, verificationRequests);
+        if (!processed.value.some((event) => event instanceof DecryptedToDeviceEvent))
+            return { ok: true, value: { rooms: refused, verificationRequests } };
         const offered = storeOffers(sql, context.seal, readOffers(processed.value), Date.now());
         const fed = await drainFeed(context, sql, readClaims(processed.value, Date.now()));
-        return { ok: true, value: [...fed, ...refused, ...offered] };
+        return { ok: true, value: { rooms: [...fed, ...refused, ...offered], verificationRequests } };
     });
-    const rooms = unwrap(outcome);
+    const received = unwrap(outcome);
     memory.keyCounts = news;
     for (const userId of changed) memory.awaitingQuery.add(userId);
-    return { rooms, reachedMachine: true };
+    return { ...received, reachedMachine: true };
 }
 
 /** Synapse tells of invitees' devices, too, of whom the machine keeps no list: who is invited is asked about when it matters. */
@@ -55,6 +59,15 @@ async function tracked(context: MachineContext, ids: readonly string[]): Promise
 async function distrustDeviceLists({ machine, memory }: MachineContext): Promise<void> {
     await machine.markAllTrackedUsersAsDirty();
     for (const userId of await machine.trackedUsers()) memory.awaitingQuery.add(userId.toString());
+}
+
+/**
+ * The machine keeps the request of a device that it knows, and would cancel it after ten minutes with a reason of its
+ * own: it is told to end it now. What it would send for that is dropped.
+ */
+function endVerification({ machine, log }: MachineContext, requests: readonly DeviceVerificationRequest[]): void {
+    for (const { userId, transactionId } of requests)
+        for (const user of userIds([userId], log)) machine.getVerificationRequest(user, transactionId)?.cancel();
 }
 
 /** User IDs that the machine takes; others cannot have devices. */

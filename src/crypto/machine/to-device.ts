@@ -6,7 +6,7 @@ import type { SessionKey } from "./entry-rows.ts";
 import type { Word } from "./merge-copies.ts";
 
 /** The largest event that federation carries; nothing honest is larger. Source: Matrix v1.19, "Size limits". */
-const MAX_EVENT_BYTES = 65_536;
+export const MAX_EVENT_BYTES = 65_536;
 
 const envelope = z.looseObject({ type: z.string().max(255), sender: z.string().max(255), content: z.looseObject({}) });
 

@@ -1,0 +1,77 @@
+import {
+    DecryptedToDeviceEvent,
+    DecryptionErrorCode,
+    DecryptionSettings,
+    MegolmDecryptionError,
+    PlainTextToDeviceEvent,
+    RoomId,
+    TrustRequirement,
+} from "@matrix-org/matrix-sdk-crypto-wasm";
+import { z } from "zod";
+import type { RoomEvent } from "../../matrix/index.ts";
+import type { DeviceVerificationRequest, VerificationRequestsFound } from "../port.ts";
+import { type Attempt, attempt, commit, type MachineContext } from "./context.ts";
+import { MAX_EVENT_BYTES } from "./to-device.ts";
+
+const identifier = z.string().min(1).max(255);
+
+const toDeviceRequest = z.object({
+    type: z.literal("m.key.verification.request"),
+    sender: identifier,
+    content: z.object({ from_device: identifier, transaction_id: identifier, timestamp: z.int().nonnegative() }),
+});
+
+const roomRequest = z.object({
+    type: z.literal("m.room.message"),
+    content: z.object({ msgtype: z.literal("m.key.verification.request"), to: identifier }),
+});
+
+/**
+ * The requests to verify this device among the to-device events of a batch. Those of our own user are left out: they
+ * are for whichever device a person holds, and a cancellation of ours would end them for that one, too.
+ * Source: Matrix v1.19, "Key verification framework".
+ */
+export function readVerificationRequests(processed: readonly object[], ownUser: string): readonly DeviceVerificationRequest[] {
+    return processed.flatMap((event) => {
+        if (!(event instanceof DecryptedToDeviceEvent || event instanceof PlainTextToDeviceEvent)) return [];
+        const { data } = toDeviceRequest.safeParse(JSON.parse(event.rawEvent));
+        if (data === undefined || data.sender === ownUser) return [];
+        const { from_device: deviceId, transaction_id: transactionId, timestamp: sentAt } = data.content;
+        return [{ userId: data.sender, deviceId, transactionId, sentAt }];
+    });
+}
+
+/** Decrypting may write what the machine learns of a session's sender: one commit for all of them. */
+export async function findVerificationRequests(
+    context: MachineContext,
+    roomId: string,
+    events: readonly RoomEvent[],
+): Promise<VerificationRequestsFound> {
+    const requests: { eventId: string; to: string }[] = [];
+    const withoutKey: string[] = [];
+    await commit(context, async () => {
+        for (const event of events) {
+            const decrypted = await decrypt(context, roomId, event);
+            if (decrypted.ok) {
+                const { data } = roomRequest.safeParse(decrypted.value);
+                if (data !== undefined) requests.push({ eventId: event.eventId, to: data.content.to });
+            } else if (lacksKey(decrypted.error)) withoutKey.push(event.eventId);
+        }
+    });
+    return { requests, withoutKey };
+}
+
+async function decrypt({ machine }: MachineContext, roomId: string, event: RoomEvent): Promise<Attempt<unknown>> {
+    const { type, eventId: event_id, sender, originServerTs: origin_server_ts, content } = event;
+    const json = JSON.stringify({ type, event_id, sender, origin_server_ts, content, room_id: roomId });
+    if (Buffer.byteLength(json) > MAX_EVENT_BYTES) return { ok: false, error: new Error("too large") };
+    return await attempt(async () => {
+        const settings = new DecryptionSettings(TrustRequirement.Untrusted);
+        const decrypted = await machine.decryptRoomEvent(json, new RoomId(roomId), settings);
+        return JSON.parse(decrypted.event) as unknown;
+    });
+}
+
+function lacksKey(error: unknown): boolean {
+    return error instanceof MegolmDecryptionError && error.code === DecryptionErrorCode.MissingRoomKey;
+}
