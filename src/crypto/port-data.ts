@@ -142,10 +142,18 @@ export interface LeftOut {
     readonly fromStrangers: number;
 }
 
+export interface UserDevice {
+    readonly deviceId: string;
+    /** Signed by its owner's identity. */
+    readonly crossSigned: boolean;
+    /** Nobody sits in front of it: it keeps to-device messages for a device that logs in later. Source: MSC3814. */
+    readonly dehydrated: boolean;
+}
+
 export interface UserKeys {
     /** Unpadded base64; null: the user has published no cross-signing identity that we can verify. */
     readonly masterKey: string | null;
-    readonly devices: readonly { readonly deviceId: string; readonly crossSigned: boolean }[];
+    readonly devices: readonly UserDevice[];
 }
 
 /** `EncryptedFile` of the specification (section "Sending encrypted attachments"), every field required. */

@@ -7,7 +7,7 @@ import type { BundleFile, BundleFiles } from "../bundle/bundle-files.ts";
 import type { BundleMessages } from "./bundle-messages.ts";
 import { deliveryIds } from "../ledger/delivery-ids.ts";
 import type { DeviceKeys } from "./device-keys.ts";
-import type { JobDevices } from "../ledger/devices.ts";
+import { type JobDevices, opensBundles } from "../ledger/devices.ts";
 import type { FactSources } from "../policy/facts.ts";
 import { pass } from "../policy/gate.ts";
 import { Halt } from "../policy/halt.ts";
@@ -150,7 +150,7 @@ async function openChannels(parts: DeliveryParts, job: Job, keys: UserKeys, pin:
     // 1. Is that who they were when we first saw them?
     if (pin === undefined) throw new Halt("refused", "no_identity");
     pass(parts, job, keys.masterKey === pin ? "as_pinned" : "changed");
-    if (!keys.devices.some((device) => device.crossSigned)) throw new Halt("refused", "no_cross_signed_device");
+    if (!keys.devices.some(opensBundles)) throw new Halt("refused", "no_cross_signed_device");
 
     // 2. A one-time key of each device that we have not spoken to.
     return { pin, reachable: await parts.deviceKeys.openSessions(job.userId) };

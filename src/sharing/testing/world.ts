@@ -107,7 +107,7 @@ export class World {
     /** The encrypted body for Charlie's device. */
     sealed: object = {};
     /** Charlie's, as his homeserver says; those in `silent` have no one-time key left. */
-    devices: readonly { readonly deviceId: string; readonly crossSigned: boolean }[] = [{ deviceId: "PHONE", crossSigned: true }];
+    devices: UserKeys["devices"] = [{ deviceId: "PHONE", crossSigned: true, dehydrated: false }];
     readonly silent = new Set<string>();
     /** Those that the machine cannot encrypt to. */
     readonly broken = new Set<string>();
