@@ -84,6 +84,22 @@ export interface KeyRefusal {
     readonly code: string;
 }
 
+/**
+ * When a user last sent us each of these, in one room; milliseconds since the epoch by our clock, undefined: never.
+ * Trust limit: the user is whom the Olm message names, and anybody may send keys and announcements for any room.
+ */
+export interface SharingSigns {
+    readonly userId: string;
+    /** An `m.room_key` whose session the machine takes for shareable: clients on the Rust SDK send such, which share history. */
+    readonly machineFlagAt: number | undefined;
+    /** An `m.room_key` that says so in the specification's spelling alone. */
+    readonly specFlagAt: number | undefined;
+    /** An `m.room_key` that says nothing, or no in the machine's spelling. */
+    readonly silentAt: number | undefined;
+    /** The announcement of a room key bundle, whether or not it was taken. */
+    readonly bundleAt: number | undefined;
+}
+
 export interface RoomKeyPage {
     /** In key export format. */
     readonly sessions: readonly object[];

@@ -6,6 +6,7 @@ import { readOffers, storeOffers } from "./bundle-offers.ts";
 import { type Attempt, attempt, commit, type MachineContext, unwrap } from "./context.ts";
 import { drainFeed } from "./feed.ts";
 import { readRefusals, storeRefusals } from "./refusals.ts";
+import { noteBundles } from "./sharing-signs.ts";
 import { readClaims, siftToDevice } from "./to-device.ts";
 import { trackedUsers } from "./tracked-users.ts";
 
@@ -35,8 +36,10 @@ export async function receive(context: MachineContext, changes: CryptoChanges): 
         const processed = await attempt(() => machine.receiveSyncChanges(events.json, lists, counts, fallback, settings));
         if (!processed.ok) return processed;
         if (!processed.value.some((event) => event instanceof DecryptedToDeviceEvent)) return { ok: true, value: refused };
-        const offered = storeOffers(sql, context.seal, readOffers(processed.value), Date.now());
-        const fed = await drainFeed(context, sql, readClaims(processed.value, Date.now()));
+        const [offers, now] = [readOffers(processed.value), Date.now()];
+        const offered = storeOffers(sql, context.seal, offers, now);
+        noteBundles(sql, offers, now);
+        const fed = await drainFeed(context, sql, readClaims(processed.value, now));
         return { ok: true, value: [...fed, ...refused, ...offered] };
     });
     const rooms = unwrap(outcome);

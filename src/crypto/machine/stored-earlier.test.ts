@@ -71,6 +71,10 @@ test.each(fixtures.filter((fixture) => !earlierThanReceiving.test(fixture)))(
         expect(known.content.room_keys).toContainEqual(expect.objectContaining({ session_id: given }));
         expect(fromStrangers.content.room_keys).not.toContainEqual(expect.objectContaining({ session_id: given }));
 
+        expect(await bot.crypto.sharingSigns(ROOM)).toContainEqual(
+            expect.objectContaining({ userId: ALICE, machineFlagAt: expect.any(Number), bundleAt: expect.any(Number) }),
+        );
+
         const { url, sessionId } = offered;
         expect(await bot.crypto.bundleOfferers(ROOM)).toEqual([ALICE]);
         expect(await bot.crypto.offeredBundle(ROOM, ALICE)).toMatchObject({ url, deviceId: "ALICE", crossSigned: true });
