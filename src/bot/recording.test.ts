@@ -36,7 +36,7 @@ test("a bundle is expected of an inviter whom the configuration names, and of no
     const now = Date.now;
     const recording = {
         botUserId: BOT.userId,
-        rooms: new RoomRecorder({ database, userId: BOT.userId, now }),
+        rooms: new RoomRecorder({ database, userId: BOT.userId, lastBatchAt: () => undefined, now }),
         timelines: new TimelineRecorder({ database, lastBatchAt: () => undefined, now }),
         ledger,
         leftRooms: new LeftRooms(database),

@@ -262,6 +262,7 @@ export class World {
                     encryption: "encrypted",
                     visibility: this.visibility,
                     joinedAt: 0,
+                    openSince: undefined,
                     successor: undefined,
                 }),
                 member,
