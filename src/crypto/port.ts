@@ -94,7 +94,7 @@ export interface CryptoPort {
 
     /** What users sent us, for this room, that tells whether their clients share history: of a thousand users at most, the newest first. */
     sharingSigns(roomId: string): Promise<readonly SharingSigns[]>;
-    /** Rooms of which there are such signs, whether or not the bot is in them. */
+    /** Rooms of which there are such signs, whether or not the bot is in them: a thousand at most, the one with the newest first. */
     roomsWithSigns(): Promise<readonly string[]>;
 
     /** Who announced a room key bundle of the room to us, a few of them, the newest first. */

@@ -14,6 +14,8 @@ const signs: readonly Sign[] = ["machine_flag_at", "spec_flag_at", "silent_at", 
 const mostSigns = 100_000;
 /** Of one room, the newest: strangers may send keys for any room. */
 const mostOfARoom = 1_000;
+/** More than one batch can bring. */
+const mostRooms = 1_000;
 
 interface Seen {
     readonly roomId: string;
@@ -70,9 +72,10 @@ export async function sharingSigns({ store }: MachineContext, roomId: string): P
     }));
 }
 
-/** Rooms of which there are signs, whether or not the bot is in them. */
+/** Whether or not the bot is in them. */
 export async function roomsWithSigns({ store }: MachineContext): Promise<readonly string[]> {
-    const rows = await store.atomically((sql) => sql.prepare("SELECT DISTINCT room_id FROM sharing_signs ORDER BY room_id").all());
+    const select = "SELECT room_id FROM sharing_signs GROUP BY room_id ORDER BY max(id) DESC LIMIT ?";
+    const rows = await store.atomically((sql) => sql.prepare(select).all(mostRooms));
     return rows.map((row) => String(row["room_id"]));
 }
 
