@@ -94,6 +94,8 @@ test("who invited the bot without a bundle has kept keys to themselves once it i
     database.transaction(() => evidence.noteInviterWithoutBundle(inviter));
     expect(evidence.inviterWithoutBundle("!room:home")).toEqual(inviter);
     expect(evidence.of(alice)).toBeUndefined();
+    database.transaction(() => evidence.keptToThemselves({ ...inviter, invitedAfter: 90 }, now));
+    expect(evidence.of(alice)).toBeUndefined();
     database.transaction(() => evidence.keptToThemselves(inviter, now));
     expect(evidence.of(alice)).toMatchObject({ keptToThemselvesAt: 100 });
     expect(evidence.inviterWithoutBundle("!room:home")).toBeUndefined();

@@ -79,10 +79,12 @@ export class SharingEvidence {
         return row && { roomId, userId: String(row["user_id"]), invitedAfter: Number(row["invited_after"]) };
     }
 
-    /** They could have: the room has a session of theirs that they take for shareable, and that is older than their invite. */
+    /** They could have: the room has a session of theirs that they take for shareable, and that is older than their invite. Nothing if the row is another one by now. */
     keptToThemselves({ roomId, userId, invitedAfter }: InviterWithoutBundle, now: number): void {
-        this.#sql.prepare("DELETE FROM inviters_without_bundle WHERE room_id = ?").run(roomId);
-        this.#add(userId, now, { keptToThemselvesAt: invitedAfter });
+        const { changes } = this.#sql
+            .prepare("DELETE FROM inviters_without_bundle WHERE room_id = ? AND user_id = ? AND invited_after = ?")
+            .run(roomId, userId, invitedAfter);
+        if (changes > 0) this.#add(userId, now, { keptToThemselvesAt: invitedAfter });
     }
 
     /** Of each sign the latest counts; what a clock that was set back since has left counts as of now. */
