@@ -37,8 +37,9 @@ export class StockTaking {
 }
 
 /**
- * Copies the crypto store's counts of these rooms to the bot's database, where `status` reads them, with what their senders' keys say of their
- * clients, and lets go on what waits for keys: jobs that found none, and bundles that were sent and may not have been opened yet.
+ * Copies the crypto store's counts of these rooms to the bot's database, where `status` reads them, with what their
+ * senders' keys say of their clients. Lets go on what waits for keys: jobs that found none, and bundles that were sent
+ * and may not have been opened yet.
  */
 export async function takeStock(
     database: Database,
@@ -60,8 +61,8 @@ export async function takeStock(
 }
 
 /**
- * After a start: copies what was sent for rooms that the bot is not in, bundles that are announced before their invite for instance. A kill may have come
- * between its commit and the copying; the rooms that the bot is in are all counted then.
+ * After a start: copies what was sent for rooms that the bot is not in. A bundle, for instance, is announced before its
+ * invite. A kill may have come between its commit and the copying; the rooms that the bot is in are all counted then.
  */
 export async function copySignsOfOtherRooms(
     database: Database,

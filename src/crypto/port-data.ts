@@ -90,7 +90,7 @@ export interface KeyRefusal {
  */
 export interface SharingSigns {
     readonly userId: string;
-    /** An `m.room_key` whose session the machine takes for shareable: clients on the Rust SDK send such, which share history. */
+    /** An `m.room_key` whose session the machine takes for shareable: clients on the Rust SDK send such, and share. */
     readonly machineFlagAt: number | undefined;
     /** An `m.room_key` that says so in the specification's spelling alone. */
     readonly specFlagAt: number | undefined;

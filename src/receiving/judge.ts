@@ -20,7 +20,10 @@ export function distrust(
     return undefined;
 }
 
-/** Whether this user's client can send a bundle that anybody opens: from a device that their identity has signed. A dehydrated one sends nothing. */
+/**
+ * Whether this user's client can send a bundle that anybody opens: from a device that their identity has signed. A
+ * dehydrated one sends nothing.
+ */
 export function canSendBundles({ masterKey, devices }: UserKeys): boolean {
     return masterKey !== null && devices.some(({ crossSigned, dehydrated }) => crossSigned && !dehydrated);
 }

@@ -16,7 +16,10 @@ export interface VisibilityCourse {
     readonly visibility: Visibility;
 }
 
-/** Since when newcomers may read what is said, without interruption as far as anybody can tell; milliseconds since the epoch. */
+/**
+ * Since when newcomers may read what is said, without interruption as far as anybody can tell; milliseconds since the
+ * epoch.
+ */
 export function openSince({ openSince, set, gapless, sameEvent, visibility }: VisibilityCourse, now: number): number | undefined {
     if (!isOpen(visibility)) return undefined;
     const unbroken = sameEvent || (gapless && set.every(isOpen));

@@ -60,7 +60,10 @@ export class RoomTable {
         return this.#selectPresent.all().map(roomFrom);
     }
 
-    /** Makes the row if there is none. Of a room that we are not in, or have just come into, nobody knows since when it is open. */
+    /**
+     * Makes the row if there is none. Of a room that we are not in, or have just come into, nobody knows since when it
+     * is open.
+     */
     setMembership(roomId: string, membership: Membership): void {
         this.#setMembership.run(roomId, membership);
     }

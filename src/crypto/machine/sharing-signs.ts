@@ -5,7 +5,7 @@ import type { MachineContext } from "./context.ts";
 import type { SpokenClaim } from "./flags.ts";
 import type { Arrival } from "./ready-entries.ts";
 
-/** What a sender's key, or their announcement, says of whether their client shares history; the columns of `sharing_signs`. */
+/** What a key, or an announcement, says of whether its sender's client shares history; columns of `sharing_signs`. */
 type Sign = "machine_flag_at" | "spec_flag_at" | "silent_at" | "bundle_at";
 
 const signs: readonly Sign[] = ["machine_flag_at", "spec_flag_at", "silent_at", "bundle_at"];
@@ -25,8 +25,9 @@ interface Seen {
 }
 
 /**
- * What a session's flag says of the client that sent it; undefined: nothing. A `false` under a machine name is not told from silence, as the machine
- * files both alike. An explicit plain `false` is the word of a client that knows the flag.
+ * What a session's flag says of the client that sent it; undefined: nothing. A `false` under a machine name cannot be
+ * told from silence, as the machine files both alike. An explicit plain `false` is the word of a client that knows the
+ * flag.
  */
 function signOf(claim: SpokenClaim, machineFlag: boolean): Sign | undefined {
     if (machineFlag) return "machine_flag_at";

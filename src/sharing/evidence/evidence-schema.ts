@@ -17,7 +17,7 @@ export const evidenceSchema: Schema = {
                     kept_to_themselves_at INTEGER
                 ) STRICT;
 
-                -- Who invited the bot and announced no bundle. Whether they could have is seen when the room is counted.
+                -- Who invited the bot and announced no bundle. A count of the room tells whether they could have.
                 CREATE TABLE inviters_without_bundle (
                     id INTEGER PRIMARY KEY AUTOINCREMENT,
                     room_id TEXT NOT NULL UNIQUE,
@@ -25,7 +25,7 @@ export const evidenceSchema: Schema = {
                     invited_after INTEGER NOT NULL
                 ) STRICT;
 
-                -- One row from when somebody whose keys are flagged in the specification's spelling alone announced a bundle.
+                -- One row from when somebody announced a bundle whose keys have the specification's spelling alone.
                 CREATE TABLE spec_spelling_shares (id INTEGER PRIMARY KEY CHECK (id = 1), since INTEGER NOT NULL) STRICT;
             `),
     ],

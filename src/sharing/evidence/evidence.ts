@@ -2,7 +2,10 @@ import type { DatabaseSync } from "node:sqlite";
 import type { SharingSigns } from "../../crypto/index.ts";
 import type { Evidence } from "./weigh.ts";
 
-/** Milliseconds for which a room has to be open before a key without a flag says something: a session may be older than what it is used for. */
+/**
+ * Milliseconds for which a room has to be open before a key without a flag says something: a session may be older than
+ * what it is used for.
+ */
 const openForLong = 60_000;
 const mostUsers = 50_000;
 /** Rooms of which it is still to be seen whether the inviter could have given keys; the oldest go first. */
@@ -17,8 +20,11 @@ export interface InviterWithoutBundle {
 }
 
 /**
- * What the bot has seen of each user's client, in any room; kept when rooms are left or forgotten. Every writing call stands in a transaction of the caller's.
- * Trust limit: anybody can send the bot keys and announcements under their own name, for any room. That has the bot take back fewer invites, never share more.
+ * What the bot has seen of each user's client, in any room; kept when rooms are left or forgotten. Every writing call
+ * stands in a transaction of the caller's.
+ * Trust limit: anybody can send the bot keys and announcements under their own name, and their homeserver in their name.
+ * That bears on whether the bot invites in their place, and on what the specification's spelling is taken for; never on
+ * what it shares.
  */
 export class SharingEvidence {
     readonly #sql: DatabaseSync;
@@ -79,7 +85,10 @@ export class SharingEvidence {
         return row && { roomId, userId: String(row["user_id"]), invitedAfter: Number(row["invited_after"]) };
     }
 
-    /** They could have: the room has a session of theirs that they take for shareable, and that is older than their invite. Nothing if the row is another one by now. */
+    /**
+     * They could have: the room has a session of theirs that they take for shareable, and that is older than their
+     * invite. Nothing if the row is another one by now.
+     */
     keptToThemselves({ roomId, userId, invitedAfter }: InviterWithoutBundle, now: number): void {
         const { changes } = this.#sql
             .prepare("DELETE FROM inviters_without_bundle WHERE room_id = ? AND user_id = ? AND invited_after = ?")

@@ -1,4 +1,4 @@
-/** What is known of whether a user's client shares history, from any room; milliseconds since the epoch, undefined: never. */
+/** What is known of a user's client, from any room; milliseconds since the epoch, undefined: never. */
 export interface Evidence {
     /** They announced a room key bundle to the bot last. */
     readonly bundleAt: number | undefined;
@@ -15,9 +15,9 @@ export interface Evidence {
 export interface Circumstances {
     /** Milliseconds since the epoch. */
     readonly now: number;
-    /** Somebody whose keys say it in the specification's spelling alone has announced a bundle: such clients share by now. */
+    /** Somebody has announced a bundle whose keys have the specification's spelling alone: such clients share by now. */
     readonly specSpellingShares: boolean;
-    /** What their homeserver says of a signed device, as it was just asked; undefined: nobody asked, or it did not answer. */
+    /** By a fresh answer of their own homeserver; undefined: nobody asked, or it did not answer. */
     readonly hasSignedDevice: boolean | undefined;
 }
 
@@ -47,8 +47,10 @@ export interface Weighed {
 }
 
 /**
- * Whether this user's client would share history, by the first row that applies. A time ahead of now is of a clock that was set back, and counts as now.
- * Trust limit: evidence is what their Olm messages said; a client that was exchanged since is taken for the old one until it speaks.
+ * Whether this user's client would share history, by the first row that applies. A time ahead of now is of a clock that
+ * was set back, and counts as now.
+ * Trust limit: evidence is what their Olm messages said; a client that was exchanged since is taken for the old one
+ * until it speaks.
  * Source: the behaviour of clients; PROTOCOL.md sections 2 and 8.
  */
 export function weigh(evidence: Evidence | undefined, { now, specSpellingShares, hasSignedDevice }: Circumstances): Weighed {
