@@ -72,6 +72,8 @@ async function count(database: Database, size: number): Promise<void> {
             },
             keyRefusals: () => Promise.resolve([]),
         },
+        inviterWithoutBundle: () => undefined,
+        keptToThemselves: () => {},
         counted: resolve,
         rest: (milliseconds) => sleep(milliseconds),
         log,

@@ -2,7 +2,7 @@ import { Greetings, type VerificationAnswerer } from "../chat/index.ts";
 import type { OutgoingRequests } from "../crypto/index.ts";
 import { Failure } from "../failures/index.ts";
 import { LeftRooms, mayInviteTheBot, RoomRecorder } from "../rooms/index.ts";
-import { SyncLoop } from "../sync/index.ts";
+import { lastSuccessAt, SyncLoop } from "../sync/index.ts";
 import type { Logger } from "../telemetry/index.ts";
 import type { TimelineRecorder } from "../timeline/index.ts";
 import { recordBatch } from "./recording.ts";
@@ -27,7 +27,12 @@ export function startSync(
     const { homeserver, crypto, account } = online;
     const recording = {
         botUserId: account.userId,
-        rooms: new RoomRecorder({ database: store.database, userId: account.userId, now: Date.now }),
+        rooms: new RoomRecorder({
+            database: store.database,
+            userId: account.userId,
+            lastBatchAt: () => lastSuccessAt(store.database),
+            now: Date.now,
+        }),
         timelines: recorder,
         ledger,
         leftRooms: new LeftRooms(store.database),

@@ -13,7 +13,11 @@ export function bundleReceiver(
         bundles: ledger.received,
         crypto: online.crypto,
         homeserver: online.homeserver,
-        refreshKeys: async (userId) => (await deviceKeys.look(userId)) !== undefined,
+        refreshKeys: (userId) => deviceKeys.look(userId),
+        noBundleCame: (inviter) => {
+            ledger.evidence.noteInviterWithoutBundle(inviter);
+            ledger.timelines.touch([inviter.roomId]);
+        },
         pin: (userId, masterKey) => ledger.pins.pinFirst(userId, masterKey, Date.now()),
         ...told,
         log,

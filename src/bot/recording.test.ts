@@ -36,7 +36,7 @@ test("a bundle is expected of an inviter whom the configuration names, and of no
     const now = Date.now;
     const recording = {
         botUserId: BOT.userId,
-        rooms: new RoomRecorder({ database, userId: BOT.userId, now }),
+        rooms: new RoomRecorder({ database, userId: BOT.userId, lastBatchAt: () => 5, now }),
         timelines: new TimelineRecorder({ database, lastBatchAt: () => undefined, now }),
         ledger,
         leftRooms: new LeftRooms(database),
@@ -51,5 +51,5 @@ test("a bundle is expected of an inviter whom the configuration names, and of no
     record({ invite: { "!new:home": invite(mallory) } });
     record({ join: { "!new:home": joined({ predecessor: { room_id: "!old:home", event_id: "$x" } }) } });
     expect(ledger.rooms.room("!new:home")).toMatchObject({ membership: "join" });
-    expect(ledger.received.waiting()).toEqual([expect.objectContaining({ roomId: "!old:home", inviter: alice })]);
+    expect(ledger.received.waiting()).toEqual([expect.objectContaining({ roomId: "!old:home", inviter: alice, invitedAfter: 5 })]);
 });

@@ -33,8 +33,8 @@ export function recordBatch(recording: RecordingParts, batch: SyncBatch): void {
     }
     for (const roomId of batch.joined.keys()) leftRooms.back(roomId);
     // Others can be the inviter, too: where the bot follows a tombstone, or was invited again while it joined.
-    for (const { roomId, inviter } of changes.selfJoined)
-        if (inviter !== undefined && mayInvite(inviter)) ledger.received.expect(roomId, inviter, Date.now());
+    for (const { roomId, inviter, invitedAfter } of changes.selfJoined)
+        if (inviter !== undefined && mayInvite(inviter)) ledger.received.expect(roomId, inviter, Date.now(), invitedAfter);
     releaseEmpowered(parts);
     releaseReopened(ledger, [...batch.joined.keys()]);
     // A room found in the very first sync is not new to the people there, and its direct rooms with admins are for something else.

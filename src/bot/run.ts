@@ -11,6 +11,7 @@ import { controlOperations } from "./operations.ts";
 import { type Services, startServices } from "./services.ts";
 import { sharingLedger, type SharingLedger } from "./sharing-ledger.ts";
 import { endOnFaults, Releases, stopOnSignals } from "./shutdown.ts";
+import { copySignsOfOtherRooms } from "./stock.ts";
 import { takeSnapshot } from "./take-snapshot.ts";
 import { StoreCheck } from "./store-check.ts";
 import { StoreCheckRecord } from "./store-check-record.ts";
@@ -96,6 +97,8 @@ async function serve(bot: Running): Promise<void> {
     // 2. Our device, cross-signed: before that nothing encrypted may be sent.
     const online = await bringUpWhenUnlocked(bot);
     bot.crypto = online.crypto;
+
+    await copySignsOfOtherRooms(bot.store.database, bot.ledger, online.crypto);
 
     // 3. Everything that works on rooms, fed by the sync.
     bot.services = startServices({ ...bot, signal: bot.stopping.signal, online });

@@ -3,7 +3,7 @@ import { chatSchema } from "../chat/index.ts";
 import type { Schema } from "../database/index.ts";
 import { receivingSchema } from "../receiving/index.ts";
 import { leftRoomsSchema, roomsSchema } from "../rooms/index.ts";
-import { bundleSchema, reinviteSchema, sharingSchema } from "../sharing/index.ts";
+import { bundleSchema, evidenceSchema, reinviteSchema, sharingSchema } from "../sharing/index.ts";
 import { syncSchema } from "../sync/index.ts";
 import { timelineSchema } from "../timeline/index.ts";
 import { commitMarkSchema } from "./commit-mark.ts";
@@ -16,6 +16,7 @@ export const schemas: readonly Schema[] = [
     sharingSchema,
     bundleSchema,
     reinviteSchema,
+    evidenceSchema,
     syncSchema,
     chatSchema,
     timelineSchema,

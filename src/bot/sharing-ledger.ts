@@ -16,6 +16,7 @@ import {
     ReinviteChecks,
     ReinviteLedger,
     ShareCommands,
+    SharingEvidence,
     type SharedHistory,
     ShareJobs,
 } from "../sharing/index.ts";
@@ -39,6 +40,7 @@ export interface SharingLedger {
     readonly commands: ShareCommands;
     readonly timelines: Timelines;
     readonly received: ReceivedBundles;
+    readonly evidence: SharingEvidence;
 }
 
 export function sharingLedger(database: Database, settings: Settings): SharingLedger {
@@ -76,6 +78,7 @@ export function sharingLedger(database: Database, settings: Settings): SharingLe
         refreshes: new Refreshes(database.sql),
         facts,
         timelines,
+        evidence: new SharingEvidence(database.sql),
         received: new ReceivedBundles(database.sql),
         commands: new ShareCommands({ database, jobs, pins, pauses, facts, rooms, now }),
     };

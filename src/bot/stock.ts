@@ -1,4 +1,4 @@
-import type { CryptoPort } from "../crypto/index.ts";
+import type { CryptoPort, SharingSigns } from "../crypto/index.ts";
 import type { Database } from "../database/index.ts";
 import { releaseEmptyHanded } from "../sharing/index.ts";
 import type { SharingLedger } from "./sharing-ledger.ts";
@@ -37,21 +37,49 @@ export class StockTaking {
 }
 
 /**
- * Copies the crypto store's counts of these rooms to the bot's database, where `status` reads them, and lets go on what waits for keys: jobs
- * that found none, and bundles that were sent and may not have been opened yet.
+ * Copies the crypto store's counts of these rooms to the bot's database, where `status` reads them, with what their
+ * senders' keys say of their clients. Lets go on what waits for keys: jobs that found none, and bundles that were sent
+ * and may not have been opened yet.
  */
 export async function takeStock(
     database: Database,
-    { holdings, jobs, refreshes, rooms, timelines }: Pick<SharingLedger, "holdings" | "jobs" | "refreshes" | "rooms" | "timelines">,
-    crypto: Pick<CryptoPort, "holdings">,
+    ledger: Pick<SharingLedger, "evidence" | "holdings" | "jobs" | "refreshes" | "rooms" | "timelines">,
+    crypto: Pick<CryptoPort, "holdings" | "sharingSigns">,
     roomIds: readonly string[],
 ): Promise<void> {
+    const { holdings, jobs, refreshes, rooms, timelines } = ledger;
     const counts = await Promise.all(roomIds.map(async (roomId) => [roomId, await crypto.holdings(roomId)] as const));
     if (counts.length === 0) return;
+    const signs = await signsOf(crypto, roomIds);
     database.transaction(() => {
         for (const [roomId, count] of counts) holdings.set(roomId, count);
+        noteSigns(ledger, signs);
         timelines.touch(roomIds);
         releaseEmptyHanded({ jobs, rooms }, roomIds);
         refreshes.note(roomIds, Date.now());
     });
+}
+
+/**
+ * After a start: copies what was sent for rooms that the bot is not in. A bundle, for instance, is announced before its
+ * invite. A kill may have come between its commit and the copying; the rooms that the bot is in are all counted then.
+ */
+export async function copySignsOfOtherRooms(
+    database: Database,
+    ledger: Pick<SharingLedger, "evidence" | "rooms">,
+    crypto: Pick<CryptoPort, "roomsWithSigns" | "sharingSigns">,
+): Promise<void> {
+    const others = (await crypto.roomsWithSigns()).filter((roomId) => ledger.rooms.room(roomId)?.membership !== "join");
+    const signs = await signsOf(crypto, others);
+    database.transaction(() => noteSigns(ledger, signs));
+}
+
+type SignsByRoom = readonly (readonly [roomId: string, signs: readonly SharingSigns[]])[];
+
+async function signsOf(crypto: Pick<CryptoPort, "sharingSigns">, roomIds: readonly string[]): Promise<SignsByRoom> {
+    return await Promise.all(roomIds.map(async (roomId) => [roomId, await crypto.sharingSigns(roomId)] as const));
+}
+
+function noteSigns({ evidence, rooms }: Pick<SharingLedger, "evidence" | "rooms">, signs: SignsByRoom): void {
+    for (const [roomId, ofRoom] of signs) evidence.note(ofRoom, rooms.room(roomId)?.openSince, Date.now());
 }

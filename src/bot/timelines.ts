@@ -19,7 +19,16 @@ export function timelineServices({ store, ledger, online, log, releases }: Servi
     database.transaction(() => recorder.adopt(ledger.rooms.joined().map(({ roomId }) => roomId)));
     const rest = (milliseconds: number, signal: AbortSignal): Promise<void> =>
         sleep(milliseconds, undefined, { signal }).catch(() => undefined);
-    const count = new CoverageCount({ database, crypto, counted, rest, log });
+    const { evidence } = ledger;
+    const count = new CoverageCount({
+        database,
+        crypto,
+        inviterWithoutBundle: (roomId) => evidence.inviterWithoutBundle(roomId),
+        keptToThemselves: (roomId, inviter) => evidence.keptToThemselves({ roomId, ...inviter }, now()),
+        counted,
+        rest,
+        log,
+    });
     releases.add("the count of what is covered", () => count.stop());
     const backFill = new BackFill({ database, homeserver, recorded: () => count.wake(), now, rest, log });
     releases.add("the search for earlier events", () => backFill.stop());

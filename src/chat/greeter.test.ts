@@ -23,7 +23,7 @@ beforeEach(() => {
     for (const migration of chatSchema.migrations) migration(sql);
     const database: Database = { sql, close: () => sql.close(), transaction: (work) => work() };
     greetings = new Greetings(database);
-    room = { roomId, membership: "join", encryption: "encrypted", visibility: "shared", joinedAt: 0, successor: undefined };
+    room = { roomId, membership: "join", encryption: "encrypted", visibility: "shared", joinedAt: 0, openSince: 0, successor: undefined };
     [now, sent, fault, shareable, coverage] = [0, [], undefined, 0, undefined];
     bodies = [];
     takesKeys = false;

@@ -61,7 +61,15 @@ async function wake(): Promise<void> {
 function newNotifier(admins = [admin]): Notifier {
     const room = (id: string): Room | undefined =>
         seen.has(id)
-            ? { roomId: id, membership: "join", encryption: "encrypted", visibility: "joined", joinedAt: 0, successor: undefined }
+            ? {
+                  roomId: id,
+                  membership: "join",
+                  encryption: "encrypted",
+                  visibility: "joined",
+                  joinedAt: 0,
+                  openSince: 0,
+                  successor: undefined,
+              }
             : undefined;
     const member = (_: string, userId: string): Member | undefined => {
         const membership = members.get(userId);

@@ -29,7 +29,7 @@ beforeEach(() => {
     answerer = new VerificationAnswerer({
         botUserId: bot,
         rooms: {
-            room: () => ({ roomId, membership: "join", encryption, visibility: "shared", joinedAt: 0, successor: undefined }),
+            room: () => ({ roomId, membership: "join", encryption, visibility: "shared", joinedAt: 0, successor: undefined, openSince: 0 }),
             membersWith: () => [],
             isDirect: () => direct,
         },

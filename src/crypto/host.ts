@@ -207,6 +207,8 @@ function portOf(host: WorkerHost): CryptoPort {
         sealBundles: (deliveries) => host.call("sealBundles", deliveries),
         deliveriesSent: (deliveryIds) => host.call("deliveriesSent", deliveryIds),
         unsentDeliveries: () => host.call("unsentDeliveries"),
+        sharingSigns: (roomId) => host.call("sharingSigns", roomId),
+        roomsWithSigns: () => host.call("roomsWithSigns"),
         bundleOfferers: (roomId) => host.call("bundleOfferers", roomId),
         offeredBundle: (roomId, userId) => host.call("offeredBundle", roomId, userId),
         takeBundle: (bundle) => host.callWith([bundle.ciphertext], "takeBundle", bundle),

@@ -87,6 +87,22 @@ export interface KeyRefusal {
     readonly code: string;
 }
 
+/**
+ * When a user last sent us each of these, in one room; milliseconds since the epoch by our clock, undefined: never.
+ * Trust limit: the user is whom the Olm message names, and anybody may send keys and announcements for any room.
+ */
+export interface SharingSigns {
+    readonly userId: string;
+    /** An `m.room_key` whose session the machine takes for shareable: clients on the Rust SDK send such, and share. */
+    readonly machineFlagAt: number | undefined;
+    /** An `m.room_key` that says so in the specification's spelling alone. */
+    readonly specFlagAt: number | undefined;
+    /** An `m.room_key` that says nothing, or no in the machine's spelling. */
+    readonly silentAt: number | undefined;
+    /** The announcement of a room key bundle, whether or not it was taken. */
+    readonly bundleAt: number | undefined;
+}
+
 export interface RoomKeyPage {
     /** In key export format. */
     readonly sessions: readonly object[];
@@ -145,10 +161,18 @@ export interface LeftOut {
     readonly fromStrangers: number;
 }
 
+export interface UserDevice {
+    readonly deviceId: string;
+    /** Signed by its owner's identity. */
+    readonly crossSigned: boolean;
+    /** Nobody sits in front of it: it keeps to-device messages for a device that logs in later. Source: MSC3814. */
+    readonly dehydrated: boolean;
+}
+
 export interface UserKeys {
     /** Unpadded base64; null: the user has published no cross-signing identity that we can verify. */
     readonly masterKey: string | null;
-    readonly devices: readonly { readonly deviceId: string; readonly crossSigned: boolean }[];
+    readonly devices: readonly UserDevice[];
 }
 
 /** `EncryptedFile` of the specification (section "Sending encrypted attachments"), every field required. */

@@ -18,6 +18,7 @@ import type {
     RoomKeyPage,
     SealedDelivery,
     ShareableSet,
+    SharingSigns,
     TakenBundle,
     UserKeys,
 } from "./port-data.ts";
@@ -95,6 +96,17 @@ export interface CryptoPort {
     deliveriesSent(deliveryIds: readonly string[]): Promise<void>;
     /** The deliveries of which bodies are still in the outbox. */
     unsentDeliveries(): Promise<readonly string[]>;
+
+    /**
+     * What users sent us, for this room, that tells whether their clients share history: of a thousand users at most,
+     * the newest first.
+     */
+    sharingSigns(roomId: string): Promise<readonly SharingSigns[]>;
+    /**
+     * Rooms of which there are such signs, whether or not the bot is in them: a thousand at most, the one with the
+     * newest first.
+     */
+    roomsWithSigns(): Promise<readonly string[]>;
 
     /** Who announced a room key bundle of the room to us, a few of them, the newest first. */
     bundleOfferers(roomId: string): Promise<readonly string[]>;

@@ -8,6 +8,8 @@ export interface ReceivedBundle {
     readonly roomId: string;
     readonly inviter: string;
     readonly joinedAt: number;
+    /** A time before which they had not invited it; undefined: not known. */
+    readonly invitedAfter: number | undefined;
     readonly state: BundleState;
     /** Of `waiting`: what is in the way; undefined: none was announced yet, or it is being taken. */
     readonly reason: Reason | undefined;
@@ -28,13 +30,17 @@ export class ReceivedBundles {
         this.#sql = sql;
     }
 
-    /** The bot has joined at this person's invite: their bundle may be here already, or come. */
-    expect(roomId: string, inviter: string, now: number): void {
+    /**
+     * The bot has joined at this person's invite: their bundle may be here already, or come.
+     * @param invitedAfter a time before which they had not invited it; undefined: not known
+     */
+    expect(roomId: string, inviter: string, now: number, invitedAfter?: number): void {
         this.#sql
             .prepare(
-                "INSERT OR REPLACE INTO received_bundles (room_id, inviter, joined_at, state, changed_at) VALUES (?, ?, ?, 'waiting', ?)",
+                `INSERT OR REPLACE INTO received_bundles (room_id, inviter, joined_at, invited_after, state, changed_at)
+                 VALUES (?, ?, ?, ?, 'waiting', ?)`,
             )
-            .run(roomId, inviter, now, now);
+            .run(roomId, inviter, now, invitedAfter ?? null, now);
     }
 
     /** The bot has left. */
@@ -42,9 +48,9 @@ export class ReceivedBundles {
         this.#sql.prepare("DELETE FROM received_bundles WHERE room_id = ?").run(roomId);
     }
 
-    /** Nothing came in time. */
-    expire({ roomId, joinedAt }: ReceivedBundle): void {
-        this.#sql.prepare("DELETE FROM received_bundles WHERE room_id = ? AND joined_at = ?").run(roomId, joinedAt);
+    /** Nothing came in time. Answers whether the row was still this one. */
+    expire({ roomId, joinedAt }: ReceivedBundle): boolean {
+        return this.#sql.prepare("DELETE FROM received_bundles WHERE room_id = ? AND joined_at = ?").run(roomId, joinedAt).changes > 0;
     }
 
     of(roomId: string): ReceivedBundle | undefined {
@@ -94,6 +100,7 @@ function bundleFrom(row: Readonly<Record<string, unknown>>): ReceivedBundle {
         roomId: String(row["room_id"]),
         inviter: String(row["inviter"]),
         joinedAt: Number(row["joined_at"]),
+        invitedAfter: typeof row["invited_after"] === "number" ? row["invited_after"] : undefined,
         state: state === "taken" || state === "not_taken" ? state : "waiting",
         reason: reasonFrom(row["reason"]),
         keys: Number(row["keys"]),

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import type { OfferedBundle, TakenBundle } from "../crypto/index.ts";
+import type { OfferedBundle, TakenBundle, UserKeys } from "../crypto/index.ts";
 import { type Database, openDatabase } from "../database/index.ts";
 import { HomeserverError, type HomeserverProblem } from "../homeserver/index.ts";
 import type { Logger } from "../telemetry/index.ts";
@@ -8,6 +8,8 @@ import { BundleReceiver, bundleSentence, ReceivedBundles, receivingSchema } from
 const room = "!room:home";
 const alice = "@alice:home";
 const hour = 3_600_000;
+const device = { deviceId: "ALICE", crossSigned: true, dehydrated: false };
+const signed: UserKeys = { masterKey: "hers", devices: [device] };
 const taken: TakenBundle = { outcome: "taken", keys: 5, taken: 3, refused: 1, withheld: 2 };
 
 let database: Database;
@@ -16,13 +18,15 @@ let receiver: BundleReceiver;
 let offers: Map<string, OfferedBundle>;
 let calls: string[];
 let logged: string[];
+/** Who invited the bot and announced nothing. */
+let without: string[];
 /** After each look, whether the room is looked at. */
 let looks: boolean[];
 /** What each part does when it is asked. */
 let does: {
     getMedia: () => Promise<Uint8Array>;
     takeBundle: () => Promise<TakenBundle>;
-    refreshKeys: () => Promise<boolean>;
+    refreshKeys: () => Promise<UserKeys | undefined>;
     bundleOfferers: () => Promise<readonly string[]>;
 };
 
@@ -33,11 +37,12 @@ beforeEach(() => {
     offers = new Map();
     calls = [];
     logged = [];
+    without = [];
     looks = [];
     does = {
         getMedia: () => Promise.resolve(new Uint8Array(3)),
         takeBundle: () => Promise.resolve(taken),
-        refreshKeys: () => Promise.resolve(true),
+        refreshKeys: () => Promise.resolve(signed),
         bundleOfferers: () => Promise.resolve([]),
     };
     receiver = start();
@@ -69,6 +74,7 @@ function start(): BundleReceiver {
         refreshKeys: (userId) => called(`keys of ${userId}`, does.refreshKeys),
         pin: (_, masterKey) => (masterKey === "another" ? "the first" : masterKey),
         looked: () => looks.push(receiver.isLookingAt(room)),
+        noBundleCame: ({ roomId, userId, invitedAfter }) => void without.push(`${userId} in ${roomId} after ${invitedAfter}`),
         keysCame: (roomId) => called(`count ${roomId}`, () => Promise.resolve()),
         log,
         now: Date.now,
@@ -138,6 +144,70 @@ test("after a day without one nothing is awaited any more; what comes later is n
     receiver.wake();
     await settled();
     expect(bundles.of(room)).toMatchObject({ state: "not_taken", reason: "late" });
+});
+
+/** Joins at an invite of which it is known when it was made. */
+function joinAfter(invitedAfter: number): void {
+    database.transaction(() => bundles.expect(room, alice, Date.now(), invitedAfter));
+    receiver.wake();
+}
+
+test.each<[string, UserKeys, readonly string[]]>([
+    ["a signed device", signed, [`${alice} in ${room} after 7`]],
+    ["a device that nobody has signed", { ...signed, devices: [{ ...device, crossSigned: false }] }, []],
+    ["a dehydrated device alone", { ...signed, devices: [{ ...device, dehydrated: true }] }, []],
+    ["no identity", { masterKey: null, devices: [] }, []],
+])("of an inviter with %s who announced nothing for a day, it is noted if they could have", async (_, keys, noted) => {
+    does.refreshKeys = () => Promise.resolve(keys);
+    joinAfter(7);
+    await pass(23 * hour);
+    expect([calls, without]).toEqual([[], []]);
+    await pass(1.5 * hour);
+    expect([bundles.of(room), calls, without]).toEqual([undefined, [`keys of ${alice}`], noted]);
+});
+
+test("an inviter of whom nobody knows when they invited, or who announced something, is not noted", async () => {
+    join();
+    await pass(25 * hour);
+    offers.set(alice, offer());
+    joinAfter(7);
+    await pass(25 * hour);
+    expect([bundles.of(room)?.state, without]).toEqual(["taken", []]);
+});
+
+test.each<[string, () => Promise<UserKeys | undefined>]>([
+    ["theirs", () => Promise.resolve(undefined)],
+    ["ours", () => Promise.reject(new HomeserverError("keys_query", { kind: "unreachable", reason: "refused", detail: "" }))],
+])("before it is noted, a homeserver that is away, %s, is waited for, for a week", async (_, away) => {
+    does.refreshKeys = away;
+    joinAfter(7);
+    await pass(5 * 24 * hour);
+    expect([bundles.of(room), without]).toMatchObject([{ state: "waiting", reason: undefined }, []]);
+    does.refreshKeys = () => Promise.resolve(signed);
+    await pass(hour);
+    expect([bundles.of(room), without]).toEqual([undefined, [`${alice} in ${room} after 7`]]);
+    does.refreshKeys = away;
+    joinAfter(8);
+    await pass(8 * 24 * hour);
+    expect([bundles.of(room), without]).toEqual([undefined, [`${alice} in ${room} after 7`]]);
+    expect(calls.length).toBeLessThan(1_500);
+});
+
+test("a clock that jumps ahead for a minute notes nobody, and a restart in the day forgets nobody", async () => {
+    joinAfter(7);
+    await pass(hour);
+    vi.setSystemTime(Date.now() + 900 * 24 * hour);
+    receiver.announced([room]);
+    await pass(60_000);
+    vi.setSystemTime(Date.now() - 900 * 24 * hour);
+    await pass(hour);
+    await receiver.stop();
+    receiver = start();
+    receiver.wake();
+    await pass(21 * hour);
+    expect(without).toEqual([]);
+    await pass(2 * hour);
+    expect(without).toEqual([`${alice} in ${room} after 7`]);
 });
 
 test("a clock that is set back by years makes it wait, and not turn in circles", async () => {
@@ -252,7 +322,7 @@ test.each([
 test.each([
     ["the file's homeserver", "getMedia", refused({ kind: "unreachable", reason: "refused", detail: "" })],
     ["the file's homeserver, in trouble", "getMedia", refused({ kind: "rate_limited", retryAfterMs: 5 })],
-    ["the inviter's homeserver", "refreshKeys", () => Promise.resolve(false)],
+    ["the inviter's homeserver", "refreshKeys", () => Promise.resolve(undefined)],
 ] as const)("%s is waited for, ever more rarely, for a week", async (_, part, away) => {
     const usual = does[part];
     Object.assign(does, { [part]: away });

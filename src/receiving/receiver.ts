@@ -1,8 +1,9 @@
-import type { CryptoPort, OfferedBundle, TakenBundle } from "../crypto/index.ts";
+import type { CryptoPort, OfferedBundle, TakenBundle, UserKeys } from "../crypto/index.ts";
 import type { Database } from "../database/index.ts";
 import { type Homeserver, isAbort, problemOf } from "../homeserver/index.ts";
 import type { Logger } from "../telemetry/index.ts";
-import { announcedWithin, distrust } from "./judge.ts";
+import { BelievedTime, type Clocks, overFor } from "./believed-time.ts";
+import { announcedWithin, canSendBundles, distrust } from "./judge.ts";
 import type { Reason } from "./reasons.ts";
 import { type BundleChange, bundleSentence, type ReceivedBundle, type ReceivedBundles } from "./received-bundles.ts";
 
@@ -14,17 +15,17 @@ const atOnce = 3;
 const backoff = [5_000, 30_000, 120_000, 600_000] as const;
 /** Milliseconds after the join at which homeservers that do not answer are given up. */
 const waitedFor = 7 * 24 * 3_600_000;
-/** Milliseconds for which a time has to be over: a clock that jumps ahead for a moment ends no waiting. */
-const overFor = 600_000;
 
-export interface ReceiverParts {
+export interface ReceiverParts extends Clocks {
     /** Opened with `receivingSchema`. */
     readonly database: Database;
     readonly bundles: ReceivedBundles;
     readonly crypto: Pick<CryptoPort, "bundleOfferers" | "offeredBundle" | "takeBundle" | "forgetOffer">;
     readonly homeserver: Pick<Homeserver, "getMedia">;
-    /** Asks the user's homeserver for their identity and devices. Answers whether it could be reached. */
-    readonly refreshKeys: (userId: string) => Promise<boolean>;
+    /** The user's identity and devices as their homeserver says now; undefined: it could not be reached. */
+    readonly refreshKeys: (userId: string) => Promise<UserKeys | undefined>;
+    /** Somebody who can send bundles invited the bot, and announced none in time. Inside a transaction. */
+    readonly noBundleCame: (inviter: { readonly roomId: string; readonly userId: string; readonly invitedAfter: number }) => void;
     /** The master key that the bot first saw of a user: this one if it has seen none. Inside a transaction. */
     readonly pin: (userId: string, masterKey: string) => string;
     /** The room has more keys now. */
@@ -32,10 +33,6 @@ export interface ReceiverParts {
     /** A room was looked at. */
     readonly looked: () => void;
     readonly log: Logger;
-    /** Milliseconds since the epoch. */
-    readonly now: () => number;
-    /** Milliseconds, of a clock that nobody sets. */
-    readonly monotonic: () => number;
 }
 
 interface Pause {
@@ -54,8 +51,7 @@ export class BundleReceiver {
     readonly #pauses = new Map<string, Pause>();
     /** By room: of whose bundles the log has said that they stay unopened. They can announce ten a second. */
     readonly #told = new Map<string, string>();
-    /** By room and join: since when its time has seemed to be over, by the monotonic clock. */
-    readonly #overSince = new Map<string, number>();
+    readonly #time: BelievedTime;
     /** Rooms of which something was announced while they were looked at. */
     readonly #newsOf = new Set<string>();
     readonly #stopping = Promise.withResolvers<undefined>();
@@ -66,6 +62,7 @@ export class BundleReceiver {
 
     constructor(parts: ReceiverParts) {
         this.#parts = parts;
+        this.#time = new BelievedTime(parts);
     }
 
     /** Looks at what is due, and returns at once; to be called after every batch. */
@@ -132,7 +129,7 @@ export class BundleReceiver {
         if ((await crypto.offeredBundle(roomId, inviter)) === undefined) return await this.#nothingYet(row);
 
         // 2. Whose device was that? As their homeserver says now.
-        if (!(await refreshKeys(inviter))) return await this.#later(row, "unreachable", waitedFor);
+        if ((await refreshKeys(inviter)) === undefined) return await this.#later(row, "unreachable", waitedFor);
         const offer = await crypto.offeredBundle(roomId, inviter);
         if (offer === undefined) return;
         const reason = distrust(offer, { joinedAt: row.joinedAt, pinned: this.#pinned(inviter, offer), now: this.#parts.now() });
@@ -159,7 +156,7 @@ export class BundleReceiver {
     }
 
     async #nothingYet(row: ReceivedBundle): Promise<void> {
-        const { bundles, crypto, database, log, now, monotonic } = this.#parts;
+        const { crypto, log, now, monotonic } = this.#parts;
         const others = await crypto.bundleOfferers(row.roomId);
         const told = others.join(" ");
         if (others.length > 0 && this.#told.get(row.roomId) !== told)
@@ -168,23 +165,40 @@ export class BundleReceiver {
                 "left room key bundles unopened: they are not of whoever invited the bot",
             );
         this.#told.set(row.roomId, told);
-        if (this.#isOver(row, announcedWithin)) return database.transaction(() => bundles.expire(row));
+        if (this.#isOver(row, announcedWithin)) return await this.#noneCame(row);
         const left = row.joinedAt + announcedWithin - now();
         // No longer than that, however far the clock was set back.
         const wait = left > 0 ? Math.min(left, announcedWithin) : overFor;
         this.#pauses.set(nameOf(row), { until: monotonic() + wait, failures: 0 });
     }
 
-    /** Whether so many milliseconds have passed since the join, and not by a jump of the clock. */
-    #isOver(row: ReceivedBundle, after: number): boolean {
-        const { monotonic, now } = this.#parts;
-        if (now() <= row.joinedAt + after) {
-            this.#overSince.delete(nameOf(row));
-            return false;
+    /** The wait ends, once it is known whether they could have sent one: that says something of their client. */
+    async #noneCame(row: ReceivedBundle): Promise<void> {
+        const { bundles, database, noBundleCame } = this.#parts;
+        const { roomId, inviter: userId, invitedAfter } = row;
+        const keys = invitedAfter === undefined ? undefined : await this.#keysOf(userId);
+        if (invitedAfter !== undefined && keys === undefined && !this.#isOver(row, waitedFor)) return this.#pause(row);
+        this.#time.forget(nameOf(row));
+        database.transaction(() => {
+            const expired = bundles.expire(row);
+            if (expired && invitedAfter !== undefined && keys !== undefined && canSendBundles(keys))
+                noBundleCame({ roomId, userId, invitedAfter });
+        });
+    }
+
+    /** Undefined: nobody could be asked, now. */
+    async #keysOf(userId: string): Promise<UserKeys | undefined> {
+        try {
+            return await this.#parts.refreshKeys(userId);
+        } catch (error) {
+            if (problemOf(error) === undefined) throw error;
+            return undefined;
         }
-        const since = this.#overSince.get(nameOf(row)) ?? monotonic();
-        this.#overSince.set(nameOf(row), since);
-        return monotonic() - since >= overFor;
+    }
+
+    /** Whether so many milliseconds have passed since the join. */
+    #isOver(row: ReceivedBundle, after: number): boolean {
+        return this.#time.isOver(nameOf(row), row.joinedAt + after);
     }
 
     #pinned(inviter: string, { masterKey, crossSigned }: OfferedBundle): string | undefined {
@@ -249,7 +263,7 @@ export class BundleReceiver {
     async #settle(row: ReceivedBundle, change: BundleChange): Promise<void> {
         const changed = this.#write(row, change);
         this.#pauses.delete(nameOf(row));
-        this.#overSince.delete(nameOf(row));
+        this.#time.forget(nameOf(row));
         // What others announced stays: one of them may invite the bot again.
         if (changed) await this.#parts.crypto.forgetOffer(row.roomId, row.inviter);
     }

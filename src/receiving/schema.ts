@@ -22,5 +22,10 @@ export const receivingSchema: Schema = {
                 ) STRICT, WITHOUT ROWID;
                 CREATE INDEX received_bundles_by_state ON received_bundles (state);
             `),
+        (sql) =>
+            sql.exec(`
+                -- After this the inviter had invited the bot; NULL: not known.
+                ALTER TABLE received_bundles ADD COLUMN invited_after INTEGER;
+            `),
     ],
 };

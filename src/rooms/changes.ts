@@ -42,6 +42,8 @@ export interface SelfJoined {
     readonly firstSync: boolean;
     /** Who invited us, as far as we knew when we joined; undefined: nobody. */
     readonly inviter: string | undefined;
+    /** A time before which they had not invited us; milliseconds since the epoch, undefined: not known. */
+    readonly invitedAfter: number | undefined;
 }
 
 export interface SelfLeft {

@@ -1,49 +1,59 @@
 import type { Database } from "../database/index.ts";
 import { type Membership, parseCreate, serverOf } from "../matrix/index.ts";
 import type { Successor } from "./changes.ts";
-import { InvitationTable } from "./invitation-table.ts";
+import { type Invitation, InvitationTable } from "./invitation-table.ts";
 import type { StateEvent } from "./state-table.ts";
 
 /** Servers to ask for a room; an invite a minute from ever other servers must not make the row grow. */
 const longestVia = 5;
 
+/** Milliseconds since the epoch. */
+export interface InvitationClock {
+    readonly now: () => number;
+    /** When the batch before was recorded; undefined: there was none. */
+    readonly lastBatchAt: () => number | undefined;
+}
+
 /** Keeps the rows of rooms that wait for our answer in step with what a batch says. */
 export class InvitationKeeper {
     readonly #table: InvitationTable;
-    readonly #now: () => number;
+    readonly #clock: InvitationClock;
 
-    constructor(database: Database, now: () => number) {
+    constructor(database: Database, clock: InvitationClock) {
         this.#table = new InvitationTable(database);
-        this.#now = now;
+        this.#clock = clock;
     }
 
     /** An invite opens the row anew; a room that a tombstone named stays one. */
     invited(roomId: string, inviter: string): void {
-        this.#open({ roomId, sender: inviter, predecessor: this.#table.get(roomId)?.predecessor, server: serverOf(inviter) });
+        const { predecessor } = this.#table.get(roomId) ?? {};
+        this.#open({ roomId, sender: inviter, madeAfter: this.#clock.lastBatchAt(), predecessor, server: serverOf(inviter) });
     }
 
-    /** Of a room to which we are invited: who sent the invite that we know of, the last one of several. */
-    inviter(roomId: string): string | undefined {
-        return this.#table.get(roomId)?.sender;
+    /** Of a room to which we are invited: the invite that we know of, the last one of several. */
+    invite(roomId: string): Pick<Invitation, "sender" | "madeAfter"> | undefined {
+        return this.#table.get(roomId);
     }
 
     /** A tombstone names a room: joined unless we have been there and left, or were thrown out. Who invited us there stays the one to judge. */
     follow({ roomId, successor, sender }: Successor, membership: Membership | undefined): void {
         if (membership !== undefined && membership !== "invite") return;
-        const inviter = this.#table.get(successor)?.sender;
-        this.#open({ roomId: successor, sender: inviter ?? sender, predecessor: roomId, server: serverOf(sender) });
+        const invite = this.#table.get(successor);
+        const { madeAfter } = invite ?? {};
+        this.#open({ roomId: successor, sender: invite?.sender ?? sender, madeAfter, predecessor: roomId, server: serverOf(sender) });
     }
 
     #open(row: {
         readonly roomId: string;
         readonly sender: string;
+        readonly madeAfter: number | undefined;
         readonly predecessor: string | undefined;
         readonly server: string;
     }): void {
-        const { roomId, sender, predecessor, server } = row;
+        const { roomId, sender, madeAfter, predecessor, server } = row;
         const via = [...new Set([...(this.#table.get(roomId)?.via ?? []), server])].slice(-longestVia);
         const kind = predecessor === undefined ? "invite" : "successor";
-        const now = this.#now();
+        const now = this.#clock.now();
         this.#table.put({
             roomId,
             kind,
@@ -51,6 +61,7 @@ export class InvitationKeeper {
             predecessor,
             via,
             since: now,
+            madeAfter,
             state: "open",
             attempts: 0,
             nextAttemptAt: now,
@@ -70,7 +81,7 @@ export class InvitationKeeper {
         if (row.kind === "successor" && create !== undefined) {
             const predecessor = create.content === undefined ? undefined : parseCreate(create.content, create.sender).predecessor;
             if (predecessor !== row.predecessor) {
-                this.#table.put({ ...row, kind: "false_successor", state: "open", attempts: 0, nextAttemptAt: this.#now() });
+                this.#table.put({ ...row, kind: "false_successor", state: "open", attempts: 0, nextAttemptAt: this.#clock.now() });
                 return false;
             }
         }

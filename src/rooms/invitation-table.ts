@@ -1,6 +1,6 @@
 import type { StatementSync } from "node:sqlite";
 import type { Database } from "../database/index.ts";
-import type { Row } from "./rows.ts";
+import { numberOrUndefined, type Row } from "./rows.ts";
 
 /** Why a room waits for us: we were invited; a tombstone names it; or we joined what only claimed to be a successor. */
 export type InvitationKind = "invite" | "successor" | "false_successor";
@@ -19,6 +19,8 @@ export interface Invitation {
     /** Servers that may know the room. */
     readonly via: readonly string[];
     readonly since: number;
+    /** A time before which the sender had not invited us; undefined: not known. */
+    readonly madeAfter: number | undefined;
     readonly state: InvitationState;
     /** Attempts that failed. */
     readonly attempts: number;
@@ -38,8 +40,9 @@ export class InvitationTable {
         this.#select = sql.prepare("SELECT * FROM room_invitations WHERE room_id = ?");
         this.#selectAll = sql.prepare("SELECT * FROM room_invitations ORDER BY since, room_id");
         this.#upsert = sql.prepare(
-            `INSERT OR REPLACE INTO room_invitations (room_id, kind, sender, predecessor, via, since, state, attempts, next_attempt_at, reason)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+            `INSERT OR REPLACE INTO room_invitations
+                (room_id, kind, sender, predecessor, via, since, made_after, state, attempts, next_attempt_at, reason)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
         );
         this.#delete = sql.prepare("DELETE FROM room_invitations WHERE room_id = ?");
     }
@@ -62,6 +65,7 @@ export class InvitationTable {
             invitation.predecessor ?? null,
             JSON.stringify(invitation.via),
             invitation.since,
+            invitation.madeAfter ?? null,
             invitation.state,
             invitation.attempts,
             invitation.nextAttemptAt ?? null,
@@ -89,6 +93,7 @@ function invitationFrom(row: Row): Invitation {
         predecessor: row["predecessor"] === null ? undefined : String(row["predecessor"]),
         via: Array.isArray(via) ? via.map(String) : [],
         since: Number(row["since"]),
+        madeAfter: numberOrUndefined(row["made_after"]),
         state,
         attempts: Number(row["attempts"]),
         nextAttemptAt: row["next_attempt_at"] === null ? undefined : Number(row["next_attempt_at"]),

@@ -67,7 +67,7 @@ const tombstone = (by: string): object => state("tombstone", { replacement_room:
 
 /** Records a batch and lets what follows from it happen. */
 async function record(batchRooms: object): Promise<void> {
-    const recorder = new RoomRecorder({ database, userId: bot, now: Date.now });
+    const recorder = new RoomRecorder({ database, userId: bot, lastBatchAt: () => undefined, now: Date.now });
     database.transaction(() => recorder.record(parseSyncBatch({ next_batch: "s2", rooms: batchRooms }, "s1")));
     invitations.wake();
     await vi.advanceTimersByTimeAsync(0);

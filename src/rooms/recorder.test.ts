@@ -13,10 +13,12 @@ let database: Database;
 let rooms: RoomReader;
 let recorder: RoomRecorder;
 let events = 0;
+let now: number;
 beforeEach(() => {
+    now = 1000;
     database = openDatabase({ path: ":memory:", schemas: [roomsSchema] });
     rooms = new RoomReader(database);
-    recorder = new RoomRecorder({ database, userId: bot, now: () => 1000 });
+    recorder = new RoomRecorder({ database, userId: bot, lastBatchAt: () => 900, now: () => now });
 });
 
 type Raw = Record<string, unknown>;
@@ -72,6 +74,7 @@ test("what is absent from a state that was seen whole is absent: plain, shared",
         encryption: "plain",
         visibility: "shared",
         joinedAt: 1000,
+        openSince: 1000,
         successor: undefined,
     });
 });
@@ -102,6 +105,50 @@ test.each([
 ])("visibility %s", (_, content, visibility) => {
     join({ state: whole(state("history_visibility", content)) });
     expect(shown()?.visibility).toBe(visibility);
+});
+
+const visible = (value: string): Raw => state("history_visibility", { history_visibility: value });
+/** Records the room's part of a batch at this time, and answers since when the room is open. */
+function openSince(at: number, room: RoomPart): number | undefined {
+    now = at;
+    join(room);
+    return shown()?.openSince;
+}
+
+test("a room is open since the bot joined, or since it was opened, until it is closed", () => {
+    expect(openSince(1000, { state: whole() })).toBe(1000);
+    expect(openSince(2000, { timeline: [member(charlie, "join")] })).toBe(1000);
+    expect(openSince(3000, { timeline: [visible("world_readable")] })).toBe(1000);
+    expect(openSince(4000, { timeline: [visible("joined")] })).toBeUndefined();
+    expect(openSince(5000, { timeline: [member(charlie, "leave")] })).toBeUndefined();
+    expect(openSince(6000, { timeline: [visible("shared")] })).toBe(6000);
+    expect(openSince(7000, { timeline: [visible("invited"), visible("shared")] })).toBe(7000);
+});
+
+test("what the sync left out may have closed a room: only the same event shows that it did not", () => {
+    const open = visible("shared");
+    openSince(1000, { state: whole(open) });
+    expect(openSince(2000, { limited: true, timeline: [member(charlie, "join")] })).toBe(1000);
+    expect(openSince(3000, { state: whole(open) })).toBe(1000);
+    expect(openSince(4000, { state: [visible("shared")], limited: true })).toBe(4000);
+    expect(openSince(5000, { state: whole(visible("shared")) })).toBe(5000);
+});
+
+test("nobody knows whether a room is open that the bot has left, or of which it has not seen the state", () => {
+    openSince(1000, { state: whole() });
+    leave({ timeline: [member(bot, "leave", alice)] });
+    expect(shown()?.openSince).toBeUndefined();
+    expect(openSince(2000, { state: whole() })).toBe(2000);
+    inviteBot(alice);
+    expect(shown()?.openSince).toBeUndefined();
+    join({ state: [member(bot, "join")] }, "!unseen:home");
+    expect(rooms.room("!unseen:home")?.openSince).toBeUndefined();
+});
+
+test("a room that was recorded before anybody noted this is open since its next batch", () => {
+    openSince(1000, { state: whole() });
+    database.sql.exec("UPDATE rooms SET open_since = NULL");
+    expect(openSince(2000, { timeline: [member(charlie, "join")] })).toBe(2000);
 });
 
 test("state counts in order: block, timeline, state after the timeline", () => {
@@ -230,18 +277,20 @@ test("on joining, the invites that are pending there are told, oldest first, and
         ["@earlier:home", true],
         ["@later:home", true],
     ]);
-    expect(changes.selfJoined).toEqual([{ roomId, firstSync: false, inviter: undefined }]);
+    expect(changes.selfJoined).toEqual([{ roomId, firstSync: false, inviter: undefined, invitedAfter: undefined }]);
 });
 
 test("on joining, the last inviter that was known is told; who follows a tombstone was invited by nobody", () => {
     inviteBot(charlie);
     inviteBot(alice);
-    expect(join({ state: whole() }).selfJoined).toEqual([{ roomId, firstSync: false, inviter: alice }]);
+    expect(join({ state: whole() }).selfJoined).toEqual([{ roomId, firstSync: false, inviter: alice, invitedAfter: 900 }]);
     leave({ timeline: [member(bot, "leave")] });
-    expect(join({ state: whole() }).selfJoined).toEqual([{ roomId, firstSync: false, inviter: undefined }]);
+    expect(join({ state: whole() }).selfJoined).toEqual([{ roomId, firstSync: false, inviter: undefined, invitedAfter: undefined }]);
     join({ timeline: [state("tombstone", { replacement_room: "!next" })] });
     const created = [state("create", { room_version: "10", creator: alice, predecessor: { room_id: roomId } }), member(bot, "join")];
-    expect(join({ state: created }, "!next").selfJoined).toEqual([{ roomId: "!next", firstSync: false, inviter: undefined }]);
+    expect(join({ state: created }, "!next").selfJoined).toEqual([
+        { roomId: "!next", firstSync: false, inviter: undefined, invitedAfter: undefined },
+    ]);
 });
 
 test("coming back, what an earlier stay left is dropped, and what changed for those we knew is told", () => {

@@ -1,6 +1,7 @@
 import type { Database } from "../database/index.ts";
 import {
     hasWholeState,
+    type HistoryVisibility,
     type JoinedRoomChanges,
     type Membership,
     parseMember,
@@ -13,6 +14,7 @@ import {
 import type { GrowingChanges, MembershipChange, RoomChanges } from "./changes.ts";
 import { InvitationKeeper } from "./invitation-keeper.ts";
 import { MemberTable } from "./member-table.ts";
+import { openSince, type VisibilityCourse } from "./open-since.ts";
 import type { Member } from "./room.ts";
 import { visibilityOf } from "./room-reader.ts";
 import { RoomTable } from "./room-table.ts";
@@ -24,7 +26,8 @@ export interface RecorderParts {
     readonly database: Database;
     /** The bot's own user ID. */
     readonly userId: string;
-    /** Milliseconds since the epoch. */
+    /** When the last batch was recorded; undefined before the first. Milliseconds since the epoch, as `now`. */
+    readonly lastBatchAt: () => number | undefined;
     readonly now: () => number;
 }
 
@@ -38,6 +41,8 @@ interface Reading {
     readonly restart: boolean;
     readonly foundAtJoin: boolean;
     readonly successors: GrowingChanges["successors"];
+    /** The history visibilities that were set, in order. */
+    readonly visibilities: (HistoryVisibility | "unknown")[];
 }
 
 /** Writes the room part of a sync batch into the rooms tables. */
@@ -53,7 +58,7 @@ export class RoomRecorder {
         this.#rooms = new RoomTable(parts.database);
         this.#state = new StateTable(parts.database);
         this.#members = new MemberTable(parts.database);
-        this.#invitations = new InvitationKeeper(parts.database, parts.now);
+        this.#invitations = new InvitationKeeper(parts.database, parts);
     }
 
     /**
@@ -74,24 +79,29 @@ export class RoomRecorder {
     #recordJoined(roomId: string, room: JoinedRoomChanges, firstSync: boolean, changes: GrowingChanges): void {
         const before = this.#rooms.get(roomId)?.membership;
         const wasJoined = before === "join";
-        const inviter = before === "invite" ? this.#invitations.inviter(roomId) : undefined;
+        const invite = before === "invite" ? this.#invitations.invite(roomId) : undefined;
         // We (re)joined: what we knew before is void.
         const whole = hasWholeState(room);
         const restart = whole || !wasJoined;
         this.#rooms.setMembership(roomId, "join");
+        const visibilityEvent = this.#visibilityEvent(roomId);
         const previously = restart ? this.#forgetState(roomId) : new Map<string, Member>();
         if (restart) this.#rooms.setWhole(roomId, whole);
 
         const memberships: MembershipChange[] = [];
+        const visibilities: Reading["visibilities"] = [];
         const { limited } = room;
-        this.#apply(room, { roomId, limited, previously, memberships, restart, foundAtJoin: !wasJoined, successors: changes.successors });
+        const { successors } = changes;
+        this.#apply(room, { roomId, limited, previously, memberships, restart, foundAtJoin: !wasJoined, successors, visibilities });
+        const sameEvent = this.#visibilityEvent(roomId) === visibilityEvent;
+        this.#followVisibility(roomId, { set: visibilities, gapless: !limited && !restart, sameEvent });
         for (const change of restart ? standing(memberships, previously) : memberships) changes.memberships.push(change);
 
         if (restart) this.#rooms.markRotation(roomId);
         const stays = this.#invitations.joined(roomId, whole ? this.#state.get(roomId, "m.room.create") : undefined);
         if (wasJoined) return;
         this.#rooms.setJoinedAt(roomId, this.#parts.now());
-        if (stays) changes.selfJoined.push({ roomId, firstSync, inviter });
+        if (stays) changes.selfJoined.push({ roomId, firstSync, inviter: invite?.sender, invitedAfter: invite?.madeAfter });
     }
 
     #recordLeft(roomId: string, room: JoinedRoomChanges, changes: GrowingChanges): void {
@@ -105,6 +115,7 @@ export class RoomRecorder {
             restart: false,
             foundAtJoin: false,
             successors: [],
+            visibilities: [],
         };
         this.#apply(room, { ...reading, memberships: changes.memberships });
         const own = stateInOrder(room).findLast(({ type, stateKey }) => type === "m.room.member" && stateKey === this.#parts.userId);
@@ -148,6 +159,18 @@ export class RoomRecorder {
         }
     }
 
+    #visibilityEvent(roomId: string): string | undefined {
+        return this.#state.get(roomId, "m.room.history_visibility")?.eventId;
+    }
+
+    #followVisibility(roomId: string, course: Pick<VisibilityCourse, "set" | "gapless" | "sameEvent">): void {
+        const room = this.#rooms.get(roomId);
+        if (room === undefined) return;
+        const visibility = visibilityOf(this.#state, room);
+        const since = openSince({ ...course, openSince: room.openSince, visibility }, this.#parts.now());
+        if (since !== room.openSince) this.#rooms.setOpenSince(roomId, since);
+    }
+
     #applyMember(event: RoomEvent, reading: Reading): void {
         const { roomId } = reading;
         const userId = event.stateKey;
@@ -169,9 +192,11 @@ export class RoomRecorder {
         const type = keptTypes.find((kept): kept is KeptType => kept === event.type);
         if (type === undefined || this.#state.get(roomId, type)?.eventId === event.eventId) return;
         const room = { roomId, whole: this.#rooms.get(roomId)?.whole ?? false };
-        const visibility = visibilityOf(this.#state, room);
+        const before = visibilityOf(this.#state, room);
         this.#state.put(roomId, type, event);
-        if (rotatesOnVisibility(visibility, visibilityOf(this.#state, room))) this.#rooms.markRotation(roomId);
+        const visibility = visibilityOf(this.#state, room);
+        if (type === "m.room.history_visibility") reading.visibilities.push(visibility);
+        if (rotatesOnVisibility(before, visibility)) this.#rooms.markRotation(roomId);
         // Whatever its content says: a malformed or redacted one must not make the room a plain one.
         if (type === "m.room.encryption") this.#rooms.setEncrypted(roomId);
         const successor = type === "m.room.tombstone" ? parseTombstone(event.content) : undefined;

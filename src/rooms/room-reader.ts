@@ -100,6 +100,7 @@ export class RoomReader implements Rooms {
             encryption: encryptionOf(row),
             visibility: visibilityOf(this.#state, row),
             joinedAt: row.joinedAt,
+            openSince: row.openSince,
             successor: tombstone === undefined ? undefined : parseTombstone(tombstone),
         };
     }

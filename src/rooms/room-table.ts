@@ -10,6 +10,7 @@ export interface RoomRow {
     readonly whole: boolean;
     readonly encrypted: boolean;
     readonly joinedAt: number | undefined;
+    readonly openSince: number | undefined;
 }
 
 /** One row for each room that we have heard of. */
@@ -19,6 +20,7 @@ export class RoomTable {
     readonly #selectPresent: StatementSync;
     readonly #setMembership: StatementSync;
     readonly #setJoinedAt: StatementSync;
+    readonly #setOpenSince: StatementSync;
     readonly #setWhole: StatementSync;
     readonly #setEncrypted: StatementSync;
     readonly #mark: StatementSync;
@@ -31,9 +33,11 @@ export class RoomTable {
         this.#selectJoined = sql.prepare("SELECT * FROM rooms WHERE membership = 'join' ORDER BY room_id");
         this.#selectPresent = sql.prepare("SELECT * FROM rooms WHERE membership IN ('join', 'invite') ORDER BY room_id");
         this.#setMembership = sql.prepare(
-            "INSERT INTO rooms (room_id, membership) VALUES (?, ?) ON CONFLICT DO UPDATE SET membership = excluded.membership",
+            `INSERT INTO rooms (room_id, membership) VALUES (?, ?) ON CONFLICT DO UPDATE SET membership = excluded.membership,
+                open_since = iif(excluded.membership = 'join' AND membership = 'join', open_since, NULL)`,
         );
         this.#setJoinedAt = sql.prepare("UPDATE rooms SET joined_at = ? WHERE room_id = ?");
+        this.#setOpenSince = sql.prepare("UPDATE rooms SET open_since = ? WHERE room_id = ?");
         this.#setWhole = sql.prepare("UPDATE rooms SET whole = ? WHERE room_id = ?");
         this.#setEncrypted = sql.prepare("UPDATE rooms SET encrypted = 1 WHERE room_id = ?");
         this.#mark = sql.prepare("UPDATE rooms SET rotation_mark = rotation_mark + 1 WHERE room_id = ?");
@@ -56,13 +60,20 @@ export class RoomTable {
         return this.#selectPresent.all().map(roomFrom);
     }
 
-    /** Makes the row if there is none. */
+    /**
+     * Makes the row if there is none. Of a room that we are not in, or have just come into, nobody knows since when it
+     * is open.
+     */
     setMembership(roomId: string, membership: Membership): void {
         this.#setMembership.run(roomId, membership);
     }
 
     setJoinedAt(roomId: string, at: number): void {
         this.#setJoinedAt.run(at, roomId);
+    }
+
+    setOpenSince(roomId: string, at: number | undefined): void {
+        this.#setOpenSince.run(at ?? null, roomId);
     }
 
     setWhole(roomId: string, whole: boolean): void {
@@ -98,5 +109,6 @@ function roomFrom(row: Row): RoomRow {
         whole: row["whole"] === 1,
         encrypted: row["encrypted"] === 1,
         joinedAt: numberOrUndefined(row["joined_at"]),
+        openSince: numberOrUndefined(row["open_since"]),
     };
 }

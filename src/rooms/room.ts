@@ -14,6 +14,12 @@ export interface Room {
     readonly visibility: HistoryVisibility | "unknown";
     /** Milliseconds since the epoch when we saw ourselves join. */
     readonly joinedAt: number | undefined;
+    /**
+     * Since when the visibility has been `shared` or `world_readable` without interruption, as far as we saw;
+     * milliseconds since the epoch.
+     * At the earliest when we joined. Undefined: it is closed, or not known.
+     */
+    readonly openSince: number | undefined;
     /** The room that a tombstone names. */
     readonly successor: string | undefined;
 }

@@ -1,4 +1,5 @@
 import type { HistoryVisibility, Membership } from "../matrix/index.ts";
+import { isOpen } from "./open-since.ts";
 
 /**
  * Whether our outbound session must not be used across this change: the visibility went over the line between what newcomers may read
@@ -16,9 +17,7 @@ export function rotatesOnMembership(membership: Membership, limited: boolean): b
     return membership === "leave" || membership === "ban" || (limited && membership !== "join");
 }
 
-const open: readonly string[] = ["shared", "world_readable"];
-
 function side(visibility: HistoryVisibility | "unknown"): "open" | "closed" | "unknown" {
     if (visibility === "unknown") return "unknown";
-    return open.includes(visibility) ? "open" : "closed";
+    return isOpen(visibility) ? "open" : "closed";
 }

@@ -67,5 +67,12 @@ export const roomsSchema: Schema = {
                     UPDATE rooms SET joined_revision = joined_revision + 1 WHERE room_id = OLD.room_id;
                 END;
             `),
+        (sql) =>
+            sql.exec(`
+                -- Since when the history visibility has been open, as far as we saw; NULL: it is closed, or not known.
+                ALTER TABLE rooms ADD COLUMN open_since INTEGER;
+                -- After this the invite was made, as the sync before it did not have it; NULL: not known.
+                ALTER TABLE room_invitations ADD COLUMN made_after INTEGER;
+            `),
     ],
 };

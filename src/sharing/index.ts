@@ -6,6 +6,8 @@ export { bundleSchema } from "./bundle/bundle-schema.ts";
 export { ShareCommands } from "./commands.ts";
 export { DeviceKeys } from "./delivery/device-keys.ts";
 export { JobDevices } from "./ledger/devices.ts";
+export { evidenceSchema } from "./evidence/evidence-schema.ts";
+export { SharingEvidence } from "./evidence/evidence.ts";
 export type { FactSources, SharingPolicy } from "./policy/facts.ts";
 export { FormerMembers } from "./policy/former-members.ts";
 export { Holdings } from "./ledger/holdings.ts";

@@ -8,7 +8,7 @@ import { World } from "./testing/world.ts";
 
 const minute = 60_000;
 const hour = 60 * minute;
-const phone = { deviceId: "PHONE", crossSigned: true };
+const phone = { deviceId: "PHONE", crossSigned: true, dehydrated: false };
 const never = { ...new World().policy, reinvite: "never" } as const;
 
 async function looksAfter(world: World, milliseconds: number): Promise<void> {
@@ -63,6 +63,16 @@ test.each<[string, Parameters<typeof withoutDevice>[0], string]>([
     logsIn(world);
     await looksAfter(world, minute);
     expect(states(world)).toEqual({ PHONE: "sent" });
+});
+
+test("a dehydrated device is none that could be sent anything: the place comes first", async () => {
+    const world = new World();
+    world.devices = [{ ...phone, dehydrated: true }];
+    world.sync(change("invite", "$invite", alice));
+    await world.run();
+    expect(world.status()).toMatchObject({ state: "reinvited", reason: "waits_for_device" });
+    expect(world.sentTo).toEqual([]);
+    expect(world.calls).not.toContain("hasAccount");
 });
 
 test("a name that somebody takes more than a day after the invite waits for a person", async () => {

@@ -246,7 +246,7 @@ test("keys that come while somebody is being served, and may not be in what they
 test("a device that came later and was given the newer keys keeps nobody's other devices from them", async () => {
     const world = await pending();
     keysCome(world);
-    world.devices = [...world.devices, { deviceId: "LAPTOP", crossSigned: true }];
+    world.devices = [...world.devices, { deviceId: "LAPTOP", crossSigned: true, dehydrated: false }];
     world.now += 15_000;
     await world.runWatch();
     world.now += minute;
@@ -257,7 +257,7 @@ test("a device that came later and was given the newer keys keeps nobody's other
 test("devices that are gone are not asked for again and again", async () => {
     const world = await pending();
     keysCome(world);
-    world.devices = [{ deviceId: "LAPTOP", crossSigned: true }];
+    world.devices = [{ deviceId: "LAPTOP", crossSigned: true, dehydrated: false }];
     world.now += minute;
     await work(world);
     expect(world.refreshes.nextAt(world.now)).toBeUndefined();

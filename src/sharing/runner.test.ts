@@ -199,7 +199,7 @@ test("a device that cannot be encrypted to is an error, and is tried again; the 
     await world.run();
     expect(world.status()).toMatchObject({ state: "queued", reason: "not_encrypted", devices: [{ device_id: "PHONE", state: "error" }] });
 
-    world.devices = [...world.devices, { deviceId: "LAPTOP", crossSigned: true }];
+    world.devices = [...world.devices, { deviceId: "LAPTOP", crossSigned: true, dehydrated: false }];
     world.now += 60_000;
     await world.run();
     const states = () => Object.fromEntries((world.status().devices ?? []).map((device) => [device.device_id, device.state]));

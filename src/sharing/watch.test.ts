@@ -9,9 +9,9 @@ import { World } from "./testing/world.ts";
 const minute = 60_000;
 const hour = 60 * minute;
 const day = 24 * hour;
-const phone = { deviceId: "PHONE", crossSigned: true };
-const laptop = { deviceId: "LAPTOP", crossSigned: true };
-const unsigned = { deviceId: "LAPTOP", crossSigned: false };
+const phone = { deviceId: "PHONE", crossSigned: true, dehydrated: false };
+const laptop = { deviceId: "LAPTOP", crossSigned: true, dehydrated: false };
+const unsigned = { deviceId: "LAPTOP", crossSigned: false, dehydrated: false };
 
 /** A world in which Charlie's phone was served and the invite waits for an answer. */
 async function served(): Promise<World> {
@@ -129,7 +129,7 @@ test("a device that appears within minutes of the join is served; one that appea
     await world.runWatch();
     world.devices = [phone, laptop];
     await looksAfter(world, minute);
-    world.devices = [phone, laptop, { deviceId: "TABLET", crossSigned: true }];
+    world.devices = [phone, laptop, { deviceId: "TABLET", crossSigned: true, dehydrated: false }];
     await looksAfter(world, 5 * hour);
     await looksAfter(world, 5 * hour);
     expect(world.sentTo.flat()).not.toContain("TABLET");

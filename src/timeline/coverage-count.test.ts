@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { HeldSession, KeyRefusal } from "../crypto/index.ts";
 import { type Database, openDatabase } from "../database/index.ts";
-import { CoverageCount } from "./coverage-count.ts";
+import { CoverageCount, type Inviter } from "./coverage-count.ts";
 import { Gaps } from "./gaps.ts";
 import { timelineSchema } from "./schema.ts";
 import { SessionUses } from "./session-uses.ts";
@@ -22,11 +22,14 @@ let resting: (signal: AbortSignal) => Promise<void>;
 let fault: Error | undefined;
 let count: CoverageCount;
 let lines: string[];
+let inviter: Inviter | undefined;
+let kept: string[];
 
 beforeEach(() => {
     vi.useFakeTimers();
     database = openDatabase({ path: ":memory:", schemas: [timelineSchema] });
     [held, refusals, asked, fault, lines, rests, meanwhile] = [[], [], 0, undefined, [], [], () => {}];
+    [inviter, kept] = [undefined, []];
     resting = () => Promise.resolve();
     database.transaction(() => new TimelineRooms(database).add(room));
     const log = { debug() {}, info() {}, warn: (_: object, text: string) => void lines.push(text), error() {}, child: () => log };
@@ -41,6 +44,8 @@ beforeEach(() => {
             },
             keyRefusals: () => Promise.resolve(refusals),
         },
+        inviterWithoutBundle: () => inviter,
+        keptToThemselves: (roomId, { userId }) => void kept.push(`${userId} in ${roomId}`),
         counted: () => {},
         rest: (milliseconds, signal) => (rests.push(milliseconds), resting(signal)),
         log,
@@ -90,6 +95,28 @@ test("what is missing is told from what was refused", async () => {
     refusals = [{ sessionId: sessionId(2), sender: "@alice:home", code: "m.unverified" }];
     await settle();
     expect(coverage()).toMatchObject({ events: 2, sessions: { missing: 2 }, withheldFromBot: { sessions: 1, senders: ["@alice:home"] } });
+});
+
+test("whether whoever invited the bot without a bundle had keys to give is seen at each count, from any of their sessions", async () => {
+    inviter = { userId: "@alice:home", invitedAfter: 10_000_000 };
+    say(1, 0);
+    say(2, 0);
+    await settle();
+    expect(kept).toEqual([]);
+    held = [hold(2, 7)];
+    say(1, 1);
+    await settle(60_000);
+    expect([kept, coverage()]).toMatchObject([["@alice:home in !room:home"], { events: 3 }]);
+});
+
+test("a bot that nobody invited without a bundle asks nothing of anybody's sessions", async () => {
+    say(1, 0);
+    held = [hold(1)];
+    await settle();
+    inviter = { userId: "@bob:home", invitedAfter: 10_000_000 };
+    say(1, 1);
+    await settle(60_000);
+    expect(kept).toEqual([]);
 });
 
 test.each<[string, () => void, string]>([

@@ -3,9 +3,10 @@ import type { Database } from "../database/index.ts";
 import { isAbort } from "../homeserver/index.ts";
 import type { Logger } from "../telemetry/index.ts";
 import { coverageOf, type Reach, type SessionFacts, type Stretch, stretchesOf } from "./coverage.ts";
+import { flaggedBefore } from "./flagged-before.ts";
 import { inPieces } from "./in-pieces.ts";
 import { Gaps } from "./gaps.ts";
-import { SessionUses } from "./session-uses.ts";
+import { type SessionUse, SessionUses } from "./session-uses.ts";
 import { TimelineRooms, type Uncounted } from "./timeline-rooms.ts";
 
 /** A room rests for so many times as long as its count took, pauses included: however many sessions it has, counting never takes a large share of the time. */
@@ -19,10 +20,21 @@ const longestPause = 50;
 const shortestRest = 500;
 const longestRest = 30_000;
 
+/** Who invited the bot to a room, and announced no room key bundle to it. */
+export interface Inviter {
+    readonly userId: string;
+    /** A time before which they had not; milliseconds since the epoch. */
+    readonly invitedAfter: number;
+}
+
 export interface CoverageCountParts {
     /** Opened with `timelineSchema`. */
     readonly database: Database;
     readonly crypto: Pick<CryptoPort, "heldSessions" | "keyRefusals">;
+    /** Of whom it is to be seen whether they could have given the bot keys of the room; undefined: of nobody. */
+    readonly inviterWithoutBundle: (roomId: string) => Inviter | undefined;
+    /** They could have, and kept them to themselves. Inside a transaction. */
+    readonly keptToThemselves: (roomId: string, inviter: Inviter) => void;
     /** After a room was counted anew. */
     readonly counted: () => void;
     /** Milliseconds; ends early when the signal says so. */
@@ -87,24 +99,38 @@ export class CoverageCount {
 
     async #count(room: Uncounted): Promise<void> {
         const begun = performance.now();
-        const stretches = await this.#stretches(room.roomId);
-        const coverage = await inPieces(coverageOf(stretches, this.#reach(room.roomId)));
-        this.#parts.database.transaction(() => this.#rooms.store(room, coverage));
+        const { database, inviterWithoutBundle, keptToThemselves } = this.#parts;
+        const { roomId } = room;
+        const inviter = inviterWithoutBundle(roomId);
+        const theirs: SessionUse[] = [];
+        const held = await this.#held(roomId);
+        const stretches = await this.#stretches(roomId, held, (use) => {
+            if (use.sender === inviter?.userId) theirs.push(use);
+        });
+        const coverage = await inPieces(coverageOf(stretches, this.#reach(roomId)));
+        const kept = inviter !== undefined && (await inPieces(flaggedBefore(theirs, held, inviter.invitedAfter)));
+        database.transaction(() => {
+            this.#rooms.store(room, coverage);
+            if (kept) keptToThemselves(roomId, inviter);
+        });
         const ended = performance.now();
         this.#resting.set(room.roomId, ended + Math.min(Math.max((ended - begun) * restFactor, shortestRest), longestRest));
     }
 
     /** A page at a time: what changes meanwhile has the room counted again. */
-    async #stretches(roomId: string): Promise<readonly Stretch[]> {
+    async #stretches(roomId: string, held: SessionFacts["held"], look: (use: SessionUse) => void): Promise<readonly Stretch[]> {
         const facts: SessionFacts = {
-            held: await this.#held(roomId),
+            held,
             refusals: await this.#refusals(roomId),
             split: (use, firstIndex) => this.#uses.split(roomId, use, firstIndex),
         };
         const stretches: Stretch[] = [];
         let begun = performance.now();
         for (const page of this.#uses.pages(roomId)) {
-            for (const use of page) stretches.push(...stretchesOf(use, facts));
+            for (const use of page) {
+                stretches.push(...stretchesOf(use, facts));
+                look(use);
+            }
             begun = await this.#pause(begun);
         }
         return stretches;

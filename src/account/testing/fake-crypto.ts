@@ -132,6 +132,8 @@ const unusedPort: CryptoPort = {
     commits: unused,
     generation: unused,
     setGeneration: unused,
+    sharingSigns: unused,
+    roomsWithSigns: unused,
     bundleOfferers: unused,
     offeredBundle: unused,
     takeBundle: unused,

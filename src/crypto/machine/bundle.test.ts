@@ -241,7 +241,7 @@ test("entries of the first version of the tables are found on their pages", asyn
     receive("1", ["2", closed]);
     const rows = sql.prepare("SELECT * FROM ready_entries").all();
     const { rows: entries } = new ReadyEntries(sql, seal, "ours").following(ROOM, 0, 10);
-    const later = ["bundle_offers", "given_withheld"];
+    const later = ["bundle_offers", "given_withheld", "sharing_signs"];
     for (const table of ["ready_entries", "entry_pages", "room_key_senders", "room_versions", ...later]) sql.exec(`DROP TABLE ${table}`);
     sql.exec(`CREATE TABLE ready_entries (
         room_id TEXT NOT NULL, session_id TEXT NOT NULL, sender_key TEXT NOT NULL, first_index INTEGER NOT NULL, machine_flag INTEGER NOT NULL,

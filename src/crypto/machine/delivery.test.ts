@@ -88,8 +88,21 @@ test("an unsigned device gets nothing", async () => {
     const dave = await Peer.join(server, "@dave:home", "DAVE", { crossSigned: false });
     await bot.query(dave.userId);
     await bot.outgoing.claim([dave.userId]);
-    expect(await bot.keysOf(dave.userId)).toEqual({ masterKey: null, devices: [{ deviceId: "DAVE", crossSigned: false }] });
+    expect(await bot.keysOf(dave.userId)).toEqual({
+        masterKey: null,
+        devices: [{ deviceId: "DAVE", crossSigned: false, dehydrated: false }],
+    });
     expect(await seal(await delivery({ userId: dave.userId, pinnedMasterKey: "whatever" }))).toEqual({ identity: "none" });
+});
+
+test("a dehydrated device is told from others, and gets nothing although it is signed", async () => {
+    const dehydrated = await charlie.addDehydratedDevice();
+    await bot.query(CHARLIE);
+    const { devices } = await bot.keysOf(CHARLIE);
+    expect(devices).toHaveLength(2);
+    expect(devices).toContainEqual({ deviceId: "PHONE", crossSigned: true, dehydrated: false });
+    expect(devices).toContainEqual({ deviceId: dehydrated, crossSigned: true, dehydrated: true });
+    expect(states(await seal(await delivery()))).toEqual({ PHONE: "sealed" });
 });
 
 test("a device without an Olm session is told from one that may not have the bundle", async () => {

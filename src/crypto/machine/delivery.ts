@@ -19,6 +19,7 @@ async function keysOf(context: MachineContext, userId: string): Promise<UserKeys
     const devices = (await devicesOf(context, userId)).map((device) => ({
         deviceId: device.deviceId.toString(),
         crossSigned: device.isCrossSignedByOwner(),
+        dehydrated: device.isDehydrated,
     }));
     return { masterKey, devices };
 }
@@ -58,7 +59,7 @@ async function plan(context: MachineContext, delivery: BundleDelivery): Promise<
     const content = { room_id: delivery.roomId, file: fileSchema.parse(delivery.file) };
     const masterKey = masterKeyOf(await context.machine.getIdentity(new UserId(userId)));
     const devices = (await devicesOf(context, userId)).filter(
-        (device) => deviceIds === undefined || deviceIds.includes(device.deviceId.toString()),
+        (device) => !device.isDehydrated && (deviceIds === undefined || deviceIds.includes(device.deviceId.toString())),
     );
     return { delivery, content, masterKey, devices };
 }
@@ -104,7 +105,7 @@ async function sealFor(
 
 async function devicesOf({ machine }: MachineContext, userId: string): Promise<readonly Device[]> {
     const devices = (await machine.getUserDevices(new UserId(userId))).devices();
-    return devices.filter((device) => !device.isDeleted() && !device.isDehydrated);
+    return devices.filter((device) => !device.isDeleted());
 }
 
 /** What was sealed: a body is only given out again for the very same user, room and file. */

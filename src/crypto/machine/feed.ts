@@ -7,6 +7,7 @@ import { readExportFlag } from "./flags.ts";
 import type { SessionKey } from "./entry-rows.ts";
 import type { Word } from "./merge-copies.ts";
 import { ReadyEntries, type SeenSession } from "./ready-entries.ts";
+import { noteKeys } from "./sharing-signs.ts";
 
 /** Never changes: another version or key would bring every session again. It names no backup on any server. */
 const VERSION = "backscroll-feed";
@@ -69,6 +70,7 @@ export async function drainFeed(context: MachineContext, sql: DatabaseSync, clai
             return { seen, word: claims.get(name)?.word };
         });
         entries.store(arrivals);
+        noteKeys(sql, arrivals);
         await context.machine.markRequestAsSent(request.id, RequestType.KeysBackup, ACKNOWLEDGEMENT);
     }
     for (const [name, { key, word }] of claims) {

@@ -57,6 +57,14 @@ test("a forgotten room has no key left, in our rows or the machine's, and other 
     expect(await machineHolds()).toEqual([`${OTHER} ${other.sessionId}`]);
 });
 
+test("what its members' keys said of their clients is forgotten with them", async () => {
+    const before = await bot.crypto.roomsWithSigns();
+    expect(before).toContain(ROOM);
+    await bot.crypto.forgetRoom(ROOM);
+    expect(await bot.crypto.roomsWithSigns()).toEqual(before.filter((roomId) => roomId !== ROOM));
+    expect(await bot.crypto.sharingSigns(ROOM)).toEqual([]);
+});
+
 test("its bytes are gone from the files while the store is still open", async () => {
     await bot.crypto.close();
     const sql = new DatabaseSync(store.path);

@@ -21,6 +21,7 @@ import { keyRefusals } from "./refusals.ts";
 import { keysClaim, keysQuery, markSent, outgoing } from "./requests.ts";
 import { encryptRoomEvent, rotate, shareRoomKey, trackUsers } from "./room-keys.ts";
 import { copyStore, generation, setGeneration } from "./copies.ts";
+import { roomsWithSigns, sharingSigns } from "./sharing-signs.ts";
 import { StoreCheck } from "./store-check.ts";
 import { keepOutdated, type Owner, prepareTables } from "./tables.ts";
 import { takeBundle } from "./take-bundle.ts";
@@ -112,6 +113,8 @@ function portOf(machine: LiveMachine, check: StoreCheck): CryptoPort {
         sealBundles: (deliveries) => machine.run((context) => sealBundles(context, deliveries)),
         deliveriesSent: (deliveryIds) => machine.run((context) => deliveriesSent(context, deliveryIds)),
         unsentDeliveries: () => machine.run((context) => unsentDeliveries(context)),
+        sharingSigns: (roomId) => machine.run((context) => sharingSigns(context, roomId)),
+        roomsWithSigns: () => machine.run(roomsWithSigns),
         bundleOfferers: (roomId) => machine.run((context) => bundleOfferers(context, roomId)),
         offeredBundle: (roomId, userId) => machine.run((context) => offeredBundle(context, roomId, userId)),
         takeBundle: (bundle) => takeBundle((operation) => machine.run(operation), bundle),

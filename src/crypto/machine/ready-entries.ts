@@ -99,7 +99,7 @@ export class ReadyEntries {
     }
 
     forget(roomId: string): void {
-        for (const table of ["ready_entries", "entry_pages", "room_key_senders", "given_withheld", "bundle_offers"])
+        for (const table of ["ready_entries", "entry_pages", "room_key_senders", "given_withheld", "bundle_offers", "sharing_signs"])
             this.#sql.prepare(`DELETE FROM ${table} WHERE room_id = ?`).run(roomId);
         this.#rows.renew(roomId);
     }

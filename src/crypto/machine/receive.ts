@@ -6,6 +6,7 @@ import { readOffers, storeOffers } from "./bundle-offers.ts";
 import { type Attempt, attempt, commit, type MachineContext, unwrap } from "./context.ts";
 import { drainFeed } from "./feed.ts";
 import { readRefusals, storeRefusals } from "./refusals.ts";
+import { noteBundles } from "./sharing-signs.ts";
 import { readClaims, siftToDevice } from "./to-device.ts";
 import { trackedUsers } from "./tracked-users.ts";
 import { readVerificationRequests } from "./verification-requests.ts";
@@ -39,8 +40,10 @@ export async function receive(context: MachineContext, changes: CryptoChanges): 
         endVerification(context, verificationRequests);
         if (!processed.value.some((event) => event instanceof DecryptedToDeviceEvent))
             return { ok: true, value: { rooms: refused, verificationRequests } };
-        const offered = storeOffers(sql, context.seal, readOffers(processed.value), Date.now());
-        const fed = await drainFeed(context, sql, readClaims(processed.value, Date.now()));
+        const [offers, now] = [readOffers(processed.value), Date.now()];
+        const offered = storeOffers(sql, context.seal, offers, now);
+        noteBundles(sql, offers, now);
+        const fed = await drainFeed(context, sql, readClaims(processed.value, now));
         return { ok: true, value: { rooms: [...fed, ...refused, ...offered], verificationRequests } };
     });
     const received = unwrap(outcome);

@@ -71,6 +71,11 @@ test.each(fixtures.filter((fixture) => !earlierThanReceiving.test(fixture)))(
         expect(known.content.room_keys).toContainEqual(expect.objectContaining({ session_id: given }));
         expect(fromStrangers.content.room_keys).not.toContainEqual(expect.objectContaining({ session_id: given }));
 
+        const time = expect.any(Number) as number;
+        expect(await bot.crypto.sharingSigns(ROOM)).toEqual([
+            { userId: ALICE, machineFlagAt: time, specFlagAt: time, silentAt: time, bundleAt: time },
+        ]);
+
         const { url, sessionId } = offered;
         expect(await bot.crypto.bundleOfferers(ROOM)).toEqual([ALICE]);
         expect(await bot.crypto.offeredBundle(ROOM, ALICE)).toMatchObject({ url, deviceId: "ALICE", crossSigned: true });

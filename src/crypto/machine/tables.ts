@@ -69,6 +69,27 @@ const migrations: readonly Step[] = [
         given_by TEXT NOT NULL,
         PRIMARY KEY (room_id, session_id)
     ) STRICT, WITHOUT ROWID;`,
+    `-- When each user last sent us, for each room, a key or a bundle that tells something of their client (see sharing-signs.ts).
+    -- AUTOINCREMENT, so that the newest has the highest number.
+    CREATE TABLE sharing_signs (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        room_id TEXT NOT NULL,
+        user_id TEXT NOT NULL,
+        machine_flag_at INTEGER,
+        spec_flag_at INTEGER,
+        silent_at INTEGER,
+        bundle_at INTEGER,
+        UNIQUE (room_id, user_id)
+    ) STRICT;
+    INSERT INTO sharing_signs (room_id, user_id, machine_flag_at, spec_flag_at, silent_at, bundle_at)
+    SELECT room_id, user_id, max(iif(sign = 'machine', at, NULL)), max(iif(sign = 'true', at, NULL)), max(iif(sign = 'absent', at, NULL)),
+        max(iif(sign = 'bundle', at, NULL))
+    FROM (
+        SELECT room_id, received_from AS user_id, received_at AS at, iif(machine_flag = 1, 'machine', claim) AS sign FROM ready_entries
+        WHERE received_from IS NOT NULL AND received_at IS NOT NULL AND claim <> 'none' AND (machine_flag = 1 OR claim <> 'false')
+        UNION ALL
+        SELECT room_id, sender, received_at, 'bundle' FROM bundle_offers
+    ) GROUP BY room_id, user_id ORDER BY max(at);`,
 ];
 
 const KEY_CHECK = "crypto_meta key_check";

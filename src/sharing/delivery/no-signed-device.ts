@@ -1,3 +1,4 @@
+import { opensBundles } from "../ledger/devices.ts";
 import { Halt } from "../policy/halt.ts";
 import type { Answered } from "./device-keys.ts";
 
@@ -17,5 +18,5 @@ export class NoSignedDevice extends Halt {
 
 /** Whether somebody's keys can reach the user on any device. */
 export function hasSignedDevice({ masterKey, devices }: Pick<Answered, "masterKey" | "devices">): boolean {
-    return masterKey !== null && devices.some(({ crossSigned }) => crossSigned);
+    return masterKey !== null && devices.some(opensBundles);
 }

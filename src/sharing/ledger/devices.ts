@@ -1,5 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
-import type { UserKeys } from "../../crypto/index.ts";
+import type { UserDevice, UserKeys } from "../../crypto/index.ts";
 import type { Job } from "./jobs.ts";
 import { type DeviceState, deviceStateFrom } from "./states.ts";
 
@@ -19,7 +19,12 @@ export function devicesToServe(keys: UserKeys, served: readonly ServedDevice[], 
     const enough = new Set(
         served.flatMap(({ deviceId, state, sinceJoin }) => (state === "sent" && (sinceJoin || !joined) ? [deviceId] : [])),
     );
-    return keys.devices.flatMap(({ deviceId, crossSigned }) => (crossSigned && !enough.has(deviceId) ? [deviceId] : []));
+    return keys.devices.filter(opensBundles).flatMap(({ deviceId }) => (enough.has(deviceId) ? [] : [deviceId]));
+}
+
+/** A client takes a bundle to a device that its owner has signed; a dehydrated one never joins a room. */
+export function opensBundles({ crossSigned, dehydrated }: UserDevice): boolean {
+    return crossSigned && !dehydrated;
 }
 
 /** Those of the user's devices that have been seen before, whatever became of them. */
@@ -66,6 +71,7 @@ export class JobDevices {
                  AND device_id NOT IN (SELECT value FROM json_each(?))`,
             )
             .run(job.id, JSON.stringify(devices.map(({ deviceId }) => deviceId)));
-        for (const { deviceId, crossSigned } of devices) if (!crossSigned) this.record(job, deviceId, "not_cross_signed", now);
+        for (const { deviceId, crossSigned, dehydrated } of devices)
+            if (!crossSigned && !dehydrated) this.record(job, deviceId, "not_cross_signed", now);
     }
 }

@@ -84,7 +84,7 @@ test("a device that got its copy stays sent, and is remembered when the user has
     devices.record(job, "LAPTOP", "no_session", now);
     devices.record(job, "LAPTOP", "sent", now);
     devices.record(job, "TABLET", "no_session", now);
-    devices.observe(job, { masterKey: null, devices: [{ deviceId: "LAPTOP", crossSigned: true }] }, now);
+    devices.observe(job, { masterKey: null, devices: [{ deviceId: "LAPTOP", crossSigned: true, dehydrated: false }] }, now);
     expect(jobStatuses(sql, { limit: 1 })[0]?.devices).toMatchObject([
         { device_id: "LAPTOP", state: "sent" },
         { device_id: "PHONE", state: "sent" },

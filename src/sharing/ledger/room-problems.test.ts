@@ -8,6 +8,7 @@ const open: Room = {
     encryption: "encrypted",
     visibility: "shared",
     joinedAt: 0,
+    openSince: undefined,
     successor: undefined,
 };
 

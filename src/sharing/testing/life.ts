@@ -6,8 +6,8 @@ import { alice } from "./room.ts";
 export const minute = 60_000;
 export const day = 24 * 60 * minute;
 export const inviters = { alice, dora: "@dora:home", mallory: "@mallory:elsewhere", otherBot: "@helper:home" } as const;
-const phone = { deviceId: "PHONE", crossSigned: true };
-const laptop = { deviceId: "LAPTOP", crossSigned: true };
+const phone = { deviceId: "PHONE", crossSigned: true, dehydrated: false };
+const laptop = { deviceId: "LAPTOP", crossSigned: true, dehydrated: false };
 export const devices = {
     none: [],
     unsigned: [{ ...phone, crossSigned: false }],

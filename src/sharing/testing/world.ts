@@ -114,7 +114,7 @@ export class World {
     /** The encrypted body for Charlie's device. */
     sealed: object = {};
     /** Charlie's, as his homeserver says; those in `silent` have no one-time key left. */
-    devices: readonly { readonly deviceId: string; readonly crossSigned: boolean }[] = [{ deviceId: "PHONE", crossSigned: true }];
+    devices: UserKeys["devices"] = [{ deviceId: "PHONE", crossSigned: true, dehydrated: false }];
     readonly silent = new Set<string>();
     /** Those that the machine cannot encrypt to. */
     readonly broken = new Set<string>();
@@ -277,6 +277,7 @@ export class World {
                     encryption: "encrypted",
                     visibility: this.visibility,
                     joinedAt: 0,
+                    openSince: undefined,
                     successor: undefined,
                 }),
                 member,

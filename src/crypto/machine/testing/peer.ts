@@ -1,5 +1,6 @@
 import {
     CollectStrategy,
+    DehydratedDeviceKey,
     DeviceId,
     DeviceLists,
     KeysClaimRequest,
@@ -11,6 +12,7 @@ import {
     ToDeviceRequest,
     UserId,
 } from "@matrix-org/matrix-sdk-crypto-wasm";
+import { z } from "zod";
 import type { OutgoingKind } from "../../port.ts";
 import { parseContent } from "../room-keys.ts";
 import type { KeyServer } from "./key-server.ts";
@@ -51,6 +53,15 @@ export class Peer {
         this.#server.uploadSigningKeys(this.userId, requests.uploadSigningKeysRequest.body);
         this.#server.uploadSignatures(requests.uploadSignaturesRequest.body);
         await this.learn(this.userId);
+    }
+
+    /** Publishes a dehydrated device of this user's, signed by their identity. Answers its ID. Source: MSC3814. */
+    async addDehydratedDevice(): Promise<string> {
+        const device = await this.machine.dehydratedDevices().create();
+        const { body } = await device.keysForUpload("dehydrated", DehydratedDeviceKey.createRandomKey());
+        const { device_id: deviceId } = z.object({ device_id: z.string() }).parse(JSON.parse(body));
+        this.#server.answer(this.userId, deviceId, { id: deviceId, kind: "keys_upload", body });
+        return deviceId;
     }
 
     async exchange(): Promise<void> {
