@@ -12,9 +12,9 @@ import {
     BundleRefresher,
     DeviceKeys,
     DeviceWatch,
+    followRooms,
     JobDevices,
     Modes,
-    releaseReopened,
     releaseUncovered,
     RoomBundles,
     RunningTime,
@@ -134,12 +134,7 @@ export function startServices(options: ServicesOptions): Services {
     const sync = startSync(options, outgoing, { recorder: timelines.recorder, stock, announced, verification }, () => {
         if (!caughtUp) {
             // The configuration may be another since the last start.
-            store.database.transaction(() =>
-                releaseReopened(
-                    ledger,
-                    ledger.rooms.joined().map(({ roomId }) => roomId),
-                ),
-            );
+            store.database.transaction(() => followRooms(ledger));
             invitations.start();
             forgetting.start();
         }

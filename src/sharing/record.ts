@@ -1,8 +1,6 @@
 import type { MembershipChange, Rooms } from "../rooms/index.ts";
 import type { Job, ShareJobs } from "./ledger/jobs.ts";
 import type { ReinviteChecks } from "./reinvite/reinvite-check.ts";
-import { decide } from "./policy/decide.ts";
-import { type FactSources, gatherFacts } from "./policy/facts.ts";
 import { repeatedInvite } from "./reinvite/reinvite-mark.ts";
 import type { Reason } from "./ledger/reasons.ts";
 import { isOpen } from "./ledger/states.ts";
@@ -63,25 +61,6 @@ export function releaseEmptyHanded(
     for (const job of jobs.emptyHanded(roomIds)) {
         const member = rooms.member(job.roomId, job.userId);
         if (member?.membership === "invite" && member.eventId === job.inviteEventId) jobs.release(job, "keys_arrived");
-    }
-}
-
-/** What `decide` refuses for the room's or the configuration's sake, and not for the invitee's. */
-const refusedForTheRoom: readonly Reason[] = ["sharing_off", "only_by_command", "room_not_encrypted", "visibility_not_shared"];
-
-/**
- * Jobs that were refused for the sake of their room go on when it, or the configuration, is another now, as long as their invite stands.
- * @param roomIds where that may be so
- */
-export function releaseReopened(
-    { jobs, facts }: { readonly jobs: ShareJobs; readonly facts: FactSources },
-    roomIds: readonly string[],
-): void {
-    for (const job of jobs.refused(roomIds, refusedForTheRoom)) {
-        const member = facts.rooms.member(job.roomId, job.userId);
-        if (member?.membership !== "invite" || jobs.newest(job.roomId, job.userId)?.id !== job.id) continue;
-        const { verdict } = decide(gatherFacts(facts, job, "not_asked"));
-        if (verdict !== "refuse") jobs.release(job, "room_opened");
     }
 }
 

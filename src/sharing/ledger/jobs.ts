@@ -92,15 +92,14 @@ export class ShareJobs {
         return this.open(roomId, userId).find(({ makesInvite, inviteEventId }) => makesInvite && inviteEventId === "");
     }
 
-    /** Jobs of these rooms that were refused for one of these reasons, oldest first. */
-    refused(roomIds: readonly string[], reasons: readonly Reason[]): readonly Job[] {
-        return this.#sql
-            .prepare(
-                `SELECT * FROM share_jobs WHERE state = 'refused' AND room_id IN (SELECT value FROM json_each(?))
-                 AND reason IN (SELECT value FROM json_each(?)) ORDER BY id`,
-            )
-            .all(JSON.stringify(roomIds), JSON.stringify(reasons))
-            .map(jobFrom);
+    /** Jobs of these rooms, or of all, that were refused for one of these reasons, oldest first. */
+    refused(reasons: readonly Reason[], roomIds?: readonly string[]): readonly Job[] {
+        return this.#inState("refused", reasons, roomIds);
+    }
+
+    /** Jobs of these rooms, or of all, whose invitee waits for keys of the bot's alone, and has no device for them yet. */
+    placesTaken(roomIds?: readonly string[]): readonly Job[] {
+        return this.#inState("reinvited", ["waits_for_device"], roomIds);
     }
 
     /** Whether any device has been sent its copy. */
@@ -254,6 +253,14 @@ export class ShareJobs {
     /** Ends a job from outside: what has been served to the end is done, anything else is cancelled. */
     end(job: Job, reason: Reason): boolean {
         return this.move(job, job.state === "joined" ? "done" : "cancelled", reason);
+    }
+
+    #inState(state: JobState, reasons: readonly Reason[], roomIds: readonly string[] | undefined): readonly Job[] {
+        const rooms = roomIds === undefined ? "" : "AND room_id IN (SELECT value FROM json_each(?3))";
+        return this.#sql
+            .prepare(`SELECT * FROM share_jobs WHERE state = ?1 AND reason IN (SELECT value FROM json_each(?2)) ${rooms} ORDER BY id`)
+            .all(state, JSON.stringify(reasons), ...(roomIds === undefined ? [] : [JSON.stringify(roomIds)]))
+            .map(jobFrom);
     }
 
     #ran(): number {

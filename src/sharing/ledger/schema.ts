@@ -153,7 +153,7 @@ export const sharingSchema: Schema = {
                 -- When the invitee joined on the bot's own invite, and since when the homeserver refuses what the job asks: by ShareClock.
                 ALTER TABLE share_jobs ADD COLUMN joined_ran INTEGER;
                 ALTER TABLE share_jobs ADD COLUMN refused_ran INTEGER;
-                CREATE INDEX share_jobs_refused ON share_jobs (room_id, reason) WHERE state = 'refused';
+                CREATE INDEX share_jobs_by_reason ON share_jobs (state, reason);
                 -- A decline binds nobody any more.
                 UPDATE share_jobs SET next_attempt_at = 0 WHERE state = 'delivered' AND reason = 'declined_lately';
             `),

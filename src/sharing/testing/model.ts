@@ -2,7 +2,8 @@ import type { MembershipChange } from "../../rooms/index.ts";
 import type { Membership } from "../../matrix/index.ts";
 import { ShareCommands } from "../commands.ts";
 import type { Job } from "../ledger/jobs.ts";
-import { recordOwnLeave, releaseEmpowered, releaseEmptyHanded, releaseReopened } from "../record.ts";
+import { recordOwnLeave, releaseEmpowered, releaseEmptyHanded } from "../record.ts";
+import { followRooms } from "../room-changed.ts";
 import { BundleRefresher } from "../refresh.ts";
 import { ShareRunner } from "../runner.ts";
 import { DeviceWatch } from "../watch.ts";
@@ -228,7 +229,7 @@ export class Model {
         const { facts } = world.parts();
         world.database.transaction(() => {
             releaseEmpowered({ jobs, checks, botUserId: bot, rooms: facts.rooms });
-            releaseReopened({ jobs, facts }, [roomId]);
+            followRooms({ jobs, facts }, [roomId]);
         });
     }
 

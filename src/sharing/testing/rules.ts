@@ -123,6 +123,7 @@ export class Rules {
         if (masterKey === null) return;
         const { facts, devices } = this.#world.parts();
         for (const job of this.jobs()) {
+            if (job.state === "joined") this.#isServed(job);
             if (job.state !== "delivered" && job.state !== "reinvited") continue;
             if (decide(gatherFacts(facts, job, "as_pinned")).verdict !== "go") continue;
             if (pins.pinned(charlie) !== masterKey)
@@ -136,6 +137,14 @@ export class Rules {
             if (there.length > 0 && has !== version)
                 this.broken.push(`job ${job.id} was left with set ${has ?? "none"} instead of ${version}`);
         }
+    }
+
+    /** Whose client waits for the bot's keys has them, if they have a device to read on. */
+    #isServed(job: Job): void {
+        const { masterKey, pins, shared, devices, jobs } = this.#world;
+        if (decide(gatherFacts(this.#world.parts().facts, job, "as_pinned")).verdict !== "go" || shared === 0) return;
+        if ((pins.pinned(charlie) ?? masterKey) !== masterKey || !devices.some(opensBundles) || jobs.wasSent(job.id)) return;
+        this.broken.push(`job ${job.id} left somebody who has joined on the bot's invite without keys`);
     }
 
     /** Everything has healed, and weeks have passed: each job has ended, or waits for something that a person or the room has to give. */

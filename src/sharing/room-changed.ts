@@ -1,0 +1,39 @@
+import type { ShareJobs } from "./ledger/jobs.ts";
+import { type Reason, reasons } from "./ledger/reasons.ts";
+import { decide } from "./policy/decide.ts";
+import { type FactSources, gatherFacts } from "./policy/facts.ts";
+
+/** What `decide` refuses for the room's or the configuration's sake, and not for the invitee's. */
+const refusedForTheRoom: readonly Reason[] = ["sharing_off", "only_by_command", "room_not_encrypted", "visibility_not_shared"];
+
+interface Parts {
+    readonly jobs: Pick<ShareJobs, "refused" | "placesTaken" | "newest" | "release" | "move">;
+    readonly facts: FactSources;
+}
+
+/**
+ * Rooms, the configuration or pauses may be others now: what was refused for their sake goes on while its invite stands, and where the bot is
+ * the inviter of record and may not send any more, its job says so. Inside a transaction of the caller's.
+ * @param roomIds where that may be so; undefined: anywhere
+ */
+export function followRooms(parts: Parts, roomIds?: readonly string[]): void {
+    releaseReopened(parts, roomIds);
+    noteBlockedPlaces(parts, roomIds);
+}
+
+function releaseReopened({ jobs, facts }: Parts, roomIds: readonly string[] | undefined): void {
+    for (const job of jobs.refused(refusedForTheRoom, roomIds)) {
+        const member = facts.rooms.member(job.roomId, job.userId);
+        if (member?.membership !== "invite" || jobs.newest(job.roomId, job.userId)?.id !== job.id) continue;
+        const { verdict } = decide(gatherFacts(facts, job, "not_asked"));
+        if (verdict !== "refuse") jobs.release(job, "room_opened");
+    }
+}
+
+/** Nobody else's keys would be opened: people have to know. The watch goes on with them when it may. */
+function noteBlockedPlaces({ jobs, facts }: Parts, roomIds: readonly string[] | undefined): void {
+    for (const job of jobs.placesTaken(roomIds)) {
+        const decision = decide(gatherFacts(facts, job, "not_asked"));
+        if (decision.verdict !== "go") jobs.move(job, "reinvited", "place_blocked", undefined, reasons[decision.reason]);
+    }
+}
