@@ -1,7 +1,7 @@
 import { adminOf, type Greetings } from "../chat/index.ts";
 import type { SyncBatch } from "../matrix/index.ts";
 import type { LeftRooms, RoomRecorder } from "../rooms/index.ts";
-import { followRooms, recordInvites, recordMemberships, recordOwnLeave, releaseEmpowered } from "../sharing/index.ts";
+import { reconsiderRooms, recordInvites, recordMemberships, recordOwnLeave, releaseEmpowered } from "../sharing/index.ts";
 import type { TimelineRecorder } from "../timeline/index.ts";
 import type { SharingLedger } from "./sharing-ledger.ts";
 
@@ -36,7 +36,7 @@ export function recordBatch(recording: RecordingParts, batch: SyncBatch): void {
     for (const { roomId, inviter, invitedAfter } of changes.selfJoined)
         if (inviter !== undefined && mayInvite(inviter)) ledger.received.expect(roomId, inviter, Date.now(), invitedAfter);
     releaseEmpowered(parts);
-    followRooms(ledger, [...batch.joined.keys()]);
+    reconsiderRooms(ledger, [...batch.joined.keys()]);
     // A room found in the very first sync is not new to the people there, and its direct rooms with admins are for something else.
     for (const { roomId, firstSync } of changes.selfJoined)
         if (!firstSync && adminOf(ledger.rooms.createdBy(roomId, botUserId)) === undefined)

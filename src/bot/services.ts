@@ -12,7 +12,7 @@ import {
     BundleRefresher,
     DeviceKeys,
     DeviceWatch,
-    followRooms,
+    reconsiderRooms,
     JobDevices,
     Modes,
     releaseUncovered,
@@ -134,7 +134,7 @@ export function startServices(options: ServicesOptions): Services {
     const sync = startSync(options, outgoing, { recorder: timelines.recorder, stock, announced, verification }, () => {
         if (!caughtUp) {
             // The configuration may be another since the last start.
-            store.database.transaction(() => followRooms(ledger));
+            store.database.transaction(() => reconsiderRooms(ledger));
             invitations.start();
             forgetting.start();
         }

@@ -5,7 +5,7 @@ import { type FactSources, gatherFacts } from "./policy/facts.ts";
 import type { Job, ShareJobs } from "./ledger/jobs.ts";
 import type { Pauses } from "./policy/pauses.ts";
 import type { IdentityPins } from "./policy/pins.ts";
-import { followRooms } from "./room-changed.ts";
+import { reconsiderRooms } from "./room-changed.ts";
 import { type Reason, reasons, sentence } from "./ledger/reasons.ts";
 import { isOpen } from "./ledger/states.ts";
 
@@ -128,7 +128,7 @@ export class ShareCommands {
         const { database, pauses, jobs, facts, now } = this.#parts;
         database.transaction(() => {
             pauses.pause(roomId, now());
-            followRooms({ jobs, facts }, roomId === undefined ? undefined : [roomId]);
+            reconsiderRooms({ jobs, facts }, roomId === undefined ? undefined : [roomId]);
         });
         return { ok: true, message: `Sharing is paused in ${roomId ?? "all rooms"}. Invites wait until \`backscroll resume\`.` };
     }

@@ -25,7 +25,7 @@ export type { SharedHistory } from "./reinvite/reinvite.ts";
 export { ReinviteLedger } from "./reinvite/reinvite-ledger.ts";
 export { recordInvites, releaseUncovered } from "./reinvite/reinvite-record.ts";
 export { reinviteSchema } from "./reinvite/reinvite-schema.ts";
-export { followRooms } from "./room-changed.ts";
+export { reconsiderRooms } from "./room-changed.ts";
 export { RoomBundles } from "./bundle/room-bundles.ts";
 export { type RoomProblem, roomProblems } from "./ledger/room-problems.ts";
 export { RunningTime } from "./running-time.ts";

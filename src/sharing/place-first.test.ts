@@ -3,7 +3,7 @@ import { ShareCommands } from "./commands.ts";
 import { Notices } from "./ledger/notices.ts";
 import { jobStatuses, jobStory } from "./ledger/status.ts";
 import { recordOwnLeave } from "./record.ts";
-import { followRooms } from "./room-changed.ts";
+import { reconsiderRooms } from "./room-changed.ts";
 import { alice, change, charlie, masterKey, roomId } from "./testing/room.ts";
 import { World } from "./testing/world.ts";
 
@@ -127,7 +127,7 @@ test("a bot that took the place and may not send any more says so, by name, and 
     const world = withoutDevice();
     await world.run();
     world.visibility = "joined";
-    world.database.transaction(() => followRooms(world.parts(), [roomId]));
+    world.database.transaction(() => reconsiderRooms(world.parts(), [roomId]));
     expect(world.status()).toMatchObject({ state: "reinvited", reason: "place_blocked" });
     expect(new Notices(world.database.sql).standingAfter(0)).toMatchObject([{ userId: charlie }]);
     world.visibility = "shared";
@@ -172,7 +172,7 @@ test("a history that is opened while somebody is invited lets their delivery go 
     world.sync(change("invite", "$invite", alice));
     await world.run();
     expect(world.status()).toMatchObject({ state: "refused", reason: "visibility_not_shared" });
-    const reopened = () => world.database.transaction(() => followRooms(world.parts(), [roomId]));
+    const reopened = () => world.database.transaction(() => reconsiderRooms(world.parts(), [roomId]));
     reopened();
     expect(world.status()).toMatchObject({ state: "refused" });
     world.visibility = "shared";

@@ -16,7 +16,7 @@ interface Parts {
  * the inviter of record and may not send any more, its job says so. Inside a transaction of the caller's.
  * @param roomIds where that may be so; undefined: anywhere
  */
-export function followRooms(parts: Parts, roomIds?: readonly string[]): void {
+export function reconsiderRooms(parts: Parts, roomIds?: readonly string[]): void {
     releaseReopened(parts, roomIds);
     noteBlockedPlaces(parts, roomIds);
 }

@@ -3,7 +3,7 @@ import type { Membership } from "../../matrix/index.ts";
 import { ShareCommands } from "../commands.ts";
 import type { Job } from "../ledger/jobs.ts";
 import { recordOwnLeave, releaseEmpowered, releaseEmptyHanded } from "../record.ts";
-import { followRooms } from "../room-changed.ts";
+import { reconsiderRooms } from "../room-changed.ts";
 import { BundleRefresher } from "../refresh.ts";
 import { ShareRunner } from "../runner.ts";
 import { DeviceWatch } from "../watch.ts";
@@ -229,7 +229,7 @@ export class Model {
         const { facts } = world.parts();
         world.database.transaction(() => {
             releaseEmpowered({ jobs, checks, botUserId: bot, rooms: facts.rooms });
-            followRooms({ jobs, facts }, [roomId]);
+            reconsiderRooms({ jobs, facts }, [roomId]);
         });
     }
 
