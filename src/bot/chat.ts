@@ -1,10 +1,13 @@
 import { AdminRooms, Greeter, Greetings, Notifier, type SendEncrypted } from "../chat/index.ts";
-import type { Settings } from "../config/index.ts";
+import { type Settings, sharingPolicy } from "../config/index.ts";
 import { type OutgoingRequests, RoomEncryption } from "../crypto/index.ts";
 import type { Logger } from "../telemetry/index.ts";
 import type { Online } from "./bring-up.ts";
 import type { SharingLedger } from "./sharing-ledger.ts";
 import type { Store } from "./store.ts";
+
+/** From this share of a room's known messages on the bot serves it well: nobody loses much by the bot's place. */
+const enoughCovered = 0.7;
 
 export interface ChatOptions {
     readonly settings: Settings;
@@ -41,9 +44,10 @@ export function chatParts(
         greeter: new Greeter({
             ...common,
             greetings: new Greetings(database),
-            holdings: (roomId) => crypto.holdings(roomId),
-            coverage: (roomId) => ledger.timelines.coverage(roomId),
+            coverage: (roomId) => (ledger.timelines.isCounted(roomId) ? ledger.timelines.coverage(roomId) : undefined),
             takesKeys,
+            enough: enoughCovered,
+            inviting: (roomId) => inviting(sharingPolicy(settings, roomId).reinvite),
         }),
         notifier: new Notifier({
             ...common,
@@ -53,4 +57,8 @@ export function chatParts(
             homeserver,
         }),
     };
+}
+
+function inviting(reinvite: Settings["sharing"]["reinvite"]): "compared" | "always" | "never" {
+    return reinvite === "always" || reinvite === "never" ? reinvite : "compared";
 }

@@ -1,30 +1,105 @@
 /** Everything that the bot says in rooms. */
 
+/** What a greeting says of earlier messages: it leaves that open, or tells what was counted, or nothing, as nothing is shared. */
+export const greetingKinds = ["looking", "counted", "closed"] as const;
+export type GreetingKind = (typeof greetingKinds)[number];
+
 export interface GreetingFacts {
     readonly visibility: "invited" | "joined" | "shared" | "world_readable" | "unknown";
     readonly canInvite: boolean;
-    /** Sessions that may be shared already, such as imported ones. */
-    readonly shareable: number;
-    /** The day (ISO 8601) since when nearly all messages can be handed on, if that was before the bot came. */
+    /** What the room was counted to have; undefined: it is not counted to its end. */
+    readonly past: Past | undefined;
+    /** From this share of the known messages on the bot serves the room well, 0 to 1. */
+    readonly enough: number;
+    /** When the bot takes the place of whoever invites: if it is likely to have more than they, or always, or never. */
+    readonly inviting: "compared" | "always" | "never";
+}
+
+/** Counts are of the encrypted messages that the bot knows of. */
+export interface Past {
+    readonly events: number;
+    /** Those that the bot can hand on, or that nobody would. */
+    readonly covered: number;
+    /** The day (ISO 8601) since when nearly all of them are covered, if that was before the bot came. */
     readonly since: string | undefined;
+    /** There may be older ones that could not be looked at. */
+    readonly cut: boolean;
+}
+
+/** From this share on one may say "all". */
+const nearlyAll = 0.95;
+
+export function kindOf({ visibility, past }: Pick<GreetingFacts, "visibility" | "past">): GreetingKind {
+    if (visibilityProblem(visibility).length > 0) return "closed";
+    return past === undefined ? "looking" : "counted";
 }
 
 /** What the bot does here, from when on, and what is missing for it. Plain text. */
 export function greeting(facts: GreetingFacts): string {
-    const missing = [...visibilityProblem(facts.visibility), ...powerProblem(facts.canInvite)];
     return [
-        "Hello, I am Backscroll. Whoever is invited here gets the keys to the earlier messages that this room's history setting shows to newcomers, on each of their verified devices.",
-        reachBack(facts),
-        ...(missing.length === 0
-            ? ["Everything is set: just invite people as always."]
-            : ["What is missing:", ...missing.map((line) => `- ${line}`)]),
+        "Hello, I am Backscroll. I give newcomers the keys to earlier messages, on each of their verified devices, as far as this room's history setting shows them those messages.",
+        ...earlierMessages(facts),
+        ...whatIsMissing(facts),
     ].join("\n");
 }
 
-function reachBack({ shareable, since }: GreetingFacts): string {
-    if (shareable === 0) return "I can hand on what is written from now on; earlier messages only if their keys are imported.";
-    if (since !== undefined) return `I can hand on what was written since ${since}, and what is written from now on.`;
-    return `I can hand on what is written from now on, and earlier messages of ${shareable} sessions.`;
+/** What follows a greeting that had to leave open what was written earlier. Plain text. */
+export function correction(facts: GreetingFacts): string {
+    const found = facts.past?.events === 0 ? "there are none." : "this is what I found.";
+    return [`I have looked through the earlier messages: ${found}`, ...earlierMessages(facts), ...whatIsMissing(facts)].join("\n");
+}
+
+function earlierMessages(facts: GreetingFacts): readonly string[] {
+    switch (kindOf(facts)) {
+        case "closed":
+            return [];
+        case "looking":
+            return [
+                "I can hand on what is written from now on. I am still looking through the earlier messages, and shall say here what I found.",
+                ...whoseKeys(facts.inviting),
+            ];
+        case "counted":
+            return facts.past === undefined ? [] : counted(facts.past, facts.inviting);
+    }
+}
+
+function counted(past: Past, inviting: GreetingFacts["inviting"]): readonly string[] {
+    const { events, since, cut } = past;
+    const older = cut ? ["There may be older messages: I could not look at all of them."] : [];
+    if (shareOf(past) < nearlyAll) return [partOf(past), ...older, ...whoseKeys(inviting)];
+    const whatever = cut || inviting === "never" ? whoseKeys(inviting) : [];
+    if (events === 0 || since === undefined) return ["I can hand on what is written from now on.", ...older, ...whatever];
+    return [`I can hand on what was written since ${since}, and what is written from now on.`, ...older, ...whatever];
+}
+
+function partOf({ events, covered, since }: Past): string {
+    const days = since === undefined ? "" : `, nearly all of those since ${since}`;
+    const which = covered === 0 ? "none" : `${covered}${days}`;
+    return `I can hand on what is written from now on. Of the messages so far (${events}) I can hand on ${which}; the others only if their keys are imported.`;
+}
+
+/** Whose keys a newcomer gets: their client opens only those of whoever invited them last. */
+function whoseKeys(inviting: GreetingFacts["inviting"]): readonly string[] {
+    switch (inviting) {
+        case "compared":
+            return ["Newcomers get the keys of whoever invites them instead of mine, where those are likely to be more."];
+        case "always":
+            return [];
+        case "never":
+            return ["Newcomers' clients open the keys of whoever invites them: I do not repeat invites here."];
+    }
+}
+
+function whatIsMissing(facts: GreetingFacts): readonly string[] {
+    const missing = [...visibilityProblem(facts.visibility), ...powerProblem(facts.canInvite)];
+    if (missing.length > 0) return ["What is missing:", ...missing.map((line) => `- ${line}`)];
+    const isSet = facts.past !== undefined && shareOf(facts.past) >= facts.enough;
+    return isSet ? ["Everything is set: just invite people as always."] : [];
+}
+
+/** Where nothing was said, nothing is missing. */
+function shareOf({ events, covered }: Past): number {
+    return events === 0 ? 1 : covered / events;
 }
 
 function visibilityProblem(visibility: GreetingFacts["visibility"]): readonly string[] {

@@ -75,7 +75,7 @@ export class CoverageCount {
     async #countAll(): Promise<void> {
         for (;;) {
             const uncounted = this.#rooms.uncounted();
-            const due = uncounted.filter(({ roomId }) => (this.#resting.get(roomId) ?? 0) <= performance.now());
+            const due = uncounted.filter(({ roomId }) => this.#isRested(roomId));
             if (due.length === 0) return this.#wakeAfterRest(uncounted);
             for (const room of due) {
                 await this.#count(room);
@@ -83,6 +83,12 @@ export class CoverageCount {
                 this.#stopping.signal.throwIfAborted();
             }
         }
+    }
+
+    /** The end of the search for the beginning comes once, and decisions wait for it. */
+    #isRested(roomId: string): boolean {
+        if ((this.#resting.get(roomId) ?? 0) <= performance.now()) return true;
+        return this.#rooms.coverage(roomId)?.reach === "under_way" && this.#reach(roomId) !== "under_way";
     }
 
     async #count(room: Uncounted): Promise<void> {
