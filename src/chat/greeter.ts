@@ -2,6 +2,7 @@ import type { Room, Rooms } from "../rooms/index.ts";
 import type { Logger } from "../telemetry/index.ts";
 import type { Coverage } from "../timeline/index.ts";
 import type { Greetings, OwedWord } from "./greetings.ts";
+import { Rounds } from "./rounds.ts";
 import { type SendEncrypted, speakingRoom } from "./speaking-room.ts";
 import { correction, greeting, type GreetingFacts, kindOf } from "./texts.ts";
 
@@ -9,7 +10,10 @@ export interface GreeterParts {
     readonly botUserId: string;
     readonly greetings: Greetings;
     readonly rooms: Pick<Rooms, "room" | "canInvite" | "membersWith">;
-    /** What the last count found of a room; undefined: there was none yet, or something changed since. Times in milliseconds since the epoch. */
+    /**
+     * What the last count found of a room; undefined: there was none yet, or something changed since. Times in
+     * milliseconds since the epoch.
+     */
     readonly coverage: (roomId: string) => Pick<Coverage, "reach" | "coversSince" | "events" | "covered"> | undefined;
     /** Whether keys that somebody gave the bot with its invite are being taken. */
     readonly takesKeys: (roomId: string) => boolean;
@@ -27,44 +31,40 @@ const pauseAfterFailure = 60_000;
 const patienceMs = 30_000;
 
 /**
- * Says hello, encrypted, once in each room; a room that is not encrypted is greeted when it is. A greeting that came before the room was counted
- * promises nothing of the earlier messages. It is followed by one more message when the first count is done.
+ * Says hello, encrypted, once in each room; a room that is not encrypted is greeted when it is. A greeting that came
+ * before the room was counted promises nothing of the earlier messages. One more message follows it when the first
+ * count is done.
  */
 export class Greeter {
     readonly #parts: GreeterParts;
-    #round: Promise<void> | undefined;
+    readonly #rounds = new Rounds(() => this.#sayAll());
     /** Rooms where sending failed, with the time before which it is not tried again. */
     readonly #notBefore = new Map<string, number>();
-    #stopped = false;
 
     constructor(parts: GreeterParts) {
         this.#parts = parts;
     }
 
-    /** Looks for what is owed; a round under way is not doubled, and what failed is tried again at the next call. */
+    /** Looks for what is owed; what failed is tried again at a later call. */
     wake(): void {
-        if (this.#stopped) return;
-        this.#round ??= this.#sayAll().finally(() => {
-            this.#round = undefined;
-        });
+        this.#rounds.wake();
     }
 
-    async stop(): Promise<void> {
-        this.#stopped = true;
-        await this.#round;
+    stop(): Promise<void> {
+        return this.#rounds.stop();
     }
 
     async #sayAll(): Promise<void> {
-        for (const owed of this.#parts.greetings.owed()) {
-            if (this.#stopped) return;
-            const { roomId } = owed;
+        const { greetings, now, log } = this.#parts;
+        for (const owed of greetings.owed()) {
+            if (this.#rounds.isStopped) return;
+            const { roomId, what } = owed;
             if (this.#rests(roomId)) continue;
             try {
                 await this.#say(owed);
-            } catch (error) {
-                this.#notBefore.set(roomId, this.#parts.now() + pauseAfterFailure);
-                if (!this.#stopped)
-                    this.#parts.log.warn({ room: roomId, err: error }, `the ${owed.what} could not be sent; it is tried again`);
+            } catch (err) {
+                this.#notBefore.set(roomId, now() + pauseAfterFailure);
+                if (!this.#rounds.isStopped) log.warn({ room: roomId, err }, `the ${what} was not sent; it is tried again`);
             }
         }
     }
@@ -84,7 +84,8 @@ export class Greeter {
     #body({ what, said }: OwedWord, room: Room): string | undefined {
         switch (what) {
             case "greeting": {
-                // A try that was cut off may stand in the room: what it left open is left open again, and the correction follows.
+                // A try that was cut off may stand in the room: what it left open is left open again, and the
+                // correction follows.
                 const facts = this.#facts(room, said !== "looking");
                 const kind = kindOf(facts);
                 if (kind === "looking" && said === undefined && this.#isPatientWith(room)) return undefined;

@@ -10,8 +10,12 @@ export const chatSchema: Schema = {
             sql.exec("CREATE TABLE greetings (room_id TEXT PRIMARY KEY, txn_id TEXT NOT NULL, sent_at INTEGER) STRICT, WITHOUT ROWID");
         },
         createAdminRooms,
-        // Which kind of greeting it was, from before it is sent. Earlier versions did not say: those greetings are not corrected.
-        (sql) => sql.exec("ALTER TABLE greetings ADD COLUMN said TEXT; ALTER TABLE greetings ADD COLUMN corrected_at INTEGER"),
+        // Which kind of greeting it was, from before it is sent. Earlier versions did not say: those greetings are not
+        // corrected.
+        (sql) => {
+            sql.exec("ALTER TABLE greetings ADD COLUMN said TEXT");
+            sql.exec("ALTER TABLE greetings ADD COLUMN corrected_at INTEGER");
+        },
     ],
 };
 
@@ -41,7 +45,8 @@ export class Greetings {
 
     /** Whether the room is still to be greeted. */
     isOwed(roomId: string): boolean {
-        return this.#sql.prepare("SELECT 1 FROM greetings WHERE room_id = ? AND sent_at IS NULL").get(roomId) !== undefined;
+        const owed = this.#sql.prepare("SELECT 1 FROM greetings WHERE room_id = ? AND sent_at IS NULL");
+        return owed.get(roomId) !== undefined;
     }
 
     /** Greetings that were not sent, and corrections of those that had to leave open what the bot can hand on. */
@@ -60,7 +65,10 @@ export class Greetings {
             }));
     }
 
-    /** Before a greeting is sent. One that may have said "looking" stays so: a later try with another text does not replace it. */
+    /**
+     * Before a greeting is sent. One that may have said "looking" stays so: a later try with another text does not
+     * replace it.
+     */
     prepare(roomId: string, said: GreetingKind): void {
         this.#write("UPDATE greetings SET said = ? WHERE room_id = ? AND said IS NOT 'looking'", said, roomId);
     }
