@@ -72,7 +72,7 @@ async function count(database: Database, size: number): Promise<void> {
             },
             keyRefusals: () => Promise.resolve([]),
         },
-        counted: resolve,
+        counted: () => resolve(),
         rest: (milliseconds) => sleep(milliseconds),
         log,
     });

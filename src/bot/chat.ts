@@ -3,11 +3,9 @@ import { type Settings, sharingPolicy } from "../config/index.ts";
 import { type OutgoingRequests, RoomEncryption } from "../crypto/index.ts";
 import type { Logger } from "../telemetry/index.ts";
 import type { Online } from "./bring-up.ts";
+import { enoughCovered } from "./follow-rooms.ts";
 import type { SharingLedger } from "./sharing-ledger.ts";
 import type { Store } from "./store.ts";
-
-/** From this share of a room's known messages on the bot serves it well: nobody loses much by the bot's place. */
-const enoughCovered = 0.7;
 
 export interface ChatOptions {
     readonly settings: Settings;
@@ -54,6 +52,7 @@ export function chatParts(
             admins: settings.chat.notify ? settings.admins : [],
             adminRooms: new AdminRooms(database),
             standingAfter: (id) => notices.standingAfter(id),
+            newest: () => notices.newest(),
             homeserver,
         }),
     };

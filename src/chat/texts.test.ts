@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { correction, greeting, type GreetingFacts, kindOf } from "./texts.ts";
+import { correction, greeting, type GreetingFacts, kindOf, noticeText, type RoomFacts } from "./texts.ts";
 
 const empty = { events: 0, covered: 0, since: undefined, cut: false };
 const set: GreetingFacts = { visibility: "shared", canInvite: true, past: empty, enough: 0.7, inviting: "compared" };
@@ -7,7 +7,7 @@ const past = (covered: number, more: Partial<GreetingFacts["past"]> = {}): Parti
     past: { ...empty, events: 12, covered, ...more },
 });
 
-const [allSet, whose] = ["Everything is set", "where those are likely to be more"];
+const [allSet, whose] = ["Everything is set", "where those are likely to be more than mine"];
 
 test.each<[string, Partial<GreetingFacts>, string[], string[]]>([
     [
@@ -46,12 +46,7 @@ test.each<[string, Partial<GreetingFacts>, string[], string[]]>([
     ["below the threshold not all is set", past(8), ["so far (12) I can hand on 8;", whose], [allSet, "missing"]],
     ["the threshold is a parameter", { ...past(8), enough: 0.6 }, ["I can hand on 8;", allSet], []],
     ["and nothing is nothing", past(0), ["I can hand on none; the others only if their keys are imported", whose], [allSet]],
-    [
-        "who is always invited again gets the bot's keys",
-        { ...past(8), inviting: "always" },
-        ["hand on 8"],
-        ["whoever invites them instead"],
-    ],
+    ["who is always invited again gets the bot's keys", { ...past(8), inviting: "always" }, ["hand on 8"], ["whoever invites them"]],
     ["who never is gets their inviter's", { ...past(12), inviting: "never" }, ["I do not repeat invites here"], [whose]],
     ["closed history is named with its setting", { visibility: "joined" }, ["What is missing", '"joined"'], [allSet, "hand on"]],
     ["so is a setting that nobody understands", { visibility: "unknown" }, ["set it anew"], [allSet, "hand on"]],
@@ -82,3 +77,28 @@ test.each<[string, Partial<GreetingFacts>, string]>([
     ["a counted room", {}, "counted"],
     ["a closed room, counted or not", { visibility: "joined", past: undefined }, "closed"],
 ])("the kind of greeting: %s", (_, facts, kind) => expect(kindOf({ ...set, ...facts })).toBe(kind));
+
+test.each<[RoomFacts["trouble"], boolean, string]>([
+    ["history_closed", true, "closed to newcomers now: I share nothing there"],
+    ["history_closed", false, "open to newcomers again"],
+    ["cannot_invite", true, "Give me the power to invite"],
+    ["cannot_invite", false, "I may invite there again"],
+    ["covers_little", true, "I lack many keys there"],
+    ["covers_little", false, "enough of the keys there again"],
+])("what admins are told of a room: %s, %s", (trouble, present, told) => {
+    const text = noticeText([{ about: "room", roomId: "!a\n:home", trouble, present }]);
+    expect(text).toMatch(/^Room !a\u{fffd}:home: .* More: `backscroll status --room !a\u{fffd}:home`\.$/u);
+    expect(text).toContain(told);
+});
+
+test.each([
+    [5, 0, []],
+    [6, 0, ["1 more job waits for a person"]],
+    [5, 1, ["1 more change in rooms"]],
+    [7, 3, ["2 more jobs wait for a person", "3 more changes in rooms"]],
+])("what one message does not describe is counted: of %i jobs and %i rooms", (jobs, rooms, counted) => {
+    const job = { about: "job", jobId: 1, roomId: "!a:b", userId: "@c:d", inviter: "@e:f", state: "held", message: "So." } as const;
+    const room = { about: "room", roomId: "!a:b", trouble: "cannot_invite", present: true } as const;
+    const lines = noticeText([...Array.from({ length: jobs }, () => job), ...Array.from({ length: rooms }, () => room)]).split("\n\n");
+    expect(lines.slice(5).map((line) => line.split(":")[0])).toEqual(counted);
+});

@@ -23,8 +23,8 @@ export interface CoverageCountParts {
     /** Opened with `timelineSchema`. */
     readonly database: Database;
     readonly crypto: Pick<CryptoPort, "heldSessions" | "keyRefusals">;
-    /** After a room was counted anew. */
-    readonly counted: () => void;
+    /** After this room was counted anew. */
+    readonly counted: (roomId: string) => void;
     /** Milliseconds; ends early when the signal says so. */
     readonly rest: (milliseconds: number, signal: AbortSignal) => Promise<void>;
     readonly log: Logger;
@@ -79,7 +79,7 @@ export class CoverageCount {
             if (due.length === 0) return this.#wakeAfterRest(uncounted);
             for (const room of due) {
                 await this.#count(room);
-                this.#parts.counted();
+                this.#parts.counted(room.roomId);
                 this.#stopping.signal.throwIfAborted();
             }
         }

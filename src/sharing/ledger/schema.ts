@@ -1,5 +1,6 @@
 import type { Schema } from "../../database/index.ts";
 import { createAudit, createSendings } from "./audit.ts";
+import { createFollowedRooms } from "./followed-rooms.ts";
 import { createNotices } from "./notices.ts";
 
 /** The tables of sharing in `backscroll.sqlite`. */
@@ -144,5 +145,6 @@ export const sharingSchema: Schema = {
         (sql) => sql.exec("ALTER TABLE share_jobs ADD COLUMN not_before INTEGER"),
         // When the job was last moved, by ShareClock. Jobs of before count from now on.
         (sql) => sql.exec("ALTER TABLE share_jobs ADD COLUMN moved_ran INTEGER NOT NULL DEFAULT 0"),
+        createFollowedRooms,
     ],
 };
