@@ -74,7 +74,7 @@ async function count(database: Database, size: number): Promise<void> {
         },
         inviterWithoutBundle: () => undefined,
         keptToThemselves: () => {},
-        counted: resolve,
+        counted: () => resolve(),
         rest: (milliseconds) => sleep(milliseconds),
         log,
     });

@@ -1,8 +1,9 @@
 import { AdminRooms, Greeter, Greetings, Notifier, type SendEncrypted, VerificationAnswerer } from "../chat/index.ts";
-import type { Settings } from "../config/index.ts";
+import { type Settings, sharingPolicy } from "../config/index.ts";
 import { type OutgoingRequests, RoomEncryption } from "../crypto/index.ts";
 import type { Logger } from "../telemetry/index.ts";
 import type { Online } from "./bring-up.ts";
+import { enoughCovered } from "./follow-rooms.ts";
 import type { SharingLedger } from "./sharing-ledger.ts";
 import type { Store } from "./store.ts";
 
@@ -41,17 +42,23 @@ export function chatParts(
         greeter: new Greeter({
             ...common,
             greetings: new Greetings(database),
-            holdings: (roomId) => crypto.holdings(roomId),
-            coverage: (roomId) => ledger.timelines.coverage(roomId),
+            coverage: (roomId) => (ledger.timelines.isCounted(roomId) ? ledger.timelines.coverage(roomId) : undefined),
             takesKeys,
+            enough: enoughCovered,
+            inviting: (roomId) => inviting(sharingPolicy(settings, roomId).reinvite),
         }),
         notifier: new Notifier({
             ...common,
             admins: settings.chat.notify ? settings.admins : [],
             adminRooms: new AdminRooms(database),
             standingAfter: (id) => notices.standingAfter(id),
+            newest: () => notices.newest(),
             homeserver,
         }),
         verification: new VerificationAnswerer({ ...common, crypto, homeserver, monotonic: () => performance.now() }),
     };
+}
+
+function inviting(reinvite: Settings["sharing"]["reinvite"]): "compared" | "always" | "never" {
+    return reinvite === "always" || reinvite === "never" ? reinvite : "compared";
 }

@@ -3,6 +3,7 @@ import type { SyncBatch } from "../matrix/index.ts";
 import type { LeftRooms, RoomRecorder } from "../rooms/index.ts";
 import { reconsiderRooms, recordInvites, recordMemberships, recordOwnLeave, releaseEmpowered } from "../sharing/index.ts";
 import type { TimelineRecorder } from "../timeline/index.ts";
+import { followRooms } from "./follow-rooms.ts";
 import type { SharingLedger } from "./sharing-ledger.ts";
 
 export interface RecordingParts {
@@ -29,6 +30,7 @@ export function recordBatch(recording: RecordingParts, batch: SyncBatch): void {
     for (const { roomId } of changes.selfLeft) {
         recordOwnLeave(parts, roomId);
         ledger.received.forget(roomId);
+        ledger.followedRooms.forget(roomId);
         leftRooms.left(roomId);
     }
     for (const roomId of batch.joined.keys()) leftRooms.back(roomId);
@@ -41,4 +43,5 @@ export function recordBatch(recording: RecordingParts, batch: SyncBatch): void {
     for (const { roomId, firstSync } of changes.selfJoined)
         if (!firstSync && adminOf(ledger.rooms.createdBy(roomId, botUserId)) === undefined)
             greetings?.owe(roomId, `backscroll-greeting-${batch.nextBatch}-${roomId}`);
+    followRooms({ botUserId, ledger, greetings, now: Date.now }, batch.joined.keys());
 }

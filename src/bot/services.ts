@@ -1,4 +1,5 @@
 import { rmSync } from "node:fs";
+import { Greetings } from "../chat/index.ts";
 import type { Settings } from "../config/index.ts";
 import { OutgoingRequests } from "../crypto/index.ts";
 import type { Failure } from "../failures/index.ts";
@@ -26,6 +27,7 @@ import type { Logger } from "../telemetry/index.ts";
 import { AgeOfCopies } from "./age-of-copies.ts";
 import type { Online } from "./bring-up.ts";
 import { chatParts } from "./chat.ts";
+import { followRooms } from "./follow-rooms.ts";
 import { startSync } from "./follow-homeserver.ts";
 import { Forgetting } from "./forgetting.ts";
 import { StockTaking, takeStock } from "./stock.ts";
@@ -120,8 +122,12 @@ export function startServices(options: ServicesOptions): Services {
         invitations.wake();
         timelines.wake();
     };
-    const counted = (): void => {
-        store.database.transaction(() => releaseUncovered({ ...ledger, now: Date.now }));
+    const greetings = settings.chat.greeting ? new Greetings(store.database) : undefined;
+    const counted = (roomId: string): void => {
+        store.database.transaction(() => {
+            releaseUncovered({ ...ledger, now: Date.now });
+            followRooms({ botUserId: settings.homeserver.user_id, ledger, greetings, now: Date.now }, [roomId]);
+        });
         runner.wake();
         greeter.wake();
     };

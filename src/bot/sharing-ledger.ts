@@ -6,6 +6,7 @@ import { RoomReader } from "../rooms/index.ts";
 import {
     Audit,
     type FactSources,
+    FollowedRooms,
     FormerMembers,
     Holdings,
     IdentityPins,
@@ -34,6 +35,7 @@ export interface SharingLedger {
     readonly holdings: Holdings;
     readonly audit: Audit;
     readonly notices: Notices;
+    readonly followedRooms: FollowedRooms;
     readonly formerMembers: FormerMembers;
     readonly refreshes: Refreshes;
     readonly facts: FactSources;
@@ -74,6 +76,7 @@ export function sharingLedger(database: Database, settings: Settings): SharingLe
         holdings: new Holdings(database.sql),
         audit,
         notices: new Notices(database.sql),
+        followedRooms: new FollowedRooms(database.sql),
         formerMembers: new FormerMembers(database.sql),
         refreshes: new Refreshes(database.sql),
         facts,

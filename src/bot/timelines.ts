@@ -9,8 +9,11 @@ export interface TimelineServices {
     wake(): void;
 }
 
-/** @param counted after the coverage of a room was counted anew */
-export function timelineServices({ store, ledger, online, log, releases }: ServicesOptions, counted: () => void): TimelineServices {
+/** @param counted after the coverage of this room was counted anew */
+export function timelineServices(
+    { store, ledger, online, log, releases }: ServicesOptions,
+    counted: (roomId: string) => void,
+): TimelineServices {
     const { database } = store;
     const { homeserver, crypto } = online;
     const now = Date.now;

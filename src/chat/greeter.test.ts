@@ -1,8 +1,8 @@
 import { DatabaseSync } from "node:sqlite";
 import { beforeEach, expect, test, vi } from "vitest";
-import type { Database } from "../database/index.ts";
+import { type Database, openDatabase } from "../database/index.ts";
 import type { Room } from "../rooms/index.ts";
-import { Greeter } from "./greeter.ts";
+import { Greeter, type GreeterParts } from "./greeter.ts";
 import { chatSchema, Greetings } from "./greetings.ts";
 
 const roomId = "!room:home";
@@ -14,17 +14,19 @@ let now: number;
 let sent: string[][];
 let bodies: string[];
 let fault: Error | undefined;
-let shareable: number;
 let takesKeys: boolean;
-let coverage: { reach: string; coversSince: number | undefined } | undefined;
+let coverage: ReturnType<GreeterParts["coverage"]>;
+let database: Database;
+
+const day = 86_400_000;
+const counted = { reach: "start", coversSince: undefined, events: 0, covered: 0 } as const;
+const partly = { reach: "start", coversSince: 4 * day, events: 12, covered: 10 } as const;
 
 beforeEach(() => {
-    const sql = new DatabaseSync(":memory:");
-    for (const migration of chatSchema.migrations) migration(sql);
-    const database: Database = { sql, close: () => sql.close(), transaction: (work) => work() };
+    database = openDatabase({ path: ":memory:", schemas: [chatSchema] });
     greetings = new Greetings(database);
     room = { roomId, membership: "join", encryption: "encrypted", visibility: "shared", joinedAt: 0, openSince: 0, successor: undefined };
-    [now, sent, fault, shareable, coverage] = [0, [], undefined, 0, undefined];
+    [now, sent, fault, coverage] = [0, [], undefined, counted];
     bodies = [];
     takesKeys = false;
 });
@@ -46,9 +48,10 @@ function newGreeter(): Greeter {
                 { userId: `@${membership}:home`, membership, eventId: "$member", sender: "@a:home", isDirect: false },
             ],
         },
-        holdings: () => Promise.resolve({ shareable, notShareable: 0, unknown: 0 }),
         coverage: () => coverage,
         takesKeys: () => takesKeys,
+        enough: 0.7,
+        inviting: () => "compared",
         sendEncrypted: (to, _, txnId, message) => {
             bodies.push(JSON.stringify(message));
             sent.push([txnId, ...(to()?.members ?? [])]);
@@ -105,25 +108,105 @@ test("while keys are taken that came with the bot's invite, the greeting waits, 
     expect(sent).toEqual([]);
     now = 31_000;
     await greet();
-    expect(sent).toHaveLength(1);
+    expect(bodies).toEqual([expect.stringContaining("still looking")]);
 });
 
-test("where there are keys already, the greeting waits until the room's past is looked through, and says since when", async () => {
-    const day = 86_400_000;
+test("the greeting waits until the room's past is counted, and says since when", async () => {
     greetings.owe(roomId, "greeting");
-    [room, now, shareable] = [{ ...room, joinedAt: 10 * day }, 10 * day, 3];
+    [room, now, coverage] = [{ ...room, joinedAt: 10 * day }, 10 * day, undefined];
     await greet();
-    coverage = { reach: "under_way", coversSince: undefined };
+    coverage = { ...counted, reach: "under_way" };
     await greet();
     expect(sent).toEqual([]);
-    coverage = { reach: "start", coversSince: 4 * day };
+    coverage = { ...partly, covered: 12 };
     await greet();
     expect(bodies).toEqual([expect.stringContaining("since 1970-01-05")]);
 });
 
-test("but not for long, and not at all where there are none", async () => {
+test("a clock that was set back after the join lets nobody wait", async () => {
     greetings.owe(roomId, "greeting");
-    [now, shareable] = [30_000, 3];
+    [room, now, coverage] = [{ ...room, joinedAt: 10 * day }, 9 * day, undefined];
     await greet();
-    expect(bodies).toEqual([expect.stringContaining("messages of 3 sessions")]);
+    expect(bodies).toEqual([expect.stringContaining("still looking")]);
+});
+
+test("where history is closed there is nothing to wait for", async () => {
+    greetings.owe(roomId, "greeting");
+    [room, coverage] = [{ ...room, visibility: "joined" }, undefined];
+    await greet();
+    coverage = partly;
+    await greet();
+    expect(bodies).toEqual([expect.stringContaining("What is missing")]);
+});
+
+test("a greeting that came before the count is followed by one message when the count is done", async () => {
+    greetings.owe(roomId, "greeting");
+    [now, coverage] = [30_000, undefined];
+    await greet();
+    await greet();
+    expect(bodies).toEqual([expect.stringContaining("still looking")]);
+    takesKeys = true;
+    coverage = partly;
+    await greet();
+    expect(sent).toHaveLength(1);
+    takesKeys = false;
+    for (const covered of [10, 12, 2]) {
+        coverage = { ...partly, covered };
+        await greet();
+    }
+    expect(sent.map(([txnId]) => txnId)).toEqual(["greeting", "greeting-correction"]);
+    expect(bodies[1]).toMatch(/I have looked through .* \(12\) I can hand on 10/s);
+    expect(greetings.owed()).toEqual([]);
+});
+
+test("a greeting of a counted room is not corrected, whatever the next counts say", async () => {
+    greetings.owe(roomId, "greeting");
+    coverage = partly;
+    await greet();
+    for (const next of [undefined, { ...partly, covered: 2 }]) {
+        coverage = next;
+        now += 60_000;
+        await greet();
+    }
+    expect(sent).toHaveLength(1);
+});
+
+test("a greeting of an earlier version is not corrected", async () => {
+    database.close();
+    const sql = new DatabaseSync(":memory:");
+    for (const migration of chatSchema.migrations.slice(0, 2)) migration(sql);
+    sql.exec("INSERT INTO greetings VALUES ('!room:home', 'before', 1)");
+    for (const migration of chatSchema.migrations.slice(2)) migration(sql);
+    greetings = new Greetings({ sql, close: () => sql.close(), transaction: (work) => work() });
+    await greet();
+    expect(sent).toEqual([]);
+});
+
+test("after a crash between preparing and sending, what stands in the room is what is corrected, once", async () => {
+    greetings.owe(roomId, "greeting");
+    [now, coverage, fault] = [30_000, undefined, new Error("killed after the homeserver had it")];
+    await greet();
+    coverage = partly;
+    fault = undefined;
+    await greet();
+    fault = new Error("killed again");
+    await greet();
+    fault = undefined;
+    await greet();
+    await greet();
+    expect(sent.map(([txnId]) => txnId)).toEqual(["greeting", "greeting", "greeting-correction", "greeting-correction"]);
+    expect(bodies[1]).toBe(bodies[0]);
+    expect(bodies[3]).toBe(bodies[2]);
+});
+
+test("a correction waits while history is closed, and is said when it is open", async () => {
+    greetings.owe(roomId, "greeting");
+    [now, coverage] = [30_000, undefined];
+    await greet();
+    [room, coverage] = [{ ...room, visibility: "joined" }, partly];
+    await greet();
+    expect(sent).toHaveLength(1);
+    room = { ...room, visibility: "shared" };
+    await greet();
+    expect(sent).toHaveLength(2);
 });

@@ -4,6 +4,7 @@ import type { Member, Room } from "../rooms/index.ts";
 import { AdminRooms } from "./admin-rooms.ts";
 import { chatSchema } from "./greetings.ts";
 import { Notifier, type StandingNotice } from "./notifier.ts";
+import type { JobFacts, RoomFacts } from "./texts.ts";
 
 const bot = "@bot:home";
 const admin = "@admin:home";
@@ -30,7 +31,8 @@ beforeEach(() => {
     [made, seen, members] = [new Map(), new Set(), new Map()];
 });
 
-const notice = (id: number): StandingNotice => ({
+const notice = (id: number): JobFacts & { readonly id: number } => ({
+    about: "job",
     id,
     jobId: id + 16,
     roomId: "!room:home",
@@ -38,6 +40,14 @@ const notice = (id: number): StandingNotice => ({
     inviter: "@alice:home",
     state: "held",
     message: "This room shares only with approval.",
+});
+
+const room = (id: number, trouble: RoomFacts["trouble"], present = true): StandingNotice => ({
+    about: "room",
+    id,
+    roomId: "!room:home",
+    trouble,
+    present,
 });
 
 async function step<T>(call: string, effect: () => T): Promise<T> {
@@ -79,6 +89,7 @@ function newNotifier(admins = [admin]): Notifier {
         botUserId: bot,
         admins,
         adminRooms: new AdminRooms(database),
+        newest: () => Math.max(0, ...notices.map(({ id }) => id)),
         standingAfter: (id) => notices.filter((given) => given.id > id),
         rooms: {
             room,
@@ -154,6 +165,15 @@ test("what came while the admin had not come yet is told in one message", async 
     expect(said).toHaveLength(1);
     expect(said[0]?.body.match(/^Job \d+ waits/gm)).toHaveLength(5);
     expect(said[0]?.body).toMatch(/\n\n7 more jobs wait for a person: `backscroll status --state held` lists them\.$/);
+});
+
+test("what changed in rooms is told in the same message, and once", async () => {
+    notices = [notice(1), room(2, "history_closed"), room(3, "cannot_invite", false)];
+    members.set(admin, "join");
+    await settle();
+    expect(said.map(({ body }) => body.split("\n\n").map((line) => line.slice(0, 38)))).toEqual([
+        ["Job 17 waits for a person: @charlie:ho", "Room !room:home: The history is closed", "Room !room:home: I may invite there ag"],
+    ]);
 });
 
 test("an admin is told four times an hour at most; what comes meanwhile is collected", async () => {

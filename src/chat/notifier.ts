@@ -3,18 +3,21 @@ import type { Rooms } from "../rooms/index.ts";
 import type { Logger } from "../telemetry/index.ts";
 import type { AdminMessage, AdminRoom, AdminRooms } from "./admin-rooms.ts";
 import { adminOf, adminRoomContent, withDirectRoom } from "./direct-room.ts";
+import { Rounds } from "./rounds.ts";
 import { type SendEncrypted, speakingRoom } from "./speaking-room.ts";
 import { noticeText, type NoticeFacts } from "./texts.ts";
 
-/** Something that needs a person; numbered in the order in which it came. */
+/** Something that admins are told of; numbered in the order in which it came. */
 export type StandingNotice = NoticeFacts & { readonly id: number };
 
 export interface NotifierParts {
     readonly botUserId: string;
     readonly admins: readonly string[];
     readonly adminRooms: AdminRooms;
-    /** What came after the notice `id` and still needs a person, oldest first. */
+    /** What came after the notice `id` and still stands, oldest first. */
     readonly standingAfter: (id: number) => readonly StandingNotice[];
+    /** The newest notice, whether it stands or not; 0: there is none. */
+    readonly newest: () => number;
     readonly rooms: Pick<Rooms, "room" | "joined" | "member" | "membersWith" | "createdBy">;
     readonly homeserver: Pick<Homeserver, "createRoom" | "putMember" | "accountData" | "putAccountData">;
     readonly sendEncrypted: SendEncrypted;
@@ -31,42 +34,38 @@ const restAfterLeaving = 7 * 24 * hour;
 const firstPause = 60_000;
 
 /**
- * Tells each admin, in an encrypted direct room, which deliveries need a person. One room for each admin: it is made when there is something
- * to say for the first time, and what nobody reads yet waits. Each call goes one step nearer; every step may be repeated.
+ * Tells each admin, in an encrypted direct room, which deliveries need a person and what changed in rooms. One room for
+ * each admin: it is made when there is something to say for the first time, and what nobody reads yet waits. Each call
+ * goes one step nearer; every step may be repeated.
  */
 export class Notifier {
     readonly #parts: NotifierParts;
-    #round: Promise<void> | undefined;
+    readonly #rounds = new Rounds(() => this.#tellAll());
     readonly #failures = new Map<string, { readonly count: number; readonly notBefore: number }>();
-    #stopped = false;
 
     constructor(parts: NotifierParts) {
         this.#parts = parts;
     }
 
-    /** Looks for what has to be told; a round under way is not doubled, and a step that failed is tried again at a later call. */
+    /** Looks for what has to be told; a step that failed is tried again at a later call. */
     wake(): void {
-        if (this.#stopped) return;
-        this.#round ??= this.#tellAll().finally(() => {
-            this.#round = undefined;
-        });
+        this.#rounds.wake();
     }
 
-    async stop(): Promise<void> {
-        this.#stopped = true;
-        await this.#round;
+    stop(): Promise<void> {
+        return this.#rounds.stop();
     }
 
     async #tellAll(): Promise<void> {
         for (const admin of this.#parts.admins) {
-            if (this.#stopped) return;
+            if (this.#rounds.isStopped) return;
             const failures = this.#failures.get(admin);
             if (failures !== undefined && failures.notBefore > this.#parts.now()) continue;
             try {
                 await this.#tell(admin);
                 this.#failures.delete(admin);
             } catch (error) {
-                if (this.#stopped || isAbort(error)) return;
+                if (this.#rounds.isStopped || isAbort(error)) return;
                 const count = (failures?.count ?? 0) + 1;
                 this.#failures.set(admin, { count, notBefore: this.#parts.now() + Math.min(hour, firstPause * 2 ** (count - 1)) });
                 this.#parts.log.warn({ user: admin, err: error }, "an admin could not be told what needs a person; it is tried again");
@@ -75,13 +74,15 @@ export class Notifier {
     }
 
     async #tell(admin: string): Promise<void> {
-        const { adminRooms, standingAfter, now } = this.#parts;
+        const { adminRooms, standingAfter, newest, now } = this.#parts;
         const notices = standingAfter(adminRooms.toldUpTo(admin));
-        const last = notices.at(-1);
-        if (last === undefined || adminRooms.sentSince(admin, now() - hour, now()) >= mostPerHour) return;
+        // What does not stand any more is over for this admin: were it still ahead, its second half alone could be
+        // told.
+        const upTo = newest();
+        if (notices.length === 0 || adminRooms.sentSince(admin, now() - hour, now()) >= mostPerHour) return;
         const room = await this.#roomOf(admin);
         if (!(await this.#isThere(admin, room))) return;
-        const message = adminRooms.prepare(admin, last.id);
+        const message = adminRooms.prepare(admin, upTo);
         await this.#send(
             admin,
             room.roomId,

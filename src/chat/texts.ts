@@ -1,30 +1,113 @@
 /** Everything that the bot says in rooms. */
 
+/**
+ * What a greeting says of earlier messages: it leaves that open, or tells what was counted, or nothing, as nothing is
+ * shared.
+ */
+export const greetingKinds = ["looking", "counted", "closed"] as const;
+export type GreetingKind = (typeof greetingKinds)[number];
+
 export interface GreetingFacts {
     readonly visibility: "invited" | "joined" | "shared" | "world_readable" | "unknown";
     readonly canInvite: boolean;
-    /** Sessions that may be shared already, such as imported ones. */
-    readonly shareable: number;
-    /** The day (ISO 8601) since when nearly all messages can be handed on, if that was before the bot came. */
+    /** What the room was counted to have; undefined: it is not counted to its end. */
+    readonly past: Past | undefined;
+    /** From this share of the known messages on the bot serves the room well, 0 to 1. */
+    readonly enough: number;
+    /** When the bot takes the place of whoever invites: if it is likely to have more than they, or always, or never. */
+    readonly inviting: "compared" | "always" | "never";
+}
+
+/** Counts are of the encrypted messages that the bot knows of. */
+export interface Past {
+    readonly events: number;
+    /** Those that the bot can hand on, or that nobody would. */
+    readonly covered: number;
+    /** The day (ISO 8601) since when nearly all of them are covered, if that was before the bot came. */
     readonly since: string | undefined;
+    /** There may be older ones that could not be looked at. */
+    readonly cut: boolean;
+}
+
+/** From this share on one may say "all". */
+const nearlyAll = 0.95;
+const fromNowOn = "I can hand on what is written from now on.";
+
+export function kindOf({ visibility, past }: Pick<GreetingFacts, "visibility" | "past">): GreetingKind {
+    if (visibilityProblem(visibility).length > 0) return "closed";
+    return past === undefined ? "looking" : "counted";
 }
 
 /** What the bot does here, from when on, and what is missing for it. Plain text. */
 export function greeting(facts: GreetingFacts): string {
-    const missing = [...visibilityProblem(facts.visibility), ...powerProblem(facts.canInvite)];
     return [
-        "Hello, I am Backscroll. Whoever is invited here gets the keys to the earlier messages that this room's history setting shows to newcomers, on each of their verified devices.",
-        reachBack(facts),
-        ...(missing.length === 0
-            ? ["Everything is set: just invite people as always."]
-            : ["What is missing:", ...missing.map((line) => `- ${line}`)]),
+        "Hello, I am Backscroll. I give newcomers the keys to earlier messages, on each of their verified devices, " +
+            "as far as this room's history setting shows them those messages.",
+        ...earlierMessages(facts),
+        ...whatIsMissing(facts),
     ].join("\n");
 }
 
-function reachBack({ shareable, since }: GreetingFacts): string {
-    if (shareable === 0) return "I can hand on what is written from now on; earlier messages only if their keys are imported.";
-    if (since !== undefined) return `I can hand on what was written since ${since}, and what is written from now on.`;
-    return `I can hand on what is written from now on, and earlier messages of ${shareable} sessions.`;
+/** What follows a greeting that had to leave open what was written earlier. Plain text. */
+export function correction(facts: GreetingFacts): string {
+    const found = facts.past?.events === 0 ? "there are none." : "this is what I found.";
+    const looked = `I have looked through the earlier messages: ${found}`;
+    return [looked, ...earlierMessages(facts), ...whatIsMissing(facts)].join("\n");
+}
+
+function earlierMessages(facts: GreetingFacts): readonly string[] {
+    switch (kindOf(facts)) {
+        case "closed":
+            return [];
+        case "looking":
+            return [
+                fromNowOn,
+                "I am still looking through the earlier messages, and shall say here what I found.",
+                ...whoseKeys(facts.inviting),
+            ];
+        case "counted":
+            return facts.past === undefined ? [] : counted(facts.past, facts.inviting);
+    }
+}
+
+function counted(past: Past, inviting: GreetingFacts["inviting"]): readonly string[] {
+    const { events, since, cut } = past;
+    const older = cut ? ["There may be older messages: I could not look at all of them."] : [];
+    if (shareOf(past) < nearlyAll) return [partOf(past), ...older, ...whoseKeys(inviting)];
+    const whatever = cut || inviting === "never" ? whoseKeys(inviting) : [];
+    if (events === 0 || since === undefined) return [fromNowOn, ...older, ...whatever];
+    return [`I can hand on what was written since ${since}, and what is written from now on.`, ...older, ...whatever];
+}
+
+function partOf({ events, covered, since }: Past): string {
+    const days = since === undefined ? "" : `, nearly all of those since ${since}`;
+    const which = covered === 0 ? "none" : `${covered}${days}`;
+    const others = "the others only if their keys are imported.";
+    return `${fromNowOn} Of the messages so far (${events}) I can hand on ${which}; ${others}`;
+}
+
+/** Whose keys a newcomer gets: their client opens only those of whoever invited them last. */
+function whoseKeys(inviting: GreetingFacts["inviting"]): readonly string[] {
+    switch (inviting) {
+        case "compared":
+            return ["Newcomers get the keys of whoever invites them, where those are likely to be more than mine."];
+        case "always":
+            return [];
+        case "never":
+            return ["Newcomers' clients open the keys of whoever invites them: I do not repeat invites here."];
+    }
+}
+
+function whatIsMissing(facts: GreetingFacts): readonly string[] {
+    const missing = [...visibilityProblem(facts.visibility), ...powerProblem(facts.canInvite)];
+    if (missing.length > 0) return ["What is missing:", ...missing.map((line) => `- ${line}`)];
+    const isSet = facts.past !== undefined && shareOf(facts.past) >= facts.enough;
+    return isSet ? ["Everything is set: just invite people as always."] : [];
+}
+
+/** Where nothing was said, nothing is missing. */
+function shareOf({ events, covered }: Past): number {
+    return events === 0 ? 1 : covered / events;
 }
 
 function visibilityProblem(visibility: GreetingFacts["visibility"]): readonly string[] {
@@ -54,8 +137,12 @@ function powerProblem(canInvite: boolean): readonly string[] {
 export const verificationReason =
     "This bot cannot be verified interactively. Compare its fingerprint (`backscroll status` shows it) with what your client shows.";
 
+/** Something that admins are told of. */
+export type NoticeFacts = JobFacts | RoomFacts;
+
 /** A delivery that needs a person. */
-export interface NoticeFacts {
+export interface JobFacts {
+    readonly about: "job";
     readonly jobId: number;
     readonly roomId: string;
     readonly userId: string;
@@ -65,21 +152,65 @@ export interface NoticeFacts {
     readonly message: string;
 }
 
-/** Deliveries described in one message; further ones are counted. */
-const mostDescribed = 5;
-
-/** What an admin is told of deliveries that need a person. Plain text; of keys nothing but that they were not given. */
-export function noticeText(notices: readonly NoticeFacts[]): string {
-    const described = notices.slice(0, mostDescribed).map(description);
-    const rest = notices.length - described.length;
-    const more = rest === 1 ? "1 more job waits" : `${rest} more jobs wait`;
-    return [...described, ...(rest > 0 ? [`${more} for a person: \`backscroll status --state held\` lists them.`] : [])].join("\n\n");
+/** A room that came to have a trouble, or lost it. */
+export interface RoomFacts {
+    readonly about: "room";
+    readonly roomId: string;
+    readonly trouble: "history_closed" | "cannot_invite" | "covers_little";
+    readonly present: boolean;
 }
 
-function description({ jobId, roomId, userId, inviter, state, message }: NoticeFacts): string {
-    const what = state === "held" ? "waits for a person" : state === "failed" ? "has failed" : "needs a person";
-    const who = `${userId} was invited to ${roomId} by ${inviter}.`;
-    return visible(`Job ${jobId} ${what}: ${who} ${message} More: \`backscroll status --job ${jobId}\`.`);
+/** Notices described in one message; further ones are counted. */
+const mostDescribed = 5;
+
+/** What an admin is told of deliveries and rooms. Plain text; of keys nothing but that they were not given. */
+export function noticeText(notices: readonly NoticeFacts[]): string {
+    const described = notices.slice(0, mostDescribed).map((notice) => visible(description(notice)));
+    const rest = notices.slice(mostDescribed);
+    const jobs = rest.filter(({ about }) => about === "job").length;
+    return [...described, ...moreJobs(jobs), ...moreRooms(rest.length - jobs)].join("\n\n");
+}
+
+function moreJobs(count: number): readonly string[] {
+    if (count === 0) return [];
+    const wait = count === 1 ? "1 more job waits" : `${count} more jobs wait`;
+    return [`${wait} for a person: \`backscroll status --state held\` lists them.`];
+}
+
+function moreRooms(count: number): readonly string[] {
+    if (count === 0) return [];
+    const changes = count === 1 ? "1 more change" : `${count} more changes`;
+    return [`${changes} in rooms: \`backscroll status\` shows how they are now.`];
+}
+
+function description(notice: NoticeFacts): string {
+    switch (notice.about) {
+        case "job": {
+            const { jobId, roomId, userId, inviter, state, message } = notice;
+            const what = state === "held" ? "waits for a person" : state === "failed" ? "has failed" : "needs a person";
+            const who = `${userId} was invited to ${roomId} by ${inviter}.`;
+            return `Job ${jobId} ${what}: ${who} ${message} More: \`backscroll status --job ${jobId}\`.`;
+        }
+        case "room":
+            return `Room ${notice.roomId}: ${roomChange(notice)} More: \`backscroll status --room ${notice.roomId}\`.`;
+    }
+}
+
+function roomChange({ trouble, present }: RoomFacts): string {
+    switch (trouble) {
+        case "history_closed":
+            return present
+                ? "The history is closed to newcomers now: I share nothing there. Open it in the settings if that is not meant."
+                : "The history is open to newcomers again: I share it again.";
+        case "cannot_invite":
+            return present
+                ? "I may not invite there any more: newcomers get no keys of mine. Give me the power to invite."
+                : "I may invite there again: newcomers get my keys again.";
+        case "covers_little":
+            return present
+                ? "I lack many keys there: newcomers may get more from whoever invites them. Importing keys helps."
+                : "I have enough of the keys there again for newcomers.";
+    }
 }
 
 /** Names come from other people's servers: control characters in them must not pass for text of ours. */

@@ -151,6 +151,21 @@ test("nothing is counted twice without a change, and a room that was just counte
     expect(coverage()).toMatchObject({ events: 2 });
 });
 
+test("the end of the search is counted at once, and the room rests after it", async () => {
+    database.transaction(() => new Gaps(database).add(room, "p1", undefined));
+    await settle();
+    expect(coverage()).toMatchObject({ reach: "under_way" });
+    say(1, 0);
+    await settle();
+    expect(asked).toBe(1);
+    database.transaction(() => new Gaps(database).forget(room));
+    await settle();
+    expect([asked, coverage(), new Timelines(database).isCounted(room)]).toMatchObject([2, { reach: "start", events: 1 }, true]);
+    say(1, 1);
+    await settle();
+    expect([asked, new Timelines(database).isCounted(room)]).toEqual([2, false]);
+});
+
 test("a count that failed is made again at the next call", async () => {
     fault = new Error("the worker is busy dying");
     await settle();

@@ -35,8 +35,8 @@ export interface CoverageCountParts {
     readonly inviterWithoutBundle: (roomId: string) => Inviter | undefined;
     /** They could have, and kept them to themselves. Inside a transaction. */
     readonly keptToThemselves: (roomId: string, inviter: Inviter) => void;
-    /** After a room was counted anew. */
-    readonly counted: () => void;
+    /** After this room was counted anew. */
+    readonly counted: (roomId: string) => void;
     /** Milliseconds; ends early when the signal says so. */
     readonly rest: (milliseconds: number, signal: AbortSignal) => Promise<void>;
     readonly log: Logger;
@@ -87,14 +87,20 @@ export class CoverageCount {
     async #countAll(): Promise<void> {
         for (;;) {
             const uncounted = this.#rooms.uncounted();
-            const due = uncounted.filter(({ roomId }) => (this.#resting.get(roomId) ?? 0) <= performance.now());
+            const due = uncounted.filter(({ roomId }) => this.#isRested(roomId));
             if (due.length === 0) return this.#wakeAfterRest(uncounted);
             for (const room of due) {
                 await this.#count(room);
-                this.#parts.counted();
+                this.#parts.counted(room.roomId);
                 this.#stopping.signal.throwIfAborted();
             }
         }
+    }
+
+    /** The end of the search for the beginning comes once, and decisions wait for it. */
+    #isRested(roomId: string): boolean {
+        if ((this.#resting.get(roomId) ?? 0) <= performance.now()) return true;
+        return this.#rooms.coverage(roomId)?.reach === "under_way" && this.#reach(roomId) !== "under_way";
     }
 
     async #count(room: Uncounted): Promise<void> {

@@ -33,6 +33,7 @@ export class TimelineRooms {
     readonly #addPage: StatementSync;
     readonly #sumPages: StatementSync;
     readonly #selectUncounted: StatementSync;
+    readonly #selectCounted: StatementSync;
     readonly #store: StatementSync;
     readonly #selectCoverage: StatementSync;
     /** What was read last of each room: it is asked for again and again. */
@@ -47,6 +48,7 @@ export class TimelineRooms {
         this.#addPage = sql.prepare("UPDATE timeline_rooms SET pages = pages + 1 WHERE room_id = ?");
         this.#sumPages = sql.prepare("SELECT sum(pages) AS pages FROM timeline_rooms");
         this.#selectUncounted = sql.prepare("SELECT room_id, revision FROM timeline_rooms WHERE revision > counted");
+        this.#selectCounted = sql.prepare("SELECT 1 FROM timeline_rooms WHERE room_id = ? AND counted >= revision");
         this.#store = sql.prepare("UPDATE timeline_rooms SET coverage = ?, counted = ? WHERE room_id = ?");
         this.#selectCoverage = sql.prepare("SELECT coverage FROM timeline_rooms WHERE room_id = ?");
     }
@@ -78,6 +80,10 @@ export class TimelineRooms {
 
     uncounted(): readonly Uncounted[] {
         return this.#selectUncounted.all().map((row) => ({ roomId: String(row["room_id"]), revision: Number(row["revision"]) }));
+    }
+
+    isCounted(roomId: string): boolean {
+        return this.#selectCounted.get(roomId) !== undefined;
     }
 
     store({ roomId, revision }: Uncounted, coverage: Coverage): void {

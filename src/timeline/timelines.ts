@@ -44,6 +44,11 @@ export class Timelines {
     coverage(roomId: string): Coverage | undefined {
         return this.#rooms.coverage(roomId);
     }
+
+    /** Whether `coverage` is of now: nothing that it depends on changed since the last count. */
+    isCounted(roomId: string): boolean {
+        return this.#rooms.isCounted(roomId);
+    }
 }
 
 function* packed(pages: Iterable<readonly SessionUse[]>): InPieces<PackedTimes> {

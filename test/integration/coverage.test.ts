@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Bot, roomWithBot } from "../bot/index.ts";
-import type { Client } from "../clients/index.ts";
+import { type Client, saidBy } from "../clients/index.ts";
 import { TemporaryFolder, until } from "../process/index.ts";
 import { Scene } from "./scene.ts";
 
@@ -54,6 +54,9 @@ test("a bot that comes into a room with history knows what it lacks, and that no
     await say(roomId, 2);
     await alice.do("inviteWithoutSharing", roomId, bot.userId);
     await shows(bot, roomId, { coverage: { reach: "start", events: 6, covered: 1 } });
+    const said = await until("the greeting", async () => saidBy(bot, await alice.do("timeline", roomId))[0]);
+    expect(said).toContain("Of the messages so far (5) I can hand on none");
+    expect(said).not.toContain("Everything is set");
 
     const before = Date.now();
     await say(roomId, 4);

@@ -1,10 +1,14 @@
 import type { DatabaseSync } from "node:sqlite";
+import { type RoomTrouble, troubleFrom } from "./followed-rooms.ts";
 import { type Reason, reasonFrom, sentence } from "./reasons.ts";
 import { type JobState, stateFrom } from "./states.ts";
 
-/** A job that needs a person, for whoever tells people. */
-export interface Notice {
-    /** Grows; never used twice. */
+/** What whoever tells people has to tell. `id` grows and is never used twice. */
+export type Notice = JobNotice | RoomNotice;
+
+/** A job that needs a person. */
+export interface JobNotice {
+    readonly about: "job";
     readonly id: number;
     readonly jobId: number;
     readonly roomId: string;
@@ -12,6 +16,15 @@ export interface Notice {
     readonly inviter: string;
     readonly state: JobState;
     readonly message: string;
+}
+
+/** A room that came to have a trouble, or lost one. */
+export interface RoomNotice {
+    readonly about: "room";
+    readonly id: number;
+    readonly roomId: string;
+    readonly trouble: RoomTrouble;
+    readonly present: boolean;
 }
 
 export function createNotices(sql: DatabaseSync): void {
@@ -26,7 +39,10 @@ export function createNotices(sql: DatabaseSync): void {
     `);
 }
 
-/** Which jobs came to need a person, in order. Sharing writes these rows; who is told of them, and how, is not its business. */
+/**
+ * Which jobs came to need a person, and what changed in rooms, in order. Sharing writes these rows; who is told, and
+ * how, is not its business.
+ */
 export class Notices {
     readonly #sql: DatabaseSync;
 
@@ -48,16 +64,32 @@ export class Notices {
         return select.get(jobId, state, reason) !== undefined;
     }
 
-    /** The newest notice of each job that was noted after the notice `id` and still stands where it stood then, oldest first. */
+    /**
+     * What was noted after the notice `id` and still stands, oldest first: of each job, and of each trouble of a room,
+     * the newest notice.
+     */
     standingAfter(id: number): readonly Notice[] {
+        return [...this.#jobsAfter(id), ...this.#roomsAfter(id)].toSorted((one, other) => one.id - other.id);
+    }
+
+    /**
+     * The number of the newest notice, whether it stands or not; 0: there is none. Who was told what stands knows
+     * everything up to it.
+     */
+    newest(): number {
+        return Number(this.#sql.prepare("SELECT max(id) AS id FROM share_notices").get()?.["id"] ?? 0);
+    }
+
+    #jobsAfter(id: number): readonly JobNotice[] {
         return this.#sql
             .prepare(
                 `SELECT max(notice.id) AS id, job.id AS job_id, job.room_id, job.user_id, job.inviter, job.state, job.reason, job.detail
                  FROM share_notices AS notice JOIN share_jobs AS job ON job.id = notice.job_id AND job.state = notice.state AND job.reason = notice.reason
-                 WHERE notice.id > ? GROUP BY job.id ORDER BY 1`,
+                 WHERE notice.id > ? GROUP BY job.id`,
             )
             .all(id)
             .map((row) => ({
+                about: "job",
                 id: Number(row["id"]),
                 jobId: Number(row["job_id"]),
                 roomId: String(row["room_id"]),
@@ -65,6 +97,25 @@ export class Notices {
                 inviter: String(row["inviter"]),
                 state: stateFrom(row["state"]),
                 message: sentence(reasonFrom(row["reason"]), row["detail"]),
+            }));
+    }
+
+    /**
+     * A trouble comes and goes by turns: after an even number of changes a room is again as it was at the notice `id`.
+     */
+    #roomsAfter(id: number): readonly RoomNotice[] {
+        return this.#sql
+            .prepare(
+                `SELECT max(id) AS id, room_id, state, reason FROM share_notices
+                 WHERE id > ? AND room_id IS NOT NULL GROUP BY room_id, reason HAVING count(*) % 2 = 1`,
+            )
+            .all(id)
+            .map((row) => ({
+                about: "room",
+                id: Number(row["id"]),
+                roomId: String(row["room_id"]),
+                trouble: troubleFrom(row["reason"]),
+                present: row["state"] === "present",
             }));
     }
 }

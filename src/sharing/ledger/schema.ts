@@ -1,5 +1,6 @@
 import type { Schema } from "../../database/index.ts";
 import { createAudit, createSendings } from "./audit.ts";
+import { createFollowedRooms } from "./followed-rooms.ts";
 import { createNotices } from "./notices.ts";
 
 /** The tables of sharing in `backscroll.sqlite`. */
@@ -157,5 +158,6 @@ export const sharingSchema: Schema = {
                 -- A decline binds nobody any more.
                 UPDATE share_jobs SET next_attempt_at = 0 WHERE state = 'delivered' AND reason = 'declined_lately';
             `),
+        createFollowedRooms,
     ],
 };
