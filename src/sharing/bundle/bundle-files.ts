@@ -128,12 +128,10 @@ export class BundleFiles {
             this.#sql.prepare(`DELETE FROM ${table} WHERE room_id = ?`).run(roomId);
     }
 
-    /** How many of the room's files were made after `since`, and when the first of them. */
-    madeSince(roomId: string, since: number): { readonly count: number; readonly first: number } {
-        const row = this.#sql
-            .prepare("SELECT count(*) AS n, min(reserved_at) AS first FROM bundle_files WHERE room_id = ? AND reserved_at > ?")
-            .get(roomId, since);
-        return { count: Number(row?.["n"]), first: Number(row?.["first"] ?? since) };
+    /** When the room's files were made, the oldest first, for an hour and longer. */
+    madeAt(roomId: string): readonly number[] {
+        const rows = this.#sql.prepare("SELECT reserved_at FROM bundle_files WHERE room_id = ? ORDER BY reserved_at").all(roomId);
+        return rows.map((row) => Number(row["reserved_at"]));
     }
 
     /** The job's devices were sent this file. */

@@ -83,6 +83,14 @@ export class RoomBundles {
         return making.next;
     }
 
+    /** The room's newest file, as it is, whatever has come since; undefined: none was made by the rules of now that may still be used. */
+    newest(roomId: string): BundleFile | undefined {
+        const { files, now } = this.#parts;
+        const { settings, maxAge } = this.#settings(roomId);
+        const file = files.newest(roomId, settings);
+        return file !== undefined && within(now() - file.reservedAt, longestUseOf(maxAge)) ? file : undefined;
+    }
+
     #begin(roomId: string): Promise<BundleFile> {
         const look: Look = { over: false };
         const file = this.#parts.building.run(() => this.#find(roomId, look)).finally(() => this.#making.delete(roomId));
@@ -97,8 +105,7 @@ export class RoomBundles {
         if (set.sessions === 0) throw new Halt("refused", "nothing_to_share");
         const rules = this.#rules(roomId, set);
         const kept = files.find(roomId, fingerprint(set.version, rules)) ?? (await this.#unchanged(roomId, set, rules));
-        const longest = rules.maxAge === null ? longestUse : longestUseWithAge;
-        if (kept === undefined || !within(now() - kept.reservedAt, longest)) return await this.#make(roomId, set, rules);
+        if (kept === undefined || !within(now() - kept.reservedAt, longestUseOf(rules.maxAge))) return await this.#make(roomId, set, rules);
         if (kept.seenAt !== undefined && within(now() - kept.seenAt, believedFor)) return kept;
         if (await this.#parts.homeserver.mediaExists(kept.file.url)) return this.#seen(kept);
         if (kept.seenAt === undefined) return await this.#make(roomId, set, rules, kept);
@@ -163,12 +170,21 @@ export class RoomBundles {
     }
 
     #rules(roomId: string, { senders }: ShareableSet): Rules {
-        const { facts, formerMembers, rooms } = this.#parts;
-        const { mode, max_sessions: maxSessions, max_age: maxAge } = facts.policy(roomId);
+        const { formerMembers, rooms } = this.#parts;
         const strangers = senders.filter((userId) => !rooms.mayHaveBeenMember(roomId, userId) && !formerMembers.has(roomId, userId));
-        const settings = JSON.stringify([mode, maxSessions, maxAge, facts.rooms.room(roomId)?.visibility ?? null]);
-        return { strangers, maxSessions, maxAge, settings };
+        return { strangers, ...this.#settings(roomId) };
     }
+
+    #settings(roomId: string): Omit<Rules, "strangers"> {
+        const { facts } = this.#parts;
+        const { mode, max_sessions: maxSessions, max_age: maxAge } = facts.policy(roomId);
+        const settings = JSON.stringify([mode, maxSessions, maxAge, facts.rooms.room(roomId)?.visibility ?? null]);
+        return { maxSessions, maxAge, settings };
+    }
+}
+
+function longestUseOf(maxAge: number | null): number {
+    return maxAge === null ? longestUse : longestUseWithAge;
 }
 
 /** Names a file by its sessions and its rules. */

@@ -182,10 +182,11 @@ export class Model {
         this.#sets += 1;
         world.version = String(this.#sets);
         world.shared = shared;
-        this.#rules.keysCame();
+        this.#rules.keysCome();
         world.database.transaction(() => {
             releaseEmptyHanded({ jobs: world.jobs, rooms: world.parts().facts.rooms }, [roomId]);
             world.refreshes.note([roomId], world.now);
+            this.#rules.keysNoted(world.refreshes);
         });
     }
 

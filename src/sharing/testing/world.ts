@@ -27,7 +27,7 @@ import { ReinviteLedger } from "../reinvite/reinvite-ledger.ts";
 import { recordInvites } from "../reinvite/reinvite-record.ts";
 import { reinviteSchema } from "../reinvite/reinvite-schema.ts";
 import { ShareRunner } from "../runner.ts";
-import { RoomBundles } from "../bundle/room-bundles.ts";
+import type { RoomBundles } from "../bundle/room-bundles.ts";
 import { ShareClock } from "../ledger/share-clock.ts";
 import { sharingSchema } from "../ledger/schema.ts";
 import { jobStatuses, jobStory } from "../ledger/status.ts";
@@ -82,7 +82,7 @@ export class World {
     /** Who sent the room's sessions. */
     senders: readonly string[] = [];
     readonly formerMembers: FormerMembers;
-    readonly refreshes: Refreshes;
+    refreshes: Refreshes;
     uploadLimit: number | undefined;
     canInvite = true;
     canKick = true;
@@ -223,9 +223,7 @@ export class World {
     }
 
     bundles(): RoomBundles {
-        const { bundles } = this.parts();
-        if (!(bundles instanceof RoomBundles)) throw new TypeError("these are other bundles");
-        return bundles;
+        return this.parts().bundles;
     }
 
     files(): BundleFiles {
@@ -243,7 +241,7 @@ export class World {
     }
 
     /** What the runner, the watch and the commands are made of. */
-    parts(): ConstructorParameters<typeof ShareRunner>[0] & Pick<DeviceWatchParts, "deviceKeys"> {
+    parts(): ConstructorParameters<typeof ShareRunner>[0] & Pick<DeviceWatchParts, "deviceKeys"> & { readonly bundles: RoomBundles } {
         const member = () => {
             const { content, event_id: eventId, sender } = this.recorded ?? this.memberEvent;
             return { userId: charlie, membership: content.membership, eventId, sender, isDirect: content.is_direct === true };
