@@ -12,6 +12,7 @@ import {
     BundleRefresher,
     DeviceKeys,
     DeviceWatch,
+    GivenFiles,
     JobDevices,
     Modes,
     releaseUncovered,
@@ -86,6 +87,8 @@ export function startServices(options: ServicesOptions): Services {
     releases.add("the watch for devices", () => watch.stop());
     const refresher = new BundleRefresher(sharing);
     releases.add("the refreshing of bundles", () => refresher.stop());
+    const givenFiles = new GivenFiles({ ...sharing, fileGone: () => refresher.wake() });
+    releases.add("the look at files that were given", () => givenFiles.stop());
     releases.add("greetings", () => greeter.stop());
     releases.add("notices to admins", () => notifier.stop());
     const receiver = bundleReceiver(options, sharing.deviceKeys, {
@@ -111,6 +114,7 @@ export function startServices(options: ServicesOptions): Services {
         runner.wake();
         watch.wake();
         refresher.wake();
+        givenFiles.wake();
         receiver.wake();
         greeter.wake();
         notifier.wake();
@@ -151,7 +155,8 @@ export function startServices(options: ServicesOptions): Services {
 
 type SharingParts = ConstructorParameters<typeof ShareRunner>[0] &
     Omit<ConstructorParameters<typeof DeviceWatch>[0], "released"> &
-    ConstructorParameters<typeof BundleRefresher>[0];
+    ConstructorParameters<typeof BundleRefresher>[0] &
+    Omit<ConstructorParameters<typeof GivenFiles>[0], "fileGone">;
 
 function sharingParts(
     { settings, store, ledger, online, log }: ServicesOptions,

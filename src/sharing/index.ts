@@ -8,6 +8,7 @@ export { DeviceKeys } from "./delivery/device-keys.ts";
 export { JobDevices } from "./ledger/devices.ts";
 export type { FactSources, SharingPolicy } from "./policy/facts.ts";
 export { FormerMembers } from "./policy/former-members.ts";
+export { GivenFiles } from "./given-files.ts";
 export { Holdings } from "./ledger/holdings.ts";
 export { ShareJobs } from "./ledger/jobs.ts";
 export { Lookalikes } from "./policy/lookalike.ts";

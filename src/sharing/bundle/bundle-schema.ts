@@ -66,5 +66,12 @@ export const bundleSchema: Schema = {
                 DROP TABLE bundle_refreshes;
                 ALTER TABLE refreshes_with_series RENAME TO bundle_refreshes;
             `),
+        // When a file that was handed out is looked at again.
+        (sql) =>
+            sql.exec(
+                `ALTER TABLE bundle_files ADD COLUMN look_at INTEGER NOT NULL DEFAULT 0;
+                 ALTER TABLE bundle_files ADD COLUMN not_before INTEGER NOT NULL DEFAULT 0;
+                 ALTER TABLE bundle_files ADD COLUMN look_failures INTEGER NOT NULL DEFAULT 0`,
+            ),
     ],
 };

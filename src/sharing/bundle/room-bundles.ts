@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { CryptoPort, EncryptedBundle, PackedTimes, ShareableSet } from "../../crypto/index.ts";
 import type { Database } from "../../database/index.ts";
-import type { Homeserver } from "../../homeserver/index.ts";
+import { type Homeserver, isTransient, problemOf } from "../../homeserver/index.ts";
 import type { Rooms } from "../../rooms/index.ts";
 import type { AtMost } from "../concurrency/at-most.ts";
 import type { BundleContents, BundleFile, BundleFiles } from "./bundle-files.ts";
@@ -107,10 +107,21 @@ export class RoomBundles {
         const kept = files.find(roomId, fingerprint(set.version, rules)) ?? (await this.#unchanged(roomId, set, rules));
         if (kept === undefined || !within(now() - kept.reservedAt, longestUseOf(rules.maxAge))) return await this.#make(roomId, set, rules);
         if (kept.seenAt !== undefined && within(now() - kept.seenAt, believedFor)) return kept;
-        if (await this.#parts.homeserver.mediaExists(kept.file.url)) return this.#seen(kept);
+        if (await this.#has(kept)) return this.#seen(kept);
         if (kept.seenAt === undefined) return await this.#make(roomId, set, rules, kept);
-        database.transaction(() => files.retireAll(roomId, now()));
+        database.transaction(() => files.gone(kept.id));
         return await this.#make(roomId, set, rules);
+    }
+
+    /** Where the homeserver does not say, and never will, a new file is made: an upload too much is better than a file that is gone. */
+    async #has({ file }: BundleFile): Promise<boolean> {
+        try {
+            return await this.#parts.homeserver.mediaExists(file.url);
+        } catch (error) {
+            const problem = problemOf(error);
+            if (problem === undefined || isTransient(problem)) throw error;
+            return false;
+        }
     }
 
     /**

@@ -5,7 +5,7 @@ const second = 1_000;
 const minute = 60 * second;
 const hour = 60 * minute;
 const now = 100 * hour;
-const soon = now + second;
+const soon = now + 200;
 const refreshed = (keysAgo: number): Series => ({ since: now - keysAgo, keysAt: now - keysAgo, dueAt: undefined });
 const waiting = (sinceAgo: number, keysAgo: number, dueIn: number): Series => ({
     since: now - sinceAgo,
@@ -17,7 +17,7 @@ test.each<[string, Series | undefined, number]>([
     ["none came lately", undefined, soon],
     ["the last ones have been refreshed for, and a silence came after", refreshed(20 * second), soon],
     ["the last ones have been refreshed for, and came lately", refreshed(19 * second), now + 20 * second],
-    ["the refresh after a silence is about to begin", waiting(500, 500, 500), now + 500],
+    ["the refresh after a silence is about to begin", waiting(100, 100, 100), now + 100],
     ["a series goes on", waiting(30 * second, 10 * second, 10 * second), now + 20 * second],
     ["a series has gone on for nearly two minutes", waiting(115 * second, 10 * second, 10 * second), now + 5 * second],
     ["a refresh is overdue", waiting(40 * second, 10 * second, -2 * second), now - 2 * second],

@@ -1,8 +1,8 @@
 /**
- * Milliseconds after the first keys for which more are waited for: those of one message, and of an answer to it, come together. What
- * is said less than this and the sending of a copy before a join is not read there, so it is as short as a file for each of them is bad.
+ * Milliseconds after the first keys for which more are waited for: two syncs. It is a part of the time in which what is said before a
+ * join is lost, and an answer, which comes seconds later, belongs to the series in any case.
  */
-const first = 1_000;
+const first = 200;
 /** Milliseconds after the last keys of a series for which more are waited for. Keys that come after a longer silence are a new series. */
 export const rest = 20_000;
 /** Milliseconds after the first keys of a series for which more are waited for at most. */

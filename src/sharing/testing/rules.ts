@@ -13,6 +13,8 @@ import { type World } from "./world.ts";
 
 const hour = 60 * minute;
 const longAgo = 0;
+/** Milliseconds after which a room is refreshed when keys come after a silence. */
+const soon = 200;
 const double = "@carol:home";
 
 interface Keys {
@@ -69,15 +71,15 @@ export class Rules {
         };
     }
 
-    /** Soon after a silence; in a series, when it rests. What is due within a second stays so. */
+    /** Soon after a silence; in a series, when it rests. What is due as soon as that stays so. */
     keysCome(): void {
         const { now } = this.#world;
         if (!this.#isSomebodyServed()) return;
         const before = this.#keys?.refreshed === false ? this.#keys : undefined;
         const first = Math.min(before?.first ?? now, now);
         const afterSilence = this.#keys === undefined || now < this.#keys.last || now - this.#keys.last >= 20_000;
-        const rests = afterSilence ? now + 1_000 : Math.min(now + 20_000, first + 120_000);
-        const refreshFrom = before !== undefined && before.refreshFrom <= now + 1_000 ? before.refreshFrom : rests;
+        const rests = afterSilence ? now + soon : Math.min(now + 20_000, first + 120_000);
+        const refreshFrom = before !== undefined && before.refreshFrom <= now + soon ? before.refreshFrom : rests;
         this.#keys = { first, last: now, refreshFrom, afterSilence, refreshed: false };
     }
 
@@ -85,7 +87,7 @@ export class Rules {
     keysNoted(refreshes: Refreshes): void {
         const { now } = this.#world;
         if (!this.#isSomebodyServed() || this.#keys === undefined) return;
-        const wait = Math.max(this.#keys.afterSilence ? 1_000 : 20_000, this.#isRefused() ? 6_000 : 0);
+        const wait = Math.max(this.#keys.afterSilence ? soon : 20_000, this.#isRefused() ? 6_000 : 0);
         if (refreshes.due(now + wait).length === 0) this.broken.push(`keys that came wait for more than ${wait} ms`);
     }
 
@@ -96,6 +98,12 @@ export class Rules {
 
     refreshMade(): void {
         if (this.#keys !== undefined) this.#keys = { ...this.#keys, refreshed: true };
+    }
+
+    /** What is gone is replaced at once. */
+    fileGone(): void {
+        const { now } = this.#world;
+        this.#keys = { ...(this.#keys ?? { last: longAgo, afterSilence: false, refreshed: false }), first: longAgo, refreshFrom: now };
     }
 
     clockSet(): void {
@@ -154,9 +162,11 @@ export class Rules {
             const there = this.#world.devices.filter(
                 ({ deviceId, crossSigned }) => crossSigned && served.some((one) => one.deviceId === deviceId),
             );
-            const has = this.#versionGiven(job);
-            if (there.length > 0 && has !== version)
-                this.broken.push(`job ${job.id} was left with set ${has ?? "none"} instead of ${version}`);
+            if (there.length === 0) continue;
+            const url = this.#fileGiven(job) ?? "none";
+            const has = this.#world.versions.get(url);
+            if (has !== version) this.broken.push(`job ${job.id} was left with set ${has ?? "none"} instead of ${version}`);
+            if (!this.#world.media.has(url)) this.broken.push(`job ${job.id} was left with a file that is gone`);
         }
     }
 
@@ -175,14 +185,14 @@ export class Rules {
             if (database.sql.prepare(`SELECT 1 FROM ${table}`).get() !== undefined) this.broken.push(`a row of ${table} never ended`);
     }
 
-    #versionGiven(job: Job): string | undefined {
-        const { database, seal, versions } = this.#world;
+    #fileGiven(job: Job): string | undefined {
+        const { database, seal } = this.#world;
         const row = database.sql
             .prepare("SELECT id, file FROM bundle_files JOIN bundle_deliveries ON file_id = id WHERE job_id = ?")
             .get(job.id);
         if (!(row?.["file"] instanceof Uint8Array)) return undefined;
         const file = JSON.parse(Buffer.from(seal.open(`bundle_files/${Number(row["id"])}`, row["file"])).toString()) as { url: string };
-        return versions.get(file.url);
+        return file.url;
     }
 
     /** The homeserver has acted on this request. A refusal after that is no homeserver's. */
@@ -278,6 +288,11 @@ export class WatchedRefreshes extends Refreshes {
     override made(refresh: Refresh, now: number): void {
         super.made(refresh, now);
         this.#rules.refreshMade();
+    }
+
+    override fileGone(room: string, now: number): void {
+        super.fileGone(room, now);
+        this.#rules.fileGone();
     }
 }
 

@@ -14,6 +14,7 @@ import { BundleMessages } from "../delivery/bundle-messages.ts";
 import { bundleSchema } from "../bundle/bundle-schema.ts";
 import { FormerMembers } from "../policy/former-members.ts";
 import { JobDevices } from "../ledger/devices.ts";
+import { GivenFiles, type GivenFilesParts } from "../given-files.ts";
 import { ShareJobs } from "../ledger/jobs.ts";
 import { Lookalikes } from "../policy/lookalike.ts";
 import { Pauses } from "../policy/pauses.ts";
@@ -222,6 +223,10 @@ export class World {
         return new BundleRefresher({ ...this.parts(), refreshes: this.refreshes });
     }
 
+    givenFiles(fileGone: () => void = () => undefined): GivenFiles {
+        return new GivenFiles({ ...this.parts(), refreshes: this.refreshes, fileGone });
+    }
+
     bundles(): RoomBundles {
         return this.parts().bundles;
     }
@@ -241,7 +246,9 @@ export class World {
     }
 
     /** What the runner, the watch and the commands are made of. */
-    parts(): ConstructorParameters<typeof ShareRunner>[0] & Pick<DeviceWatchParts, "deviceKeys"> & { readonly bundles: RoomBundles } {
+    parts(): ConstructorParameters<typeof ShareRunner>[0] &
+        Pick<DeviceWatchParts, "deviceKeys"> &
+        Pick<GivenFilesParts, "homeserver"> & { readonly bundles: RoomBundles } {
         const member = () => {
             const { content, event_id: eventId, sender } = this.recorded ?? this.memberEvent;
             return { userId: charlie, membership: content.membership, eventId, sender, isDirect: content.is_direct === true };
@@ -322,6 +329,7 @@ export class World {
             messages: new BundleMessages({ database: this.database, crypto: outbox, homeserver }),
             homeserver: {
                 memberEvent: () => step("memberEvent", () => this.memberEvent),
+                mediaExists: (url) => step("mediaExists", () => this.media.has(url)),
                 event: (_room, eventId) => step("event", () => this.events.get(eventId)),
                 putMember: (_room, _user, content) => {
                     this.beforePut?.();
