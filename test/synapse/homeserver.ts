@@ -88,13 +88,23 @@ export class Synapse {
 
     /** As a server's admin does for bots: this user is never limited again, and what they do counts against nobody. */
     async liftLimits(userId: string): Promise<void> {
+        const limits = { messages_per_second: 0, burst_count: 0 };
+        await this.#asAdmin("POST", `/users/${encodeURIComponent(userId)}/override_ratelimit`, limits);
+    }
+
+    /** As a server's admin removes a file, or media retention does. */
+    async purgeMedia(mxc: string): Promise<void> {
+        await this.#asAdmin("DELETE", `/media/${mxc.slice("mxc://".length)}`);
+    }
+
+    async #asAdmin(method: "POST" | "DELETE", path: string, body?: object): Promise<void> {
         this.#admin ??= this.login(await this.register("the-admin", { admin: true }));
-        const response = await fetch(`${this.url}/_synapse/admin/v1/users/${encodeURIComponent(userId)}/override_ratelimit`, {
-            method: "POST",
+        const response = await fetch(`${this.url}/_synapse/admin/v1${path}`, {
+            method,
             headers: { authorization: `Bearer ${await this.#admin}` },
-            body: JSON.stringify({ messages_per_second: 0, burst_count: 0 }),
+            ...(body === undefined ? {} : { body: JSON.stringify(body) }),
         });
-        if (!response.ok) throw new Error(`lifting the limits of ${userId}: ${response.status} ${await response.text()}`);
+        if (!response.ok) throw new Error(`the admin's ${method} ${path}: ${response.status} ${await response.text()}`);
     }
 
     /** Stops the server and keeps its data: for `resume`. */
