@@ -4,8 +4,8 @@ const farthest = 3_700_000;
 const farthestRefusal = 27 * 3_600_000;
 
 /**
- * SQL for when a row falls due; 0: it is due. `?1` is the time now, in milliseconds since the epoch.
- * A clock that was set ahead makes a row due, and one that was set back holds none up for longer than its own wait could be.
+ * SQL for when a row falls due; 0: it is due. `?1` is the time now, in milliseconds since the epoch. A clock that was
+ * set ahead makes a row due, and one that was set back holds none up for longer than its own wait could be.
  * @param dueAt the column with the time from which the row is due
  * @param notBefore the column with the time before which a server does not want to be asked
  */

@@ -52,24 +52,28 @@ export interface DuePart<Item extends DueItem> {
 const restAfterFault = 30_000;
 /** Milliseconds before an item that is due again at once is taken up again: a mistake in a due time must not spin. */
 const restOfItem = 1_000;
-/** Milliseconds. A timer waits by another clock than the part's, which may be set meanwhile; and one above 24 days fires at once. */
+/**
+ * Milliseconds. A timer waits by another clock than the part's, which may be set meanwhile; and one above 24 days fires
+ * at once.
+ */
 const longestTimer = 60_000;
 
 /**
- * Works on what has fallen due, and again when the next falls due. A part that does something later is made of one of these and of
- * answers to three questions; it has no timer, no backoff and no clock guard of its own.
+ * Works on what has fallen due, and again when the next falls due. A part that does something later is made of one of
+ * these and of answers to three questions; it has no timer, no backoff and no clock guard of its own.
  *
- * 1. *What is due, and when is the next?* A table with a due time and a `not_before` for each row; `waitsUntil` is the SQL that both
- *    `due` and `nextAt` are written with, and it knows of clocks that were set. A wake may list what is under way: that is left out.
+ * 1. *What is due, and when is the next?* A table with a due time and a `not_before` for each row; `waitsUntil` is the
+ *    SQL that both `due` and `nextAt` are written with, and it knows of clocks that were set. A wake may list what is
+ *    under way: that is left out.
  * 2. *How many at once?* `atOnce`.
- * 3. *What does a failure do?* `work` answers "failed" for what may succeed later, with the `Retry-After` if there is one. How long to
- *    wait is decided here, by `waitAfterFailure` and the part's `pace`; the part only writes it down in `record`. Where the refusal
- *    covers everything that the part would ask, `forAll` makes the part rest. A rejection is a fault: nothing is recorded, it is
- *    logged, and the part rests for half a minute.
+ * 3. *What does a failure do?* `work` answers "failed" for what may succeed later, with the `Retry-After` if there is
+ *    one. How long to wait is decided here, by `waitAfterFailure` and the part's `pace`; the part only writes it down
+ *    in `record`. Where the refusal covers everything that the part would ask, `forAll` makes the part rest. A
+ *    rejection is a fault: nothing is recorded, it is logged, and the part rests for half a minute.
  *
- * `wake` is called after the start, after each recorded batch, and by whoever has made something due. `stop` lets nothing new begin
- * and waits for what is under way; an `AbortError` from `work` means that the bot stops, and is no failure. What was under way then is
- * still due after the next start, so `work` must be safe to run again.
+ * `wake` is called after the start, after each recorded batch, and by whoever has made something due. `stop` lets
+ * nothing new begin and waits for what is under way; an `AbortError` from `work` means that the bot stops, and is no
+ * failure. What was under way then is still due after the next start, so `work` must be safe to run again.
  *
  * Due times are kept by the part's clock, rests of the whole part by one that never jumps.
  */
@@ -156,7 +160,10 @@ export class Due<Item extends DueItem> {
         }
     }
 
-    /** The bot stops: its requests are aborted before anybody stops this. Else where it stands could not be found out or written down. */
+    /**
+     * The bot stops: its requests are aborted before anybody stops this. Else where it stands could not be found out or
+     * written down.
+     */
     #fault(error: unknown, key?: string): void {
         if (isAbort(error)) this.#stopping.abort();
         if (this.#stopping.signal.aborted) return;

@@ -5,8 +5,8 @@ export interface Pace {
 }
 
 /**
- * How long to wait after a failure: twice as long as after the one before, and never less than whoever refused asked for.
- * A tenth is added at random, so that what failed together does not come back together.
+ * How long to wait after a failure: twice as long as after the one before, and never less than whoever refused asked
+ * for. A tenth is added at random, so that what failed together does not come back together.
  * @param failures how many in a row there were before this one
  * @param random in [0, 1)
  * @param retryAfterMs what a `Retry-After` or `retry_after_ms` asked for

@@ -89,7 +89,8 @@ export class Client {
 
     /**
      * Asks whether there is something, once, and reads none of it. Resolves: there is.
-     * @throws HomeserverError which knows of the refusal's status and `Retry-After`, and of no errcode: such an answer has no body
+     * @throws HomeserverError which knows of the refusal's status and `Retry-After`, and of no errcode: such an answer
+     *   has no body
      */
     async head(call: Omit<Call, "method">): Promise<void> {
         await this.#exchange({ ...call, method: "GET" }, true);

@@ -64,7 +64,8 @@ export async function putMedia(client: Client, mxc: string, pieces: readonly Uin
 /**
  * Whether the homeserver has this media, without fetching it. Asked at its newest path first. One attempt.
  * Source: Matrix v1.19, `GET /_matrix/client/v1/media/download/{serverName}/{mediaId}`.
- * @returns false only where the homeserver itself says so: `M_NOT_FOUND`, or `M_NOT_YET_UPLOADED` of what was only reserved
+ * @returns false only where the homeserver itself says so: `M_NOT_FOUND`, or `M_NOT_YET_UPLOADED` of what was only
+ *   reserved
  * @throws HomeserverError for every other answer
  */
 export async function mediaExists(client: Client, mxc: string): Promise<boolean> {
@@ -81,7 +82,10 @@ export async function mediaExists(client: Client, mxc: string): Promise<boolean>
     }
 }
 
-/** The head of an answer tells that there is something; only the whole answer tells whether the homeserver or something before it says no. */
+/**
+ * The head of an answer tells that there is something; only the whole answer tells whether the homeserver or something
+ * before it says no.
+ */
 async function existsAt(client: Client, call: Parameters<Client["bytes"]>[0]): Promise<boolean> {
     try {
         await client.head(call);

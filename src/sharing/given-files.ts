@@ -25,9 +25,9 @@ const filesAtOnce = 4;
 const pace = { first: 60_000, longest: 3_600_000 } as const;
 
 /**
- * Asks about every hour whether the file is still there that somebody was given who has not joined yet: media retention, or an admin,
- * may remove it, and some clients never recover from one 404. Where it is gone, the room is refreshed, and a new file goes out to all
- * who had the old one.
+ * Asks about every hour whether the file is still there that somebody was given who has not joined yet: media
+ * retention, or an admin, may remove it, and some clients never recover from one 404. Where it is gone, the room is
+ * refreshed, and a new file goes out to all who had the old one.
  */
 export class GivenFiles {
     readonly #parts: GivenFilesParts;
@@ -83,7 +83,10 @@ export class GivenFiles {
     }
 }
 
-/** What is no clear answer says nothing of the file. What the homeserver refuses for now, it refuses for any other file as well. */
+/**
+ * What is no clear answer says nothing of the file. What the homeserver refuses for now, it refuses for any other file
+ * as well.
+ */
 function notAnswered(error: unknown): Outcome {
     const problem = problemOf(error);
     if (problem === undefined) throw error;

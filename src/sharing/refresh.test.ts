@@ -351,6 +351,19 @@ test.each(["putMedia", "sendToDevice"])(
     },
 );
 
+test("a refresh that the homeserver refuses is made when it allows it", async () => {
+    const world = await pending();
+    keysCome(world);
+    world.now += minute;
+    const problem = { kind: "invalid", status: 400, errcode: "M_USER_LIMIT_EXCEEDED", error: "" } as const;
+    world.fault = { call: "createMedia", error: new HomeserverError("create_media", problem) };
+    await work(world);
+    expect(fileOf(world)).toBe(1);
+    world.now += minute;
+    await work(world);
+    expect(fileOf(world)).toBe(2);
+});
+
 test("while no new file may be made, who has an older one than the newest is given that", async () => {
     const world = await pending();
     for (let file = 2; file <= 6; file += 1) {

@@ -43,8 +43,8 @@ interface Pending {
 type Failed = Extract<Outcome, { readonly is: "failed" }>;
 
 /**
- * Sends the room's new bundle to everybody who was served and has not joined yet, when sessions have come since or its file is gone: a
- * client opens the newest bundle that it was sent, and only one.
+ * Sends the room's new bundle to everybody who was served and has not joined yet, when sessions have come since or its
+ * file is gone: a client opens the newest bundle that it was sent, and only one.
  */
 export class BundleRefresher {
     readonly #parts: RefreshParts;
@@ -171,7 +171,8 @@ export class BundleRefresher {
         if (reason === "internal_error") this.#parts.log.error(all, "a fault stopped the refreshing of a bundle");
         else this.#parts.log.info(all, "a bundle is not refreshed now");
         // What overtook it may be the bot's own invite: they still have the older bundle then.
-        const mayHeal = to === "retry" || to === "held" || to === "overtaken";
+        // What the homeserver refuses, an upload over a quota for example, it may allow in an hour.
+        const mayHeal = to !== "refused" && to !== "cancelled" && reason !== "internal_error";
         return mayHeal ? { is: "failed", retryAfterMs: notBefore } : undefined;
     }
 }

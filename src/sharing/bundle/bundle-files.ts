@@ -43,7 +43,10 @@ export interface GivenFile extends DueItem {
     readonly url: string;
 }
 
-/** Milliseconds from one look at a file that was given to the next, and what is added for some of them so that they do not come together. */
+/**
+ * Milliseconds from one look at a file that was given to the next, and what is added for some of them so that they do
+ * not come together.
+ */
 const betweenLooks = 45 * 60_000;
 const spread = { files: 16, by: 60_000 } as const;
 
@@ -123,7 +126,10 @@ export class BundleFiles {
             .run(now, nextLook(id, now), id);
     }
 
-    /** The homeserver says that it does not have the file any more: nobody is given it, and who was is found at the next look. */
+    /**
+     * The homeserver says that it does not have the file any more: nobody is given it, and who was is found at the next
+     * look.
+     */
     gone(id: number): void {
         this.#sql.prepare("UPDATE bundle_files SET retired = 1, seen_at = NULL, look_at = 0, not_before = 0 WHERE id = ?").run(id);
     }

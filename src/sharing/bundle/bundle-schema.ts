@@ -48,8 +48,8 @@ export const bundleSchema: Schema = {
             ),
         // The settings that a file was made by, without its sessions and their senders.
         (sql) => sql.exec("ALTER TABLE bundle_files ADD COLUMN settings TEXT NOT NULL DEFAULT ''"),
-        // When keys last came; a row without a due time only tells that they came lately. And before when the homeserver does not want to
-        // be asked.
+        // When keys last came; a row without a due time only tells that they came lately. And before when the
+        // homeserver does not want to be asked.
         (sql) =>
             sql.exec(`
                 CREATE TABLE refreshes_with_series (

@@ -83,7 +83,10 @@ export class RoomBundles {
         return making.next;
     }
 
-    /** The room's newest file, as it is, whatever has come since; undefined: none was made by the rules of now that may still be used. */
+    /**
+     * The room's newest file, as it is, whatever has come since; undefined: none was made by the rules of now that may
+     * still be used.
+     */
     newest(roomId: string): BundleFile | undefined {
         const { files, now } = this.#parts;
         const { settings, maxAge } = this.#settings(roomId);
@@ -113,7 +116,10 @@ export class RoomBundles {
         return await this.#make(roomId, set, rules);
     }
 
-    /** Where the homeserver does not say, and never will, a new file is made: an upload too much is better than a file that is gone. */
+    /**
+     * Where the homeserver does not say, and never will, a new file is made: an upload too much is better than a file
+     * that is gone.
+     */
     async #has({ file }: BundleFile): Promise<boolean> {
         try {
             return await this.#parts.homeserver.mediaExists(file.url);

@@ -1,9 +1,12 @@
 /**
- * Milliseconds after the first keys for which more are waited for: two syncs. It is a part of the time in which what is said before a
- * join is lost, and an answer, which comes seconds later, belongs to the series in any case.
+ * Milliseconds after the first keys for which more are waited for: two syncs. It is a part of the time in which what is
+ * said before a join is lost, and an answer, which comes seconds later, belongs to the series in any case.
  */
 const first = 200;
-/** Milliseconds after the last keys of a series for which more are waited for. Keys that come after a longer silence are a new series. */
+/**
+ * Milliseconds after the last keys of a series for which more are waited for. Keys that come after a longer silence are
+ * a new series.
+ */
 export const rest = 20_000;
 /** Milliseconds after the first keys of a series for which more are waited for at most. */
 const longestRest = 120_000;
@@ -11,8 +14,9 @@ const longestRest = 120_000;
 /** Milliseconds in which a room is made six files at most, for newcomers and for refreshing together. */
 const countedOver = 3_600_000;
 /**
- * Milliseconds between the newest file and the next, by how many were made in the hour: two at once, for a newcomer and for what is said
- * next; then ever fewer, so that a room in which much is said is not left without one for most of the hour.
+ * Milliseconds between the newest file and the next, by how many were made in the hour: two at once, for a newcomer and
+ * for what is said next; then ever fewer, so that a room in which much is said is not left without one for most of the
+ * hour.
  */
 const betweenFiles = [0, 0, 20_000, 120_000, 480_000, 1_500_000] as const;
 
@@ -27,7 +31,8 @@ export interface Series {
 }
 
 /**
- * When a room is refreshed now that keys have come: soon after a silence, so that whoever joins has them; in a series, when it rests.
+ * When a room is refreshed now that keys have come: soon after a silence, so that whoever joins has them; in a series,
+ * when it rests.
  * @param series undefined: none came lately
  */
 export function withKeys(series: Series | undefined, now: number): Series {
