@@ -8,6 +8,7 @@ const layers = [
     ["sharing", "receiving", "account"],
     ["timeline"],
     ["rooms", "crypto", "homeserver"],
+    ["due"],
     ["database", "sealing", "config", "telemetry", "snapshot"],
     ["failures", "matrix"],
 ];

@@ -14,6 +14,7 @@ import {
     DeviceKeys,
     DeviceWatch,
     reconsiderRooms,
+    GivenFiles,
     JobDevices,
     Modes,
     releaseUncovered,
@@ -89,6 +90,8 @@ export function startServices(options: ServicesOptions): Services {
     releases.add("the watch for devices", () => watch.stop());
     const refresher = new BundleRefresher(sharing);
     releases.add("the refreshing of bundles", () => refresher.stop());
+    const givenFiles = new GivenFiles({ ...sharing, fileGone: () => refresher.wake() });
+    releases.add("the look at files that were given", () => givenFiles.stop());
     releases.add("greetings", () => greeter.stop());
     releases.add("notices to admins", () => notifier.stop());
     releases.add("answers to verification requests", () => verification.stop());
@@ -115,6 +118,7 @@ export function startServices(options: ServicesOptions): Services {
         runner.wake();
         watch.wake();
         refresher.wake();
+        givenFiles.wake();
         receiver.wake();
         greeter.wake();
         notifier.wake();
@@ -162,7 +166,8 @@ export function startServices(options: ServicesOptions): Services {
 
 type SharingParts = ConstructorParameters<typeof ShareRunner>[0] &
     Omit<ConstructorParameters<typeof DeviceWatch>[0], "released"> &
-    ConstructorParameters<typeof BundleRefresher>[0];
+    ConstructorParameters<typeof BundleRefresher>[0] &
+    Omit<ConstructorParameters<typeof GivenFiles>[0], "fileGone">;
 
 function sharingParts(
     { settings, store, ledger, online, log }: ServicesOptions,

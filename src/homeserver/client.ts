@@ -88,17 +88,12 @@ export class Client {
     }
 
     /**
-     * Asks for nothing but the status of an answer, once.
-     * @throws HomeserverError if there is no answer, or one that says nothing of what was asked for: a rate limit
+     * Asks whether there is something, once, and reads none of it. Resolves: there is.
+     * @throws HomeserverError which knows of the refusal's status and `Retry-After`, and of no errcode: such an answer
+     *   has no body
      */
-    async status(call: Omit<Call, "method">): Promise<number> {
-        try {
-            return (await this.#exchange({ ...call, method: "GET" }, true)).statusCode;
-        } catch (error) {
-            const problem = problemOf(error);
-            if (problem !== undefined && "status" in problem) return problem.status;
-            throw error;
-        }
+    async head(call: Omit<Call, "method">): Promise<void> {
+        await this.#exchange({ ...call, method: "GET" }, true);
     }
 
     /**

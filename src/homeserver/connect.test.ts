@@ -152,31 +152,6 @@ test("an upload whose answer was lost is repeated, and 'already there' means don
     ]);
 });
 
-test.each<readonly [string, readonly Step[], boolean, number]>([
-    ["is there", [json(200, {})], true, 1],
-    ["is there on an old server", [unrecognized, json(200, {})], true, 2],
-    ["is gone", [json(404, { errcode: "M_NOT_FOUND" }), json(404, { errcode: "M_NOT_FOUND" })], false, 2],
-    ["was never uploaded", [json(504, { errcode: "M_NOT_YET_UPLOADED" }), json(504, { errcode: "M_NOT_YET_UPLOADED" })], false, 2],
-    ["may not be seen", [json(403, { errcode: "M_FORBIDDEN" }), unrecognized], false, 2],
-])("a medium %s", async (_, steps, exists, asked) => {
-    const { homeserver, server } = await start(...steps);
-    expect(await homeserver.mediaExists("mxc://x/abc")).toBe(exists);
-    expect(server.requests.map(({ method, url }) => `${method} ${url}`)).toEqual(
-        [
-            "HEAD /_matrix/client/v1/media/download/x/abc?timeout_ms=0&allow_redirect=false",
-            "HEAD /_matrix/media/v3/download/x/abc?timeout_ms=0&allow_redirect=false",
-        ].slice(0, asked),
-    );
-});
-
-test.each([
-    ["a homeserver in trouble", json(500, { errcode: "M_UNKNOWN" }), "server_error"],
-    ["a rate limit", json(429, { errcode: "M_LIMIT_EXCEEDED" }), "rate_limited"],
-])("%s says nothing of whether a medium is there", async (_, step, kind) => {
-    const { homeserver } = await start(step);
-    await expect(homeserver.mediaExists("mxc://x/abc")).rejects.toMatchObject({ problem: { kind } });
-});
-
 const file = (bytes: number, sized: boolean): Step => {
     return (_, response) => {
         if (sized) response.setHeader("content-length", bytes);
@@ -184,6 +159,39 @@ const file = (bytes: number, sized: boolean): Step => {
         response.end(Buffer.alloc(bytes, 0xff));
     };
 };
+
+/** How often the head alone, and then the whole answer, is asked for at the newest path and at the older one. */
+test.each<readonly [string, readonly Step[], boolean, readonly string[]]>([
+    ["is there", [json(200, {})], true, ["HEAD v1"]],
+    ["is there on an old server", [unrecognized, unrecognized, json(200, {})], true, ["HEAD v1", "GET v1", "HEAD v3"]],
+    ["is there on an old server that says no by a page", [page(404), page(404), json(200, {})], true, ["HEAD v1", "GET v1", "HEAD v3"]],
+    ["is there, only not for who asks for its head", [page(405), file(70_000, true)], true, ["HEAD v1", "GET v1"]],
+    ["is gone", [notFound], false, ["HEAD v1", "GET v1"]],
+    ["was never uploaded", [json(504, { errcode: "M_NOT_YET_UPLOADED" })], false, ["HEAD v1", "GET v1"]],
+])("a medium %s", async (_, steps, exists, asked) => {
+    const { homeserver, server } = await start(...steps);
+    expect(await homeserver.mediaExists("mxc://x/abc")).toBe(exists);
+    const places = { v1: "/_matrix/client/v1/media/download", v3: "/_matrix/media/v3/download" } as const;
+    expect(server.requests.map(({ method, url }) => `${method} ${url}`)).toEqual(
+        asked.map((request) => {
+            const [method = "", version] = request.split(" ");
+            return `${method} ${places[version === "v1" ? "v1" : "v3"]}/x/abc?timeout_ms=0&allow_redirect=false`;
+        }),
+    );
+});
+
+test.each([
+    ["a homeserver in trouble", json(500, { errcode: "M_UNKNOWN" }), { kind: "server_error" }],
+    ["a homeserver that restarts", json(503, {}, { "retry-after": "7" }), { kind: "server_error", retryAfterMs: 7_000 }],
+    ["a gateway that waits in vain", page(504), { kind: "server_error", status: 504 }],
+    ["a rate limit", json(429, { errcode: "M_LIMIT_EXCEEDED" }, { "retry-after": "9" }), { kind: "rate_limited", retryAfterMs: 9_000 }],
+    ["a refusal", json(403, { errcode: "M_FORBIDDEN", error: "" }), { kind: "forbidden" }],
+    ["an ended token", json(401, { errcode: "M_UNKNOWN_TOKEN", error: "" }), { kind: "unknown_token" }],
+    ["a page that something before the homeserver wrote", page(404), { kind: "not_matrix" }],
+])("%s says nothing of whether a medium is there", async (_, step, problem) => {
+    const { homeserver } = await start(step);
+    await expect(homeserver.mediaExists("mxc://x/abc")).rejects.toMatchObject({ problem });
+});
 
 test.each<readonly [string, readonly Step[], object, number]>([
     ["is there", [file(100, true)], { byteLength: 100 }, 1],

@@ -1,3 +1,5 @@
+export { isAbort } from "../failures/index.ts";
+
 /** Why a homeserver could not be reached. */
 export type UnreachableReason = "dns" | "refused" | "tls" | "timeout" | "connection";
 
@@ -49,11 +51,6 @@ export class HomeserverError extends Error {
 /** What a caller of `Homeserver` gets when the bot stops or its own signal aborts. */
 export function abortError(): DOMException {
     return new DOMException("The request was given up because the bot stops or its caller does.", "AbortError");
-}
-
-/** Whether `error` says that somebody stopped the request on purpose. */
-export function isAbort(error: unknown): boolean {
-    return error instanceof DOMException && error.name === "AbortError";
 }
 
 /** The problem's kind if `error` is the homeserver's; undefined for anything else. */

@@ -8,6 +8,8 @@ const slowestBytesPerMs = 64;
 const startMs = 60_000;
 /** The newest first. */
 const downloadPlaces = ["/_matrix/client/v1/media/download", "/_matrix/media/v3/download"] as const;
+/** Bytes of an answer that says no. */
+const longestRefusal = 65_536;
 /** An upload to a reserved URI can be repeated without another look at anything. */
 const uploadAttempts = 3;
 
@@ -60,27 +62,51 @@ export async function putMedia(client: Client, mxc: string, pieces: readonly Uin
 }
 
 /**
- * Whether the homeserver has this media, without fetching it. Asked at its newest path first.
- * Source: Matrix v1.19, `GET /_matrix/client/v1/media/download/{serverName}/{mediaId}`; 504 is "reserved, and not uploaded yet".
+ * Whether the homeserver has this media, without fetching it. Asked at its newest path first. One attempt.
+ * Source: Matrix v1.19, `GET /_matrix/client/v1/media/download/{serverName}/{mediaId}`.
+ * @returns false only where the homeserver itself says so: `M_NOT_FOUND`, or `M_NOT_YET_UPLOADED` of what was only
+ *   reserved
+ * @throws HomeserverError for every other answer
  */
 export async function mediaExists(client: Client, mxc: string): Promise<boolean> {
     const operation = "media_exists";
     const { serverName, mediaId } = partsOf(operation, mxc);
     const query = new URLSearchParams({ timeout_ms: "0", allow_redirect: "false" });
-    for (const place of downloadPlaces) {
-        const status = await client.status({ operation, query, path: `${place}${path`/${serverName}/${mediaId}`}` });
-        if (status >= 200 && status < 300) return true;
-        if (status >= 500 && status !== 504) {
-            throw new HomeserverError(operation, {
-                kind: "server_error",
-                status,
-                errcode: "none",
-                error: "no answer",
-                retryAfterMs: undefined,
-            });
-        }
+    const [newest, older] = downloadPlaces;
+    const call = (place: string) => ({ operation, query, path: `${place}${path`/${serverName}/${mediaId}`}`, maxBytes: longestRefusal });
+    try {
+        return await existsAt(client, call(newest));
+    } catch (error) {
+        if (!isUnknownEndpoint(error)) throw error;
+        return await existsAt(client, call(older));
     }
-    return false;
+}
+
+/**
+ * The head of an answer tells that there is something; only the whole answer tells whether the homeserver or something
+ * before it says no.
+ */
+async function existsAt(client: Client, call: Parameters<Client["bytes"]>[0]): Promise<boolean> {
+    try {
+        await client.head(call);
+        return true;
+    } catch (error) {
+        if (problemOf(error)?.kind !== "not_matrix" && !isNotYetUploaded(error, "none")) throw error;
+    }
+    try {
+        await client.bytes(call);
+        return true;
+    } catch (error) {
+        if (problemOf(error)?.kind === "too_large") return true;
+        if (problemOf(error)?.kind === "not_found" || isNotYetUploaded(error, "M_NOT_YET_UPLOADED")) return false;
+        throw error;
+    }
+}
+
+/** Source: Matrix v1.19, 504 of `GET /_matrix/client/v1/media/download/{serverName}/{mediaId}`. */
+function isNotYetUploaded(error: unknown, errcode: string): boolean {
+    const problem = problemOf(error);
+    return problem?.kind === "server_error" && problem.status === 504 && problem.errcode === errcode;
 }
 
 /**

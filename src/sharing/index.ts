@@ -11,6 +11,7 @@ export { SharingEvidence } from "./evidence/evidence.ts";
 export type { FactSources, SharingPolicy } from "./policy/facts.ts";
 export { FormerMembers } from "./policy/former-members.ts";
 export { FollowedRooms, troublesOf } from "./ledger/followed-rooms.ts";
+export { GivenFiles } from "./given-files.ts";
 export { Holdings } from "./ledger/holdings.ts";
 export { ShareJobs } from "./ledger/jobs.ts";
 export { Lookalikes } from "./policy/lookalike.ts";

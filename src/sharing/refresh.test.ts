@@ -1,6 +1,9 @@
 import { expect, test, vi } from "vitest";
 import { HomeserverError } from "../homeserver/index.ts";
+import type { Job } from "./ledger/jobs.ts";
+import { nextFileAt } from "./ledger/refresh-pace.ts";
 import { alice, change, charlie, roomId } from "./testing/room.ts";
+import { Refreshes } from "./ledger/refreshes.ts";
 import { World } from "./testing/world.ts";
 
 const minute = 60_000;
@@ -33,6 +36,12 @@ async function work(world: World): Promise<void> {
     await refresher.stop();
 }
 
+function job(world: World): Job {
+    const found = world.jobs.get(1);
+    if (found === undefined) throw new Error("there is no job");
+    return found;
+}
+
 const count = (world: World, call: string) => world.calls.filter((name) => name === call).length;
 const fileOf = (world: World) => world.files().deliveryOf(1)?.fileId;
 
@@ -40,7 +49,7 @@ test("keys that come while the invite is pending go to every device that was ser
     const world = await pending();
     const before = fileOf(world);
     keysCome(world);
-    world.now += 20_000;
+    world.now += 200;
     await work(world);
     expect([count(world, "putMedia"), count(world, "sendToDevice")]).toEqual([1, 1]);
     expect(fileOf(world)).not.toBe(before);
@@ -49,8 +58,12 @@ test("keys that come while the invite is pending go to every device that was ser
     expect(world.calls.indexOf("deliverySent")).toBeGreaterThan(world.calls.indexOf("sendToDevice"));
 });
 
-test("keys that come one after another are waited for, but not for ever", async () => {
+test("after a silence keys go out at once; in a series they are waited for, but not for ever", async () => {
     const world = await pending();
+    keysCome(world);
+    world.now += 200;
+    await work(world);
+    expect(count(world, "sendToDevice")).toBe(1);
     const start = world.now;
     for (let second = 0; second <= 300; second += 10) {
         world.now = start + second * 1_000;
@@ -58,6 +71,40 @@ test("keys that come one after another are waited for, but not for ever", async 
         if (world.refreshes.due(world.now).length > 0) break;
     }
     expect(world.now - start).toBe(2 * minute);
+});
+
+test("a series lasts over a restart, and ends with a silence", async () => {
+    const world = await pending();
+    const due = () => world.refreshes.nextAt(world.now);
+    for (const [silence, wait] of [
+        [minute, 200],
+        [1_000, 20_000],
+        [10_000, 20_000],
+        [20_000, 200],
+    ] as const) {
+        world.now += silence;
+        world.refreshes = new Refreshes(world.database.sql);
+        await work(world);
+        keysCome(world);
+        expect((due() ?? Number.NaN) - world.now).toBe(wait);
+    }
+});
+
+test("keys that come while somebody else is being served are sent to who was served at once, and to the other soon after", async () => {
+    const world = await pending();
+    world.jobs.create({ ...job(world), userId: "@dora:home", inviteEventId: "$dora" });
+    world.database.sql.exec("UPDATE share_jobs SET state = 'delivering' WHERE id = 2");
+    keysCome(world);
+    world.now += 200;
+    const waits: number[] = [];
+    for (let time = 0; time < 9; time++) {
+        await work(world);
+        waits.push((world.refreshes.nextAt(world.now) ?? Number.NaN) - world.now);
+        world.now += waits.at(-1) ?? 0;
+    }
+    expect(count(world, "sendToDevice")).toBe(1);
+    expect(waits.slice(0, 4)).toEqual([1_000, 1_200, 2_400, 4_800]);
+    expect(Math.max(...waits)).toBe(minute);
 });
 
 test("a room is made six files in an hour at most; the last change is not lost", async () => {
@@ -79,7 +126,7 @@ test("keys that come while the sixth file of an hour is made wait for the next h
     const world = await pending();
     for (let file = 2; file <= 6; file += 1) {
         keysCome(world);
-        world.now += minute;
+        world.now = nextFileAt(world.files().madeAt(roomId), world.now + 1_000);
         if (file === 6) world.meanwhile.set("look", () => world.meanwhile.delete("look") && keysCome(world));
         await work(world);
     }
@@ -207,7 +254,11 @@ test("a stop in the middle leaves the refresh due", async () => {
     await refresher.stop();
     expect(world.refreshes.due(world.now)).toHaveLength(1);
     await work(world);
+    expect([count(world, "putMedia"), fileOf(world)]).toEqual([1, 2]);
+    world.now += 20_000;
+    await work(world);
     expect(world.refreshes.nextAt(world.now)).toBeUndefined();
+    expect(count(world, "sendToDevice")).toBe(1);
 });
 
 test("keys that come during a refresh make another one, also after keys have come for long", async () => {
@@ -275,8 +326,55 @@ test("a homeserver that does not answer is asked ever more rarely; what comes me
         world.now += waits.at(-1) ?? 0;
     }
     expect(waits).toEqual([1, 2, 4, 8, 16, 32, 60, 60].map((minutes) => minutes * minute));
+    world.now += minute;
+    await work(world);
     keysCome(world);
-    expect(world.refreshes.nextAt(world.now)).toBeLessThanOrEqual(world.now + 20_000);
+    expect(world.refreshes.nextAt(world.now)).toBe(world.now + 200);
+});
+
+test.each(["putMedia", "sendToDevice"])(
+    "a homeserver that refuses %s for a time is left alone for so long, also when keys come",
+    async (call) => {
+        const world = await pending();
+        keysCome(world);
+        world.now += minute;
+        world.fault = { call, error: new HomeserverError(call, { kind: "rate_limited", retryAfterMs: 10 * hour }) };
+        await work(world);
+        const until = world.now + 10 * hour;
+        expect(world.refreshes.nextAt(world.now)).toBe(until);
+        keysCome(world);
+        expect(world.refreshes.nextAt(world.now)).toBe(until);
+        world.now = until;
+        await work(world);
+        expect(world.versions.get([...world.media].at(-1) ?? "")).toBe(world.version);
+        expect(world.refreshes.nextAt(world.now)).toBeUndefined();
+    },
+);
+
+test("a refresh that the homeserver refuses is made when it allows it", async () => {
+    const world = await pending();
+    keysCome(world);
+    world.now += minute;
+    const problem = { kind: "invalid", status: 400, errcode: "M_USER_LIMIT_EXCEEDED", error: "" } as const;
+    world.fault = { call: "createMedia", error: new HomeserverError("create_media", problem) };
+    await work(world);
+    expect(fileOf(world)).toBe(1);
+    world.now += minute;
+    await work(world);
+    expect(fileOf(world)).toBe(2);
+});
+
+test("while no new file may be made, who has an older one than the newest is given that", async () => {
+    const world = await pending();
+    for (let file = 2; file <= 6; file += 1) {
+        world.version = `${world.version}+`;
+        await world.bundles().current(roomId);
+    }
+    keysCome(world);
+    world.now += 200;
+    await work(world);
+    expect([count(world, "putMedia"), fileOf(world)]).toEqual([5, 6]);
+    expect(world.refreshes.nextAt(world.now)).toBeGreaterThan(world.now + 50 * minute);
 });
 
 test("one room whose invitees cannot be reached holds up no other", async () => {
@@ -287,7 +385,7 @@ test("one room whose invitees cannot be reached holds up no other", async () => 
     const refresher = world.refresher();
     let other: unknown;
     world.meanwhile.set("look", () => {
-        other = world.refreshes.due(world.now).map((refresh) => refresh.roomId);
+        other = world.refreshes.due(world.now).map(({ key }) => key);
     });
     refresher.wake();
     await vi.waitFor(() => expect(other).toBeDefined());

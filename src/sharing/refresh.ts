@@ -1,6 +1,8 @@
+import { Due, type Outcome } from "../due/index.ts";
 import { isAbort } from "../homeserver/index.ts";
 import type { Logger } from "../telemetry/index.ts";
 import type { BundleFile } from "./bundle/bundle-files.ts";
+import type { RoomBundles } from "./bundle/room-bundles.ts";
 import type { BundleMessages } from "./delivery/bundle-messages.ts";
 import { stopIfChanged } from "./changed-identity.ts";
 import { deliverAgain, type DeliveryParts } from "./delivery/deliver.ts";
@@ -9,112 +11,106 @@ import { Halt } from "./policy/halt.ts";
 import { pass } from "./policy/gate.ts";
 import { haltFor } from "./delivery/homeserver-faults.ts";
 import type { Job } from "./ledger/jobs.ts";
+import { nextFileAt } from "./ledger/refresh-pace.ts";
 import type { Refresh, Refreshes } from "./ledger/refreshes.ts";
 
 export type RefreshParts = DeliveryParts & {
     readonly refreshes: Refreshes;
+    readonly bundles: Pick<RoomBundles, "current" | "newest">;
     readonly deviceKeys: Pick<DeviceKeys, "refresh" | "look" | "openSessions">;
     readonly messages: Pick<BundleMessages, "seal" | "send" | "sent">;
     readonly log: Logger;
+    /** In [0, 1). */
+    readonly random: () => number;
 };
 
-/** Files that a room is made in an hour at most, for newcomers and for refreshing together. */
-const mostAnHour = 6;
-const hour = 3_600_000;
-/** Milliseconds after which a refresh that could not be made is tried again; twice as many each time that somebody could not be served. */
-const again = 60_000;
 /** Rooms that are worked on at once: one whose invitees' homeservers do not answer holds up no other. */
 const roomsAtOnce = 8;
-/** Milliseconds of rest when the ledger could not be written. */
-const rest = 30_000;
-/** Milliseconds. The clock may be set back by any amount, and a timer above 24 days fires at once. */
-const longestTimer = 3_600_000;
+/** Milliseconds after which a refresh that could not be made is tried again. */
+const pace = { first: 60_000, longest: 3_600_000 } as const;
+/** Milliseconds after which what is not allowed now, in a paused room for example, is looked at again. */
+const untilAllowed = 60_000;
+/** Milliseconds; the shortest time after which a room in which somebody is just being served is looked at again. */
+const untilServed = 1_000;
 
-/** What is left of a refresh that was tried. */
-type Rest = "nothing" | { readonly at: number; readonly failures: number };
+/** Who may be sent the room's bundle now, and when somebody may be who may not now, in milliseconds since the epoch. */
+interface Pending {
+    readonly ready: readonly Job[];
+    readonly later: number | undefined;
+}
+
+/** Somebody could not be served who may be later. */
+type Failed = Extract<Outcome, { readonly is: "failed" }>;
 
 /**
- * Sends the room's new bundle to everybody who was served and has not joined yet, when sessions have come since: a client opens the newest
- * bundle that it was sent, and only one.
+ * Sends the room's new bundle to everybody who was served and has not joined yet, when sessions have come since or its
+ * file is gone: a client opens the newest bundle that it was sent, and only one.
  */
 export class BundleRefresher {
     readonly #parts: RefreshParts;
-    readonly #stopping = new AbortController();
-    readonly #working = new Map<string, Promise<void>>();
-    #timer: NodeJS.Timeout | undefined;
-    /** By the monotonic clock. */
-    #notBefore = Number.NEGATIVE_INFINITY;
+    readonly #due: Due<Refresh>;
 
     constructor(parts: RefreshParts) {
         this.#parts = parts;
+        const { database, log, now, random, refreshes } = parts;
+        this.#due = new Due({
+            name: "the refreshing of bundles",
+            atOnce: roomsAtOnce,
+            pace,
+            log,
+            now,
+            random,
+            due: (at) => refreshes.due(at),
+            nextAt: (at) => refreshes.nextAt(at),
+            work: (refresh) => this.#refresh(refresh),
+            record: (refresh, later) =>
+                database.transaction(() =>
+                    later === undefined ? refreshes.made(refresh, now()) : refreshes.postpone(refresh, later, now()),
+                ),
+        });
     }
 
-    /** Works on what is due, and again when the next falls due: after the start, after each recorded batch. */
     wake(): void {
-        if (this.#stopping.signal.aborted) return;
-        clearTimeout(this.#timer);
-        const resting = this.#notBefore - performance.now();
-        if (resting > 0) return this.#wakeIn(resting);
-        const { refreshes } = this.#parts;
-        const now = this.#parts.now();
-        for (const refresh of refreshes.due(now))
-            if (this.#working.size < roomsAtOnce && !this.#working.has(refresh.roomId)) this.#start(refresh);
-        const next = refreshes.nextAt(now);
-        if (next !== undefined) this.#wakeIn(next - now);
+        this.#due.wake();
     }
 
-    /** Waits for what is under way to reach a place where it can be picked up again. */
     async stop(): Promise<void> {
-        this.#stopping.abort();
-        clearTimeout(this.#timer);
-        await Promise.all(this.#working.values());
+        await this.#due.stop();
     }
 
-    #wakeIn(milliseconds: number): void {
-        this.#timer = setTimeout(() => this.wake(), Math.min(milliseconds, longestTimer));
+    async #refresh({ key: roomId, keysAt }: Refresh): Promise<Outcome> {
+        const { files, now } = this.#parts;
+        const { ready, later } = this.#pending(roomId, keysAt);
+        const rest: Outcome = later === undefined ? { is: "done" } : { is: "waits", until: later };
+        if (ready.length === 0) return rest;
+        const fileAt = nextFileAt(files.madeAt(roomId), now());
+        const failed = await this.#serve(roomId, ready, fileAt > now());
+        if (failed !== undefined) return failed;
+        return fileAt > now() ? { is: "waits", until: Math.min(fileAt, later ?? fileAt) } : rest;
     }
 
-    #start(refresh: Refresh): void {
-        const work = this.#work(refresh)
-            .catch((error: unknown) => {
-                if (isAbort(error)) this.#stopping.abort();
-                if (this.#stopping.signal.aborted) return;
-                // Where it stands could not be written down: it is taken up again.
-                this.#notBefore = performance.now() + rest;
-                this.#parts.log.error({ room: refresh.roomId, err: error }, "a fault stopped the refreshing of bundles; resting");
-            })
-            .finally(() => {
-                this.#working.delete(refresh.roomId);
-                this.wake();
-            });
-        this.#working.set(refresh.roomId, work);
-    }
-
-    async #work(refresh: Refresh): Promise<void> {
-        const { refreshes, database, now } = this.#parts;
-        const left = await this.#refresh(refresh);
-        database.transaction(() => (left === "nothing" ? refreshes.made(refresh, now()) : refreshes.postpone(refresh, left)));
-    }
-
-    async #refresh({ roomId, failures }: Refresh): Promise<Rest> {
-        const { bundles, files, jobs, now } = this.#parts;
+    /** @param keysAt when the keys came that the refresh is for */
+    #pending(roomId: string, keysAt: number): Pending {
+        const { files, jobs, now } = this.#parts;
         const open = jobs.open(roomId);
-        const [ready, held] = this.#sift(open.filter(({ id, state }) => isPending(state) && files.deliveryOf(id) !== undefined));
+        const served = open.filter(({ id, state }) => isPending(state) && files.deliveryOf(id) !== undefined);
+        const [ready, held] = this.#sift(served);
+        if (held) return { ready, later: now() + untilAllowed };
         // Who is being served at this moment may be given the bundle of a moment ago.
-        const waiting = held || open.some(({ state }) => state === "delivering");
-        const later = { at: now() + again, failures };
-        const worse = { at: now() + Math.min(again * 2 ** Math.min(failures, 20), hour), failures: failures + 1 };
-        if (ready.length === 0) return waiting ? later : "nothing";
-        const made = files.madeSince(roomId, now() - hour);
-        if (made.count >= mostAnHour) return { at: made.first + hour, failures };
+        if (!open.some(({ state }) => state === "delivering")) return { ready, later: undefined };
+        const sinceThen = Math.max(untilServed, Math.min(now() - keysAt, untilAllowed));
+        return { ready, later: now() + sinceThen };
+    }
+
+    /** @param asItIs no new file may be made: whoever was not given the newest one is given that */
+    async #serve(roomId: string, ready: readonly Job[], asItIs: boolean): Promise<Failed | undefined> {
+        const { bundles } = this.#parts;
         try {
-            const bundle = await bundles.current(roomId);
-            if (await this.#serve(ready, bundle)) return worse;
-            return waiting ? later : "nothing";
+            const bundle = asItIs ? bundles.newest(roomId) : await bundles.current(roomId);
+            return bundle === undefined ? undefined : await this.#sendToAll(ready, bundle);
         } catch (error) {
             if (isAbort(error)) throw error;
-            if (this.#tell(error, { room: roomId })) return worse;
-            return waiting ? later : "nothing";
+            return this.#tell(error, { room: roomId });
         }
     }
 
@@ -134,18 +130,21 @@ export class BundleRefresher {
         return [ready, waiting];
     }
 
-    /** Answers whether somebody could not be served who may be later. They go together, so that they share requests. */
-    async #serve(ready: readonly Job[], bundle: BundleFile): Promise<boolean> {
+    /** They go together, so that they share requests. */
+    async #sendToAll(ready: readonly Job[], bundle: BundleFile): Promise<Failed | undefined> {
         const due = ready.filter(({ id }) => this.#parts.files.deliveryOf(id)?.fileId !== bundle.id);
         const ends = await Promise.allSettled(due.map((job) => this.#sendAgain(job, bundle)));
-        let failed = false;
+        const failures: Failed[] = [];
         for (const [index, end] of ends.entries()) {
             if (end.status === "fulfilled") continue;
             if (isAbort(end.reason)) throw end.reason;
             const job = due[index];
-            if (this.#tell(end.reason, { job: job?.id, room: job?.roomId, user: job?.userId })) failed = true;
+            const failed = this.#tell(end.reason, { job: job?.id, room: job?.roomId, user: job?.userId });
+            if (failed !== undefined) failures.push(failed);
         }
-        return failed;
+        if (failures.length === 0) return undefined;
+        const asked = failures.flatMap(({ retryAfterMs }) => retryAfterMs ?? []);
+        return { is: "failed", retryAfterMs: asked.length === 0 ? undefined : Math.max(...asked) };
     }
 
     async #sendAgain(job: Job, bundle: BundleFile): Promise<void> {
@@ -165,14 +164,16 @@ export class BundleRefresher {
         log.info(facts, "sent the keys again with those that have come since");
     }
 
-    /** Answers whether trying again can help. */
-    #tell(error: unknown, facts: object): boolean {
-        const { to, reason, cause } = haltFor(error);
+    /** Undefined: trying again cannot help. */
+    #tell(error: unknown, facts: object): Failed | undefined {
+        const { to, reason, cause, notBefore } = haltFor(error);
         const all = { ...facts, reason, ...(cause === undefined ? {} : { err: cause }) };
         if (reason === "internal_error") this.#parts.log.error(all, "a fault stopped the refreshing of a bundle");
         else this.#parts.log.info(all, "a bundle is not refreshed now");
         // What overtook it may be the bot's own invite: they still have the older bundle then.
-        return to === "retry" || to === "held" || to === "overtaken";
+        // What the homeserver refuses, an upload over a quota for example, it may allow in an hour.
+        const mayHeal = to !== "refused" && to !== "cancelled" && reason !== "internal_error";
+        return mayHeal ? { is: "failed", retryAfterMs: notBefore } : undefined;
     }
 }
 

@@ -115,6 +115,22 @@ test("an upload that did not arrive is made again with the same key, and with an
     expect(count(world, "createMedia")).toBe(3);
 });
 
+test("where the homeserver does not let the bot see whether it has a file, another one is made; where it is busy, none", async () => {
+    const world = new World();
+    const first = await world.bundles().current(roomId);
+    world.now += 3_600_000;
+    world.fault = {
+        call: "mediaExists",
+        error: new HomeserverError("media_exists", { kind: "rate_limited", retryAfterMs: 1 }),
+    };
+    await expect(world.bundles().current(roomId)).rejects.toThrow("slow down");
+    world.fault = {
+        call: "mediaExists",
+        error: new HomeserverError("media_exists", { kind: "forbidden", errcode: "M_FORBIDDEN", error: "" }),
+    };
+    expect((await world.bundles().current(roomId)).id).toBe(first.id + 1);
+});
+
 test("an upload that failed fails for all who waited for it, and the next one is made anew", async () => {
     const world = new World();
     world.fault = { call: "putMedia", error: killed("putMedia") };

@@ -58,6 +58,7 @@ const gates: Readonly<Record<string, readonly Planted[]>> = {
             "direction-failures-matrix",
         ],
         ["a peer", "src/rooms/bad.ts", 'export type { Port } from "../crypto/index.ts";\n', "direction-rooms-crypto-homeserver"],
+        ["what waits, and knows for whom", "src/due/bad.ts", 'export * from "../rooms/index.ts";\n', "direction-due"],
         ["past another folder's index", "src/rooms/bad.ts", 'export * from "../matrix/deep.ts";\n', "folder-only-by-its-index"],
         [
             "past a folder's index, from the top",

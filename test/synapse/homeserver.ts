@@ -99,6 +99,11 @@ export class Synapse {
         await this.#asAdmin(banned ? "POST" : "DELETE", `/users/${encodeURIComponent(userId)}/shadow_ban`, {});
     }
 
+    /** As a server's admin removes a file, or media retention does. */
+    async purgeMedia(mxc: string): Promise<void> {
+        await this.#asAdmin("DELETE", `/media/${mxc.slice("mxc://".length)}`);
+    }
+
     /** Stops the server and keeps its data: for `resume`. */
     async pause(): Promise<void> {
         await this.#process.stop();
@@ -125,7 +130,7 @@ export class Synapse {
         await this.resume();
     }
 
-    async #asAdmin(method: string, path: string, body: object): Promise<void> {
+    async #asAdmin(method: string, path: string, body: object = {}): Promise<void> {
         this.#admin ??= this.register("the-admin", { admin: true }).then(async (admin) => await this.login(admin));
         const headers = { authorization: `Bearer ${await this.#admin}` };
         const response = await fetch(`${this.url}/_synapse/admin/v1${path}`, { method, headers, body: JSON.stringify(body) });

@@ -1,6 +1,7 @@
 import type { DatabaseSync, SQLOutputValue } from "node:sqlite";
 import { z } from "zod";
 import type { EncryptedFile } from "../../crypto/index.ts";
+import { type DueItem, type Later, waitsUntil } from "../../due/index.ts";
 import type { Seal } from "../../sealing/index.ts";
 import { encryptedFileSchema } from "./encrypted-file.ts";
 import { openStates } from "../ledger/states.ts";
@@ -34,6 +35,21 @@ export interface BundleDelivery {
     readonly at: number;
 }
 
+/** A file that somebody was given who has not joined yet: nobody can open it any more once it is gone. */
+export interface GivenFile extends DueItem {
+    readonly id: number;
+    readonly roomId: string;
+    /** Its `mxc://` URI. */
+    readonly url: string;
+}
+
+/**
+ * Milliseconds from one look at a file that was given to the next, and what is added for some of them so that they do
+ * not come together.
+ */
+const betweenLooks = 45 * 60_000;
+const spread = { files: 16, by: 60_000 } as const;
+
 /** Uploads are counted over this time, in milliseconds, so that a row is kept for so long. */
 const countedOver = 3_600_000;
 
@@ -48,6 +64,8 @@ const contentsSchema: z.ZodType<BundleContents> = z.object({
     fromStrangers: z.number(),
 });
 
+const looks = waitsUntil("look_at", "not_before");
+const given = `SELECT file_id FROM share_jobs JOIN bundle_deliveries ON job_id = share_jobs.id WHERE state IN ('delivered', 'reinvited')`;
 const openList = openStates.map((state) => `'${state}'`).join(", ");
 
 /** The ledger of bundle files: places and keys are sealed. Every method belongs inside a transaction of the caller's. */
@@ -103,7 +121,38 @@ export class BundleFiles {
 
     /** The homeserver says that it has the file. */
     seen(id: number, now: number): void {
-        this.#sql.prepare("UPDATE bundle_files SET seen_at = ? WHERE id = ?").run(now, id);
+        this.#sql
+            .prepare("UPDATE bundle_files SET seen_at = ?1, look_at = ?2, not_before = 0, look_failures = 0 WHERE id = ?3")
+            .run(now, nextLook(id, now), id);
+    }
+
+    /**
+     * The homeserver says that it does not have the file any more: nobody is given it, and who was is found at the next
+     * look.
+     */
+    gone(id: number): void {
+        this.#sql.prepare("UPDATE bundle_files SET retired = 1, seen_at = NULL, look_at = 0, not_before = 0 WHERE id = ?").run(id);
+    }
+
+    /** Files of pending invitees that are to be looked at, those first that wait the longest. */
+    dueLooks(now: number): readonly GivenFile[] {
+        const rows = this.#sql.prepare(`SELECT * FROM bundle_files WHERE ${looks} = 0 AND id IN (${given}) ORDER BY look_at, id`).all(now);
+        return rows.map((row) => {
+            const { id, file } = this.#fileFrom(row);
+            return { key: String(id), id, roomId: String(row["room_id"]), url: file.url, failures: Number(row["look_failures"]) };
+        });
+    }
+
+    /** When the next of the others is to be looked at; undefined: none. */
+    nextLookAt(now: number): number | undefined {
+        const row = this.#sql.prepare(`SELECT min(${looks}) AS at FROM bundle_files WHERE ${looks} > 0 AND id IN (${given})`).get(now);
+        return typeof row?.["at"] === "number" ? row["at"] : undefined;
+    }
+
+    lookAgain(id: number, { at, failures, notBefore }: Later): void {
+        this.#sql
+            .prepare("UPDATE bundle_files SET look_at = ?, look_failures = ?, not_before = ? WHERE id = ?")
+            .run(at, failures, notBefore, id);
     }
 
     /** None of the room's files is given to anybody any more. */
@@ -128,12 +177,10 @@ export class BundleFiles {
             this.#sql.prepare(`DELETE FROM ${table} WHERE room_id = ?`).run(roomId);
     }
 
-    /** How many of the room's files were made after `since`, and when the first of them. */
-    madeSince(roomId: string, since: number): { readonly count: number; readonly first: number } {
-        const row = this.#sql
-            .prepare("SELECT count(*) AS n, min(reserved_at) AS first FROM bundle_files WHERE room_id = ? AND reserved_at > ?")
-            .get(roomId, since);
-        return { count: Number(row?.["n"]), first: Number(row?.["first"] ?? since) };
+    /** When the room's files were made, the oldest first, for an hour and longer. */
+    madeAt(roomId: string): readonly number[] {
+        const rows = this.#sql.prepare("SELECT reserved_at FROM bundle_files WHERE room_id = ? ORDER BY reserved_at").all(roomId);
+        return rows.map((row) => Number(row["reserved_at"]));
     }
 
     /** The job's devices were sent this file. */
@@ -161,6 +208,11 @@ export class BundleFiles {
             seenAt: row["seen_at"] === null ? undefined : Number(row["seen_at"]),
         };
     }
+}
+
+/** When a file that was there at `now` is looked at again, in milliseconds since the epoch. */
+export function nextLook(id: number, now: number): number {
+    return now + betweenLooks + (id % spread.files) * spread.by;
 }
 
 function contentsFrom(json: unknown): BundleContents {

@@ -48,5 +48,30 @@ export const bundleSchema: Schema = {
             ),
         // The settings that a file was made by, without its sessions and their senders.
         (sql) => sql.exec("ALTER TABLE bundle_files ADD COLUMN settings TEXT NOT NULL DEFAULT ''"),
+        // When keys last came; a row without a due time only tells that they came lately. And before when the
+        // homeserver does not want to be asked.
+        (sql) =>
+            sql.exec(`
+                CREATE TABLE refreshes_with_series (
+                    room_id TEXT PRIMARY KEY,
+                    since INTEGER NOT NULL,
+                    due_at INTEGER,
+                    changes INTEGER NOT NULL DEFAULT 0,
+                    failures INTEGER NOT NULL DEFAULT 0,
+                    keys_at INTEGER NOT NULL DEFAULT 0,
+                    not_before INTEGER NOT NULL DEFAULT 0
+                ) STRICT, WITHOUT ROWID;
+                INSERT INTO refreshes_with_series (room_id, since, due_at, changes, failures)
+                SELECT room_id, since, due_at, changes, failures FROM bundle_refreshes;
+                DROP TABLE bundle_refreshes;
+                ALTER TABLE refreshes_with_series RENAME TO bundle_refreshes;
+            `),
+        // When a file that was handed out is looked at again.
+        (sql) =>
+            sql.exec(
+                `ALTER TABLE bundle_files ADD COLUMN look_at INTEGER NOT NULL DEFAULT 0;
+                 ALTER TABLE bundle_files ADD COLUMN not_before INTEGER NOT NULL DEFAULT 0;
+                 ALTER TABLE bundle_files ADD COLUMN look_failures INTEGER NOT NULL DEFAULT 0`,
+            ),
     ],
 };

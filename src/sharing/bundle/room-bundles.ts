@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { CryptoPort, EncryptedBundle, PackedTimes, ShareableSet } from "../../crypto/index.ts";
 import type { Database } from "../../database/index.ts";
-import type { Homeserver } from "../../homeserver/index.ts";
+import { type Homeserver, isTransient, problemOf } from "../../homeserver/index.ts";
 import type { Rooms } from "../../rooms/index.ts";
 import type { AtMost } from "../concurrency/at-most.ts";
 import type { BundleContents, BundleFile, BundleFiles } from "./bundle-files.ts";
@@ -83,6 +83,17 @@ export class RoomBundles {
         return making.next;
     }
 
+    /**
+     * The room's newest file, as it is, whatever has come since; undefined: none was made by the rules of now that may
+     * still be used.
+     */
+    newest(roomId: string): BundleFile | undefined {
+        const { files, now } = this.#parts;
+        const { settings, maxAge } = this.#settings(roomId);
+        const file = files.newest(roomId, settings);
+        return file !== undefined && within(now() - file.reservedAt, longestUseOf(maxAge)) ? file : undefined;
+    }
+
     #begin(roomId: string): Promise<BundleFile> {
         const look: Look = { over: false };
         const file = this.#parts.building.run(() => this.#find(roomId, look)).finally(() => this.#making.delete(roomId));
@@ -97,13 +108,26 @@ export class RoomBundles {
         if (set.sessions === 0) throw new Halt("refused", "nothing_to_share");
         const rules = this.#rules(roomId, set);
         const kept = files.find(roomId, fingerprint(set.version, rules)) ?? (await this.#unchanged(roomId, set, rules));
-        const longest = rules.maxAge === null ? longestUse : longestUseWithAge;
-        if (kept === undefined || !within(now() - kept.reservedAt, longest)) return await this.#make(roomId, set, rules);
+        if (kept === undefined || !within(now() - kept.reservedAt, longestUseOf(rules.maxAge))) return await this.#make(roomId, set, rules);
         if (kept.seenAt !== undefined && within(now() - kept.seenAt, believedFor)) return kept;
-        if (await this.#parts.homeserver.mediaExists(kept.file.url)) return this.#seen(kept);
+        if (await this.#has(kept)) return this.#seen(kept);
         if (kept.seenAt === undefined) return await this.#make(roomId, set, rules, kept);
-        database.transaction(() => files.retireAll(roomId, now()));
+        database.transaction(() => files.gone(kept.id));
         return await this.#make(roomId, set, rules);
+    }
+
+    /**
+     * Where the homeserver does not say, and never will, a new file is made: an upload too much is better than a file
+     * that is gone.
+     */
+    async #has({ file }: BundleFile): Promise<boolean> {
+        try {
+            return await this.#parts.homeserver.mediaExists(file.url);
+        } catch (error) {
+            const problem = problemOf(error);
+            if (problem === undefined || isTransient(problem)) throw error;
+            return false;
+        }
     }
 
     /**
@@ -163,12 +187,21 @@ export class RoomBundles {
     }
 
     #rules(roomId: string, { senders }: ShareableSet): Rules {
-        const { facts, formerMembers, rooms } = this.#parts;
-        const { mode, max_sessions: maxSessions, max_age: maxAge } = facts.policy(roomId);
+        const { formerMembers, rooms } = this.#parts;
         const strangers = senders.filter((userId) => !rooms.mayHaveBeenMember(roomId, userId) && !formerMembers.has(roomId, userId));
-        const settings = JSON.stringify([mode, maxSessions, maxAge, facts.rooms.room(roomId)?.visibility ?? null]);
-        return { strangers, maxSessions, maxAge, settings };
+        return { strangers, ...this.#settings(roomId) };
     }
+
+    #settings(roomId: string): Omit<Rules, "strangers"> {
+        const { facts } = this.#parts;
+        const { mode, max_sessions: maxSessions, max_age: maxAge } = facts.policy(roomId);
+        const settings = JSON.stringify([mode, maxSessions, maxAge, facts.rooms.room(roomId)?.visibility ?? null]);
+        return { maxSessions, maxAge, settings };
+    }
+}
+
+function longestUseOf(maxAge: number | null): number {
+    return maxAge === null ? longestUse : longestUseWithAge;
 }
 
 /** Names a file by its sessions and its rules. */

@@ -1,20 +1,18 @@
-import type { DatabaseSync } from "node:sqlite";
+import type { DatabaseSync, SQLOutputValue } from "node:sqlite";
+import { type DueItem, type Later, waitsUntil } from "../../due/index.ts";
+import { rest, type Series, withKeys } from "./refresh-pace.ts";
 
-/** Milliseconds after the last change for which more are waited for: keys come in flocks. */
-const rest = 20_000;
-/** Milliseconds after the first change for which they are waited for at most. */
-const longestRest = 120_000;
-/** Milliseconds. No refresh is put off further: what lies further ahead was written under a clock that went wrong. */
-const farthest = 3_700_000;
-
-/** A room whose set has changed since its pending invitees were served. */
-export interface Refresh {
-    readonly roomId: string;
+/** A room whose set, or whose file, has changed since its pending invitees were served. */
+export interface Refresh extends DueItem {
+    /** The room's ID. */
+    readonly key: string;
     /** How often keys came. */
     readonly changes: number;
-    /** How often in a row somebody could not be served. */
-    readonly failures: number;
+    /** When keys last came, in milliseconds since the epoch. */
+    readonly keysAt: number;
 }
+
+const waits = waitsUntil("due_at", "not_before");
 
 /** Which rooms are to be refreshed, and when. Times are milliseconds since the epoch. Every method belongs inside a transaction of the caller's. */
 export class Refreshes {
@@ -29,43 +27,80 @@ export class Refreshes {
      * just being served, maybe without them.
      */
     note(roomIds: readonly string[], now: number): void {
-        this.#sql
+        this.#forgetSeries(now);
+        const rooms = this.#sql
             .prepare(
-                `INSERT INTO bundle_refreshes (room_id, since, due_at)
-                 SELECT DISTINCT room_id, ?1, ?1 + ?2 FROM share_jobs
-                 WHERE state IN ('delivering', 'delivered', 'reinvited') AND room_id IN (SELECT value FROM json_each(?4))
-                 ON CONFLICT DO UPDATE SET changes = changes + 1, since = min(since, ?1), due_at = min(?1 + ?2, min(since, ?1) + ?3)`,
+                `SELECT DISTINCT share_jobs.room_id, since, keys_at, due_at FROM share_jobs LEFT JOIN bundle_refreshes USING (room_id)
+                 WHERE state IN ('delivering', 'delivered', 'reinvited') AND share_jobs.room_id IN (SELECT value FROM json_each(?))`,
             )
-            .run(now, rest, longestRest, JSON.stringify(roomIds));
+            .all(JSON.stringify(roomIds));
+        for (const row of rooms) this.#change(String(row["room_id"]), withKeys(seriesFrom(row), now));
+    }
+
+    /** The file that was handed out in this room is gone. */
+    fileGone(roomId: string, now: number): void {
+        const row = this.#sql.prepare("SELECT since, keys_at, due_at FROM bundle_refreshes WHERE room_id = ?").get(roomId);
+        this.#change(roomId, { since: now, keysAt: 0, ...(row === undefined ? {} : seriesFrom(row)), dueAt: now });
     }
 
     due(now: number): readonly Refresh[] {
         return this.#sql
-            .prepare("SELECT * FROM bundle_refreshes WHERE due_at NOT BETWEEN ?1 + 1 AND ?1 + ?2 ORDER BY due_at")
-            .all(now, farthest)
-            .map((row) => ({ roomId: String(row["room_id"]), changes: Number(row["changes"]), failures: Number(row["failures"]) }));
+            .prepare(`SELECT * FROM bundle_refreshes WHERE due_at IS NOT NULL AND ${waits} = 0 ORDER BY due_at`)
+            .all(now)
+            .map((row) => ({
+                key: String(row["room_id"]),
+                changes: Number(row["changes"]),
+                failures: Number(row["failures"]),
+                keysAt: Number(row["keys_at"]),
+            }));
     }
 
     /** When the next of the others falls due; undefined if none waits. */
     nextAt(now: number): number | undefined {
         const at = this.#sql
-            .prepare("SELECT min(due_at) AS at FROM bundle_refreshes WHERE due_at BETWEEN ?1 + 1 AND ?1 + ?2")
-            .get(now, farthest)?.["at"];
+            .prepare(`SELECT min(${waits}) AS at FROM bundle_refreshes WHERE due_at IS NOT NULL AND ${waits} > 0`)
+            .get(now)?.["at"];
         return typeof at === "number" ? at : undefined;
     }
 
     /** It was made; keys that came meanwhile make another one. */
-    made({ roomId, changes }: Refresh, now: number): void {
-        this.#sql.prepare("DELETE FROM bundle_refreshes WHERE room_id = ? AND changes = ?").run(roomId, changes);
+    made({ key, changes }: Refresh, now: number): void {
         this.#sql
-            .prepare("UPDATE bundle_refreshes SET since = ?1, due_at = ?1 + ?2, failures = 0 WHERE room_id = ?3")
-            .run(now, rest, roomId);
+            .prepare(
+                `UPDATE bundle_refreshes SET failures = 0, not_before = 0, since = ?1, due_at = iif(changes = ?2, NULL, ?1 + ?3)
+                 WHERE room_id = ?4`,
+            )
+            .run(now, changes, rest, key);
+        this.#forgetSeries(now);
     }
 
-    /** Until then, or until keys come: they are for everybody else, too. */
-    postpone({ roomId }: Refresh, next: { readonly at: number; readonly failures: number }): void {
+    /** Until then, or until keys come, or sooner if some have come meanwhile: they are for everybody else, too. */
+    postpone({ key, changes }: Refresh, { at, failures, notBefore }: Later, now: number): void {
         this.#sql
-            .prepare("UPDATE bundle_refreshes SET since = ?1, due_at = ?1, failures = ?2 WHERE room_id = ?3")
-            .run(next.at, next.failures, roomId);
+            .prepare(
+                `UPDATE bundle_refreshes SET failures = ?1, not_before = ?2, since = ?3,
+                 due_at = iif(changes = ?4, ?5, min(?5, ?3 + ?6)) WHERE room_id = ?7`,
+            )
+            .run(failures, notBefore, now, changes, at, rest, key);
     }
+
+    #change(roomId: string, { since, keysAt, dueAt }: Series): void {
+        this.#sql
+            .prepare(
+                `INSERT INTO bundle_refreshes (room_id, since, keys_at, due_at) VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT DO UPDATE SET changes = changes + 1, since = ?2, keys_at = ?3, due_at = ?4`,
+            )
+            .run(roomId, since, keysAt, dueAt ?? null);
+    }
+
+    /** Nothing waits in these rooms, and what comes next is a new series. */
+    #forgetSeries(now: number): void {
+        this.#sql.prepare("DELETE FROM bundle_refreshes WHERE due_at IS NULL AND keys_at NOT BETWEEN ?1 - ?2 AND ?1").run(now, rest);
+    }
+}
+
+function seriesFrom(row: Readonly<Record<string, SQLOutputValue>>): Series | undefined {
+    if (row["since"] === null) return undefined;
+    const dueAt = row["due_at"];
+    return { since: Number(row["since"]), keysAt: Number(row["keys_at"]), dueAt: typeof dueAt === "number" ? dueAt : undefined };
 }

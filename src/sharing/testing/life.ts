@@ -47,6 +47,7 @@ const happening = fc.oneof(
     { weight: 2, arbitrary: fc.record({ what: fc.constant("power" as const), granted: fc.constantFrom(true, true, false) }) },
     { weight: 2, arbitrary: fc.record({ what: fc.constant("visibility" as const), open: fc.constantFrom(true, true, false) }) },
     { weight: 4, arbitrary: fc.record({ what: fc.constant("keys" as const), shared: fc.constantFrom(0, 3, 3, 3) }) },
+    { weight: 2, arbitrary: one("purge") },
     { weight: 1, arbitrary: fc.record({ what: fc.constant("lookalike" as const), there: fc.boolean() }) },
     {
         weight: 5,
@@ -73,7 +74,7 @@ const happening = fc.oneof(
         weight: 8,
         arbitrary: fc.record({
             what: fc.constant("time" as const),
-            passes: fc.constantFrom(1, 5_000, 25_000, minute, 20 * minute, day / 2, 2 * day),
+            passes: fc.constantFrom(1, 200, 5_000, 25_000, minute, 20 * minute, day / 2, 2 * day),
         }),
     },
 );

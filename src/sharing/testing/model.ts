@@ -4,6 +4,7 @@ import { ShareCommands } from "../commands.ts";
 import type { Job } from "../ledger/jobs.ts";
 import { recordOwnLeave, releaseEmpowered, releaseEmptyHanded } from "../record.ts";
 import { reconsiderRooms } from "../room-changed.ts";
+import { GivenFiles } from "../given-files.ts";
 import { BundleRefresher } from "../refresh.ts";
 import { ShareRunner } from "../runner.ts";
 import { DeviceWatch } from "../watch.ts";
@@ -161,6 +162,9 @@ export class Model {
             case "keys":
                 this.#keysCome(happening.shared);
                 break;
+            case "purge":
+                world.media.clear();
+                break;
             case "lookalike":
                 world.members = happening.there ? [lookalike] : [];
                 break;
@@ -192,10 +196,11 @@ export class Model {
         this.#sets += 1;
         world.version = String(this.#sets);
         world.shared = shared;
-        this.#rules.keysCame();
+        this.#rules.keysCome();
         world.database.transaction(() => {
             releaseEmptyHanded({ jobs: world.jobs, rooms: world.parts().facts.rooms }, [roomId]);
             world.refreshes.note([roomId], world.now);
+            this.#rules.keysNoted(world.refreshes);
         });
     }
 
@@ -243,16 +248,19 @@ export class Model {
         const watch = new DeviceWatch({ ...parts, bundles, watches, released: () => runner.wake() });
         const refreshes = new WatchedRefreshes(world, this.#rules);
         const refresher = new BundleRefresher({ ...parts, bundles: this.#rules.watched(parts.bundles, "refresher"), refreshes });
+        const givenFiles = new GivenFiles({ ...parts, refreshes, fileGone: () => refresher.wake() });
         runner.wake();
         watch.wake();
         refresher.wake();
+        givenFiles.wake();
         const busy = (): boolean =>
             world.due().length > 0 ||
             world.checks.next() !== undefined ||
             watches.arrivals(1).length > 0 ||
             watches.due(world.now, 1).length > 0 ||
-            world.refreshes.due(world.now).length > 0;
+            world.refreshes.due(world.now).length > 0 ||
+            parts.files.dueLooks(world.now).length > 0;
         for (let turns = 0; turns < 40 && busy(); turns += 1) await new Promise((next) => setTimeout(next, 0));
-        await Promise.all([runner.stop(), watch.stop(), refresher.stop()]);
+        await Promise.all([runner.stop(), watch.stop(), refresher.stop(), givenFiles.stop()]);
     }
 }

@@ -14,7 +14,19 @@ import { type World } from "./world.ts";
 
 const hour = 60 * minute;
 const longAgo = 0;
+/** Milliseconds after which a room is refreshed when keys come after a silence. */
+const soon = 200;
 const double = "@carol:home";
+
+interface Keys {
+    /** The first of those that a refresh waits for, and the last. */
+    readonly first: number;
+    readonly last: number;
+    /** They came after a silence. */
+    readonly afterSilence: boolean;
+    readonly refreshFrom: number;
+    readonly refreshed: boolean;
+}
 
 /** What must hold whatever happens, checked as each request arrives, after each moment, and at the end. What did not hold is in `broken`. */
 export class Rules {
@@ -23,10 +35,8 @@ export class Rules {
     readonly #reinvited = new Map<string, number>();
     /** Who waits for the room's bundle at this moment. */
     readonly #asking = { refresher: 0, others: 0 };
-    /** When keys came for those who were served, since somebody was sent a copy again; a clock that is set back makes every refresh due. */
-    #keysAt: { readonly first: number; readonly last: number } | undefined;
-    /** When a copy was last sent again, if no keys have come since. */
-    #refreshedAt: number | undefined;
+    /** Keys that came for those who were served; `refreshFrom`: when a refresh may begin. */
+    #keys: Keys | undefined;
     #onItsWay: readonly { readonly jobId: number; readonly deviceId: string }[] = [];
     /** Every copy that the homeserver took. */
     readonly #given: { readonly jobId: number; readonly deviceId: string }[] = [];
@@ -48,8 +58,9 @@ export class Rules {
     }
 
     /** The same bundles, of which it is known who asks for them. */
-    watched(bundles: Pick<RoomBundles, "current">, asker: "refresher" | "others"): Pick<RoomBundles, "current"> {
+    watched(bundles: RoomBundles, asker: "refresher" | "others"): Pick<RoomBundles, "current" | "newest"> {
         return {
+            newest: (room) => bundles.newest(room),
             current: async (room) => {
                 this.#asking[asker] += 1;
                 try {
@@ -61,22 +72,52 @@ export class Rules {
         };
     }
 
-    keysCame(): void {
+    /** Soon after a silence; in a series, when it rests. What is due as soon as that stays so. */
+    keysCome(): void {
         const { now } = this.#world;
-        if (!this.jobs().some(({ state }) => state === "delivering" || state === "delivered" || state === "reinvited")) return;
-        this.#keysAt = { first: Math.min(this.#refreshedAt ?? this.#keysAt?.first ?? now, now), last: now };
-        this.#refreshedAt = undefined;
+        if (!this.#isSomebodyServed()) return;
+        const before = this.#keys?.refreshed === false ? this.#keys : undefined;
+        const first = Math.min(before?.first ?? now, now);
+        const afterSilence = this.#keys === undefined || now < this.#keys.last || now - this.#keys.last >= 20_000;
+        const rests = afterSilence ? now + soon : Math.min(now + 20_000, first + 120_000);
+        const refreshFrom = before !== undefined && before.refreshFrom <= now + soon ? before.refreshFrom : rests;
+        this.#keys = { first, last: now, refreshFrom, afterSilence, refreshed: false };
+    }
+
+    /** After they have been noted: nobody waits for them longer, unless the homeserver wants to be left alone. */
+    keysNoted(refreshes: Refreshes): void {
+        const { now } = this.#world;
+        if (!this.#isSomebodyServed() || this.#keys === undefined) return;
+        const wait = Math.max(this.#keys.afterSilence ? soon : 20_000, this.#isRefused() ? 6_000 : 0);
+        if (refreshes.due(now + wait).length === 0) this.broken.push(`keys that came wait for more than ${wait} ms`);
     }
 
     /** A refresh is begun. */
     refreshDue(): void {
-        const { first, last } = this.#keysAt ?? { first: longAgo, last: longAgo };
-        if (this.#world.now < Math.min(last + 20_000, first + 120_000))
-            this.broken.push("a refresh began before the keys had come to rest");
+        if (this.#world.now < (this.#keys?.refreshFrom ?? longAgo)) this.broken.push("a refresh began before the keys had come to rest");
+    }
+
+    refreshMade(): void {
+        if (this.#keys !== undefined) this.#keys = { ...this.#keys, refreshed: true };
+    }
+
+    /** What is gone is replaced at once. */
+    fileGone(): void {
+        const { now } = this.#world;
+        this.#keys = { ...(this.#keys ?? { last: longAgo, afterSilence: false, refreshed: false }), first: longAgo, refreshFrom: now };
     }
 
     clockSet(): void {
-        if (this.#keysAt !== undefined) this.#keysAt = { first: longAgo, last: longAgo };
+        if (this.#keys !== undefined) this.#keys = { ...this.#keys, first: longAgo, refreshFrom: longAgo };
+    }
+
+    #isSomebodyServed(): boolean {
+        return this.jobs().some(({ state }) => state === "delivering" || state === "delivered" || state === "reinvited");
+    }
+
+    #isRefused(): boolean {
+        const row = this.#world.database.sql.prepare("SELECT not_before FROM bundle_refreshes").get();
+        return Number(row?.["not_before"] ?? 0) > this.#world.now;
     }
 
     reinvite(event: World["memberEvent"]): void {
@@ -133,9 +174,11 @@ export class Rules {
             const there = this.#world.devices.filter(
                 ({ deviceId, crossSigned }) => crossSigned && served.some((one) => one.deviceId === deviceId),
             );
-            const has = this.#versionGiven(job);
-            if (there.length > 0 && has !== version)
-                this.broken.push(`job ${job.id} was left with set ${has ?? "none"} instead of ${version}`);
+            if (there.length === 0) continue;
+            const url = this.#fileGiven(job) ?? "none";
+            const has = this.#world.versions.get(url);
+            if (has !== version) this.broken.push(`job ${job.id} was left with set ${has ?? "none"} instead of ${version}`);
+            if (!this.#world.media.has(url)) this.broken.push(`job ${job.id} was left with a file that is gone`);
         }
     }
 
@@ -158,18 +201,18 @@ export class Rules {
         for (const { jobId, deviceId } of this.#given)
             if (!givenBy(database.sql, jobId).some(({ devices }) => devices.includes(deviceId)))
                 this.broken.push(`the audit does not know what ${deviceId} was given for job ${jobId}`);
-        for (const table of ["bundle_refreshes", "share_watches", "share_sendings"])
+        for (const table of ["bundle_refreshes WHERE due_at IS NOT NULL", "share_watches", "share_sendings"])
             if (database.sql.prepare(`SELECT 1 FROM ${table}`).get() !== undefined) this.broken.push(`a row of ${table} never ended`);
     }
 
-    #versionGiven(job: Job): string | undefined {
-        const { database, seal, versions } = this.#world;
+    #fileGiven(job: Job): string | undefined {
+        const { database, seal } = this.#world;
         const row = database.sql
             .prepare("SELECT id, file FROM bundle_files JOIN bundle_deliveries ON file_id = id WHERE job_id = ?")
             .get(job.id);
         if (!(row?.["file"] instanceof Uint8Array)) return undefined;
         const file = JSON.parse(Buffer.from(seal.open(`bundle_files/${Number(row["id"])}`, row["file"])).toString()) as { url: string };
-        return versions.get(file.url);
+        return file.url;
     }
 
     /** The homeserver has acted on this request. A refusal after that is no homeserver's. */
@@ -182,7 +225,11 @@ export class Rules {
     #call(call: string): void {
         if (call === "sendToDevice") this.#acted();
         if (call !== "createMedia" || this.#asking.others > 0) return;
-        const { count } = this.#world.files().madeSince(roomId, this.#world.now - hour);
+        const { now } = this.#world;
+        const count = this.#world
+            .files()
+            .madeAt(roomId)
+            .filter((at) => at > now - hour && at <= now).length;
         if (count >= 6) this.broken.push(`a refresh made the file ${count + 1} of an hour`);
     }
 
@@ -205,7 +252,6 @@ export class Rules {
             rules.push(...this.#rulesOfCopy(job, deviceId));
             if (!String(row["delivery_id"]).includes("refreshed")) continue;
             rules.push(...this.#rulesOfRefresh(job, deviceId));
-            this.#refreshedAt = world.now;
         }
         for (const [rule, isBroken] of rules) if (isBroken) this.broken.push(`a copy was sent ${rule}`);
     }
@@ -240,7 +286,7 @@ export class Rules {
         return [
             [`again to somebody who is ${job.state}`, job.state !== "delivered" && job.state !== "reinvited"],
             ["again to a device that was sent none", !served.some((one) => one.deviceId === deviceId && one.state === "sent")],
-            ["again though no keys had come", this.#keysAt === undefined],
+            ["again though no keys had come", this.#keys === undefined],
         ];
     }
 }
@@ -258,6 +304,16 @@ export class WatchedRefreshes extends Refreshes {
         const due = super.due(now);
         if (due.length > 0) this.#rules.refreshDue();
         return due;
+    }
+
+    override made(refresh: Refresh, now: number): void {
+        super.made(refresh, now);
+        this.#rules.refreshMade();
+    }
+
+    override fileGone(room: string, now: number): void {
+        super.fileGone(room, now);
+        this.#rules.fileGone();
     }
 }
 

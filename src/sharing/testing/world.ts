@@ -14,6 +14,7 @@ import { BundleMessages } from "../delivery/bundle-messages.ts";
 import { bundleSchema } from "../bundle/bundle-schema.ts";
 import { FormerMembers } from "../policy/former-members.ts";
 import { JobDevices } from "../ledger/devices.ts";
+import { GivenFiles, type GivenFilesParts } from "../given-files.ts";
 import { ShareJobs } from "../ledger/jobs.ts";
 import { Lookalikes } from "../policy/lookalike.ts";
 import { Pauses } from "../policy/pauses.ts";
@@ -28,7 +29,7 @@ import { recordInvites } from "../reinvite/reinvite-record.ts";
 import { reinviteSchema } from "../reinvite/reinvite-schema.ts";
 import type { Answered } from "../delivery/device-keys.ts";
 import { ShareRunner } from "../runner.ts";
-import { RoomBundles } from "../bundle/room-bundles.ts";
+import type { RoomBundles } from "../bundle/room-bundles.ts";
 import { ShareClock } from "../ledger/share-clock.ts";
 import { sharingSchema } from "../ledger/schema.ts";
 import { jobStatuses, jobStory } from "../ledger/status.ts";
@@ -83,7 +84,7 @@ export class World {
     /** Who sent the room's sessions. */
     senders: readonly string[] = [];
     readonly formerMembers: FormerMembers;
-    readonly refreshes: Refreshes;
+    refreshes: Refreshes;
     uploadLimit: number | undefined;
     canInvite = true;
     canKick = true;
@@ -237,10 +238,12 @@ export class World {
         return new BundleRefresher({ ...this.parts(), refreshes: this.refreshes });
     }
 
+    givenFiles(fileGone: () => void = () => undefined): GivenFiles {
+        return new GivenFiles({ ...this.parts(), refreshes: this.refreshes, fileGone });
+    }
+
     bundles(): RoomBundles {
-        const { bundles } = this.parts();
-        if (!(bundles instanceof RoomBundles)) throw new TypeError("these are other bundles");
-        return bundles;
+        return this.parts().bundles;
     }
 
     files(): BundleFiles {
@@ -258,7 +261,9 @@ export class World {
     }
 
     /** What the runner, the watch and the commands are made of. */
-    parts(): ConstructorParameters<typeof ShareRunner>[0] & Pick<DeviceWatchParts, "deviceKeys"> {
+    parts(): ConstructorParameters<typeof ShareRunner>[0] &
+        Pick<DeviceWatchParts, "deviceKeys"> &
+        Pick<GivenFilesParts, "homeserver"> & { readonly bundles: RoomBundles } {
         const member = () => {
             const { content, event_id: eventId, sender } = this.recorded ?? this.memberEvent;
             return { userId: charlie, membership: content.membership, eventId, sender, isDirect: content.is_direct === true };
@@ -341,6 +346,7 @@ export class World {
             homeserver: {
                 hasAccount: () => step("hasAccount", () => this.hasAccount),
                 memberEvent: () => step("memberEvent", () => this.memberEvent),
+                mediaExists: (url) => step("mediaExists", () => this.media.has(url)),
                 event: (_room, eventId) => step("event", () => this.events.get(eventId)),
                 putMember: (_room, user, content) => {
                     this.beforePut?.();

@@ -1,0 +1,2 @@
+export { Due, type DueItem, type DuePart, type Later, type Outcome } from "./due.ts";
+export { waitsUntil } from "./due-columns.ts";
