@@ -59,10 +59,12 @@ test("keys that are worse than the inviter's may be are sent, and the inviter ke
     await counted("worse");
     expect(bot.status()).toMatchObject({ state: "delivered", reason: "coverage_incomplete" });
     expect(bot.calls).not.toContain("memberEvent");
+    expect(jobStatuses(bot.database.sql, { limit: 1 })[0]?.message).toMatch(/Namely: the bot's bundle is worse\.$/);
 
     await counted("better");
     expect(bot.status()).toMatchObject({ state: "reinvited" });
     expect(bot.calls.filter((call) => call === "sendToDevice")).toHaveLength(2);
+    expect(jobStatuses(bot.database.sql, { limit: 1 })[0]?.message).toMatch(/Namely: the bot's bundle is better\.$/);
 });
 
 test("a setting that compares no keys any more lets those go on that waited for them", async () => {

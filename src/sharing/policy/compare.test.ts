@@ -19,6 +19,7 @@ const counts = (likelihood: Likelihood, counted: Partial<Counted>, more: Partial
 });
 const whole = (counted: Partial<Counted>, more: Partial<ComparisonFacts> = {}): ComparisonFacts =>
     counts("hardly", counted, { setting: "when_complete", ...more });
+const freely = { thresholds: { proven: 0, likely: 0 } };
 const uncounted = { counted: undefined };
 
 test.each<[string, ComparisonFacts, Comparison["outcome"]]>([
@@ -29,7 +30,11 @@ test.each<[string, ComparisonFacts, Comparison["outcome"]]>([
     ["proven: a hair less", counts("proven", { events: 100_000, covered: 94_999 }), "worse"],
     ["the thresholds are a setting", counts("proven", { covered: 94 }, { thresholds: { proven: 94, likely: 70 } }), "better"],
     ["decimals count", counts("likely", { covered: 70 }, { thresholds: { proven: 95, likely: 70.5 } }), "worse"],
-    ["a threshold of nothing still asks for a key", counts("likely", {}, { thresholds: { proven: 0, likely: 0 } }), "worse"],
+    ["a threshold of nothing still asks for a key", counts("likely", {}, { ...freely, usable: "no" }), "worse"],
+    ["a threshold of nothing, and nobody looked for a key", counts("likely", {}, { ...freely, usable: "unknown" }), "worse"],
+    ["a key is of use by now, and the count is older", counts("likely", {}), "unknown"],
+    ["so it is where all that it knows is withheld", counts("likely", { covered: 100, withheld: 100 }), "unknown"],
+    ["where one key is enough, nobody waits for that", counts("hardly", {}), "better"],
     ["likely: the beginning is looked for", counts("likely", { covered: 100, reach: "under_way" }), "unknown"],
     ["proven: the beginning is looked for", counts("proven", { covered: 0, reach: "under_way" }), "unknown"],
     ["likely: nothing was counted", counts("likely", {}, uncounted), "unknown"],
@@ -50,7 +55,7 @@ test.each<[string, ComparisonFacts, Comparison["outcome"]]>([
 
     ["withheld messages count on neither side: enough", counts("likely", { covered: 97, withheld: 90 }), "better"],
     ["withheld messages count on neither side: not enough", counts("likely", { covered: 96, withheld: 90 }), "worse"],
-    ["everything is withheld", counts("likely", { covered: 100, withheld: 100 }), "worse"],
+    ["everything is withheld", counts("likely", { covered: 100, withheld: 100 }, { usable: "no" }), "worse"],
     ["what came before the inviter is not theirs: enough", counts("proven", { covered: 38, notTheirs: 60 }), "better"],
     ["what came before the inviter is not theirs: not enough", counts("proven", { covered: 37, notTheirs: 60 }), "worse"],
 

@@ -49,13 +49,14 @@ export interface Comparison {
  * One list: what makes the bot's useless, then what the setting says, then what the inviter's client is known to do.
  * Source: MSC4268, "Actions as a receiving client".
  */
-export function compare(facts: ComparisonFacts): Comparison {
-    const { setting, thresholds, usable, counted, weighed } = facts;
+export function compare(given: ComparisonFacts): Comparison {
+    const { setting, thresholds, usable, weighed } = given;
     if (usable === "no") {
         const sentence = "the bot holds no key that a known message of this room uses: its bundle would open nothing";
         return { outcome: "worse", sentence };
     }
-    if (setting === "when_complete") return compareWithWhole(counted);
+    if (setting === "when_complete") return compareWithWhole(given.counted);
+    const facts = { ...given, counted: upToDate(given) };
     switch (weighed.likelihood) {
         case "no":
         case "hardly":
@@ -87,12 +88,17 @@ function compareWithWhole(counted: Counted | undefined): Comparison {
 
 /** While the beginning is looked for, nobody knows the whole; where the search was cut, what is known counts. */
 function compareWithShare(facts: ComparisonFacts, threshold: number): Comparison {
-    const { counted, usable } = facts;
+    const { counted } = facts;
     const sides = `${ourSide(facts, threshold)}; ${theirSide(facts)}, so ${threshold} %`;
     if (counted === undefined || counted.reach === "under_way") return { outcome: "unknown", sentence: `${sides} have to be reached` };
     const { ours, all } = comparable(counted);
-    const isEnough = usable === "yes" && ours > 0 && ours * 100 >= threshold * all;
+    const isEnough = ours > 0 && ours * 100 >= threshold * all;
     return isEnough ? { outcome: "better", sentence: `${sides} are enough` } : { outcome: "worse", sentence: `${sides} would be needed` };
+}
+
+/** A count that knows of nothing to hand on, where a key is of use by now, is about to be made anew. */
+function upToDate({ usable, counted }: ComparisonFacts): Counted | undefined {
+    return counted !== undefined && usable === "yes" && comparable(counted).ours === 0 ? undefined : counted;
 }
 
 function comparable({ events, covered, withheld, notTheirs }: Counted): { readonly ours: number; readonly all: number } {
