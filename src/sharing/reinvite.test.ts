@@ -4,7 +4,7 @@ import type { MembershipChange } from "../rooms/index.ts";
 import { ShareCommands } from "./commands.ts";
 import { releaseUncovered } from "./reinvite/reinvite-record.ts";
 import { Notices } from "./ledger/notices.ts";
-import { jobStatuses } from "./ledger/status.ts";
+import { jobStatuses, jobStory } from "./ledger/status.ts";
 import { alice, bot, change, charlie, invite, roomId } from "./testing/room.ts";
 import { World } from "./testing/world.ts";
 
@@ -64,7 +64,9 @@ test("keys that are worse than the inviter's may be are sent, and the inviter ke
     await counted("better");
     expect(bot.status()).toMatchObject({ state: "reinvited" });
     expect(bot.calls.filter((call) => call === "sendToDevice")).toHaveLength(2);
-    expect(jobStatuses(bot.database.sql, { limit: 1 })[0]?.message).toMatch(/Namely: the bot's bundle is better\.$/);
+    expect(jobStory(bot.database.sql, "1")?.story).toContainEqual(
+        expect.objectContaining({ reason: "bundle_better", message: expect.stringMatching(/Namely: the bot's bundle is better\.$/) }),
+    );
 });
 
 test("a setting that compares no keys any more lets those go on that waited for them", async () => {
