@@ -13,7 +13,7 @@ import { BOT, ledgerOn } from "./testing/fixtures/story.ts";
 const room = "!room:home";
 const alice = "@alice:home";
 const bob = "@bob:home";
-const weighed = { likelihood: "proven", because: "a bundle of theirs was seen" } as const;
+const weighed = { likelihood: "proven", because: "bundle_lately" } as const;
 
 let database: Database;
 let ledger: SharingLedger;
@@ -74,7 +74,7 @@ test("what was said before the inviter joined on the bot's own invite is not the
     expect(ledger.history.compare(room, bob, weighed, ledger.facts.policy(room)).sentence).toBe(
         "the bot can hand on 11 of the room's 11 messages (100 %), " +
             "not counting 9 from before its own invite brought @bob:home in; " +
-            "@bob:home's client shares history (a bundle of theirs was seen), so 95 % are enough",
+            "@bob:home's client shares history (their client has sent the bot a room key bundle within 90 days), so 95 % are enough",
     );
 });
 
@@ -89,7 +89,7 @@ test("who has left and come back on somebody else's invite has what that one gav
 });
 
 test("before a room was counted, only the look for a key says anything", () => {
-    const hardly = { likelihood: "hardly", because: "so it is" } as const;
+    const hardly = { likelihood: "hardly", because: "silent_while_open" } as const;
     const ask = (usable?: boolean): string => ledger.history.compare(room, alice, hardly, ledger.facts.policy(room), usable).outcome;
     expect([ask(), ask(true), ask(false)]).toEqual(["unknown", "better", "worse"]);
     count({ comparable: undefined });

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { compare, type Comparison, type ComparisonFacts, type Counted, type Likelihood } from "./compare.ts";
+import type { Likelihood } from "../evidence/weigh.ts";
+import { compare, type Comparison, type ComparisonFacts, type Counted } from "./compare.ts";
 
 const nothing: Counted = { reach: "start", complete: false, events: 0, covered: 0, withheld: 0, notTheirs: 0 };
 const alice = "@alice:home";
@@ -7,13 +8,13 @@ const facts: ComparisonFacts = {
     setting: "when_better",
     thresholds: { proven: 95, likely: 70 },
     inviter: alice,
-    weighed: { likelihood: "likely", because: "no bundle of theirs was seen" },
+    weighed: { likelihood: "likely", because: "machine_flag" },
     usable: "yes",
     counted: { ...nothing, events: 100, covered: 70 },
 };
 const counts = (likelihood: Likelihood, counted: Partial<Counted>, more: Partial<ComparisonFacts> = {}): ComparisonFacts => ({
     ...facts,
-    weighed: { likelihood, because: "so it is" },
+    weighed: { likelihood, because: "nothing_known" },
     counted: { ...nothing, events: 100, ...counted },
     ...more,
 });
@@ -68,18 +69,18 @@ test.each<[string, ComparisonFacts, Comparison["outcome"]]>([
     ["when_complete: the search was cut", whole({ covered: 99, reach: "cut" }), "worse"],
 ])("%s", (_, given, outcome) => expect(compare(given).outcome).toBe(outcome));
 
-const likely = "@alice:home's client is likely to share history (so it is)";
+const likely = "@alice:home's client is likely to share history (nothing is known of their client)";
 
 test.each<[ComparisonFacts, string]>([
     [
         { ...facts, counted: { ...nothing, events: 12, covered: 10 } },
         "the bot can hand on 10 of the room's 12 messages (83 %); " +
-            "@alice:home's client is likely to share history (no bundle of theirs was seen), so 70 % are enough",
+            "@alice:home's client is likely to share history (their client marks its keys as clients do that share history), so 70 % are enough",
     ],
     [
         counts("proven", { events: 1_000, covered: 949 }),
         "the bot can hand on 949 of the room's 1000 messages (94 %); " +
-            "@alice:home's client shares history (so it is), so 95 % would be needed",
+            "@alice:home's client shares history (nothing is known of their client), so 95 % would be needed",
     ],
     [
         counts("likely", { events: 1_000, covered: 949 }, { thresholds: { proven: 95, likely: 94.85 } }),
@@ -104,12 +105,12 @@ test.each<[ComparisonFacts, string]>([
     [
         counts("hardly", {}, uncounted),
         "the room's messages are still being counted; " +
-            "@alice:home's client is unlikely to share history (so it is), so one key that opens anything is enough",
+            "@alice:home's client is unlikely to share history (nothing is known of their client), so one key that opens anything is enough",
     ],
     [
         counts("no", { covered: 1 }),
         "the bot can hand on 1 of the room's 100 messages (1 %); " +
-            "@alice:home's client cannot share history (so it is), so one key that opens anything is enough",
+            "@alice:home's client cannot share history (nothing is known of their client), so one key that opens anything is enough",
     ],
     [counts("no", {}, { usable: "no" }), "the bot holds no key that a known message of this room uses: its bundle would open nothing"],
     [

@@ -1,14 +1,5 @@
 import type { SharingSettings } from "../../config/index.ts";
-
-/** Whether the inviter's client would share history. */
-export type Likelihood = "no" | "proven" | "hardly" | "likely";
-
-/** What is known of the inviter's client. */
-export interface Weighed {
-    readonly likelihood: Likelihood;
-    /** Why, as a clause for people. */
-    readonly because: string;
-}
+import { grounds, type Likelihood, type Weighed } from "../evidence/weigh.ts";
 
 /** What was counted of a room's known encrypted messages. */
 export interface Counted {
@@ -30,6 +21,7 @@ export interface ComparisonFacts {
     readonly setting: "when_better" | "when_complete";
     readonly thresholds: SharingSettings["reinvite_thresholds"];
     readonly inviter: string;
+    /** What is known of the inviter's client. */
     readonly weighed: Weighed;
     /** Whether the bot holds at least one shareable key that a known message uses. */
     readonly usable: "yes" | "no" | "unknown";
@@ -123,7 +115,7 @@ function messages({ reach }: Counted, count: number, kind: string): string {
 }
 
 function theirSide({ inviter, weighed: { likelihood, because } }: ComparisonFacts): string {
-    return `${inviter}'s client ${does[likelihood]} (${because})`;
+    return `${inviter}'s client ${does[likelihood]} (${grounds[because]})`;
 }
 
 const does: Readonly<Record<Likelihood, string>> = {

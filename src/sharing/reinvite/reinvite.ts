@@ -2,7 +2,8 @@ import type { Database } from "../../database/index.ts";
 import type { Homeserver } from "../../homeserver/index.ts";
 import { HomeserverError } from "../../homeserver/index.ts";
 import { parseRoomEvent, type RoomEvent } from "../../matrix/index.ts";
-import type { Comparison, Weighed } from "../policy/compare.ts";
+import type { Weighed } from "../evidence/weigh.ts";
+import type { Comparison } from "../policy/compare.ts";
 import type { FactSources, SharingPolicy } from "../policy/facts.ts";
 import { pass } from "../policy/gate.ts";
 import { Halt } from "../policy/halt.ts";
@@ -23,8 +24,8 @@ export interface SharedHistory {
     compare(roomId: string, inviter: string, weighed: Weighed, policy: SharingPolicy, usable?: boolean): Comparison;
 }
 
-/** Until evidence is kept. */
-export const unweighed: Weighed = { likelihood: "likely", because: "nothing is known of their client" };
+/** Until the evidence is asked. */
+export const unweighed: Weighed = { likelihood: "likely", because: "nothing_known" };
 
 export interface ReinviteParts {
     readonly database: Database;
