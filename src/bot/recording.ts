@@ -27,8 +27,10 @@ export function recordBatch(recording: RecordingParts, batch: SyncBatch): void {
     recordMemberships(parts, changes.memberships);
     recordInvites({ botUserId, reinvites: ledger.reinvites, now: Date.now }, changes.memberships);
     ledger.formerMembers.record(changes.memberships);
+    ledger.botInvitees.record({ botUserId, formerMembers: ledger.formerMembers, now: Date.now }, changes.memberships);
     for (const { roomId } of changes.selfLeft) {
         recordOwnLeave(parts, roomId);
+        ledger.botInvitees.forget(roomId);
         ledger.received.forget(roomId);
         ledger.followedRooms.forget(roomId);
         leftRooms.left(roomId);

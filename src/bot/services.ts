@@ -195,6 +195,7 @@ function sharingParts(
             building: new AtMost(4),
             now: Date.now,
         }),
+        isUsable: (roomId) => ledger.timelines.isUsable(crypto, roomId),
         deviceKeys: new DeviceKeys({ ownServer: serverOf(settings.homeserver.user_id), crypto, homeserver, outgoing }),
         messages: new BundleMessages({ database: store.database, crypto, homeserver }),
         homeserver,

@@ -5,6 +5,9 @@ import { ReceivedBundles } from "../receiving/index.ts";
 import { RoomReader } from "../rooms/index.ts";
 import {
     Audit,
+    BotInvitees,
+    compare,
+    type Counted,
     type FactSources,
     FollowedRooms,
     FormerMembers,
@@ -21,7 +24,7 @@ import {
     type SharedHistory,
     ShareJobs,
 } from "../sharing/index.ts";
-import { type Coverage, Timelines } from "../timeline/index.ts";
+import { type Coverage, Timelines, uncoveredBefore } from "../timeline/index.ts";
 
 /** What sharing keeps in the database and the commands on it: the same with a running bot and without one. */
 export interface SharingLedger {
@@ -32,6 +35,7 @@ export interface SharingLedger {
     readonly checks: ReinviteChecks;
     readonly reinvites: ReinviteLedger;
     readonly history: SharedHistory;
+    readonly botInvitees: BotInvitees;
     readonly holdings: Holdings;
     readonly audit: Audit;
     readonly notices: Notices;
@@ -53,6 +57,7 @@ export function sharingLedger(database: Database, settings: Settings): SharingLe
     const pauses = new Pauses(database.sql);
     const audit = new Audit(database.sql);
     const timelines = new Timelines(database);
+    const botInvitees = new BotInvitees(database.sql);
     const facts: FactSources = {
         botUserId: settings.homeserver.user_id,
         rooms,
@@ -69,10 +74,8 @@ export function sharingLedger(database: Database, settings: Settings): SharingLe
         pauses,
         checks: new ReinviteChecks(database.sql),
         reinvites: new ReinviteLedger(database.sql),
-        history: {
-            coverage: (roomId) => completeness(timelines.coverage(roomId)),
-            inviterMayShare: (roomId, inviter) => timelines.coverage(roomId)?.withoutSigns.includes(inviter) !== true,
-        },
+        history: sharedHistory(timelines, botInvitees),
+        botInvitees,
         holdings: new Holdings(database.sql),
         audit,
         notices: new Notices(database.sql),
@@ -87,8 +90,32 @@ export function sharingLedger(database: Database, settings: Settings): SharingLe
     };
 }
 
-/** While a room's beginning is still looked for, nobody knows. */
-function completeness(coverage: Coverage | undefined): ReturnType<SharedHistory["coverage"]> {
-    if (coverage?.complete === true) return "complete";
-    return coverage === undefined || coverage.reach === "under_way" ? "unknown" : "incomplete";
+function sharedHistory(timelines: Timelines, botInvitees: BotInvitees): SharedHistory {
+    return {
+        compare: (roomId, inviter, weighed, policy, usable) => {
+            const counted = countedOf(timelines.coverage(roomId), botInvitees.joinedAt(roomId, inviter));
+            return compare({
+                setting: policy.reinvite === "when_complete" ? "when_complete" : "when_better",
+                thresholds: policy.reinvite_thresholds,
+                inviter,
+                weighed,
+                usable: usable === undefined ? usableOf(counted) : usable ? "yes" : "no",
+                counted,
+            });
+        },
+    };
+}
+
+/** @param joinedAt when the inviter joined on the bot's own invite, if they did */
+function countedOf(coverage: Coverage | undefined, joinedAt: number | undefined): Counted | undefined {
+    // What an earlier version counted is counted anew in a moment.
+    if (coverage?.comparable === undefined) return undefined;
+    const { reach, complete, events, covered, comparable } = coverage;
+    const notTheirs = joinedAt === undefined ? 0 : uncoveredBefore(comparable.uncovered, joinedAt);
+    return { reach, complete, events, covered, withheld: comparable.withheld, notTheirs };
+}
+
+function usableOf(counted: Counted | undefined): "yes" | "no" | "unknown" {
+    if (counted === undefined) return "unknown";
+    return counted.covered > counted.withheld ? "yes" : "no";
 }

@@ -100,8 +100,9 @@ function roomStatus(database: Database, rooms: RoomReader, room: Room, botUserId
     };
 }
 
-function coverageStatus({ reach, complete, events, covered, withheldFromBot }: Coverage): CoverageStatus {
-    return { reach, complete, events, covered, withheld_from_bot: withheldFromBot };
+function coverageStatus({ reach, complete, events, covered, comparable, withheldFromBot }: Coverage): CoverageStatus {
+    const withheld = comparable?.withheld ?? null;
+    return { reach, complete, events, covered, withheld, withheld_from_bot: withheldFromBot };
 }
 
 function receivedBundle(bundle: ReceivedBundle | undefined): ReceivedBundleStatus | null {

@@ -7,6 +7,7 @@ const counted: CoverageStatus = {
     complete: true,
     events: 200,
     covered: 199,
+    withheld: 0,
     withheld_from_bot: { sessions: 0, senders: [] },
 };
 
@@ -55,6 +56,15 @@ test.each<[string, RoomStatus, string[]]>([
         room({ ...counted, reach: "cut", complete: false }),
         ["covers 99 % of the last 200 encrypted messages, and at least 95 % of those since 2026-11-02."],
     ],
+    [
+        "senders withhold messages from newcomers",
+        room({ ...counted, withheld: 9 }),
+        [
+            "covers 99 % of the 200 encrypted messages.",
+            "can hand on 190 of the 199 that it covers: their senders withhold the other 9 from newcomers.",
+        ],
+    ],
+    ["an earlier version counted", room({ ...counted, withheld: null }), ["covers 99 % of the 200 encrypted messages."]],
     [
         "senders withhold",
         room({ ...counted, withheld_from_bot: { sessions: 8, senders: ["@a", "@b", "@c", "@d", "@e", "@f", "@g"] } }),

@@ -27,7 +27,14 @@ const report: StatusReport = {
             joined_at: "2026-01-30T12:00:00Z",
             covers_since: "2026-01-31T11:00:00Z",
             sessions: { shareable: 12, not_shareable: 3, unknown: 0, missing: 2 },
-            coverage: { reach: "start", complete: false, events: 40, covered: 30, withheld_from_bot: { sessions: 0, senders: [] } },
+            coverage: {
+                reach: "start",
+                complete: false,
+                events: 40,
+                covered: 30,
+                withheld: 0,
+                withheld_from_bot: { sessions: 0, senders: [] },
+            },
             received_bundle: {
                 from: "@eve:hs",
                 state: "taken",

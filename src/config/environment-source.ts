@@ -74,7 +74,7 @@ function fromText(text: string, { form, nullable }: SettingPath): unknown {
         case "flag":
             return text === "true" ? true : text === "false" ? false : text;
         case "number":
-            return /^-?\d{1,15}$/.test(text) ? Number(text) : text;
+            return /^-?\d{1,15}(\.\d{1,15})?$/.test(text) ? Number(text) : text;
         case "list":
             return text
                 .split(",")

@@ -56,7 +56,8 @@ test("the environment alone is enough, and everything else has its default", () 
         invites: { from: [], others: "reject" },
         sharing: {
             mode: "automatic",
-            reinvite: "when_complete",
+            reinvite: "when_better",
+            reinvite_thresholds: { proven: 95, likely: 70 },
             reinvite_pace: "polite",
             trusted_servers: ["hs.test"],
             max_invitees_per_hour: 50,
@@ -92,6 +93,7 @@ test("values from variables: lists, numbers, flags, durations; an empty variable
             BACKSCROLL_HTTP_PORT: "9000",
             BACKSCROLL_CHAT_GREETING: "false",
             BACKSCROLL_SHARING_MAX_AGE: "12h",
+            BACKSCROLL_SHARING_REINVITE_THRESHOLDS_PROVEN: "99.5",
             BACKSCROLL_ROOMS_LEFT_KEYS: "30d",
             BACKSCROLL_LOG_LEVEL: "",
             BACKSCROLL_INVITES_FROM: "@*:hs.test",
@@ -104,6 +106,7 @@ test("values from variables: lists, numbers, flags, durations; an empty variable
         log: { level: "info" },
     });
     expect(settings.sharing.max_age).toBe(43_200_000);
+    expect(settings.sharing.reinvite_thresholds).toEqual({ proven: 99.5, likely: 70 });
     expect(settings.rooms_left.keys).toBe(2_592_000_000);
     expect(settings.invites.from).toEqual(["@*:hs.test"]);
 });
@@ -157,6 +160,7 @@ test("every mistake is told at once, each with its place, what was found, what w
         "rooms:",
         '  "!a:b":',
         "    mode: automtic",
+        "    reinvite_thresholds: { provn: 90, likely: 101 }",
         '  "#a:b": {}',
         "max_sessions: 5",
         "log: { level: inf }",
@@ -176,12 +180,14 @@ test("every mistake is told at once, each with its place, what was found, what w
         "c.yaml:5:13: homeserver.password: found a list, expected a password (in YAML in quotes if it is a number)",
         "c.yaml:6:9: admins: found a text (not shown), expected a list (in a variable: separated by commas)",
         "c.yaml:9:11: rooms."!a:b".mode: found "automtic", expected one of automatic, approval, command, off (did you mean automatic?)",
-        "c.yaml:10:3: rooms."#a:b": found "#a:b", expected a room ID, like !abcdef:home.server (not an alias)",
-        "c.yaml:11:1: max_sessions: found an unknown setting, expected one that the example lists (did you mean sharing.max_sessions?)",
-        "c.yaml:12:15: log.level: found "inf", expected one of debug, info, warn, error (did you mean info?)",
-        "c.yaml:13:7: http: found a text (not shown), expected a group of settings",
-        "c.yaml:14:19: chat.greeting: found "yes", expected true or false",
-        "c.yaml:15:21: rooms_left.keys: found 30, expected keep, or a duration like 90s, 12h or 30d",
+        "c.yaml:10:28: rooms."!a:b".reinvite_thresholds.provn: found an unknown setting, expected one that the example lists (did you mean rooms."!a:b".reinvite_thresholds.proven?)",
+        "c.yaml:10:47: rooms."!a:b".reinvite_thresholds.likely: found 101, expected a number from 0 to 100, without a % sign",
+        "c.yaml:11:3: rooms."#a:b": found "#a:b", expected a room ID, like !abcdef:home.server (not an alias)",
+        "c.yaml:12:1: max_sessions: found an unknown setting, expected one that the example lists (did you mean sharing.max_sessions?)",
+        "c.yaml:13:15: log.level: found "inf", expected one of debug, info, warn, error (did you mean info?)",
+        "c.yaml:14:7: http: found a text (not shown), expected a group of settings",
+        "c.yaml:15:19: chat.greeting: found "yes", expected true or false",
+        "c.yaml:16:21: rooms_left.keys: found 30, expected keep, or a duration like 90s, 12h or 30d",
       ]
     `);
 });
@@ -239,6 +245,10 @@ test.each<[string, string, string, string?]>([
     ["CHAT_PREFIX", "two words", "one word"],
     ["HTTP_BIND", "everywhere", "an IP address"],
     ["SHARING_MAX_SESSIONS", "0", "a whole number from 1"],
+    ["SHARING_MAX_SESSIONS", "1.5", "a whole number from 1"],
+    ["SHARING_REINVITE", "when_beter", "one of when_better, when_complete, always, never", "did you mean when_better"],
+    ["SHARING_REINVITE_THRESHOLDS_PROVEN", "100.1", "a number from 0 to 100"],
+    ["SHARING_REINVITE_THRESHOLDS_LIKELY", "70 %", "a number from 0 to 100"],
 ])("BACKSCROLL_%s=%s is refused", (name, value, expected, found = "found ") => {
     const lines = mistakes({ environment: { ...account, [`BACKSCROLL_${name}`]: value } });
     expect(lines).toHaveLength(1);

@@ -7,7 +7,8 @@ const section = <Shape extends z.ZodRawShape>(shape: Shape) => setting(z.strictO
 
 const sharing = {
     mode: setting(value.oneOf(["automatic", "approval", "command", "off"])),
-    reinvite: setting(value.oneOf(["when_complete", "always", "never"])),
+    reinvite: setting(value.oneOf(["when_better", "when_complete", "always", "never"])),
+    reinvite_thresholds: section({ proven: setting(value.percentage), likely: setting(value.percentage) }),
     reinvite_pace: setting(value.oneOf(["polite", "unlimited"])),
     trusted_servers: setting(value.listOf(value.server)),
     max_invitees_per_hour: setting(value.count(1, 1_000_000)),

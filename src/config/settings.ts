@@ -6,7 +6,9 @@ import type { Secret } from "./secret.ts";
 /** How a room's history is shared. */
 export interface SharingSettings {
     readonly mode: "automatic" | "approval" | "command" | "off";
-    readonly reinvite: "when_complete" | "always" | "never";
+    readonly reinvite: "when_better" | "when_complete" | "always" | "never";
+    /** With `when_better`: the percentage of a room's messages that is enough, by what is known of the inviter. */
+    readonly reinvite_thresholds: { readonly proven: number; readonly likely: number };
     readonly reinvite_pace: "polite" | "unlimited";
     /** Server names. */
     readonly trusted_servers: readonly string[];
@@ -44,7 +46,10 @@ export interface Settings {
     readonly log: { readonly level: "debug" | "info" | "warn" | "error"; readonly format: "json" | "pretty" | undefined };
 }
 
-type RoomSharing = { readonly [Key in keyof SharingSettings]?: SharingSettings[Key] | undefined };
+type Partly<Group> = { readonly [Key in keyof Group]?: Group[Key] | undefined };
+type RoomSharing = Partly<Omit<SharingSettings, "reinvite_thresholds">> & {
+    readonly reinvite_thresholds?: Partly<SharingSettings["reinvite_thresholds"]> | undefined;
+};
 
 /** Fills in the defaults. @throws TypeError if a required setting is missing, which the checks before have ruled out */
 export function completeSettings(given: GivenSettings, workingDirectory: string): Settings {
@@ -60,7 +65,11 @@ export function completeSettings(given: GivenSettings, workingDirectory: string)
         invites: { from: given.invites?.from ?? admins, others: given.invites?.others ?? "reject" },
         sharing: {
             mode: given.sharing?.mode ?? "automatic",
-            reinvite: given.sharing?.reinvite ?? "when_complete",
+            reinvite: given.sharing?.reinvite ?? "when_better",
+            reinvite_thresholds: {
+                proven: given.sharing?.reinvite_thresholds?.proven ?? 95,
+                likely: given.sharing?.reinvite_thresholds?.likely ?? 70,
+            },
             reinvite_pace: given.sharing?.reinvite_pace ?? "polite",
             trusted_servers: given.sharing?.trusted_servers ?? [serverOf(userId)],
             max_invitees_per_hour: given.sharing?.max_invitees_per_hour ?? 50,
@@ -81,6 +90,10 @@ export function sharingPolicy({ sharing, rooms }: Pick<Settings, "sharing" | "ro
     return {
         mode: room.mode ?? sharing.mode,
         reinvite: room.reinvite ?? sharing.reinvite,
+        reinvite_thresholds: {
+            proven: room.reinvite_thresholds?.proven ?? sharing.reinvite_thresholds.proven,
+            likely: room.reinvite_thresholds?.likely ?? sharing.reinvite_thresholds.likely,
+        },
         reinvite_pace: room.reinvite_pace ?? sharing.reinvite_pace,
         trusted_servers: room.trusted_servers ?? sharing.trusted_servers,
         max_invitees_per_hour: room.max_invitees_per_hour ?? sharing.max_invitees_per_hour,

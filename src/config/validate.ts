@@ -33,7 +33,7 @@ function unknownNames(issue: z.core.$ZodIssueUnrecognizedKeys, source: Source): 
 /** The setting that `key` may have meant: a neighbour, or one of the same name elsewhere. */
 function meantSetting(group: readonly PropertyKey[], key: string): string | undefined {
     const all = settingPaths().map(({ path }) => path);
-    const home = group[0] === "rooms" ? ["sharing"] : group.map(String);
+    const home = group[0] === "rooms" ? ["sharing", ...group.slice(2).map(String)] : group.map(String);
     const beside = all.filter((path) => path.length > home.length && home.every((part, index) => path[index] === part));
     const neighbours = [...new Set(beside.map((path) => path[home.length] ?? "")), ...(home.length === 0 ? ["rooms"] : [])];
     const neighbour = closest(key, neighbours);

@@ -83,6 +83,7 @@ test("a recovery key is known by its prefix, length and parity", () => {
 const sharing: SharingSettings = {
     mode: "automatic",
     reinvite: "always",
+    reinvite_thresholds: { proven: 95, likely: 70 },
     reinvite_pace: "polite",
     trusted_servers: ["hs"],
     max_invitees_per_hour: 50,
@@ -95,6 +96,12 @@ test.each<[string, Parameters<typeof sharingPolicy>[0]["rooms"], string, Partial
     ["what a room says counts, the rest stays", { "!a:hs": { mode: "off", max_sessions: 1 } }, "!a:hs", { mode: "off", max_sessions: 1 }],
     ["another room is not touched", { "!b:hs": { mode: "off" } }, "!a:hs", {}],
     ["a room can lift a limit", { "!a:hs": { max_age: null } }, "!a:hs", { max_age: null }],
+    [
+        "one threshold of a room counts, and the other stays",
+        { "!a:hs": { reinvite_thresholds: { likely: 50.5 } } },
+        "!a:hs",
+        { reinvite_thresholds: { proven: 95, likely: 50.5 } },
+    ],
     ["an empty list is a value", { "!a:hs": { trusted_servers: [] } }, "!a:hs", { trusted_servers: [] }],
     ["a room named like something of a prototype", {}, "constructor", {}],
 ])("the policy of %s", (_, rooms, roomId, changes) => {

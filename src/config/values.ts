@@ -22,6 +22,8 @@ export const count = (least: number, most: number) => {
     const expected = `a whole number from ${least} to ${most}`;
     return z.int({ error: expected }).min(least, { error: expected }).max(most, { error: expected });
 };
+const aPercentage = "a number from 0 to 100, without a % sign";
+export const percentage = z.number({ error: aPercentage }).min(0, { error: aPercentage }).max(100, { error: aPercentage });
 export const listOf = <Item extends z.ZodType>(item: Item) => z.array(item, { error: "a list (in a variable: separated by commas)" });
 
 const aDuration = "a duration like 90s, 12h or 30d";

@@ -62,6 +62,8 @@ export interface CoverageStatus {
     readonly events: number;
     /** Of those: that newcomers get from the bot, or that their senders withhold from newcomers. */
     readonly covered: number;
+    /** Of the covered: that their senders withhold from newcomers. Null: not counted yet. */
+    readonly withheld: number | null;
     /** Sessions of known messages whose senders refused the bot their keys, and those senders. */
     readonly withheld_from_bot: { readonly sessions: number; readonly senders: readonly string[] };
 }

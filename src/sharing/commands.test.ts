@@ -39,6 +39,7 @@ beforeEach(() => {
             policy: () => ({
                 mode: "automatic",
                 reinvite: "always",
+                reinvite_thresholds: { proven: 95, likely: 70 },
                 reinvite_pace: "polite",
                 trusted_servers: [],
                 max_invitees_per_hour: 50,

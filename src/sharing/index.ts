@@ -1,8 +1,10 @@
 export { AtMost } from "./concurrency/at-most.ts";
 export { Audit, type AuditedDelivery, type AuditFilter, type AuditReport, auditReport } from "./ledger/audit.ts";
+export { BotInvitees } from "./reinvite/bot-invitees.ts";
 export { BundleMessages } from "./delivery/bundle-messages.ts";
 export { BundleFiles } from "./bundle/bundle-files.ts";
 export { bundleSchema } from "./bundle/bundle-schema.ts";
+export { compare, type Counted } from "./policy/compare.ts";
 export { ShareCommands } from "./commands.ts";
 export { DeviceKeys } from "./delivery/device-keys.ts";
 export { JobDevices } from "./ledger/devices.ts";

@@ -135,8 +135,8 @@ test("keys that come while the sixth file of an hour is made wait for the next h
 
 test("a refresh that crosses the bot's own invite is made again", async () => {
     const world = new World();
-    world.policy = { ...world.policy, reinvite: "when_complete" };
-    world.coverage = "incomplete";
+    world.policy = { ...world.policy, reinvite: "when_better" };
+    world.comparison = "worse";
     world.sync(change("invite", "$invite", alice));
     await world.run();
     const job = world.jobs.get(1);

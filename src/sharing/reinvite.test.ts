@@ -4,7 +4,7 @@ import type { MembershipChange } from "../rooms/index.ts";
 import { ShareCommands } from "./commands.ts";
 import { releaseUncovered } from "./reinvite/reinvite-record.ts";
 import { Notices } from "./ledger/notices.ts";
-import { jobStatuses } from "./ledger/status.ts";
+import { jobStatuses, jobStory } from "./ledger/status.ts";
 import { alice, bot, change, charlie, invite, roomId } from "./testing/room.ts";
 import { World } from "./testing/world.ts";
 
@@ -12,11 +12,11 @@ const hour = 3_600_000;
 const day = 24 * hour;
 const start = Date.UTC(2026, 10, 25);
 
-/** A bot at a time of day; `when_complete` and `polite` unless the test says otherwise, and everything covered. */
+/** A bot at a time of day; `when_better` and `polite` unless the test says otherwise, and its bundle the better one. */
 function world(policy: Partial<World["policy"]> = {}): World {
     const made = new World();
     made.now = start;
-    made.policy = { ...made.policy, reinvite: "when_complete", reinvite_pace: "polite", ...policy };
+    made.policy = { ...made.policy, reinvite: "when_better", reinvite_pace: "polite", ...policy };
     return made;
 }
 
@@ -42,32 +42,36 @@ const limited = (retryAfterMs: number | undefined): { call: string; error: Error
     error: new HomeserverError("put_member", { kind: "rate_limited", retryAfterMs }),
 });
 
-test("keys that are not complete are sent, and the inviter keeps their place until they are", async () => {
+test("keys that are worse than the inviter's may be are sent, and the inviter keeps their place until they are not", async () => {
     const bot = world();
-    bot.coverage = "unknown";
+    bot.comparison = "unknown";
     invited(bot, "$invite");
     await bot.run();
     expect(bot.status()).toMatchObject({ state: "delivered", reason: "coverage_unknown", devices: [{ state: "sent" }] });
-    const counted = async (coverage: World["coverage"]) => {
-        bot.coverage = coverage;
+    const counted = async (comparison: World["comparison"]) => {
+        bot.comparison = comparison;
         bot.now += 60_000;
         bot.database.transaction(() => releaseUncovered({ ...bot.parts(), now: () => bot.now }));
         await bot.run();
     };
     await counted("unknown");
     expect(bot.status()).toMatchObject({ state: "delivered", reason: "coverage_unknown" });
-    await counted("incomplete");
+    await counted("worse");
     expect(bot.status()).toMatchObject({ state: "delivered", reason: "coverage_incomplete" });
     expect(bot.calls).not.toContain("memberEvent");
+    expect(jobStatuses(bot.database.sql, { limit: 1 })[0]?.message).toMatch(/Namely: the bot's bundle is worse\.$/);
 
-    await counted("complete");
+    await counted("better");
     expect(bot.status()).toMatchObject({ state: "reinvited" });
     expect(bot.calls.filter((call) => call === "sendToDevice")).toHaveLength(2);
+    expect(jobStory(bot.database.sql, "1")?.story).toContainEqual(
+        expect.objectContaining({ reason: "bundle_better", message: expect.stringMatching(/Namely: the bot's bundle is better\.$/) }),
+    );
 });
 
-test("a setting that asks for complete keys no more lets those go on that waited for them", async () => {
+test("a setting that compares no keys any more lets those go on that waited for them", async () => {
     const bot = world({ reinvite_pace: "unlimited" });
-    bot.coverage = "incomplete";
+    bot.comparison = "worse";
     invited(bot, "$invite");
     await bot.run();
     expect(bot.status()).toMatchObject({ state: "delivered", reason: "coverage_incomplete" });
@@ -329,7 +333,7 @@ test("an invite that no sync has shown is read back", async () => {
 test("who was given keys before is no newcomer to a crowded room when they are served again", async () => {
     const bot = world({ reinvite_pace: "unlimited" });
     bot.mostInvitees = 1;
-    bot.coverage = "incomplete";
+    bot.comparison = "worse";
     invited(bot, "$invite");
     await bot.run();
     const { audit } = bot.parts().facts;
@@ -337,7 +341,7 @@ test("who was given keys before is no newcomer to a crowded room when they are s
         .exec(`INSERT INTO share_audit (sending_id, at, job_id, room_id, user_id, inviter, identity, device_ids, sessions, mxc, mode, visibility, origin, approved)
         SELECT 'another', at, 99, room_id, '@dora:home', inviter, identity, device_ids, sessions, mxc, mode, visibility, origin, approved FROM share_audit`);
     expect(audit.others({ id: 1, roomId, userId: charlie }, 0, bot.now)).toBe(1);
-    bot.coverage = "complete";
+    bot.comparison = "better";
     bot.database.transaction(() => releaseUncovered({ ...bot.parts(), now: () => bot.now }));
     await bot.run();
     expect(bot.status()).toMatchObject({ state: "reinvited" });

@@ -212,8 +212,8 @@ test.each([
     "another identity on the same device, of somebody whose job is %s: it is %s, and the admins are told what cannot be undone",
     async (state, then, told) => {
         const world = new World();
-        world.policy = { ...world.policy, reinvite: "when_complete" };
-        if (state === "delivered") world.coverage = "incomplete";
+        world.policy = { ...world.policy, reinvite: "when_better" };
+        if (state === "delivered") world.comparison = "worse";
         world.sync(change("invite", "$invite", alice));
         await world.run();
         if (state === "joined") world.join();
@@ -224,8 +224,8 @@ test.each([
         expect(new Notices(world.database.sql).standingAfter(0)).toMatchObject([{ state: then, message: expect.stringMatching(told) }]);
         await looksAfter(world, day);
         expect(world.sentTo).toEqual([["PHONE"]]);
-        // Keys of the room make the bot complete: that is no reason to invite somebody else.
-        world.coverage = "complete";
+        // Keys of the room make the bot's bundle the better one: that is no reason to invite somebody else.
+        world.comparison = "better";
         world.database.transaction(() => releaseUncovered({ ...world.parts(), now: () => world.now }));
         await world.run();
         expect(world.calls.filter((call) => call === "putMember")).toHaveLength(state === "delivered" ? 0 : 1);
@@ -249,8 +249,8 @@ test.each(["reinvited", "joined", "delivered"] as const)(
     "a clock that jumps forty days ahead for a minute ends nothing: a job that is %s stays it, and ends in its time",
     async (state) => {
         const world = new World();
-        world.policy = { ...world.policy, reinvite: "when_complete" };
-        if (state === "delivered") world.coverage = "incomplete";
+        world.policy = { ...world.policy, reinvite: "when_better" };
+        if (state === "delivered") world.comparison = "worse";
         world.sync(change("invite", "$invite", alice));
         await world.run();
         if (state === "joined") world.join();

@@ -12,12 +12,14 @@ type Verdict = "shareable" | "withheld" | "unknown";
 /** A session as the timeline and the crypto store know it. */
 interface Told {
     readonly at: number;
+    /** When its last event was sent; `at` unless told. */
+    readonly until?: number;
     readonly events: number;
     /** Undefined: we do not hold it. */
     readonly verdict?: Verdict;
     readonly given?: boolean;
     /** Held from the message after this many, which was sent then. */
-    readonly from?: { readonly before: number; readonly at?: number };
+    readonly from?: { readonly before: number; readonly until?: number; readonly at?: number };
     readonly refused?: boolean;
 }
 
@@ -33,7 +35,13 @@ function facts(reach: Reach, ...sessions: readonly Told[]): Given {
     const id = (index: number): string => `session ${index}`;
     return {
         reach,
-        uses: sessions.map(({ at: firstAt, events }, index) => ({ sessionId: id(index), sender: `@${index}:home`, firstAt, events })),
+        uses: sessions.map(({ at: firstAt, until: lastAt = firstAt, events }, index) => ({
+            sessionId: id(index),
+            sender: `@${index}:home`,
+            firstAt,
+            lastAt,
+            events,
+        })),
         held: new Map(
             sessions.flatMap(({ verdict, given = false, from }, index) =>
                 verdict === undefined
@@ -44,7 +52,7 @@ function facts(reach: Reach, ...sessions: readonly Told[]): Given {
         refusals: new Map(sessions.flatMap(({ refused }, index) => (refused === true ? [[id(index), [`@${index}:home`]] as const] : []))),
         split: ({ sessionId }) => {
             const { from } = sessions[Number(sessionId.slice("session ".length))] ?? {};
-            return { before: from?.before ?? 0, firstAfter: from?.at };
+            return { before: from?.before ?? 0, lastBefore: from?.until, firstAfter: from?.at };
         },
     };
 }
@@ -120,6 +128,37 @@ test.each<[string, Given, Partial<Coverage>]>([
         { complete: true, withheldFromBot: { sessions: 0, senders: [] } },
     ],
 ])("%s", (_, given, expected) => expect(counted(given)).toMatchObject(expected));
+
+test.each<[string, Given, Coverage["comparable"]]>([
+    ["nothing was ever said", facts("start"), { withheld: 0, uncovered: [] }],
+    ["everything is ours", facts("start", ours(10, 5)), { withheld: 0, uncovered: [] }],
+    [
+        "what senders withhold nobody can hand on",
+        facts("start", { at: 10, events: 3, verdict: "withheld" }, ours(20, 5)),
+        { withheld: 3, uncovered: [] },
+    ],
+    [
+        "but not where the bot could not even read it",
+        facts("start", { at: 10, events: 3, verdict: "withheld", from: { before: 3 } }),
+        { withheld: 0, uncovered: [[10, 3]] },
+    ],
+    [
+        "a session that is not ours counts from its last message on",
+        facts("start", { ...missing(10, 5), until: 40 }, missing(20, 2), ours(30, 5)),
+        {
+            withheld: 0,
+            uncovered: [
+                [20, 2],
+                [40, 7],
+            ],
+        },
+    ],
+    [
+        "of one that we hold from its middle on, the messages before",
+        facts("start", { at: 10, until: 90, events: 10, verdict: "shareable", from: { before: 4, until: 13, at: 14 } }),
+        { withheld: 0, uncovered: [[13, 4]] },
+    ],
+])("for a comparison: %s", (_, given, expected) => expect(counted(given).comparable).toEqual(expected));
 
 test("a stranger's refusal of somebody else's session is nobody's", () => {
     const given = facts("start", missing(10, 5));

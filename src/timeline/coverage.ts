@@ -1,7 +1,7 @@
 import type { HeldSession } from "../crypto/index.ts";
 import { each, type InPieces, sorted } from "./in-pieces.ts";
-import { sendersWithoutSigns } from "./signs-of-sharing.ts";
 import type { SessionSplit, SessionUse } from "./session-uses.ts";
+import { type UncoveredStep, uncoveredSteps } from "./uncovered-steps.ts";
 
 /** From this share of the events on, nobody is worse off with what we can share. */
 const enough = 0.95;
@@ -28,8 +28,16 @@ export interface Coverage {
     readonly sessions: { readonly missing: number; readonly unknown: number; readonly withheld: number };
     /** Of the missing ones those that their senders refused to give us. */
     readonly withheldFromBot: { readonly sessions: number; readonly senders: readonly string[] };
-    /** Who speaks here with clients that show no sign of sharing history. */
-    readonly withoutSigns: readonly string[];
+    /** Undefined: counted by an earlier version, and about to be counted anew. */
+    readonly comparable: Comparable | undefined;
+}
+
+/** What a comparison with somebody else's keys needs beside the sums. */
+export interface Comparable {
+    /** Of the covered events those that their senders withhold from newcomers: nobody can hand them on. */
+    readonly withheld: number;
+    /** How many uncovered events lie before a time: ask `uncoveredBefore`. */
+    readonly uncovered: readonly UncoveredStep[];
 }
 
 /** What is known of a room's sessions. */
@@ -46,6 +54,8 @@ export interface SessionFacts {
 export interface Stretch {
     /** When the first of them was sent. */
     readonly at: number;
+    /** When the last of them was sent, or later. */
+    readonly lastAt: number;
     readonly events: number;
     readonly covered: boolean;
     readonly given: boolean;
@@ -56,19 +66,20 @@ export interface Stretch {
 
 /** What becomes of the events of one session. */
 export function stretchesOf(use: SessionUse, { held, refusals, split }: SessionFacts): readonly Stretch[] {
-    const { firstAt: at, events, sender, sessionId } = use;
+    const { firstAt: at, lastAt, events, sender, sessionId } = use;
     const session = held.get(sessionId);
-    const unreadable = { at, sender, covered: false, given: false };
+    const unreadable = { at, lastAt, sender, covered: false, given: false };
     if (session === undefined) {
         const refused = refusals.get(sessionId)?.includes(sender) === true;
         return [{ ...unreadable, events, session: refused ? "refused" : "missing" }];
     }
     const { verdict, given, firstIndex } = session;
-    const ours = { sender, covered: verdict !== "unknown", given, session: verdict };
+    const ours = { sender, lastAt, covered: verdict !== "unknown", given, session: verdict };
     if (firstIndex === 0) return [{ ...ours, at, events }];
-    const { before, firstAfter } = split(use, firstIndex);
+    const { before, lastBefore, firstAfter } = split(use, firstIndex);
     if (firstAfter === undefined) return [{ ...unreadable, events, session: verdict }];
-    return [...(before > 0 ? [{ ...unreadable, events: before }] : []), { ...ours, at: firstAfter, events: events - before }];
+    const missed = before > 0 ? [{ ...unreadable, events: before, lastAt: lastBefore ?? lastAt }] : [];
+    return [...missed, { ...ours, at: firstAfter, events: events - before }];
 }
 
 /** What counts as covered is what a newcomer can read by us, or could not read by anybody else's bundle either. */
@@ -77,7 +88,7 @@ export function* coverageOf(stretches: readonly Stretch[], reach: Reach): InPiec
     const { whole, given, since } = yield* sums(newestFirst);
     const fromStart = reach === "start" && share(whole) >= enough;
     const fromGiven = given.events > 0 && share(given) >= enough;
-    const { missing, unknown, withheld, refused, refusers } = yield* countSessions(stretches);
+    const { missing, unknown, withheld, refused, refusers, withheldEvents } = yield* countSessions(stretches);
     return {
         reach,
         coversSince: since,
@@ -86,7 +97,7 @@ export function* coverageOf(stretches: readonly Stretch[], reach: Reach): InPiec
         ...whole,
         sessions: { missing: missing + refused, unknown, withheld },
         withheldFromBot: { sessions: refused, senders: [...refusers].toSorted() },
-        withoutSigns: yield* sendersWithoutSigns(stretches),
+        comparable: { withheld: withheldEvents, uncovered: yield* uncoveredSteps(stretches) },
     };
 }
 
@@ -116,12 +127,14 @@ function* sums(
 function* countSessions(stretches: readonly Stretch[]) {
     const counts = { missing: 0, refused: 0, unknown: 0, withheld: 0, shareable: 0 };
     const refusers = new Set<string>();
-    yield* each(stretches, ({ session, sender }) => {
+    let withheldEvents = 0;
+    yield* each(stretches, ({ session, sender, covered, events }) => {
         if (session === undefined) return;
         counts[session] += 1;
+        if (session === "withheld" && covered) withheldEvents += events;
         if (session === "refused") refusers.add(sender);
     });
-    return { ...counts, refusers };
+    return { ...counts, refusers, withheldEvents };
 }
 
 /** Where nothing was said, nothing is missing. */

@@ -47,5 +47,14 @@ export const timelineSchema: Schema = {
             `),
         // 1: asking for it has failed again and again. It is still tried, but nobody waits for it.
         (sql) => sql.exec("ALTER TABLE timeline_gaps ADD COLUMN stalled INTEGER NOT NULL DEFAULT 0"),
+        // When the last message was sent, or later. Every room is counted anew: earlier versions counted less.
+        (sql) =>
+            sql.exec(`
+                ALTER TABLE timeline_sessions ADD COLUMN last_at INTEGER NOT NULL DEFAULT 0;
+                UPDATE timeline_sessions SET last_at = max(
+                    first_at, coalesce((SELECT max(at) FROM timeline_events WHERE session = timeline_sessions.id), 0)
+                );
+                UPDATE timeline_rooms SET revision = revision + 1;
+            `),
     ],
 };

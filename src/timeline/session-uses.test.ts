@@ -22,8 +22,8 @@ const inOrder = (uses: readonly SessionUse[]): readonly SessionUse[] =>
 test("a session is counted once for each of its messages, and begins with the earliest", () => {
     const uses = recorded([[message(1, 1, 20), message(1, 0, 10), message(2, 0, 30)], [message(1, 2, 40)]]);
     expect(inOrder([...uses.pages(room)].flat())).toEqual([
-        { sessionId: sessionId(1), sender: "@alice:home", firstAt: 10, events: 3 },
-        { sessionId: sessionId(2), sender: "@alice:home", firstAt: 30, events: 1 },
+        { sessionId: sessionId(1), sender: "@alice:home", firstAt: 10, lastAt: 40, events: 3 },
+        { sessionId: sessionId(2), sender: "@alice:home", firstAt: 30, lastAt: 30, events: 1 },
     ]);
     expect([...uses.pages("!other:home")].flat()).toEqual([]);
 });
@@ -31,13 +31,27 @@ test("a session is counted once for each of its messages, and begins with the ea
 test("a session that we hold from a later message on is split there", () => {
     const uses = recorded([[message(1, 0, 10), message(1, 1, 20), message(1, 4, 30), message(1, 5, 40)]]);
     const alice = { sessionId: sessionId(1), sender: "@alice:home" };
-    expect(uses.split(room, alice, 2)).toEqual({ before: 2, firstAfter: 30 });
-    expect(uses.split(room, alice, 6)).toEqual({ before: 4, firstAfter: undefined });
+    expect(uses.split(room, alice, 2)).toEqual({ before: 2, lastBefore: 20, firstAfter: 30 });
+    expect(uses.split(room, alice, 6)).toEqual({ before: 4, lastBefore: 40, firstAfter: undefined });
+    expect(uses.split(room, alice, 0)).toEqual({ before: 0, lastBefore: undefined, firstAfter: 10 });
+});
+
+test("a session is used from a message on if a later one is known, whoever names it", () => {
+    const uses = recorded([[message(1, 4, 30), message(2, 0, 40, "@bob:home")]]);
+    expect([0, 4, 5].map((index) => uses.isUsed(room, sessionId(1), index))).toEqual([true, true, false]);
+    expect([uses.isUsed(room, sessionId(2), 0), uses.isUsed(room, sessionId(3), 0)]).toEqual([true, false]);
+    expect(uses.isUsed("!other:home", sessionId(1), 0)).toBe(false);
 });
 
 test("somebody else who names the session changes nothing of its own sender's count", () => {
     const uses = recorded([[message(1, 0, 1, "@mallory:home"), message(1, 0, 50), message(1, 1, 60)]]);
-    expect([...uses.pages(room)].flat()).toContainEqual({ sessionId: sessionId(1), sender: "@alice:home", firstAt: 50, events: 2 });
+    expect([...uses.pages(room)].flat()).toContainEqual({
+        sessionId: sessionId(1),
+        sender: "@alice:home",
+        firstAt: 50,
+        lastAt: 60,
+        events: 2,
+    });
 });
 
 test("what is no Megolm message is not counted: redacted, malformed, or a state event", () => {

@@ -8,13 +8,20 @@ export interface SessionUse {
     readonly sender: string;
     /** When its first known event was sent, in milliseconds since the epoch, by the sender's server, within bounds. */
     readonly firstAt: number;
+    /** When its last known event was sent, or later: a time that turned out too late is not taken back. */
+    readonly lastAt: number;
     /** Known events, each counted once. */
     readonly events: number;
 }
 
-/** Of a session that we hold from a later message on: how many known events come before it, and when the first one from it on was sent. */
+/**
+ * Of a session that we hold from a later message on: how many known events come before it, when the last of those was
+ * sent, and when the first one from it on.
+ */
 export interface SessionSplit {
     readonly before: number;
+    /** Undefined: there is none. */
+    readonly lastBefore: number | undefined;
     /** Undefined: no known event comes from there on. */
     readonly firstAfter: number | undefined;
 }
@@ -36,6 +43,7 @@ interface Growth {
     readonly id: number;
     added: number;
     firstAt: number;
+    lastAt: number;
 }
 
 /** Which sessions the rooms' events use. Every writing call stands in a transaction of the caller. */
@@ -47,23 +55,34 @@ export class SessionUses {
     readonly #grow: StatementSync;
     readonly #selectPage: StatementSync;
     readonly #selectSplit: StatementSync;
+    readonly #selectFrom: StatementSync;
 
     /** @param database opened with `timelineSchema` */
     constructor({ sql }: Database) {
         this.#insertSession = sql.prepare(
-            "INSERT INTO timeline_sessions (room_id, session_id, sender, first_at, events) VALUES (?, ?, ?, ?, 0) ON CONFLICT DO NOTHING",
+            `INSERT INTO timeline_sessions (room_id, session_id, sender, first_at, last_at, events)
+             VALUES (?1, ?2, ?3, ?4, ?4, 0) ON CONFLICT DO NOTHING`,
         );
         this.#selectSession = sql.prepare("SELECT id FROM timeline_sessions WHERE room_id = ? AND session_id = ? AND sender = ?");
         this.#insertEvent = sql.prepare("INSERT INTO timeline_events VALUES (?, ?, ?) ON CONFLICT DO NOTHING");
         this.#lowerEvent = sql.prepare("UPDATE timeline_events SET at = ?3 WHERE session = ?1 AND message_index = ?2 AND at > ?3");
-        this.#grow = sql.prepare("UPDATE timeline_sessions SET events = events + ?2, first_at = min(first_at, ?3) WHERE id = ?1");
-        const columns = "session_id, sender, first_at, events";
+        this.#grow = sql.prepare(
+            `UPDATE timeline_sessions SET events = events + ?2, first_at = min(first_at, ?3), last_at = max(last_at, ?4)
+             WHERE id = ?1`,
+        );
+        const columns = "session_id, sender, first_at, last_at, events";
         this.#selectPage = sql.prepare(
             `SELECT ${columns} FROM timeline_sessions WHERE room_id = ? AND (session_id, sender) > (?, ?) ORDER BY session_id, sender LIMIT ?`,
         );
         this.#selectSplit = sql.prepare(
-            `SELECT count(*) FILTER (WHERE message_index < ?4) AS before, min(at) FILTER (WHERE message_index >= ?4) AS first_after
+            `SELECT count(*) FILTER (WHERE message_index < ?4) AS before,
+                max(at) FILTER (WHERE message_index < ?4) AS last_before,
+                min(at) FILTER (WHERE message_index >= ?4) AS first_after
              FROM timeline_events JOIN timeline_sessions ON session = id WHERE room_id = ?1 AND session_id = ?2 AND sender = ?3`,
+        );
+        this.#selectFrom = sql.prepare(
+            `SELECT 1 FROM timeline_sessions JOIN timeline_events ON session = id
+             WHERE room_id = ? AND session_id = ? AND message_index >= ? LIMIT 1`,
         );
     }
 
@@ -78,15 +97,21 @@ export class SessionUses {
             seen++;
             const at = Math.max(Math.min(originServerTs, bounds.notAfter), bounds.notBefore);
             const name = message.sessionId + sender;
-            const growth = growing.get(name) ?? { id: this.#session(roomId, message.sessionId, sender, at), added: 0, firstAt: at };
+            const growth = growing.get(name) ?? {
+                id: this.#session(roomId, message.sessionId, sender, at),
+                added: 0,
+                firstAt: at,
+                lastAt: at,
+            };
             growing.set(name, growth);
             growth.firstAt = Math.min(growth.firstAt, at);
+            growth.lastAt = Math.max(growth.lastAt, at);
             // Of the times given for one message the earliest counts, in whatever order they come.
             if (this.#insertEvent.run(growth.id, message.messageIndex, at).changes > 0) growth.added++;
             else this.#lowerEvent.run(growth.id, message.messageIndex, at);
         }
         for (const growth of growing.values()) {
-            this.#grow.run(growth.id, growth.added, growth.firstAt);
+            this.#grow.run(growth.id, growth.added, growth.firstAt, growth.lastAt);
             added += growth.added;
         }
         return { seen, added };
@@ -104,8 +129,17 @@ export class SessionUses {
 
     split(roomId: string, { sessionId, sender }: Pick<SessionUse, "sessionId" | "sender">, firstIndex: number): SessionSplit {
         const row = this.#selectSplit.get(roomId, sessionId, sender, firstIndex);
-        const firstAfter = row?.["first_after"];
-        return { before: Number(row?.["before"] ?? 0), firstAfter: typeof firstAfter === "number" ? firstAfter : undefined };
+        const time = (value: unknown): number | undefined => (typeof value === "number" ? value : undefined);
+        return {
+            before: Number(row?.["before"] ?? 0),
+            lastBefore: time(row?.["last_before"]),
+            firstAfter: time(row?.["first_after"]),
+        };
+    }
+
+    /** Whether a known event of the room uses the session from this message on, whoever names it. */
+    isUsed(roomId: string, sessionId: string, firstIndex: number): boolean {
+        return this.#selectFrom.get(roomId, sessionId, firstIndex) !== undefined;
     }
 
     #session(roomId: string, sessionId: string, sender: string, at: number): number {
@@ -119,6 +153,7 @@ function useFrom(row: Readonly<Record<string, unknown>>): SessionUse {
         sessionId: String(row["session_id"]),
         sender: String(row["sender"]),
         firstAt: Number(row["first_at"]),
+        lastAt: Number(row["last_at"]),
         events: Number(row["events"]),
     };
 }

@@ -15,7 +15,7 @@ const stored = z.object({
     sessions: z.object({ missing: count, unknown: count, withheld: count }),
     withheldFromBot: z.object({ sessions: count, senders: z.array(z.string()) }),
     /** Not in what earlier versions stored. */
-    withoutSigns: z.array(z.string()).default([]),
+    comparable: z.object({ withheld: count, uncovered: z.array(z.tuple([count, count])) }).optional(),
 });
 
 /** A room whose coverage is out of date; `revision` is what the next count will be of. */
@@ -96,7 +96,7 @@ export class TimelineRooms {
         const known = this.#read.get(roomId);
         if (known?.text === text) return known.coverage;
         const parsed = stored.parse(JSON.parse(text));
-        const coverage = { ...parsed, coversSince: parsed.coversSince };
+        const coverage = { ...parsed, coversSince: parsed.coversSince, comparable: parsed.comparable };
         this.#read.set(roomId, { text, coverage });
         return coverage;
     }

@@ -1,4 +1,4 @@
-import { packTimes, type PackedTimes } from "../crypto/index.ts";
+import { type CryptoPort, type HeldSession, packTimes, type PackedTimes } from "../crypto/index.ts";
 import type { Database } from "../database/index.ts";
 import type { Coverage } from "./coverage.ts";
 import { type InPieces, inPieces } from "./in-pieces.ts";
@@ -38,6 +38,25 @@ export class Timelines {
         sql.prepare("DELETE FROM timeline_events WHERE session IN (SELECT id FROM timeline_sessions WHERE room_id = ?)").run(roomId);
         for (const table of ["timeline_sessions", "timeline_gaps", "timeline_rooms"])
             sql.prepare(`DELETE FROM ${table} WHERE room_id = ?`).run(roomId);
+    }
+
+    /**
+     * Whether we hold a key that may be shared and that a known event of the room uses. It waits for no count of the
+     * room, and ends at the first such key.
+     */
+    async isUsable(crypto: Pick<CryptoPort, "heldSessions">, roomId: string): Promise<boolean> {
+        // A key that was counted once stays.
+        const counted = this.coverage(roomId);
+        if (counted?.comparable !== undefined && counted.covered > counted.comparable.withheld) return true;
+        for (let last: HeldSession | undefined; ;) {
+            const page = await crypto.heldSessions(roomId, last?.sessionId);
+            if (page.length === 0) return false;
+            const found = page.some(
+                ({ verdict, sessionId, firstIndex }) => verdict === "shareable" && this.#uses.isUsed(roomId, sessionId, firstIndex),
+            );
+            if (found) return true;
+            last = page.at(-1);
+        }
     }
 
     /** How much of the room's history we can hand on; undefined: it was not counted yet. */

@@ -23,6 +23,7 @@ interface RoomShown {
         readonly complete: boolean;
         readonly events: number;
         readonly covered: number;
+        readonly withheld: number | null;
         readonly withheld_from_bot: { readonly sessions: number; readonly senders: readonly string[] };
     } | null;
     readonly received_bundle: {

@@ -137,3 +137,19 @@ test("a clock that was set back puts no job off, however far ahead it was writte
     jobs.retry(due, "homeserver_unavailable", now + 500);
     expect(jobs.due(places, now)).toEqual([]);
 });
+
+test("numbers behind a reason are told anew without another line in the story, and not once the job stands elsewhere", () => {
+    const job = create();
+    jobs.move(job, "delivering", "delivering", now);
+    jobs.move(jobs.get(job.id) ?? job, "delivered", "coverage_incomplete", undefined, "3 of 10");
+    const waiting = jobs.get(job.id) ?? job;
+    const moves = () => sql.prepare("SELECT count(*) AS n FROM share_job_moves").get()?.["n"];
+    const before = moves();
+    now += 60_000;
+    jobs.restate(waiting, "4 of 10");
+    expect(jobs.get(job.id)).toMatchObject({ detail: "4 of 10", reason: "coverage_incomplete", updatedAt: 1_000 });
+    expect(moves()).toBe(before);
+    jobs.release(waiting, "keys_arrived");
+    jobs.restate(waiting, "5 of 10");
+    expect(jobs.get(job.id)?.detail).toBeUndefined();
+});

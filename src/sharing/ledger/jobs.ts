@@ -241,6 +241,13 @@ export class ShareJobs {
         if (job !== undefined) this.#remember(jobId, this.#now(), job.state, reason, detail);
     }
 
+    /** The facts behind the reason have changed; where the job stands and why is unchanged, and so is its story. */
+    restate(job: Job, detail: string): void {
+        this.#sql
+            .prepare("UPDATE share_jobs SET detail = ?1 WHERE id = ?2 AND state = ?3 AND reason = ?4 AND detail IS NOT ?1")
+            .run(detail, job.id, job.state, job.reason);
+    }
+
     /** Adds to a job's story what became of it after its end. */
     annotate(jobId: number, reason: Reason): void {
         const job = this.get(jobId);

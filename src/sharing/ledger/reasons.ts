@@ -47,8 +47,12 @@ export const reasons = {
     sent_without_reinvite:
         "The keys were sent; the setting sharing.reinvite leaves the invite to others, and clients open only the inviter's keys.",
     coverage_incomplete:
-        "The keys were sent. The bot does not invite again, because it lacks keys of this room that the inviter's own client may have sent: it looks again when keys come (`backscroll import-keys`); with sharing.reinvite: always it invites in any case.",
-    coverage_unknown: "The keys were sent. The bot counts how much of the room's history it holds before it invites again.",
+        "The keys were sent. The bot does not invite again, because the inviter's own keys may be better than the bot's " +
+        "(sharing.reinvite, sharing.reinvite_thresholds): it looks again when keys come (`backscroll import-keys`).",
+    coverage_unknown:
+        "The keys were sent. Before the bot invites again, it counts whether its keys are better than what the inviter's " +
+        "own client may have sent.",
+    bundle_better: "The bot's keys were found to be better for the invitee than what the inviter's own client may have sent.",
     direct_chat: "The keys were sent. The bot does not invite again into a direct chat unless `backscroll share` asks for it.",
     reinvited_often: "The bot has invited this person into this room three times in 7 days: the next time is after that.",
     reinvite_asked: "The homeserver has taken the bot's own invite; the bot waits to see it in the room.",

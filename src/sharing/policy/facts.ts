@@ -10,7 +10,7 @@ import type { Pauses } from "./pauses.ts";
 /** The settings of one room that the decision looks at. */
 export type SharingPolicy = Pick<
     SharingSettings,
-    "mode" | "reinvite" | "reinvite_pace" | "trusted_servers" | "max_invitees_per_hour" | "max_sessions" | "max_age"
+    "mode" | "reinvite" | "reinvite_thresholds" | "reinvite_pace" | "trusted_servers" | "max_invitees_per_hour" | "max_sessions" | "max_age"
 >;
 
 export interface FactSources {

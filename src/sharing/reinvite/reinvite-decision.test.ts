@@ -7,32 +7,36 @@ const now = 100 * day;
 const open: ReinviteFacts = {
     now,
     purpose: "repeat",
-    setting: "when_complete",
+    setting: "when_better",
     asked: false,
     standing: "this",
     direct: false,
-    coverage: "complete",
-    inviterMayShare: true,
+    comparison: { outcome: "better", sentence: "both sides" },
     taken: false,
     retrialAfter: day / 4,
     repeatedAt: [],
     turn: { at: now, reason: "reinvite_paced" },
 };
-const incomplete: ReinviteFacts = { ...open, coverage: "incomplete" };
+const worse: ReinviteFacts = { ...open, comparison: { outcome: "worse", sentence: "both sides" } };
+const uncounted: ReinviteFacts = { ...open, comparison: { outcome: "unknown", sentence: "both sides" } };
 const wait = (at: number | undefined, reason: Reason): ReinviteDecision => ({ verdict: "wait", at, reason });
+const detail = "both sides";
+const compared = (reason: Reason): ReinviteDecision => ({ verdict: "wait", at: undefined, reason, detail });
+const betterNow: ReinviteDecision = { verdict: "now", reason: "reinvite_asked", detail };
+/** Nothing was compared. */
 const makeNow: ReinviteDecision = { verdict: "now", reason: "reinvite_asked" };
 const over = (reason: Reason): ReinviteDecision => ({ verdict: "over", reason });
 /** Nobody's keys can have reached the invitee. */
-const placeFirst: ReinviteFacts = { ...incomplete, purpose: "place_first" };
+const placeFirst: ReinviteFacts = { ...worse, purpose: "place_first" };
 /** A person asked the bot to make the invite. */
-const toInvite: ReinviteFacts = { ...incomplete, purpose: "invite", asked: true, standing: "none" };
+const toInvite: ReinviteFacts = { ...worse, purpose: "invite", asked: true, standing: "none" };
 
 test.each<[string, ReinviteFacts, ReinviteDecision]>([
-    ["everything is held, and the invite stands", open, makeNow],
+    ["the bot's keys are better, and the invite stands", open, betterNow],
     ["the bot is the inviter of record", { ...open, standing: "own" }, { verdict: "not_needed", reason: "already_inviter" }],
     [
         "the bot is the inviter of record, whatever else",
-        { ...incomplete, standing: "own" },
+        { ...worse, standing: "own" },
         { verdict: "not_needed", reason: "already_inviter" },
     ],
     ["the invite was withdrawn", { ...open, standing: "none" }, { verdict: "over", reason: "invite_withdrawn" }],
@@ -65,24 +69,27 @@ test.each<[string, ReinviteFacts, ReinviteDecision]>([
         { verdict: "never", reason: "sent_without_reinvite" },
     ],
     ["a direct chat", { ...open, direct: true }, { verdict: "never", reason: "direct_chat" }],
-    ["a direct chat, asked for by command", { ...open, direct: true, asked: true }, makeNow],
-    ["keys are missing", incomplete, wait(undefined, "coverage_incomplete")],
-    ["what the bot holds is still being counted", { ...open, coverage: "unknown" }, wait(undefined, "coverage_unknown")],
-    ["a command does not complete the keys", { ...incomplete, asked: true }, wait(undefined, "coverage_incomplete")],
-    ["little is covered, but the inviter's client shares nothing", { ...incomplete, inviterMayShare: false }, makeNow],
-    ["little is covered, and the setting says always", { ...incomplete, setting: "always" }, makeNow],
-    ["two re-invites in a week", { ...open, repeatedAt: [now - day, now - 2 * day] }, makeNow],
+    ["a direct chat, asked for by command", { ...open, direct: true, asked: true }, betterNow],
+    ["the inviter's keys are better", worse, compared("coverage_incomplete")],
+    ["the inviter's keys are better, when_complete", { ...worse, setting: "when_complete" }, compared("coverage_incomplete")],
+    ["what the bot holds is still being counted", uncounted, compared("coverage_unknown")],
+    ["it is, when_complete", { ...uncounted, setting: "when_complete" }, compared("coverage_unknown")],
+    ["the bot's keys are better, when_complete", { ...open, setting: "when_complete" }, betterNow],
+    ["a command does not make the keys better", { ...worse, asked: true }, compared("coverage_incomplete")],
+    ["the setting says always, and nothing is compared", { ...worse, setting: "always" }, makeNow],
+    ["nor waited for", { ...uncounted, setting: "always" }, makeNow],
+    ["two re-invites in a week", { ...open, repeatedAt: [now - day, now - 2 * day] }, betterNow],
     ["three", { ...open, repeatedAt: [now - 2 * day, now - 5 * day, now - day] }, wait(now + 2 * day, "reinvited_often")],
-    ["three, the first of them a week ago", { ...open, repeatedAt: [now - 7 * day, now - 2 * day, now - day] }, makeNow],
+    ["three, the first of them a week ago", { ...open, repeatedAt: [now - 7 * day, now - 2 * day, now - day] }, betterNow],
     [
         "the homeserver's limits leave no room yet",
         { ...open, turn: { at: now + 1, reason: "invitee_paced" } },
         wait(now + 1, "invitee_paced"),
     ],
     [
-        "it is its turn, but the keys are incomplete",
-        { ...incomplete, turn: { at: now + 1, reason: "invitee_paced" } },
-        wait(undefined, "coverage_incomplete"),
+        "it is its turn, but the inviter's keys are better",
+        { ...worse, turn: { at: now + 1, reason: "invitee_paced" } },
+        compared("coverage_incomplete"),
     ],
 ])("%s", (_, facts, decision) => {
     expect(decideReinvite(facts)).toEqual(decision);

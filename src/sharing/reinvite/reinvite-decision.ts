@@ -1,4 +1,6 @@
+import type { SharingSettings } from "../../config/index.ts";
 import type { Reason } from "../ledger/reasons.ts";
+import type { Comparison } from "../policy/compare.ts";
 
 /** Everything that the decision looks at. Times are milliseconds since the epoch. */
 export interface ReinviteFacts {
@@ -8,16 +10,14 @@ export interface ReinviteFacts {
      * have reached, so that the place comes before the keys; `invite`: a person asked the bot to make the invite itself.
      */
     readonly purpose: "repeat" | "place_first" | "invite";
-    readonly setting: "when_complete" | "always" | "never";
+    readonly setting: SharingSettings["reinvite"];
     /** A person asked for this delivery by command. */
     readonly asked: boolean;
     /** Which invite stands: the bot's own, the one that the job serves, another human's, or none; or they have joined, or are banned. */
     readonly standing: "own" | "this" | "another" | "none" | "joined" | "banned";
     readonly direct: boolean;
-    /** Whether the bot's keys leave out nothing that the inviter's client could have sent; "unknown": that is still being counted. */
-    readonly coverage: "complete" | "incomplete" | "unknown";
-    /** False only where nothing shows that the inviter's client shares history: then no bundle of theirs can be lost. */
-    readonly inviterMayShare: boolean;
+    /** Whose bundle is the better one for the invitee. */
+    readonly comparison: Comparison;
     /** The homeserver said yes to this very invite before. */
     readonly taken: boolean;
     /** Milliseconds to wait before an invite that the homeserver takes and does not make is tried again. */
@@ -28,12 +28,13 @@ export interface ReinviteFacts {
     readonly turn: { readonly at: number; readonly reason: Reason };
 }
 
+/** `detail`: both sides of the comparison, where one was made. */
 export type ReinviteDecision =
-    | { readonly verdict: "now"; readonly reason: Reason }
+    | { readonly verdict: "now"; readonly reason: Reason; readonly detail?: string | undefined }
     /** The bot is the inviter of record already. */
     | { readonly verdict: "not_needed"; readonly reason: Reason }
     /** `at` undefined: until the facts change. */
-    | { readonly verdict: "wait"; readonly at: number | undefined; readonly reason: Reason }
+    | { readonly verdict: "wait"; readonly at: number | undefined; readonly reason: Reason; readonly detail?: string | undefined }
     | { readonly verdict: "never"; readonly reason: Reason }
     /** There is no invite to repeat any more. */
     | { readonly verdict: "over"; readonly reason: Reason };
@@ -60,19 +61,24 @@ export function decideReinvite(facts: ReinviteFacts): ReinviteDecision {
         if (reason !== undefined) return reason;
     }
     if (turn.at > now) return { verdict: "wait", at: turn.at, reason: turn.reason };
-    return { verdict: "now", reason: "reinvite_asked" };
+    return { verdict: "now", reason: "reinvite_asked", detail: isCompared(facts) ? facts.comparison.sentence : undefined };
 }
 
 function whyNotRepeated(facts: ReinviteFacts): ReinviteDecision | undefined {
     if (facts.setting === "never") return { verdict: "never", reason: "sent_without_reinvite" };
     if (facts.direct && !facts.asked) return { verdict: "never", reason: "direct_chat" };
-    if (facts.purpose === "repeat" && facts.setting === "when_complete" && facts.inviterMayShare) {
-        // Of two bundles the invitee's client opens that of whoever invited last: ours has to be as good as theirs.
-        if (facts.coverage === "unknown") return { verdict: "wait", at: undefined, reason: "coverage_unknown" };
-        if (facts.coverage === "incomplete") return { verdict: "wait", at: undefined, reason: "coverage_incomplete" };
+    if (isCompared(facts)) {
+        // Of two bundles the invitee's client opens that of whoever invited last: ours has to be the better one.
+        const { outcome, sentence: detail } = facts.comparison;
+        if (outcome === "unknown") return { verdict: "wait", at: undefined, reason: "coverage_unknown", detail };
+        if (outcome === "worse") return { verdict: "wait", at: undefined, reason: "coverage_incomplete", detail };
     }
     const nextOfTheWeek = endOfWeek(facts);
     return nextOfTheWeek > facts.now ? { verdict: "wait", at: nextOfTheWeek, reason: "reinvited_often" } : undefined;
+}
+
+function isCompared({ purpose, setting }: ReinviteFacts): boolean {
+    return purpose === "repeat" && (setting === "when_better" || setting === "when_complete");
 }
 
 /** When the oldest of the last three has passed its week. */

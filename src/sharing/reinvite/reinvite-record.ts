@@ -1,7 +1,7 @@
 import type { MembershipChange } from "../../rooms/index.ts";
 import type { ShareJobs } from "../ledger/jobs.ts";
 import type { FactSources } from "../policy/facts.ts";
-import type { SharedHistory } from "./reinvite.ts";
+import { type SharedHistory, unweighed } from "./reinvite.ts";
 import type { ReinviteLedger } from "./reinvite-ledger.ts";
 
 interface RecordParts {
@@ -26,17 +26,18 @@ interface ReleaseParts {
     readonly now: () => number;
 }
 
-/** Jobs whose invite was not repeated for want of keys, or of a count of them, go on once there are enough. */
+/** Jobs that wait for more keys, or for a count of them, go on once the bot's bundle is the better one. */
 export function releaseUncovered({ jobs, reinvites, history, facts, now }: ReleaseParts): void {
     for (const jobId of reinvites.uncovered()) {
         const job = jobs.get(jobId);
         if (job === undefined) continue;
-        const coverage = history.coverage(job.roomId);
+        const policy = facts.policy(job.roomId);
+        const { outcome, sentence } = history.compare(job.roomId, job.inviter, unweighed, policy);
         // The setting may be another since the last start.
-        const asSet = facts.policy(job.roomId).reinvite !== "when_complete";
-        const harmless = asSet || coverage === "complete" || !history.inviterMayShare(job.roomId, job.inviter);
+        const asSet = policy.reinvite === "always" || policy.reinvite === "never";
         // The bundle that was sent may lack what has come since: they are served anew.
-        if (harmless && job.reason === "coverage_incomplete") jobs.release(job, "keys_arrived");
-        else if (coverage !== "unknown" && job.reason === "coverage_unknown") jobs.move(job, "delivered", "sent", now());
+        if (job.reason === "coverage_incomplete" && (asSet || outcome === "better")) jobs.release(job, "keys_arrived");
+        else if (job.reason === "coverage_unknown" && (asSet || outcome !== "unknown")) jobs.move(job, "delivered", "sent", now());
+        else jobs.restate(job, sentence);
     }
 }

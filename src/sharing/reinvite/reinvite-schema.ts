@@ -46,5 +46,15 @@ export const reinviteSchema: Schema = {
         (sql) => sql.exec("DROP TABLE invites_declined"),
         // 1: the homeserver said yes to it.
         (sql) => sql.exec("ALTER TABLE reinvites ADD COLUMN taken INTEGER NOT NULL DEFAULT 0"),
+        (sql) =>
+            sql.exec(`
+                -- Who joined on an invite of the bot's own, and when.
+                CREATE TABLE bot_invitees (
+                    room_id TEXT NOT NULL,
+                    user_id TEXT NOT NULL,
+                    joined_at INTEGER NOT NULL,
+                    PRIMARY KEY (room_id, user_id)
+                ) STRICT, WITHOUT ROWID;
+            `),
     ],
 };

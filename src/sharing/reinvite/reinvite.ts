@@ -2,7 +2,9 @@ import type { Database } from "../../database/index.ts";
 import type { Homeserver } from "../../homeserver/index.ts";
 import { HomeserverError } from "../../homeserver/index.ts";
 import { parseRoomEvent, type RoomEvent } from "../../matrix/index.ts";
-import type { FactSources } from "../policy/facts.ts";
+import type { Weighed } from "../evidence/weigh.ts";
+import type { Comparison } from "../policy/compare.ts";
+import type { FactSources, SharingPolicy } from "../policy/facts.ts";
 import { pass } from "../policy/gate.ts";
 import { Halt } from "../policy/halt.ts";
 import { retrialDelay } from "../ledger/schedule.ts";
@@ -12,19 +14,27 @@ import type { ReinviteLedger } from "./reinvite-ledger.ts";
 import { ownInviteContent, reinviteContent } from "./reinvite-mark.ts";
 import type { Reason } from "../ledger/reasons.ts";
 
-/** How much of a room's history the bot can hand on, and whether its inviter might. */
+/** What the bot can hand on of a room's history, against what its inviter might. */
 export interface SharedHistory {
-    coverage(roomId: string): ReinviteFacts["coverage"];
-    /** False only where what this user sent shows that their clients share no history. */
-    inviterMayShare(roomId: string, inviter: string): boolean;
+    /**
+     * Whose bundle is the better one, by the room's last count.
+     * @param weighed what is known of the inviter's client
+     * @param usable what `ReinviteParts.isUsable` has just said; undefined: nobody asked, and the count has to do
+     */
+    compare(roomId: string, inviter: string, weighed: Weighed, policy: SharingPolicy, usable?: boolean): Comparison;
 }
+
+/** Until the evidence is asked. */
+export const unweighed: Weighed = { likelihood: "likely", because: "nothing_known" };
 
 export interface ReinviteParts {
     readonly database: Database;
     readonly facts: FactSources;
-    readonly jobs: Pick<ShareJobs, "get" | "move" | "timesMoved" | "inviteMade">;
+    readonly jobs: Pick<ShareJobs, "get" | "move" | "timesMoved" | "inviteMade" | "tell">;
     readonly reinvites: ReinviteLedger;
     readonly history: SharedHistory;
+    /** Whether the bot holds a shareable key that a known event of the room uses. */
+    readonly isUsable: (roomId: string) => Promise<boolean>;
     readonly homeserver: Pick<Homeserver, "memberEvent" | "putMember">;
     readonly now: () => number;
 }
@@ -42,7 +52,14 @@ interface Standing {
     readonly isDirect: boolean;
 }
 
-type Purpose = ReinviteFacts["purpose"];
+/** What is asked for, and what was asked about it before the first decision. */
+interface Attempt {
+    readonly purpose: ReinviteFacts["purpose"];
+    /** See `ReinviteParts.isUsable`; undefined: no bundles are compared. */
+    readonly usable: boolean | undefined;
+    /** Where the job goes if the place is not to be taken. */
+    readonly otherwise: Halt | undefined;
+}
 
 /**
  * Makes the bot the inviter of record, so that the invitee's client opens the bot's bundle; or says why not, or not yet.
@@ -53,7 +70,9 @@ type Purpose = ReinviteFacts["purpose"];
  * @throws Halt
  */
 export async function reinvite(parts: ReinviteParts, job: Job, settled: Promise<void>): Promise<Reason> {
-    return await takePlace(parts, job, job.makesInvite ? "invite" : "repeat", settled);
+    if (job.makesInvite) return await takePlace(parts, job, { purpose: "invite", usable: undefined, otherwise: undefined }, settled);
+    const usable = await parts.isUsable(job.roomId);
+    return await takePlace(parts, job, { purpose: "repeat", usable, otherwise: undefined }, settled);
 }
 
 /**
@@ -62,20 +81,21 @@ export async function reinvite(parts: ReinviteParts, job: Job, settled: Promise<
  * @param otherwise where the job goes if the place is not to be taken
  */
 export async function takePlaceFirst(parts: ReinviteParts, job: Job, otherwise: Halt): Promise<Reason> {
-    return await takePlace(parts, job, job.makesInvite ? "invite" : "place_first", Promise.resolve(), otherwise);
+    const purpose = job.makesInvite ? "invite" : "place_first";
+    return await takePlace(parts, job, { purpose, usable: undefined, otherwise }, Promise.resolve());
 }
 
-async function takePlace(parts: ReinviteParts, job: Job, purpose: Purpose, settled: Promise<void>, otherwise?: Halt): Promise<Reason> {
+async function takePlace(parts: ReinviteParts, job: Job, attempt: Attempt, settled: Promise<void>): Promise<Reason> {
     // 1. A pause or a closed room keeps the bot from inviting, whatever was sent before.
     pass(parts, job, "not_asked");
 
     // 2. By what we know ourselves: is it wanted, and is it its turn? Whose turn it is has it counted at once, or the next would go as well.
-    const { decision, reservation } = takeTurn(parts, job, purpose, otherwise);
+    const { decision, reservation } = takeTurn(parts, job, attempt);
     if (reservation === undefined) return decision.reason;
 
     // 3. By the server's word of this very moment: what /sync told us may be a second old. And the answer may have taken hours: is this
     //    still wanted? Nothing between this look, the read and the write.
-    const look = await lookAgain(parts, job, { purpose, reservation, settled, otherwise });
+    const look = await lookAgain(parts, job, { ...attempt, reservation, settled });
     if (!look.wanted) return look.decision.reason;
 
     // 4. The invite.
@@ -86,33 +106,29 @@ async function takePlace(parts: ReinviteParts, job: Job, purpose: Purpose, settl
 function takeTurn(
     parts: ReinviteParts,
     job: Job,
-    purpose: Purpose,
-    otherwise: Halt | undefined,
+    attempt: Attempt,
 ): { readonly decision: ReinviteDecision; readonly reservation: number | undefined } {
-    const { database, facts, reinvites, now } = parts;
+    const { database, facts, jobs, reinvites, now } = parts;
     return database.transaction(() => {
         const turn = reinvites.turn(job, facts.policy(job.roomId).reinvite_pace, now());
         const member = facts.rooms.member(job.roomId, job.userId);
-        const decision = decideReinvite({ ...gatherReinviteFacts(parts, job, purpose, member), turn });
-        if (decision.verdict === "now") return { decision, reservation: reinvites.reserve(job, now()) };
-        follow(parts, job, decision, { member, otherwise });
+        const decision = decideReinvite({ ...gatherReinviteFacts(parts, job, attempt, member), turn });
+        if (decision.verdict === "now") {
+            if (decision.detail !== undefined) jobs.tell(job.id, "bundle_better", decision.detail);
+            return { decision, reservation: reinvites.reserve(job, now()) };
+        }
+        follow(parts, job, decision, { member, otherwise: attempt.otherwise });
         return { decision, reservation: undefined };
     });
-}
-
-interface Look {
-    readonly purpose: Purpose;
-    readonly reservation: number;
-    readonly settled: Promise<void>;
-    readonly otherwise: Halt | undefined;
 }
 
 /** @returns whether the invite is still wanted, and what it is to repeat; if not, the turn is given back */
 async function lookAgain(
     parts: ReinviteParts,
     job: Job,
-    { purpose, reservation, settled, otherwise }: Look,
+    attempt: Attempt & { readonly reservation: number; readonly settled: Promise<void> },
 ): Promise<{ readonly wanted: boolean; readonly decision: ReinviteDecision; readonly invite: RoomEvent | undefined }> {
+    const { reservation, settled, otherwise } = attempt;
     const { database, reinvites } = parts;
     let decision: ReinviteDecision | undefined;
     let member: Standing | undefined;
@@ -122,7 +138,7 @@ async function lookAgain(
         const invite = parseRoomEvent(event);
         member = invite && standing(invite);
         const taken = reinvites.wasTaken(job);
-        decision = decideReinvite({ ...gatherReinviteFacts(parts, job, purpose, member), taken });
+        decision = decideReinvite({ ...gatherReinviteFacts(parts, job, attempt, member), taken });
         if (decision.verdict !== "now") return { wanted: false, decision, invite };
         pass(parts, job, "not_asked");
         turnKept = true;
@@ -232,7 +248,7 @@ function follow(
         case "wait":
             // Who is in the room has no device that could read: to leave and come back would not help.
             if (otherwise !== undefined && decision.reason === "waits_for_leave") jobs.move(job, "refused", otherwise.reason);
-            else jobs.move(job, waitingState(job), decision.reason, decision.at);
+            else jobs.move(job, waitingState(job), decision.reason, decision.at, decision.detail);
             return;
         case "over":
             jobs.move(
@@ -246,18 +262,23 @@ function follow(
     }
 }
 
-function gatherReinviteFacts(parts: ReinviteParts, job: Job, purpose: Purpose, member: Standing | undefined): ReinviteFacts {
+function gatherReinviteFacts(
+    parts: ReinviteParts,
+    job: Job,
+    { purpose, usable }: Pick<Attempt, "purpose" | "usable">,
+    member: Standing | undefined,
+): ReinviteFacts {
     const { facts, history, reinvites, jobs } = parts;
     const now = parts.now();
+    const policy = facts.policy(job.roomId);
     return {
         now,
         purpose,
-        setting: facts.policy(job.roomId).reinvite,
+        setting: policy.reinvite,
         asked: job.origin === "command",
         standing: whose(member),
         direct: member?.isDirect === true,
-        coverage: history.coverage(job.roomId),
-        inviterMayShare: history.inviterMayShare(job.roomId, job.inviter),
+        comparison: history.compare(job.roomId, job.inviter, unweighed, policy, usable),
         taken: false,
         retrialAfter: retrialDelay(jobs.timesMoved(job.id, "reinvite_ignored")),
         repeatedAt: reinvites.repeatedAt(job, now),

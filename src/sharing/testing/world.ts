@@ -20,6 +20,7 @@ import { Lookalikes } from "../policy/lookalike.ts";
 import { Pauses } from "../policy/pauses.ts";
 import { IdentityPins } from "../policy/pins.ts";
 import { recordMemberships } from "../record.ts";
+import type { Comparison } from "../policy/compare.ts";
 import type { SharedHistory } from "../reinvite/reinvite.ts";
 import { BundleRefresher } from "../refresh.ts";
 import { Refreshes } from "../ledger/refreshes.ts";
@@ -54,13 +55,17 @@ export class World {
     policy: Omit<SharingPolicy, "max_invitees_per_hour"> = {
         mode: "automatic",
         reinvite: "always",
+        reinvite_thresholds: { proven: 95, likely: 70 },
         reinvite_pace: "unlimited",
         trusted_servers: ["home"],
         max_sessions: 50_000,
         max_age: null,
     };
-    coverage: ReturnType<SharedHistory["coverage"]> = "complete";
-    readonly history: SharedHistory = { coverage: () => this.coverage, inviterMayShare: () => true };
+    /** Whether the bot's bundle is the better one. */
+    comparison: Comparison["outcome"] = "better";
+    readonly history: SharedHistory = {
+        compare: () => ({ outcome: this.comparison, sentence: `the bot's bundle is ${this.comparison}` }),
+    };
     /** Thrown once by the call with this name. */
     fault: { readonly call: string; readonly error: Error; readonly after?: boolean } | undefined;
     masterKey: string | null = masterKey;
@@ -327,6 +332,7 @@ export class World {
             checks: this.checks,
             reinvites: this.reinvites,
             history: this.history,
+            isUsable: () => Promise.resolve(true),
             devices: new JobDevices(this.database.sql),
             audit: new Audit(this.database.sql),
             files,

@@ -1,0 +1,67 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type Bot, reinvited } from "../bot/index.ts";
+import { type Client, saidBy } from "../clients/index.ts";
+import { until } from "../process/index.ts";
+import { Scene } from "./scene.ts";
+
+// Of two bundles an invitee's client opens that of whoever invited last: is the bot's the better one?
+
+let scene: Scene;
+let alice: Client;
+
+beforeAll(async () => {
+    scene = await Scene.open();
+    alice = await scene.person("alice");
+});
+
+afterAll(async () => {
+    await scene[Symbol.asyncDispose]();
+});
+
+const before = ["before the bot, one", "before the bot, two"];
+const since = Array.from({ length: 10 }, (_, index) => `with the bot, ${index + 1}`);
+
+/** A room of twelve messages, of which the bot lacks the first two. */
+async function olderRoom(bot: Bot): Promise<string> {
+    const roomId = await alice.do("createRoom", { name: "an older room" });
+    for (const text of before) await alice.do("send", roomId, text);
+    await alice.do("rotateSession", roomId);
+    await alice.do("inviteWithoutSharing", roomId, bot.userId);
+    await until("the bot to join", async () => (await alice.do("membership", roomId, bot.userId))?.membership === "join");
+    for (const text of since) await alice.do("send", roomId, text);
+    await until("the count", async () => (await bot.status("--room", roomId)).rooms[0]?.coverage?.covered === 10);
+    return roomId;
+}
+
+test.each([
+    ["shares nothing: 10 are read, instead of none", "inviteWithoutSharing"],
+    ["shares all, and nobody knew: 10 are read, instead of 12", "inviteWithSharing"],
+] as const)("the bot lacks 2 of 12 messages, and the inviter's client %s", async (_, invites) => {
+    const [bot, charlie] = await Promise.all([scene.bot({ CHAT_GREETING: "false" }), scene.person("charlie")]);
+    const roomId = await olderRoom(bot);
+    await alice.do(invites, roomId, charlie.userId);
+    await reinvited(charlie, roomId, bot);
+    await charlie.do("join", roomId);
+    const timeline = await charlie.reads(roomId, since);
+    expect(saidBy(alice, timeline).filter((text) => text !== null)).toEqual(since);
+    const { id } = await bot.job(roomId, charlie.userId, "joined", "done");
+    const { output } = await bot.command("status", "--job", id);
+    expect(output).toContain("the bot can hand on 10 of the room's 12 messages (83 %)");
+    expect(output).toContain(`${alice.userId}'s client is likely to share history`);
+});
+
+test.each([
+    ["its setting asks for a complete room", { SHARING_REINVITE: "when_complete" }, "the bot covers 83 % of the room's 12 messages"],
+    ["its threshold is higher", { SHARING_REINVITE_THRESHOLDS_LIKELY: "83.4" }, "12 messages (83.33 %)"],
+])("a bot that lacks 2 of 12 messages leaves the inviter their place if %s", async (_, settings, sentence) => {
+    const [bot, charlie] = await Promise.all([scene.bot({ CHAT_GREETING: "false", ...settings }), scene.person("charlie")]);
+    const roomId = await olderRoom(bot);
+    await alice.do("inviteWithSharing", roomId, charlie.userId);
+    const waits = async (): Promise<string | false> => {
+        const [job] = (await bot.status("--room", roomId)).jobs;
+        return job?.reason === "coverage_incomplete" && job.message;
+    };
+    expect(await until("the delivery", waits)).toContain(sentence);
+    await charlie.do("join", roomId);
+    await charlie.reads(roomId, [...before, ...since]);
+});
