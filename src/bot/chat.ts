@@ -2,8 +2,8 @@ import { AdminRooms, Greeter, Greetings, Notifier, type SendEncrypted, Verificat
 import { type Settings, sharingPolicy } from "../config/index.ts";
 import { type OutgoingRequests, RoomEncryption } from "../crypto/index.ts";
 import type { Logger } from "../telemetry/index.ts";
-import type { Online } from "./bring-up.ts";
 import { enoughCovered } from "./follow-rooms.ts";
+import type { Online } from "./bring-up.ts";
 import type { SharingLedger } from "./sharing-ledger.ts";
 import type { Store } from "./store.ts";
 
@@ -44,7 +44,7 @@ export function chatParts(
             greetings: new Greetings(database),
             coverage: (roomId) => (ledger.timelines.isCounted(roomId) ? ledger.timelines.coverage(roomId) : undefined),
             takesKeys,
-            enough: enoughCovered,
+            enough: (roomId) => enoughCovered(sharingPolicy(settings, roomId)),
             inviting: (roomId) => inviting(sharingPolicy(settings, roomId).reinvite),
         }),
         notifier: new Notifier({

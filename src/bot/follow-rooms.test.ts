@@ -3,7 +3,7 @@ import { chatSchema, Greetings } from "../chat/index.ts";
 import { type Database, openDatabase } from "../database/index.ts";
 import type { Room } from "../rooms/index.ts";
 import { FollowedRooms, Notices, sharingSchema } from "../sharing/index.ts";
-import { enoughCovered, followRooms, type FollowParts } from "./follow-rooms.ts";
+import { followRooms, type FollowParts } from "./follow-rooms.ts";
 
 const roomId = "!room:home";
 let database: Database;
@@ -23,7 +23,12 @@ function seen(greetings: Greetings | undefined = new Greetings(database)): void 
     const follow = (roomIds: readonly string[]): void => {
         const followedRooms = new FollowedRooms(database.sql);
         const rooms = { room: () => room, canInvite: () => true, createdBy: () => creation };
-        const ledger = { rooms, timelines: { coverage: () => coverage }, followedRooms };
+        const ledger = {
+            rooms,
+            timelines: { coverage: () => coverage },
+            followedRooms,
+            facts: { policy: () => ({ reinvite_thresholds: { proven: 95, likely: 70 } }) },
+        };
         database.transaction(() => followRooms({ botUserId: "@bot:home", ledger, greetings, now: () => now }, roomIds));
     };
     follow([roomId]);
@@ -40,7 +45,7 @@ const share = (covered: number, reach: "start" | "under_way" = "start") => ({
     covered: covered * 100,
     sessions: { missing: 0, unknown: 0, withheld: 0 },
     withheldFromBot: { sessions: 0, senders: [] },
-    withoutSigns: [],
+    comparable: undefined,
 });
 
 test("a room whose history is closed after it was greeted is noticed, once", () => {
@@ -66,9 +71,9 @@ test("a room is followed from its greeting on: what the greeting said is no news
 });
 
 test("where greeting is off, rooms are followed from the first sight on", () => {
-    coverage = share(enoughCovered);
+    coverage = share(0.7);
     seen(undefined);
-    coverage = share(enoughCovered - 0.01);
+    coverage = share(0.69);
     seen(undefined);
     expect(noticed()).toMatchObject([{ trouble: "covers_little", present: true }]);
 });

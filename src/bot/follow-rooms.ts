@@ -1,6 +1,6 @@
 import { adminOf, type Greetings } from "../chat/index.ts";
 import type { Rooms } from "../rooms/index.ts";
-import { type FollowedRooms, troublesOf } from "../sharing/index.ts";
+import { type FollowedRooms, type SharingPolicy, troublesOf } from "../sharing/index.ts";
 import type { Timelines } from "../timeline/index.ts";
 
 export interface FollowParts {
@@ -8,6 +8,7 @@ export interface FollowParts {
     readonly ledger: {
         readonly rooms: Pick<Rooms, "room" | "canInvite" | "createdBy">;
         readonly timelines: Pick<Timelines, "coverage">;
+        readonly facts: { readonly policy: (roomId: string) => Pick<SharingPolicy, "reinvite_thresholds"> };
         readonly followedRooms: Pick<FollowedRooms, "see" | "note">;
     };
     /** Undefined: greeting is off. */
@@ -15,12 +16,14 @@ export interface FollowParts {
     readonly now: () => number;
 }
 
-/** From this share of a room's known messages on the bot serves it well: nobody loses much by the bot's place. */
-export const enoughCovered = 0.7;
+/** From this share of a room's known messages on the bot serves it well: it takes the place of any inviter of whom nothing is known. */
+export function enoughCovered({ reinvite_thresholds: { likely } }: Pick<SharingPolicy, "reinvite_thresholds">): number {
+    return likely / 100;
+}
 
 /** Notes what changed in rooms that were greeted, for the notices to admins; inside the transaction that records it. */
 export function followRooms({ botUserId, ledger, greetings, now }: FollowParts, roomIds: Iterable<string>): void {
-    const { rooms, timelines, followedRooms } = ledger;
+    const { rooms, timelines, followedRooms, facts } = ledger;
     for (const roomId of roomIds) {
         const room = rooms.room(roomId);
         if (room === undefined || greetings?.isOwed(roomId) === true) continue;
@@ -28,7 +31,7 @@ export function followRooms({ botUserId, ledger, greetings, now }: FollowParts, 
         if (adminOf(rooms.createdBy(roomId, botUserId)) !== undefined) continue;
         const canInvite = rooms.canInvite(roomId, botUserId);
         const coverage = timelines.coverage(roomId);
-        followedRooms.see(roomId, troublesOf({ room, canInvite, coverage, enough: enoughCovered }), now());
+        followedRooms.see(roomId, troublesOf({ room, canInvite, coverage, enough: enoughCovered(facts.policy(roomId)) }), now());
     }
     followedRooms.note(now());
 }

@@ -13,7 +13,6 @@ import { BOT, ledgerOn } from "./testing/fixtures/story.ts";
 const room = "!room:home";
 const alice = "@alice:home";
 const bob = "@bob:home";
-const weighed = { likelihood: "proven", because: "bundle_lately" } as const;
 
 let database: Database;
 let ledger: SharingLedger;
@@ -24,6 +23,9 @@ beforeEach(() => {
     database = openDatabase({ path: ":memory:", schemas });
     ledger = ledgerOn(database, tmpdir());
     events = 0;
+    const nothing = { machineFlagAt: undefined, specFlagAt: undefined, silentAt: undefined };
+    const sharing = [alice, bob].map((userId) => ({ ...nothing, userId, bundleAt: Date.now() }));
+    database.transaction(() => ledger.evidence.note(sharing, undefined, Date.now()));
     const recording = {
         botUserId: BOT.userId,
         rooms: new RoomRecorder({ database, userId: BOT.userId, now: Date.now, lastBatchAt: () => undefined }),
@@ -64,14 +66,14 @@ function count(more: object = {}): void {
 }
 
 const outcome = (inviter: string, usable?: boolean, more: Partial<SharingPolicy> = {}): string =>
-    ledger.history.compare(room, inviter, weighed, { ...ledger.facts.policy(room), ...more }, usable).outcome;
+    ledger.history.compare(room, inviter, { ...ledger.facts.policy(room), ...more }, { usable }).outcome;
 
 test("what was said before the inviter joined on the bot's own invite is not theirs, unless the bot has it", () => {
     record(member(bob, "invite", alice, 200), member(bob, "invite", BOT.userId, 201), member(bob, "join", bob, 202));
     count();
     expect([outcome(bob), outcome(alice)]).toEqual(["better", "worse"]);
     expect(outcome(bob, true, { reinvite: "when_complete" })).toBe("worse");
-    expect(ledger.history.compare(room, bob, weighed, ledger.facts.policy(room)).sentence).toBe(
+    expect(ledger.history.compare(room, bob, ledger.facts.policy(room), {}).sentence).toBe(
         "the bot can hand on 11 of the room's 11 messages (100 %), " +
             "not counting 9 from before its own invite brought @bob:home in; " +
             "@bob:home's client shares history (their client has sent the bot a room key bundle within 90 days), so 95 % are enough",
@@ -89,8 +91,8 @@ test("who has left and come back on somebody else's invite has what that one gav
 });
 
 test("before a room was counted, only the look for a key says anything", () => {
-    const hardly = { likelihood: "hardly", because: "silent_while_open" } as const;
-    const ask = (usable?: boolean): string => ledger.history.compare(room, alice, hardly, ledger.facts.policy(room), usable).outcome;
+    const asked = { inviterHasSignedDevice: false };
+    const ask = (usable?: boolean): string => ledger.history.compare(room, alice, ledger.facts.policy(room), { ...asked, usable }).outcome;
     expect([ask(), ask(true), ask(false)]).toEqual(["unknown", "better", "worse"]);
     count({ comparable: undefined });
     expect([ask(), ask(true), outcome(alice, true)]).toEqual(["unknown", "better", "unknown"]);

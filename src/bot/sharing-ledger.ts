@@ -21,6 +21,7 @@ import {
     ReinviteLedger,
     ShareCommands,
     SharingEvidence,
+    weigh,
     type SharedHistory,
     ShareJobs,
 } from "../sharing/index.ts";
@@ -58,6 +59,7 @@ export function sharingLedger(database: Database, settings: Settings): SharingLe
     const audit = new Audit(database.sql);
     const timelines = new Timelines(database);
     const botInvitees = new BotInvitees(database.sql);
+    const evidence = new SharingEvidence(database.sql);
     const facts: FactSources = {
         botUserId: settings.homeserver.user_id,
         rooms,
@@ -74,7 +76,7 @@ export function sharingLedger(database: Database, settings: Settings): SharingLe
         pauses,
         checks: new ReinviteChecks(database.sql),
         reinvites: new ReinviteLedger(database.sql),
-        history: sharedHistory(timelines, botInvitees),
+        history: sharedHistory({ timelines, botInvitees, evidence, now }),
         botInvitees,
         holdings: new Holdings(database.sql),
         audit,
@@ -84,15 +86,24 @@ export function sharingLedger(database: Database, settings: Settings): SharingLe
         refreshes: new Refreshes(database.sql),
         facts,
         timelines,
-        evidence: new SharingEvidence(database.sql),
+        evidence,
         received: new ReceivedBundles(database.sql),
         commands: new ShareCommands({ database, jobs, pins, pauses, facts, rooms, now }),
     };
 }
 
-function sharedHistory(timelines: Timelines, botInvitees: BotInvitees): SharedHistory {
+interface HistorySources extends Pick<SharingLedger, "timelines" | "botInvitees" | "evidence"> {
+    readonly now: () => number;
+}
+
+function sharedHistory({ timelines, botInvitees, evidence, now }: HistorySources): SharedHistory {
     return {
-        compare: (roomId, inviter, weighed, policy, usable) => {
+        compare: (roomId, inviter, policy, { usable, inviterHasSignedDevice }) => {
+            const weighed = weigh(evidence.of(inviter), {
+                now: now(),
+                specSpellingShares: evidence.specSpellingShares(),
+                hasSignedDevice: inviterHasSignedDevice,
+            });
             const counted = countedOf(timelines.coverage(roomId), botInvitees.joinedAt(roomId, inviter));
             return compare({
                 setting: policy.reinvite === "when_complete" ? "when_complete" : "when_better",

@@ -50,7 +50,7 @@ function newGreeter(): Greeter {
         },
         coverage: () => coverage,
         takesKeys: () => takesKeys,
-        enough: 0.7,
+        enough: () => 0.7,
         inviting: () => "compared",
         sendEncrypted: (to, _, txnId, message) => {
             bodies.push(JSON.stringify(message));

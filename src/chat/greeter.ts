@@ -18,7 +18,7 @@ export interface GreeterParts {
     /** Whether keys that somebody gave the bot with its invite are being taken. */
     readonly takesKeys: (roomId: string) => boolean;
     /** From this share of the known messages on a room is well served, 0 to 1. */
-    readonly enough: number;
+    readonly enough: (roomId: string) => number;
     readonly inviting: (roomId: string) => GreetingFacts["inviting"];
     readonly sendEncrypted: SendEncrypted;
     readonly now: () => number;
@@ -105,7 +105,7 @@ export class Greeter {
             visibility: room.visibility,
             canInvite: rooms.canInvite(room.roomId, botUserId),
             past: mayBeCounted && !takesKeys(room.roomId) ? this.#past(room) : undefined,
-            enough,
+            enough: enough(room.roomId),
             inviting: inviting(room.roomId),
         };
     }

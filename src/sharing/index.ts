@@ -10,6 +10,7 @@ export { DeviceKeys } from "./delivery/device-keys.ts";
 export { JobDevices } from "./ledger/devices.ts";
 export { evidenceSchema } from "./evidence/evidence-schema.ts";
 export { SharingEvidence } from "./evidence/evidence.ts";
+export { weigh } from "./evidence/weigh.ts";
 export type { FactSources, SharingPolicy } from "./policy/facts.ts";
 export { FormerMembers } from "./policy/former-members.ts";
 export { FollowedRooms, troublesOf } from "./ledger/followed-rooms.ts";
@@ -25,7 +26,7 @@ export { recordMemberships, recordOwnLeave, releaseEmptyHanded, releaseEmpowered
 export { BundleRefresher } from "./refresh.ts";
 export { Refreshes } from "./ledger/refreshes.ts";
 export { ReinviteChecks } from "./reinvite/reinvite-check.ts";
-export type { SharedHistory } from "./reinvite/reinvite.ts";
+export type { SharedHistory } from "./reinvite/reinvite-facts.ts";
 export { ReinviteLedger } from "./reinvite/reinvite-ledger.ts";
 export { recordInvites, releaseUncovered } from "./reinvite/reinvite-record.ts";
 export { reinviteSchema } from "./reinvite/reinvite-schema.ts";

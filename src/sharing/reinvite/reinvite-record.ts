@@ -1,7 +1,7 @@
 import type { MembershipChange } from "../../rooms/index.ts";
 import type { ShareJobs } from "../ledger/jobs.ts";
 import type { FactSources } from "../policy/facts.ts";
-import { type SharedHistory, unweighed } from "./reinvite.ts";
+import type { SharedHistory } from "./reinvite-facts.ts";
 import type { ReinviteLedger } from "./reinvite-ledger.ts";
 
 interface RecordParts {
@@ -32,7 +32,7 @@ export function releaseUncovered({ jobs, reinvites, history, facts, now }: Relea
         const job = jobs.get(jobId);
         if (job === undefined) continue;
         const policy = facts.policy(job.roomId);
-        const { outcome, sentence } = history.compare(job.roomId, job.inviter, unweighed, policy);
+        const { outcome, sentence } = history.compare(job.roomId, job.inviter, policy, {});
         // The setting may be another since the last start.
         const asSet = policy.reinvite === "always" || policy.reinvite === "never";
         // The bundle that was sent may lack what has come since: they are served anew.

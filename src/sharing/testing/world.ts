@@ -21,7 +21,7 @@ import { Pauses } from "../policy/pauses.ts";
 import { IdentityPins } from "../policy/pins.ts";
 import { recordMemberships } from "../record.ts";
 import type { Comparison } from "../policy/compare.ts";
-import type { SharedHistory } from "../reinvite/reinvite.ts";
+import type { SharedHistory } from "../reinvite/reinvite-facts.ts";
 import { BundleRefresher } from "../refresh.ts";
 import { Refreshes } from "../ledger/refreshes.ts";
 import { ReinviteChecks } from "../reinvite/reinvite-check.ts";
@@ -64,7 +64,10 @@ export class World {
     /** Whether the bot's bundle is the better one. */
     comparison: Comparison["outcome"] = "better";
     readonly history: SharedHistory = {
-        compare: () => ({ outcome: this.comparison, sentence: `the bot's bundle is ${this.comparison}` }),
+        compare: (_room, _inviter, _policy, { inviterHasSignedDevice }) => {
+            const outcome = inviterHasSignedDevice === false ? "better" : this.comparison;
+            return { outcome, sentence: `the bot's bundle is ${outcome}` };
+        },
     };
     /** Thrown once by the call with this name. */
     fault: { readonly call: string; readonly error: Error; readonly after?: boolean } | undefined;
@@ -128,6 +131,8 @@ export class World {
     stored: UserKeys = { masterKey: null, devices: [] };
     /** The same at the last encryption. */
     sealedFor = this.stored;
+    /** Those of whoever invites. */
+    inviterKeys: Answered = { masterKey: "I".repeat(43), devices: [{ deviceId: "A", crossSigned: true, dehydrated: false }], whole: true };
     /** Charlie's homeserver answers, and nothing of what it says is left out. */
     reachable = true;
     answersWhole = true;
@@ -345,7 +350,7 @@ export class World {
             log: { ...silent, child: () => silent, error: (_facts, message) => this.faults.push(message) },
             deviceKeys: {
                 refresh: () => step("refresh", () => this.#keys()),
-                look: () => step("look", () => this.#keys()),
+                look: (userId) => step("look", () => (userId === charlie ? this.#keys() : this.inviterKeys)),
                 openSessions: () => step("openSessions", () => true),
             },
             messages: new BundleMessages({ database: this.database, crypto: outbox, homeserver }),
