@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import type { UserKeys } from "../../crypto/index.ts";
 import { DeviceKeys } from "./device-keys.ts";
 
 const request = { id: "1", kind: "keys_query", body: "{}" } as const;
@@ -23,14 +24,14 @@ function slowHomeserver() {
     return { deviceKeys, questions, claims };
 }
 
-function keysThatAnswer(answer: string) {
+function keysThatAnswer(answer: string, learnt: UserKeys = { masterKey: null, devices: [] }) {
     const asked: { timeoutMs?: number | undefined; attempts?: number | undefined }[] = [];
     const deviceKeys = new DeviceKeys({
         ownServer: "home",
         crypto: {
             keysQuery: () => Promise.resolve(request),
             markSent: () => Promise.resolve(),
-            userKeys: (users) => Promise.resolve(users.map(() => ({ masterKey: null, devices: [] }))),
+            userKeys: (users) => Promise.resolve(users.map(() => learnt)),
         },
         homeserver: {
             keysQuery: (_body, options = {}) => {
@@ -92,4 +93,22 @@ test("one claim at a time: our own users first, then homeserver by homeserver, e
     }
     expect(claims.map(({ users }) => users)).toEqual([[dora], ["@alice:home"], [dora, "@eve:far.example"], ["@bob:other"]]);
     expect(await Promise.all([first, ...rest])).toEqual([true, true, false, true, true]);
+});
+
+const phone = { deviceId: "PHONE", crossSigned: false, dehydrated: false };
+
+test.each<[string, object, UserKeys, boolean]>([
+    ["says that the user has nothing", { device_keys: { [dora]: {} } }, { masterKey: null, devices: [] }, true],
+    ["has a device that the machine took", { device_keys: { [dora]: { PHONE: {} } } }, { masterKey: null, devices: [phone] }, true],
+    ["does not speak of the user", { device_keys: {} }, { masterKey: null, devices: [] }, false],
+    ["speaks of them in no form that anybody knows", { device_keys: { [dora]: 5 } }, { masterKey: null, devices: [] }, false],
+    ["has a device that the machine left out", { device_keys: { [dora]: { PHONE: {} } } }, { masterKey: null, devices: [] }, false],
+    [
+        "has an identity that the machine left out",
+        { device_keys: { [dora]: {} }, master_keys: { [dora]: {} } },
+        { masterKey: null, devices: [] },
+        false,
+    ],
+])("an answer that %s: whether it is whole", async (_, answer, learnt, whole) => {
+    expect(await keysThatAnswer(JSON.stringify(answer), learnt).deviceKeys.refresh(dora)).toMatchObject({ whole });
 });
