@@ -17,6 +17,7 @@ import {
     GivenFiles,
     JobDevices,
     Modes,
+    releaseOnceUsed,
     releaseUncovered,
     RoomBundles,
     RunningTime,
@@ -130,6 +131,7 @@ export function startServices(options: ServicesOptions): Services {
     const counted = (roomId: string): void => {
         store.database.transaction(() => {
             releaseUncovered({ ...ledger, now: Date.now });
+            if (ledger.timelines.isCountedUsable(roomId)) releaseOnceUsed(ledger, roomId);
             followRooms({ botUserId: settings.homeserver.user_id, ledger, greetings, now: Date.now }, [roomId]);
         });
         runner.wake();

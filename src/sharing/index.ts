@@ -22,7 +22,7 @@ export { Modes } from "./policy/modes.ts";
 export { type Notice, Notices } from "./ledger/notices.ts";
 export { Pauses } from "./policy/pauses.ts";
 export { IdentityPins } from "./policy/pins.ts";
-export { recordMemberships, recordOwnLeave, releaseEmptyHanded, releaseEmpowered } from "./record.ts";
+export { recordMemberships, recordOwnLeave, releaseEmptyHanded, releaseEmpowered, releaseOnceUsed } from "./record.ts";
 export { BundleRefresher } from "./refresh.ts";
 export { Refreshes } from "./ledger/refreshes.ts";
 export { ReinviteChecks } from "./reinvite/reinvite-check.ts";

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { ShareCommands } from "./commands.ts";
 import { Notices } from "./ledger/notices.ts";
 import { jobStatuses, jobStory } from "./ledger/status.ts";
-import { recordOwnLeave } from "./record.ts";
+import { recordOwnLeave, releaseOnceUsed } from "./record.ts";
 import { reconsiderRooms } from "./room-changed.ts";
 import { alice, change, charlie, masterKey, roomId } from "./testing/room.ts";
 import { World } from "./testing/world.ts";
@@ -179,4 +179,16 @@ test("a history that is opened while somebody is invited lets their delivery go 
     reopened();
     await world.run();
     expect(world.status()).toMatchObject({ state: "reinvited" });
+});
+
+test("nobody's place is taken for keys that open nothing, and it is taken when a message uses one", async () => {
+    const world = withoutDevice();
+    world.usable = false;
+    await world.run();
+    expect(world.status()).toMatchObject({ state: "refused", reason: "nothing_used_yet" });
+    expect(world.calls).not.toContain("putMember");
+    world.usable = true;
+    world.database.transaction(() => releaseOnceUsed({ jobs: world.jobs, rooms: world.parts().facts.rooms }, roomId));
+    await world.run();
+    expect(world.status()).toMatchObject({ state: "reinvited", reason: "waits_for_device" });
 });

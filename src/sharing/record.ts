@@ -50,6 +50,14 @@ export function releaseEmpowered(parts: RecordParts): void {
     for (const job of held) if (empowered.has(job.roomId)) parts.jobs.release(job, "power_granted");
 }
 
+/** The same for jobs that found keys and no message that uses them: to be called when one that does was counted in this room. */
+export function releaseOnceUsed(
+    { jobs, rooms }: { readonly jobs: ShareJobs; readonly rooms: Pick<Rooms, "member"> },
+    roomId: string,
+): void {
+    releaseStanding({ jobs, rooms }, jobs.refused(["nothing_used_yet"], [roomId]));
+}
+
 /**
  * Jobs that found nothing to share go on when keys of their room come, as long as their invite stands.
  * @param roomIds where keys came, or may have come while nobody looked
@@ -58,7 +66,14 @@ export function releaseEmptyHanded(
     { jobs, rooms }: { readonly jobs: ShareJobs; readonly rooms: Pick<Rooms, "member"> },
     roomIds: readonly string[],
 ): void {
-    for (const job of jobs.emptyHanded(roomIds)) {
+    releaseStanding({ jobs, rooms }, jobs.emptyHanded(roomIds));
+}
+
+function releaseStanding(
+    { jobs, rooms }: { readonly jobs: ShareJobs; readonly rooms: Pick<Rooms, "member"> },
+    refused: readonly Job[],
+): void {
+    for (const job of refused) {
         const member = rooms.member(job.roomId, job.userId);
         if (member?.membership === "invite" && member.eventId === job.inviteEventId) jobs.release(job, "keys_arrived");
     }
@@ -105,7 +120,11 @@ function recordOwnInvite({ jobs, checks }: RecordParts, { roomId, userId, eventI
 /** The bot is seen to be the inviter of record. */
 function confirmPlace(jobs: ShareJobs, job: Job): void {
     if (job.state !== "queued" && job.state !== "delivering" && job.state !== "delivered") return;
-    jobs.move(job, "reinvited", !jobs.wasSent(job.id) ? "waits_for_device" : job.makesInvite ? "invited_by_bot" : "reinvited");
+    const isSent = jobs.wasSent(job.id);
+    const reason = !isSent ? "waits_for_device" : job.makesInvite ? "invited_by_bot" : "reinvited";
+    // Why the bot's bundle was found to be the better one.
+    const detail = job.reason === "sent" || job.reason === "reinvite_asked" ? job.detail : undefined;
+    jobs.move(job, "reinvited", reason, undefined, isSent ? detail : undefined);
 }
 
 /** A client opens the keys of whoever sent the invite on which it joined, and nobody else's. Source: MSC4268, "Actions as a receiving client". */

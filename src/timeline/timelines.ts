@@ -46,8 +46,7 @@ export class Timelines {
      */
     async isUsable(crypto: Pick<CryptoPort, "heldSessions">, roomId: string): Promise<boolean> {
         // A key that was counted once stays.
-        const counted = this.coverage(roomId);
-        if (counted?.comparable !== undefined && counted.covered > counted.comparable.withheld) return true;
+        if (this.isCountedUsable(roomId)) return true;
         for (let last: HeldSession | undefined; ;) {
             const page = await crypto.heldSessions(roomId, last?.sessionId);
             if (page.length === 0) return false;
@@ -57,6 +56,12 @@ export class Timelines {
             if (found) return true;
             last = page.at(-1);
         }
+    }
+
+    /** The same by the last count alone. */
+    isCountedUsable(roomId: string): boolean {
+        const counted = this.coverage(roomId);
+        return counted?.comparable !== undefined && counted.covered > counted.comparable.withheld;
     }
 
     /** How much of the room's history we can hand on; undefined: it was not counted yet. */

@@ -52,7 +52,6 @@ export const reasons = {
     coverage_unknown:
         "The keys were sent. Before the bot invites again, it counts whether its keys are better than what the inviter's " +
         "own client may have sent.",
-    bundle_better: "The bot's keys were found to be better for the invitee than what the inviter's own client may have sent.",
     direct_chat: "The keys were sent. The bot does not invite again into a direct chat unless `backscroll share` asks for it.",
     reinvited_often: "The bot has invited this person into this room three times in 7 days: the next time is after that.",
     reinvite_asked: "The homeserver has taken the bot's own invite; the bot waits to see it in the room.",
@@ -92,6 +91,8 @@ export const reasons = {
         "None of the invitee's devices is signed by their identity: they have to verify one; the bot looks again while the invite stands.",
     nothing_to_share:
         "The bot holds no session of this room that its sender marked as shareable; it looks again when keys come while the invite stands.",
+    nothing_used_yet:
+        "The bot has keys of this room that may be shared, and knows of no message that uses them; it looks again when there is one.",
     no_such_account: "Nobody has this user ID yet: it may be a typing mistake. The bot looks again while the invite stands.",
     joined_without_invite: "They joined without an invite (by a link, or through a space), so their client opens nobody's keys.",
     reinvited_by_another_bot: "Another bot made this invite to share history itself.",

@@ -18,7 +18,7 @@ import type { Reason } from "../ledger/reasons.ts";
 export interface ReinviteParts {
     readonly database: Database;
     readonly facts: FactSources;
-    readonly jobs: Pick<ShareJobs, "get" | "move" | "timesMoved" | "inviteMade" | "tell">;
+    readonly jobs: Pick<ShareJobs, "get" | "move" | "timesMoved" | "inviteMade" | "restate">;
     readonly reinvites: ReinviteLedger;
     readonly history: SharedHistory;
     /** Whether the bot holds a shareable key that a known event of the room uses. */
@@ -51,7 +51,7 @@ export async function reinvite(parts: ReinviteParts, job: Job, settled: Promise<
 export async function takePlaceFirst(parts: ReinviteParts, job: Job, otherwise: Halt): Promise<Reason> {
     const purpose = job.makesInvite ? "invite" : "place_first";
     // What opens nothing is no reason to take anybody's place.
-    if (!(await parts.isUsable(job.roomId))) throw otherwise;
+    if (!(await parts.isUsable(job.roomId))) throw new Halt("refused", "nothing_used_yet");
     return await takePlace(parts, job, { purpose, asked: {} }, { settled: Promise.resolve(), otherwise });
 }
 
@@ -101,7 +101,7 @@ function takeTurn(
         const member = facts.rooms.member(job.roomId, job.userId);
         const decision = decideReinvite({ ...gatherReinviteFacts(parts, job, attempt, member), turn });
         if (decision.verdict === "now") {
-            if (decision.detail !== undefined) jobs.tell(job.id, "bundle_better", decision.detail);
+            if (decision.detail !== undefined) jobs.restate(job, decision.detail);
             return { decision, reservation: reinvites.reserve(job, now()) };
         }
         follow(parts, job, decision, { member, otherwise });
@@ -172,7 +172,7 @@ async function write(parts: ReinviteParts, job: Job, invite: RoomEvent | undefin
     }
     // The homeserver's yes is no proof: it is seen in the sync (`record.ts`), or read back.
     database.transaction(() => {
-        jobs.move(job, waitingState(job), "reinvite_asked", now() + echoWithin);
+        jobs.move(job, waitingState(job), "reinvite_asked", now() + echoWithin, jobs.get(job.id)?.detail);
         for (const rested of reinvites.made(job).map((id) => jobs.get(id)))
             if (rested !== undefined) jobs.move(rested, waitingState(rested), rested.reason, now());
     });

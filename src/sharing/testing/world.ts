@@ -137,6 +137,8 @@ export class World {
     reachable = true;
     answersWhole = true;
     hasAccount = true;
+    /** A known message uses a key that the bot may share. */
+    usable = true;
     /** The devices of each request, in order. */
     readonly sentTo: (readonly string[])[] = [];
 
@@ -337,7 +339,7 @@ export class World {
             checks: this.checks,
             reinvites: this.reinvites,
             history: this.history,
-            isUsable: () => Promise.resolve(true),
+            isUsable: () => Promise.resolve(this.usable),
             devices: new JobDevices(this.database.sql),
             audit: new Audit(this.database.sql),
             files,
