@@ -148,11 +148,12 @@ test("who declined reads when a human invites them again: a decline binds nobody
     await alice.do("inviteWithoutSharing", roomId, charlie.userId);
     await reinvited(charlie, roomId, bot);
     await charlie.do("leave", roomId);
+    await alice.do("send", roomId, "another message");
     await alice.do("inviteWithoutSharing", roomId, charlie.userId);
     await reinvited(charlie, roomId, bot);
     expect(await inviters(roomId, charlie.userId)).toEqual([alice.userId, bot.userId, alice.userId, bot.userId]);
     await charlie.do("join", roomId);
-    await charlie.reads(roomId, ["a message"]);
+    await charlie.reads(roomId, ["another message"]);
 });
 
 test("who was removed, and who has left, is served when they are invited again", async () => {

@@ -79,7 +79,7 @@ test("restored from a snapshot of a running bot, everybody reads what it says, a
     await dave.reads(roomId, ["before the snapshot", "one", "two", "three", "after the restore"]);
 
     // Who was invited with the lost device's bundle, which nobody opens any more, has got another one.
-    await bot.process.line((line) => line.includes("gave the keys to further devices") && line.includes(eve.userId));
+    await bot.process.line((line) => line.includes("shared the room's history") && line.includes(eve.userId));
     await eve.do("join", roomId);
     await eve.reads(roomId, ["before the snapshot", "one", "two", "three", "after the restore"]);
 
