@@ -20,9 +20,7 @@ export class Rounds {
     wake(): void {
         if (this.#isStopped) return;
         this.#isWanted = true;
-        this.#running ??= this.#run().finally(() => {
-            this.#running = undefined;
-        });
+        this.#running ??= this.#run();
     }
 
     /** Resolves at the end of the round under way. */
@@ -32,9 +30,14 @@ export class Rounds {
     }
 
     async #run(): Promise<void> {
-        while (this.#isWanted && !this.#isStopped) {
-            this.#isWanted = false;
-            await this.#work();
+        try {
+            while (this.#isWanted && !this.#isStopped) {
+                this.#isWanted = false;
+                await this.#work();
+            }
+        } finally {
+            // In the same turn as the last look: a call in between would be lost.
+            this.#running = undefined;
         }
     }
 }

@@ -33,8 +33,8 @@ interface Unread {
 const patienceMs = 60_000;
 /** Of a room's events in one batch, the newest. */
 const mostOfARoom = 50;
-/** Events that wait to be read, the newest. */
-const mostUnread = 1_000;
+/** Events that wait to be read, the newest: a stranger can send many that nobody can read. */
+const mostUnread = 200;
 /** Between these others have their turn in the crypto worker: an event takes it 2 ms (measured). */
 const readTogether = 10;
 /** Whoever waits for longer than these attempts take has given up. */

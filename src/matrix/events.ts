@@ -15,6 +15,8 @@ export interface RoomEvent {
     readonly stateKey?: string;
     /** `unsigned.replaces_state`: the state event that this one took the place of. */
     readonly replacesState?: string;
+    /** `unsigned.prev_content` and `prev_sender`: what that one said, and who; the homeserver's word, too. */
+    readonly replaced?: { readonly content: Readonly<Record<string, unknown>>; readonly sender: string };
 }
 
 /** An event of the stripped state that comes with an invite. */

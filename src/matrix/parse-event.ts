@@ -15,7 +15,11 @@ const roomEvent = z.object({
     state_key: stateKey.optional(),
     content,
     unsigned: z
-        .object({ replaces_state: identifier.optional().catch(undefined) })
+        .object({
+            replaces_state: identifier.optional().catch(undefined),
+            prev_content: jsonObject.optional().catch(undefined),
+            prev_sender: identifier.optional().catch(undefined),
+        })
         .optional()
         .catch(undefined),
 });
@@ -29,7 +33,7 @@ const strippedEvent = z.object({ type: identifier, sender: identifier, state_key
 export function parseRoomEvent(raw: unknown): RoomEvent | undefined {
     const { success, data } = roomEvent.safeParse(raw);
     if (!success) return undefined;
-    const replaced = data.unsigned?.replaces_state;
+    const { replaces_state: replacesState, prev_content: prevContent, prev_sender: prevSender } = data.unsigned ?? {};
     return {
         type: data.type,
         eventId: data.event_id,
@@ -37,7 +41,10 @@ export function parseRoomEvent(raw: unknown): RoomEvent | undefined {
         originServerTs: data.origin_server_ts,
         content: data.content,
         ...(data.state_key === undefined ? {} : { stateKey: data.state_key }),
-        ...(replaced === undefined ? {} : { replacesState: replaced }),
+        ...(replacesState === undefined ? {} : { replacesState }),
+        ...(prevContent === undefined || prevSender === undefined
+            ? {}
+            : { replaced: { content: withoutDepths(prevContent), sender: prevSender } }),
     };
 }
 

@@ -24,7 +24,7 @@ async function work(world: World): Promise<void> {
     givenFiles.wake();
     refresher.wake();
     await vi.waitFor(() => {
-        const due = world.files().dueLooks(world.now).length + world.refreshes.due(world.now).length;
+        const due = world.files().dueLooks(world.now, 10).length + world.refreshes.due(world.now).length;
         if (due > 0) throw new Error("still at work");
     });
     await Promise.all([givenFiles.stop(), refresher.stop()]);
@@ -136,7 +136,7 @@ test("a stop in the middle leaves the look due", async () => {
     givenFiles.wake();
     await vi.waitFor(() => expect(world.fault).toBeUndefined());
     await givenFiles.stop();
-    expect(world.files().dueLooks(world.now)).toHaveLength(1);
+    expect(world.files().dueLooks(world.now, 10)).toHaveLength(1);
     expect(world.faults).toEqual([]);
 });
 

@@ -43,7 +43,8 @@ export class GivenFiles {
             log,
             now,
             random,
-            due: (at) => files.dueLooks(at),
+            // What is under way is among them.
+            due: (at) => files.dueLooks(at, 2 * filesAtOnce),
             nextAt: (at) => files.nextLookAt(at),
             work: (file) => this.#look(file),
             record: ({ id }, later) => {

@@ -1,9 +1,8 @@
 import { expect, test } from "vitest";
-import { ShareCommands } from "./commands.ts";
 import type { Membership } from "../matrix/index.ts";
 import { jobStory } from "./ledger/status.ts";
 import { alice, bot, change, charlie, invite, roomId } from "./testing/room.ts";
-import { World } from "./testing/world.ts";
+import { commandsOf, World } from "./testing/world.ts";
 
 /** A world in which Charlie is nothing in the room, or something else than invited. */
 function world(membership: Membership): World {
@@ -15,12 +14,6 @@ function world(membership: Membership): World {
 function stands(made: World, membership: Membership, eventId: string, sender = charlie): void {
     made.memberEvent = { ...invite(eventId, sender), content: { membership } };
     made.sync(change(membership, eventId, sender));
-}
-
-function commandsOf(made: World): ShareCommands {
-    const { database, jobs, pins, pauses } = made;
-    const { facts, now } = made.parts();
-    return new ShareCommands({ database, jobs, pins, pauses, facts, rooms: facts.rooms, now });
 }
 
 const order = (made: World) => made.calls.filter((call) => call === "sendToDevice" || call === "putMember");
@@ -95,4 +88,42 @@ test("a human's invite in between takes the place of the one that was asked for"
     await made.run();
     expect(jobStory(made.database.sql, "2")).toMatchObject({ state: "cancelled", reason: "superseded" });
     expect(made.status()).toMatchObject({ state: "reinvited", reason: "reinvited" });
+});
+
+test("who is removed, or does not knock any more, is not invited back", async () => {
+    const removed = world("join");
+    commandsOf(removed).invite(roomId, charlie);
+    await removed.run();
+    stands(removed, "leave", "$removed", alice);
+    await removed.run();
+    expect(removed.status()).toMatchObject({ state: "cancelled", reason: "invite_withdrawn" });
+
+    const withdrawn = world("knock");
+    withdrawn.canInvite = false;
+    commandsOf(withdrawn).invite(roomId, charlie, { onlyKnocking: true });
+    stands(withdrawn, "leave", "$withdrawn");
+    expect(withdrawn.status()).toMatchObject({ state: "cancelled" });
+    expect([...order(removed), ...order(withdrawn)]).toEqual(["sendToDevice"]);
+});
+
+test("who declined is invited once more when a person asks once more, at once", async () => {
+    const made = world("leave");
+    commandsOf(made).invite(roomId, charlie);
+    await made.run();
+    stands(made, "leave", "$declined");
+    commandsOf(made).invite(roomId, charlie);
+    await made.run();
+    expect(made.status()).toMatchObject({ state: "reinvited", reason: "invited_by_bot" });
+    expect(order(made).filter((call) => call === "putMember")).toHaveLength(2);
+});
+
+test("the bot's own invite that is told again is no reason to take it back", async () => {
+    const made = world("leave");
+    commandsOf(made).invite(roomId, charlie);
+    commandsOf(made).cancel("1");
+    commandsOf(made).invite(roomId, charlie);
+    await made.run();
+    const { event_id: eventId, content } = made.memberEvent;
+    made.sync(change("invite", eventId, bot, { content, replacesState: "$earlier" }));
+    expect(made.checks.next()).toBeUndefined();
 });

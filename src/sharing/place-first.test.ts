@@ -1,11 +1,10 @@
 import { expect, test } from "vitest";
-import { ShareCommands } from "./commands.ts";
 import { Notices } from "./ledger/notices.ts";
 import { jobStatuses, jobStory } from "./ledger/status.ts";
 import { recordOwnLeave, releaseOnceUsed } from "./record.ts";
 import { reconsiderRooms } from "./room-changed.ts";
 import { alice, change, charlie, masterKey, roomId } from "./testing/room.ts";
-import { World } from "./testing/world.ts";
+import { commandsOf, World } from "./testing/world.ts";
 
 const minute = 60_000;
 const hour = 60 * minute;
@@ -32,12 +31,6 @@ function logsIn(world: World): void {
     world.masterKey = masterKey;
     world.devices = [phone];
     world.hasAccount = true;
-}
-
-function commandsOf(world: World): ShareCommands {
-    const { database, jobs, pins, pauses } = world;
-    const { facts, now } = world.parts();
-    return new ShareCommands({ database, jobs, pins, pauses, facts, rooms: facts.rooms, now });
 }
 
 test("who has no device, logs in days later and accepts two seconds after, is sent the keys at the join", async () => {
@@ -188,7 +181,7 @@ test("nobody's place is taken for keys that open nothing, and it is taken when a
     expect(world.status()).toMatchObject({ state: "refused", reason: "nothing_used_yet" });
     expect(world.calls).not.toContain("putMember");
     world.usable = true;
-    world.database.transaction(() => releaseOnceUsed({ jobs: world.jobs, rooms: world.parts().facts.rooms }, roomId));
+    world.database.transaction(() => releaseOnceUsed(world.parts(), roomId));
     await world.run();
     expect(world.status()).toMatchObject({ state: "reinvited", reason: "waits_for_device" });
 });

@@ -20,15 +20,15 @@ export type PlaceFirstParts = ReinviteParts & {
  * @throws Halt if that is not sure, or the user ID is nobody's
  */
 export async function placeFirst(parts: PlaceFirstParts, job: Job, halt: NoSignedDevice): Promise<Reason> {
-    if (!halt.certain) throw halt;
     if (!halt.hasAccount) await requireAccount(parts, job);
+    if (!halt.certain) throw halt;
     return await takePlaceFirst(parts, job, halt);
 }
 
 /** A name that nobody has yet, a typing mistake perhaps, may be a stranger's tomorrow. Who was there at the first look is not asked for again. */
-async function requireAccount({ database, jobs, homeserver, clock }: PlaceFirstParts, job: Job): Promise<void> {
+async function requireAccount({ database, jobs, homeserver, clock, now }: PlaceFirstParts, job: Job): Promise<void> {
     if (job.account === "there" || job.account === "late") return;
-    const account = accountOf(job, await homeserver.hasAccount(job.userId), clock.ran());
+    const account = accountOf(job, await homeserver.hasAccount(job.userId), { ran: clock.ran(), now: now() });
     database.transaction(() => jobs.setAccount(job, account));
     if (account === "missing") throw new Halt("refused", "no_such_account");
     if (account === "late") throw new Halt("held", "account_appeared_late");

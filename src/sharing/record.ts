@@ -1,6 +1,7 @@
 import type { MembershipChange, Rooms } from "../rooms/index.ts";
 import type { Job, ShareJobs } from "./ledger/jobs.ts";
 import type { ReinviteChecks } from "./reinvite/reinvite-check.ts";
+import { inviteStands } from "./policy/invite-stands.ts";
 import { repeatedInvite } from "./reinvite/reinvite-mark.ts";
 import type { Reason } from "./ledger/reasons.ts";
 import { isOpen } from "./ledger/states.ts";
@@ -39,7 +40,7 @@ export function recordMemberships(parts: RecordParts, changes: readonly Membersh
 export function recordOwnLeave(parts: Pick<RecordParts, "jobs">, roomId: string): void {
     const { jobs } = parts;
     // Where the bot took the place of the inviter and had nothing sent yet, nobody else's keys will be opened: somebody has to know.
-    for (const job of jobs.open(roomId)) jobs.end(job, job.state === "reinvited" && !jobs.wasSent(job.id) ? "place_left" : "bot_left");
+    for (const job of jobs.open(roomId)) jobs.end(job, job.placeTaken && !jobs.wasSent(job.id) ? "place_left" : "bot_left");
 }
 
 /** Jobs that waited for the power to invite go on once it is there. */
@@ -50,41 +51,33 @@ export function releaseEmpowered(parts: RecordParts): void {
     for (const job of held) if (empowered.has(job.roomId)) parts.jobs.release(job, "power_granted");
 }
 
+interface ReleaseParts {
+    readonly jobs: ShareJobs;
+    readonly facts: { readonly botUserId: string; readonly rooms: Pick<Rooms, "member"> };
+}
+
 /** The same for jobs that found keys and no message that uses them: to be called when one that does was counted in this room. */
-export function releaseOnceUsed(
-    { jobs, rooms }: { readonly jobs: ShareJobs; readonly rooms: Pick<Rooms, "member"> },
-    roomId: string,
-): void {
-    releaseStanding({ jobs, rooms }, jobs.refused(["nothing_used_yet"], [roomId]));
+export function releaseOnceUsed(parts: ReleaseParts, roomId: string): void {
+    releaseStanding(parts, parts.jobs.refused(["nothing_used_yet"], [roomId]));
 }
 
 /**
  * Jobs that found nothing to share go on when keys of their room come, as long as their invite stands.
  * @param roomIds where keys came, or may have come while nobody looked
  */
-export function releaseEmptyHanded(
-    { jobs, rooms }: { readonly jobs: ShareJobs; readonly rooms: Pick<Rooms, "member"> },
-    roomIds: readonly string[],
-): void {
-    releaseStanding({ jobs, rooms }, jobs.emptyHanded(roomIds));
+export function releaseEmptyHanded(parts: ReleaseParts, roomIds: readonly string[]): void {
+    releaseStanding(parts, parts.jobs.emptyHanded(roomIds));
 }
 
-function releaseStanding(
-    { jobs, rooms }: { readonly jobs: ShareJobs; readonly rooms: Pick<Rooms, "member"> },
-    refused: readonly Job[],
-): void {
-    for (const job of refused) {
-        const member = rooms.member(job.roomId, job.userId);
-        if (member?.membership === "invite" && member.eventId === job.inviteEventId) jobs.release(job, "keys_arrived");
-    }
+function releaseStanding({ jobs, facts }: ReleaseParts, refused: readonly Job[]): void {
+    const { rooms, botUserId } = facts;
+    for (const job of refused) if (inviteStands(job, rooms.member(job.roomId, job.userId), botUserId)) jobs.release(job, "keys_arrived");
 }
 
 function recordInvite({ jobs }: RecordParts, { roomId, userId, sender, eventId, event }: MembershipChange): void {
     // An invite that stood when the bot came back is told again.
     const known = jobs.ofInvite(roomId, userId, eventId);
-    const botLeft = known?.reason === "bot_left" || known?.reason === "place_left";
-    if (known?.state === "cancelled" && botLeft) jobs.release(known, "bot_returned");
-    if (known !== undefined) return;
+    if (known !== undefined) return releaseReturned(jobs, known);
     for (const older of jobs.open(roomId, userId)) jobs.end(older, older.state === "joined" ? "left_again" : "superseded");
     jobs.create({
         roomId,
@@ -106,15 +99,21 @@ function recordOwnInvite({ jobs, checks }: RecordParts, { roomId, userId, eventI
     if (repeated === undefined) return;
     const made = repeated === "" ? jobs.toInvite(roomId, userId) : undefined;
     if (made !== undefined) jobs.inviteMade(made, eventId);
-    const job = made ?? jobs.ofInvite(roomId, userId, repeated);
+    const job = made ?? jobs.ofInvite(roomId, userId, repeated === "" ? eventId : repeated);
     if (job === undefined) return;
+    releaseReturned(jobs, job);
     confirmPlace(jobs, job);
 
     // It has to stand in the place of the invite that it repeats, and of nothing else. Where nobody says what was replaced, the read just
     // before has to do: taking back a good invite would be worse.
     const replaced = event.replacesState ?? previous?.eventId;
-    if (made !== undefined || replaced === undefined || replaced === repeated) return;
+    if (repeated === "" || replaced === undefined || replaced === repeated) return;
     checks.add({ eventId, jobId: job.id, replacedEventId: replaced });
+}
+
+/** The bot had left, and is back while the invite stands. */
+function releaseReturned(jobs: ShareJobs, job: Job): void {
+    if (job.state === "cancelled" && (job.reason === "bot_left" || job.reason === "place_left")) jobs.release(job, "bot_returned");
 }
 
 /** The bot is seen to be the inviter of record. */
@@ -130,8 +129,7 @@ function confirmPlace(jobs: ShareJobs, job: Job): void {
 /** A client opens the keys of whoever sent the invite on which it joined, and nobody else's. Source: MSC4268, "Actions as a receiving client". */
 function recordJoin(parts: RecordParts, change: MembershipChange): void {
     const { jobs, botUserId } = parts;
-    const { previous } = change;
-    const inviter = previous?.membership === "invite" ? previous.sender : undefined;
+    const inviter = inviterAtJoin(change);
     const waiting = waitingForJoin(jobs, change);
     if (inviter === undefined && waiting.length === 0) return recordArrival(parts, change);
     for (const job of waiting) {
@@ -144,6 +142,16 @@ function recordJoin(parts: RecordParts, change: MembershipChange): void {
             jobs.move(job, "cancelled", reason, undefined, inviter);
         }
     }
+}
+
+/**
+ * Who sent the invite on which somebody joined; undefined: there was none. What the homeserver says that the join took the place of counts before
+ * what we knew: a `limited` sync, or a kill, may have cost us an invite in between.
+ */
+function inviterAtJoin({ previous, event }: MembershipChange): string | undefined {
+    const { replaced } = event;
+    if (replaced !== undefined) return replaced.content["membership"] === "invite" ? replaced.sender : undefined;
+    return previous?.membership === "invite" ? previous.sender : undefined;
 }
 
 /** Of the user's jobs those that a join concerns: the open ones, and the newest, which may have come to an end that heals. */
@@ -168,11 +176,13 @@ function recordArrival({ jobs, rooms }: RecordParts, { roomId, userId, eventId, 
     if (job !== undefined) jobs.move(job, "refused", "joined_without_invite");
 }
 
-function recordLeave({ jobs }: RecordParts, { roomId, userId, sender }: MembershipChange): void {
-    const reason = sender === userId ? "invite_declined" : "invite_withdrawn";
+function recordLeave({ jobs }: RecordParts, { roomId, userId, sender, previous }: MembershipChange): void {
+    const byThemselves = sender === userId;
+    const reason = byThemselves ? "invite_declined" : "invite_withdrawn";
     for (const job of jobs.open(roomId, userId)) {
-        const isToInvite = job.makesInvite && job.inviteEventId === "";
-        if (!isToInvite) jobs.end(job, job.state === "joined" ? "left_again" : reason);
+        // Who leaves so that the bot can invite them has not declined; who was removed, or does not knock any more, is not to be invited.
+        const isAwaited = job.makesInvite && job.inviteEventId === "" && byThemselves && previous?.membership !== "knock";
+        if (!isAwaited) jobs.end(job, job.state === "joined" ? "left_again" : reason);
         else if (job.reason === "waits_for_leave") jobs.move(job, "delivered", "sent", jobs.now());
     }
 }

@@ -236,7 +236,10 @@ test("keys that come while the invite stands wake a job that had nothing to shar
     const member = { userId: charlie, eventId: "$invite", sender: alice, isDirect: false };
     const keysCome = (membership: "invite" | "leave", roomIds: readonly string[]) =>
         world.database.transaction(() =>
-            releaseEmptyHanded({ jobs: world.jobs, rooms: { member: () => ({ ...member, membership }) } }, roomIds),
+            releaseEmptyHanded(
+                { jobs: world.jobs, facts: { botUserId: bot, rooms: { member: () => ({ ...member, membership }) } } },
+                roomIds,
+            ),
         );
 
     keysCome("leave", [roomId]);

@@ -117,6 +117,7 @@ export class ShareRunner {
     async #run(job: Job): Promise<void> {
         const log = this.#parts.log.child({ job: job.id, room: job.roomId, user: job.userId });
         try {
+            if (this.#isOver(job)) return;
             const delivered = job.state === "delivered" ? job : await this.#deliver(job);
             if (delivered === undefined) return;
             const settled = this.#parts.messages.sent(deliveryIds(delivered.id).first);
@@ -127,6 +128,13 @@ export class ShareRunner {
             if (this.#stops(error)) return;
             this.#halt(job.id, haltFor(error), this.#pauseFor(error, job), log);
         }
+    }
+
+    /** Nobody has answered the invite for so long that nothing more is done for it. */
+    #isOver(job: Job): boolean {
+        const { database, jobs, clock } = this.#parts;
+        if (job.state !== "queued" || !unansweredTooLong(job, clock.ran())) return false;
+        return database.transaction(() => jobs.move(job, "expired", "unanswered"));
     }
 
     /** @returns the job as it stands after the delivery; undefined if something else moved it meanwhile. */
@@ -171,7 +179,7 @@ export class ShareRunner {
             if (job === undefined || job.nextAttemptAt === undefined) return;
             if (to === "retry" && unansweredTooLong(job, clock.ran())) jobs.move(job, "expired", "unanswered");
             else if (to === "retry") jobs.retry(job, halt.reason, now() + pause, halt.detail, now() + (halt.notBefore ?? 0));
-            else if (doubtsRefusal(halt, jobs.refusedFor(job))) jobs.retry(job, "refused_once", now() + pause, halt.detail);
+            else if (doubtsRefusal(halt, () => jobs.refusedFor(job))) jobs.retry(job, "refused_once", now() + pause, halt.detail);
             else jobs.move(job, to, halt.reason, undefined, halt.detail);
         });
         const facts = { reason: halt.reason, ...(halt.cause === undefined ? {} : { err: halt.cause }) };

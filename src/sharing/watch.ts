@@ -5,6 +5,7 @@ import type { BundleMessages } from "./delivery/bundle-messages.ts";
 import { stopIfChanged, stopServed } from "./changed-identity.ts";
 import { accountOf } from "./policy/account.ts";
 import { decide, type Decision } from "./policy/decide.ts";
+import { inviteStands } from "./policy/invite-stands.ts";
 import { deliverAgain, type DeliveryParts } from "./delivery/deliver.ts";
 import { deliveryIds } from "./ledger/delivery-ids.ts";
 import type { Answered, DeviceKeys } from "./delivery/device-keys.ts";
@@ -134,15 +135,13 @@ export class DeviceWatch {
             const ran = clock.ran();
             if (joinedAt !== undefined) {
                 if (ran - joinedRan < watchedAfterJoin) return false;
-                return job.state === "held"
-                    ? jobs.move(job, "cancelled", "released_too_late")
-                    : jobs.move(job, "done", "watched_long_enough");
+                if (job.state === "held") return jobs.move(job, "cancelled", "released_too_late");
+                if (!jobs.wasSent(jobId)) return jobs.move(job, "cancelled", "joined_unserved");
+                return jobs.move(job, "done", "watched_long_enough");
             }
             const tooOld = unansweredTooLong(job, ran);
             if (isOpen(job.state)) return tooOld && jobs.move(job, "expired", "unanswered");
-            const stands =
-                member?.membership === "invite" ? member.eventId === job.inviteEventId : job.makesInvite && job.inviteEventId === "";
-            if (!tooOld && stands) return false;
+            if (!tooOld && inviteStands(job, member, facts.botUserId)) return false;
             watches.end(jobId);
             return true;
         });
@@ -151,8 +150,7 @@ export class DeviceWatch {
     async #serve({ watch, job }: Watched, ask: (userId: string) => Promise<Answered | undefined>): Promise<void> {
         const { database, watches, facts, now, random } = this.#parts;
         const decision = decide(gatherFacts(facts, job, "not_asked"));
-        // Whose invitee has joined while it was held waits for a person; and nothing is asked on behalf of a paused or closed room.
-        if (job.state === "held" || decision.verdict !== "go") return this.#postpone(watch, job, decision);
+        if (!this.#mayLook(job, decision)) return this.#postpone(watch, job, decision);
         let answered = false;
         try {
             if (job.state === "failed") this.#release(job, "tried_again");
@@ -166,18 +164,33 @@ export class DeviceWatch {
         database.transaction(() => watches.looked(watch, { at, answered: watch.answered || answered }));
     }
 
-    /** Not now. Where the bot is the inviter of record and has sent nothing, nobody else's keys will be opened: the job says so. */
+    /**
+     * Whose invitee has joined while it was held waits for a person, and nothing is asked on behalf of a paused or closed room. Where nothing
+     * was sent to somebody who is still invited, a look sends nothing either: what a person has to release is asked when there is a device.
+     */
+    #mayLook(job: Job, decision: Decision): boolean {
+        if (job.state === "held") return false;
+        const isHeldLater = decision.verdict === "hold" && decision.reason !== "paused" && job.state !== "joined";
+        return decision.verdict === "go" || (isHeldLater && !this.#parts.jobs.wasSent(job.id));
+    }
+
+    /** Not now. Where the invitee's client waits for the bot's keys, and none were sent, nobody else's will be opened: the job says so. */
     #postpone(watch: Watch, job: Job, decision: Decision): void {
         const { database, watches, jobs, now } = this.#parts;
         database.transaction(() => {
             watches.postpone(watch, now() + untilAllowed);
-            if (job.state === "reinvited" && decision.verdict !== "go" && !jobs.wasSent(job.id))
-                jobs.move(job, "reinvited", "place_blocked", undefined, reasons[decision.reason]);
+            if (decision.verdict === "go" || jobs.wasSent(job.id)) return;
+            const { reason } = decision;
+            if (job.state === "reinvited") jobs.move(job, "reinvited", "place_blocked", undefined, reasons[reason]);
+            if (job.state !== "joined") return;
+            if (decision.verdict === "hold" && reason !== "paused") jobs.move(job, "held", reason, undefined, decision.detail);
+            else jobs.move(job, "joined", "joined_blocked", undefined, reasons[reason]);
         });
     }
+
     async #lookForAccount(job: Job): Promise<void> {
-        const { database, jobs, homeserver, clock } = this.#parts;
-        const account = accountOf(job, await homeserver.hasAccount(job.userId), clock.ran());
+        const { database, jobs, homeserver, clock, now } = this.#parts;
+        const account = accountOf(job, await homeserver.hasAccount(job.userId), { ran: clock.ran(), now: now() });
         if (account === "missing") return;
         database.transaction(() => {
             jobs.setAccount(job, account);
@@ -219,6 +232,7 @@ export class DeviceWatch {
         const { further, joined } = deliveryIds(job.id);
         const deliveryId = watch.joinedAt === undefined ? further : joined;
         await deliverAgain(this.#parts, job, { deliveryId, deviceIds, keys });
+        if (job.reason === "joined_blocked") database.transaction(() => jobs.move(job, "joined", "joined"));
         await messages.sent(deliveryId);
         log.info({ job: job.id, room: job.roomId, user: job.userId, devices: deviceIds.length }, "gave the keys to further devices");
     }

@@ -135,8 +135,10 @@ export class BundleFiles {
     }
 
     /** Files of pending invitees that are to be looked at, those first that wait the longest. */
-    dueLooks(now: number): readonly GivenFile[] {
-        const rows = this.#sql.prepare(`SELECT * FROM bundle_files WHERE ${looks} = 0 AND id IN (${given}) ORDER BY look_at, id`).all(now);
+    dueLooks(now: number, limit: number): readonly GivenFile[] {
+        const rows = this.#sql
+            .prepare(`SELECT * FROM bundle_files WHERE ${looks} = 0 AND id IN (${given}) ORDER BY look_at, id LIMIT ?2`)
+            .all(now, limit);
         return rows.map((row) => {
             const { id, file } = this.#fileFrom(row);
             return { key: String(id), id, roomId: String(row["room_id"]), url: file.url, failures: Number(row["look_failures"]) };

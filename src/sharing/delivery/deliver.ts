@@ -48,8 +48,10 @@ export async function deliver(parts: DeliveryParts, job: Job): Promise<Job | und
     //    invitee's server is asked: first, as the crypto worker takes one question after the other.
     const reaching = settled(reachInvitee(parts, job));
     await setImmediate();
-    const bundle = await parts.bundles.current(job.roomId);
+    const building = settled(parts.bundles.current(job.roomId));
+    // Whoever has no device yet needs no file.
     const { pin, reachable } = (await reaching)();
+    const bundle = (await building)();
 
     const record = await sealAndSend(parts, job, { deliveryId: deliveryIds(job.id).first, pin, reachable, bundle, toAll: true });
     return parts.database.transaction(() => {

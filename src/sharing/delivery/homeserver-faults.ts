@@ -22,9 +22,9 @@ export function refusesOne(error: unknown): boolean {
  * a matter of fact.
  * @param refusedFor for how long the homeserver has refused what the job asks, in milliseconds of `ShareClock`
  */
-export function doubtsRefusal({ to, reason }: Pick<Halt, "to" | "reason">, refusedFor: number): boolean {
+export function doubtsRefusal({ to, reason }: Pick<Halt, "to" | "reason">, refusedFor: () => number): boolean {
     const mayPass = reason === "upload_refused" || reason === "refused_by_homeserver";
-    return to === "failed" && mayPass && refusedFor < refusalBelievedAfter;
+    return to === "failed" && mayPass && refusedFor() < refusalBelievedAfter;
 }
 
 function haltForProblem(problem: HomeserverProblem, cause: HomeserverError): Halt {

@@ -35,11 +35,14 @@ function forReason({ id, roomId, userId, reason }: AdvisedJob): string | undefin
         case "joined_on_another_invite":
         case "joined_without_invite":
         case "released_too_late":
+        case "joined_unserved":
             return `If they cannot read what was said before: ${invite(roomId, userId)}, which says when they can leave and come back; or an encrypted key export from a member.`;
         case "waits_for_leave":
             return `Tell ${userId} to leave the room now; the bot invites them by itself. To stop it: \`backscroll cancel ${id}\`.`;
         case "place_left":
             return `Invite the bot into the room again, and then ${userId}; or remove them and invite them yourself, from a client that shares history.`;
+        case "joined_blocked":
+            return "What the reason names has to be put right within a day of the join: it goes on by itself.";
         case "place_blocked":
             return "What the reason names has to be put right: it goes on by itself. Else withdraw the bot's invite, and invite them yourself.";
         case "reinvite_forbidden":

@@ -30,6 +30,8 @@ export interface Job {
     readonly makesInvite: boolean;
     /** Whether the invitee has an account; `late`: one that appeared long after the invite. Undefined: nobody has asked. */
     readonly account: "missing" | "there" | "late" | undefined;
+    /** The bot took the place of the inviter, and has sent nothing yet. */
+    readonly placeTaken: boolean;
     /** When the invitee joined on the bot's own invite, by `ShareClock`. */
     readonly joinedRan: number | undefined;
     readonly attempts: number;
@@ -65,6 +67,7 @@ export function jobFrom(row: Record<string, SQLOutputValue>): Job {
         approved: approvals.parse(JSON.parse(String(row["approvals"]))),
         makesInvite: row["makes_invite"] === 1,
         account: (["missing", "there", "late"] as const).find((known) => known === row["account"]),
+        placeTaken: row["place_taken"] === 1,
         joinedRan: row["joined_ran"] === null ? undefined : Number(row["joined_ran"]),
         attempts: Number(row["attempts"]),
         nextAttemptAt: row["next_attempt_at"] === null ? undefined : Number(row["next_attempt_at"]),

@@ -162,7 +162,8 @@ export class ShareJobs {
             .prepare(
                 `UPDATE share_jobs SET state = ?1, reason = ?2, detail = ?3, next_attempt_at = ?4, updated_at = ?5, moved_ran = ${ranNow},
                      joined_ran = iif(?1 = 'joined', coalesce(joined_ran, ${ranNow}), joined_ran),
-                     refused_ran = iif(?1 = 'reinvited' OR ?2 = 'sent', NULL, refused_ran)
+                     refused_ran = iif(?1 IN ('held', 'refused', 'reinvited') OR ?2 = 'sent', NULL, refused_ran),
+                     place_taken = iif(?2 IN ('waits_for_device', 'sent'), ?2 = 'waits_for_device', place_taken)
                  WHERE id = ?6 AND state = ?7`,
             )
             .run(state, reason, detail ?? null, nextAttemptAt ?? null, now, job.id, job.state);
@@ -202,7 +203,9 @@ export class ShareJobs {
 
     /** Gives a job that rested to the runner; or, if the invitee has joined on the bot's own invite meanwhile, to the watch. */
     release(job: Job, reason: Reason): boolean {
-        if (job.joinedRan === undefined) return this.move(job, "queued", reason, this.#now());
+        // What was cancelled is told again as an invite: that is another stay.
+        if (job.state === "cancelled") this.#sql.prepare("UPDATE share_jobs SET joined_ran = NULL WHERE id = ?").run(job.id);
+        if (job.state === "cancelled" || job.joinedRan === undefined) return this.move(job, "queued", reason, this.#now());
         const inTime = this.#ran() - job.joinedRan < watchedAfterJoin;
         return inTime ? this.move(job, "joined", reason) : this.move(job, "cancelled", "released_too_late");
     }

@@ -52,11 +52,17 @@ export class Notices {
 
     /** Notes a job that has just come to need a person; inside the transaction that moves it. */
     follow(jobId: number, state: JobState, reason: Reason): void {
-        if (!needsPerson(state, reason)) return;
-        const again = state === "failed" || reason.startsWith("reinvite_");
+        if (!needsPerson(state, reason) && !this.#isLeftAlone(jobId, state)) return;
+        const again = state === "failed" || reason.startsWith("reinvite_") || reason.endsWith("_blocked");
         // What the bot tries again by itself is told once.
         if (again && this.#isNoted(jobId, state, reason)) return;
         this.#sql.prepare("INSERT INTO share_notices (job_id, state, reason) VALUES (?, ?, ?)").run(jobId, state, reason);
+    }
+
+    /** Whoever else invited cannot help any more: their keys would not be opened. */
+    #isLeftAlone(jobId: number, state: JobState): boolean {
+        if (state !== "held" && state !== "refused") return false;
+        return this.#sql.prepare("SELECT 1 FROM share_jobs WHERE id = ? AND place_taken = 1").get(jobId) !== undefined;
     }
 
     #isNoted(jobId: number, state: JobState, reason: Reason): boolean {
@@ -128,6 +134,8 @@ const needsPersonAnyway: ReadonlySet<Reason> = new Set<Reason>([
     "reinvite_forbidden",
     "place_blocked",
     "place_left",
+    "joined_blocked",
+    "joined_unserved",
 ]);
 
 /** A pause was a person's own act, and nothing is wrong with what waits for its end. */

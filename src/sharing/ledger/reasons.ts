@@ -73,6 +73,7 @@ export const reasons = {
     waits_for_device:
         "The bot is the inviter of record; the invitee has no device yet that their identity has signed. The keys are sent when they have one, at the latest when they join.",
     place_blocked: "The bot is the inviter of record, so nobody else's keys would be opened, and it may not send its own now.",
+    joined_blocked: "The invitee joined on the bot's own invite, so nobody else's keys are opened, and the bot may not send its own now.",
     joined: "The invitee joined on the bot's own invite, so their client opens the bot's keys.",
 
     left_again: "The invitee joined, and has left again.",
@@ -92,7 +93,7 @@ export const reasons = {
     nothing_to_share:
         "The bot holds no session of this room that its sender marked as shareable; it looks again when keys come while the invite stands.",
     nothing_used_yet:
-        "The bot has keys of this room that may be shared, and knows of no message that uses them; it looks again when there is one.",
+        "The bot holds no key that may be shared and that a known message of this room uses; it looks again when there is one.",
     no_such_account: "Nobody has this user ID yet: it may be a typing mistake. The bot looks again while the invite stands.",
     joined_without_invite: "They joined without an invite (by a link, or through a space), so their client opens nobody's keys.",
     reinvited_by_another_bot: "Another bot made this invite to share history itself.",
@@ -110,6 +111,8 @@ export const reasons = {
         "The invitee joined on an invite that is not the bot's, before the keys were sent: their client opens only what its sender sent.",
     joined_on_another_invite:
         "The invitee joined on an invite that is not the bot's: their client opens only the keys of whoever sent it, if that person's client shares any.",
+    joined_unserved:
+        "The invitee joined on the bot's own invite, so nobody else's keys are opened, and the bot could not send its own within a day.",
     released_too_late: "The invitee joined on the bot's own invite, and the keys were not released within a day of that.",
     place_left:
         "The bot is no longer in the room, and the invitee's client would open only the bot's keys, which were never sent: invite them again.",

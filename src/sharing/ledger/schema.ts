@@ -153,7 +153,10 @@ export const sharingSchema: Schema = {
                 ALTER TABLE share_jobs ADD COLUMN account TEXT;
                 -- When the invitee joined on the bot's own invite, and since when the homeserver refuses what the job asks: by ShareClock.
                 ALTER TABLE share_jobs ADD COLUMN joined_ran INTEGER;
+                UPDATE share_jobs SET joined_ran = (SELECT joined_ran FROM share_watches WHERE job_id = share_jobs.id) WHERE state = 'joined';
                 ALTER TABLE share_jobs ADD COLUMN refused_ran INTEGER;
+                -- 1: the bot took the place of the inviter, and has sent nothing yet.
+                ALTER TABLE share_jobs ADD COLUMN place_taken INTEGER NOT NULL DEFAULT 0;
                 CREATE INDEX share_jobs_by_reason ON share_jobs (state, reason);
                 -- A decline binds nobody any more.
                 UPDATE share_jobs SET next_attempt_at = 0 WHERE state = 'delivered' AND reason = 'declined_lately';

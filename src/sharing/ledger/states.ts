@@ -23,12 +23,12 @@ export const moves: Readonly<Record<JobState, readonly JobState[]>> = {
     delivered: ["held", "queued", "delivered", "reinvited", "joined", "refused", "cancelled", "expired", "failed"],
     // The place may have been taken before there was a device to send anything to.
     reinvited: ["held", "queued", "reinvited", "joined", "cancelled", "expired"],
-    joined: ["held", "done", "cancelled"],
+    joined: ["held", "joined", "done", "cancelled"],
     done: [],
     // What may still come while the invite stands: keys, devices, an account, an opened room; or they join.
     refused: ["held", "queued", "joined", "cancelled"],
     // Only "the bot left", if it comes back while the invite stands.
-    cancelled: ["queued"],
+    cancelled: ["queued", "joined"],
     // They have joined after all.
     expired: ["joined", "cancelled"],
     // Tried again while the invite stands.

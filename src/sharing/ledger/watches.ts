@@ -27,6 +27,8 @@ export class Watches {
 
     /** Begins, changes or ends the watch of a job that has just moved; one that goes on keeps its schedule. */
     follow(jobId: number, state: JobState, reason: Reason, now: number): void {
+        // What is blocked, or held, after the join may still go out within a day of it.
+        if (reason === "joined_blocked" || (state === "held" && this.#isAfterJoin(jobId))) return;
         if (state === "joined") this.joined(jobId, now);
         else if (isWatched(state, reason)) this.#begin("IGNORE", { jobId, lookAt: now + this.#firstLook(jobId, state), joinedAt: null });
         else this.end(jobId);
@@ -80,6 +82,10 @@ export class Watches {
         this.#sql.prepare("DELETE FROM share_watches WHERE job_id = ?").run(jobId);
     }
 
+    #isAfterJoin(jobId: number): boolean {
+        return this.#sql.prepare("SELECT 1 FROM share_watches WHERE job_id = ? AND joined_at IS NOT NULL").get(jobId) !== undefined;
+    }
+
     /** Milliseconds. What has failed is tried again, ever more rarely. */
     #firstLook(jobId: number, state: JobState): number {
         if (state !== "failed") return firstLook;
@@ -112,9 +118,22 @@ function watchFrom(row: Record<string, SQLOutputValue>): Watch {
 /** What a look can heal: a device, or an account, that was not there. */
 const healedByLook: readonly Reason[] = ["no_identity", "no_cross_signed_device", "no_such_account"];
 
+/** What the bot's own invite waits for, where it comes before the keys: a device may appear meanwhile. */
+const waitsForPlace: readonly Reason[] = [
+    "reinvite_paced",
+    "invitee_paced",
+    "bot_paced",
+    "reinvite_limited",
+    "reinvited_often",
+    "reinvite_asked",
+    "reinvite_ignored",
+    "reinvite_forbidden",
+];
+
 /** Delivered, or to be delivered, and the invitee may still come with other devices; refused or failed, and that may heal. */
 function isWatched(state: JobState, reason: Reason): boolean {
     if (state === "refused") return healedByLook.includes(reason);
     if (state === "failed") return reason !== "internal_error";
+    if (state === "queued") return waitsForPlace.includes(reason);
     return state === "delivered" || state === "reinvited";
 }

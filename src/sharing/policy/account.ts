@@ -1,17 +1,21 @@
 import type { Job } from "../ledger/jobs.ts";
 
-/** Milliseconds of `ShareClock` after the invite: whoever makes the account later may not be the one who was meant. */
+/** Milliseconds after the invite: whoever makes the account later may not be the one who was meant. */
 const expectedWithin = 24 * 3_600_000;
 
-/**
- * What is known of the invitee's account after the homeserver was asked for it.
- * @param ran now, by `ShareClock`
- */
+/** Now, in milliseconds: by `ShareClock`, which stands still while the bot does, and by the wall clock. */
+interface Clocks {
+    readonly ran: number;
+    readonly now: number;
+}
+
+/** What is known of the invitee's account after the homeserver was asked for it. What either clock says is late is late. */
 export function accountOf(
-    { account, createdRan }: Pick<Job, "account" | "createdRan">,
+    { account, createdRan, createdAt }: Pick<Job, "account" | "createdRan" | "createdAt">,
     exists: boolean,
-    ran: number,
+    { ran, now }: Clocks,
 ): NonNullable<Job["account"]> {
     if (!exists) return "missing";
-    return account === "missing" && ran - createdRan > expectedWithin ? "late" : "there";
+    const isLate = ran - createdRan > expectedWithin || now - createdAt > expectedWithin;
+    return account === "missing" && isLate ? "late" : "there";
 }

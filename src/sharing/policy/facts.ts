@@ -54,7 +54,7 @@ export function gatherFacts(sources: FactSources, job: Job, identity: ShareFacts
         },
         inviter: {
             trusted: job.makesInvite || policy.trusted_servers.includes(serverOf(job.inviter)),
-            isAnotherBot: job.byAnotherBot && !isOwnInvite(),
+            isAnotherBot: job.byAnotherBot && awaited !== "join" && !isOwnInvite(),
         },
         reinvite: reinviteFact(),
     };
@@ -69,13 +69,12 @@ export function gatherFacts(sources: FactSources, job: Job, identity: ShareFacts
      * whom a person was told of: but there may be another one by now.
      */
     function resembles(): string | undefined {
-        if (invitee === undefined) return undefined;
-        const { roomId } = job;
+        const { roomId, userId } = job;
         const members = { roomId, revision: rooms.joinedRevision(roomId), list: () => rooms.membersWith(roomId, "join") };
         const known = job.approved.flatMap(({ reason, detail }) =>
             reason === "looks_like_member" && detail !== undefined ? [detail] : [],
         );
-        return sources.lookalikes.find(invitee, members, [job.inviter, ...known]);
+        return sources.lookalikes.find(invitee ?? { userId }, members, [job.inviter, ...known]);
     }
 
     function reinviteFact(): ShareFacts["reinvite"] {

@@ -32,10 +32,11 @@ export class ReinviteLedger {
     }
 
     /** When the bot repeated other invites of this user into this room, within a week. */
-    repeatedAt({ roomId, userId, inviteEventId }: Place & Pick<Job, "inviteEventId">, now: number): readonly number[] {
+    repeatedAt(job: Job, now: number): readonly number[] {
+        const { roomId, userId } = job;
         return this.#sql
             .prepare("SELECT at FROM reinvites WHERE room_id = ? AND user_id = ? AND invite_event_id <> ? AND at BETWEEN ? AND ?")
-            .all(roomId, userId, inviteEventId, now - week, now + clockSlack)
+            .all(roomId, userId, nameOf(job), now - week, now + clockSlack)
             .map((row) => Number(row["at"]));
     }
 
@@ -48,20 +49,20 @@ export class ReinviteLedger {
 
     /** Before the homeserver is asked: a crash in between must find the re-invite counted. Answers what `release` takes. */
     reserve(job: Job, now: number): number {
-        const { roomId, userId, inviteEventId } = job;
+        const { roomId, userId } = job;
         this.#sql.prepare("DELETE FROM reinvites WHERE at < ?").run(now - week);
         this.#sql
             .prepare(
                 "INSERT INTO reinvites (room_id, user_id, invite_event_id, at) VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET at = excluded.at",
             )
-            .run(roomId, userId, inviteEventId, now);
+            .run(roomId, userId, nameOf(job), now);
         return this.#count(job, now, now, true);
     }
 
     /** Whether the homeserver has said yes to this very invite. */
-    wasTaken({ roomId, userId, inviteEventId }: Job): boolean {
+    wasTaken(job: Job): boolean {
         const select = this.#sql.prepare("SELECT 1 FROM reinvites WHERE room_id = ? AND user_id = ? AND invite_event_id = ? AND taken = 1");
-        return select.get(roomId, userId, inviteEventId) !== undefined;
+        return select.get(job.roomId, job.userId, nameOf(job)) !== undefined;
     }
 
     /** The homeserver was not asked: its buckets are as they were. */
@@ -70,10 +71,10 @@ export class ReinviteLedger {
     }
 
     /** This invite was not repeated. A refused attempt may have filled some of the buckets all the same: that stays counted. */
-    notMade({ roomId, userId, inviteEventId }: Job): void {
+    notMade(job: Job): void {
         this.#sql
             .prepare("DELETE FROM reinvites WHERE room_id = ? AND user_id = ? AND invite_event_id = ?")
-            .run(roomId, userId, inviteEventId);
+            .run(job.roomId, job.userId, nameOf(job));
     }
 
     /** The homeserver had no room for the re-invite. Answers when it may be asked again. */
@@ -94,10 +95,11 @@ export class ReinviteLedger {
     }
 
     /** The homeserver said yes. Answers the jobs that rested because it had not taken others of this room or person: they need not any more. */
-    made({ roomId, userId, inviteEventId }: Job): readonly number[] {
+    made(job: Job): readonly number[] {
+        const { roomId, userId } = job;
         this.#sql
             .prepare("UPDATE reinvites SET taken = 1 WHERE room_id = ? AND user_id = ? AND invite_event_id = ?")
-            .run(roomId, userId, inviteEventId);
+            .run(roomId, userId, nameOf(job));
         const { changes } = this.#sql.prepare("DELETE FROM invite_rests WHERE of IN (?, ?)").run(roomId, userId);
         if (changes === 0) return [];
         return this.#sql
@@ -165,4 +167,9 @@ export class ReinviteLedger {
             .run(at, roomId, userId, byBot ? 1 : 0);
         return Number(lastInsertRowid);
     }
+}
+
+/** The invite that is repeated, or the job whose own invite it is. */
+function nameOf({ id, inviteEventId }: Pick<Job, "id" | "inviteEventId">): string {
+    return inviteEventId === "" ? `job ${id}` : inviteEventId;
 }

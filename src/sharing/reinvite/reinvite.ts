@@ -139,8 +139,9 @@ async function lookAgain(
             database.transaction(() => {
                 reinvites.release(reservation);
                 // If it is not needed, an earlier attempt whose answer was lost has been the one that counts.
-                if (decision?.verdict !== "not_needed") reinvites.notMade(job);
-                if (decision !== undefined) follow(parts, job, decision, { member, otherwise });
+                if (decision === undefined) return;
+                if (decision.verdict !== "not_needed") reinvites.notMade(job);
+                follow(parts, job, decision, { member, otherwise });
             });
         }
     }

@@ -198,7 +198,7 @@ export class Model {
         world.shared = shared;
         this.#rules.keysCome();
         world.database.transaction(() => {
-            releaseEmptyHanded({ jobs: world.jobs, rooms: world.parts().facts.rooms }, [roomId]);
+            releaseEmptyHanded(world.parts(), [roomId]);
             world.refreshes.note([roomId], world.now);
             this.#rules.keysNoted(world.refreshes);
         });
@@ -259,7 +259,7 @@ export class Model {
             watches.arrivals(1).length > 0 ||
             watches.due(world.now, 1).length > 0 ||
             world.refreshes.due(world.now).length > 0 ||
-            parts.files.dueLooks(world.now).length > 0;
+            parts.files.dueLooks(world.now, 10).length > 0;
         for (let turns = 0; turns < 40 && busy(); turns += 1) await new Promise((next) => setTimeout(next, 0));
         await Promise.all([runner.stop(), watch.stop(), refresher.stop(), givenFiles.stop()]);
     }

@@ -29,6 +29,7 @@ import { ReinviteLedger } from "../reinvite/reinvite-ledger.ts";
 import { recordInvites } from "../reinvite/reinvite-record.ts";
 import { reinviteSchema } from "../reinvite/reinvite-schema.ts";
 import type { Answered } from "../delivery/device-keys.ts";
+import { ShareCommands } from "../commands.ts";
 import { ShareRunner } from "../runner.ts";
 import type { RoomBundles } from "../bundle/room-bundles.ts";
 import { ShareClock } from "../ledger/share-clock.ts";
@@ -418,6 +419,13 @@ export class World {
         this.fault = undefined;
         throw error;
     }
+}
+
+/** What people may tell the world's bot. */
+export function commandsOf(world: World): ShareCommands {
+    const { facts, now } = world.parts();
+    const { database, jobs, pins, pauses } = world;
+    return new ShareCommands({ database, jobs, pins, pauses, facts, rooms: facts.rooms, now });
 }
 
 const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {}, child: () => silent };
