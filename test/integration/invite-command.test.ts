@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type Bot, roomWithBot } from "../bot/index.ts";
+import { type Bot, reinvited, roomWithBot } from "../bot/index.ts";
 import { type Client, saidBy } from "../clients/index.ts";
 import { until } from "../process/index.ts";
 import { Scene } from "./scene.ts";
@@ -67,7 +67,7 @@ test("who knocks is let in with the history, and nobody else is accepted", async
     expect(await bot.command("accept", roomId, dora.userId)).toMatchObject({ code: 1, output: expect.stringContaining("does not knock") });
 });
 
-test("on a server that accepts invites by itself, the newcomer reads by the bot's own invite, and a human's has its true reason", async () => {
+test("on a server that accepts invites by itself the keys come before the join; no client opens them yet, and the reasons say so", async () => {
     await using automatic = await Scene.open({ more: { auto_accept_invites: { enabled: true } } });
     const [own, anna, charlie, dora] = [
         await automatic.bot(settings),
@@ -80,6 +80,10 @@ test("on a server that accepts invites by itself, the newcomer reads by the bot'
     expect(await own.command("invite", roomId, charlie.userId)).toMatchObject({ code: 0 });
     await until("the join", async () => (await charlie.do("membership", roomId, charlie.userId))?.membership === "join");
     await own.job(roomId, charlie.userId, "joined");
+    await until("the bundle", async () => (await charlie.do("bundlesReceived")).length > 0);
+    // matrix-js-sdk takes keys when it joins itself: the day on which this fails is a good one.
+    expect(saidBy(anna, await charlie.do("timeline", roomId))).toEqual([null]);
+    expect((await own.status("--room", roomId)).jobs[0]?.message).toContain("unless their server accepted in their stead");
 
     await anna.do("inviteWithoutSharing", roomId, dora.userId);
     const job = await own.job(roomId, dora.userId, "cancelled");
@@ -87,7 +91,7 @@ test("on a server that accepts invites by itself, the newcomer reads by the bot'
     expect((await own.command("status", "--job", job.id)).output).toContain("`backscroll invite");
 });
 
-test("an invite that the homeserver takes and does not make is told, and made when it does", async () => {
+test("an invite that the homeserver takes and does not make is told, and made when it lets the bot invite", async () => {
     const charlie = await scene.person("charlie");
     const roomId = await roomWithMessage();
     await scene.synapse.shadowBan(bot.userId, true);
@@ -95,6 +99,10 @@ test("an invite that the homeserver takes and does not make is told, and made wh
     await until("the reason", async () => (await bot.status("--room", roomId)).jobs[0]?.reason === "reinvite_ignored", { limitMs: 60_000 });
     expect(await charlie.do("membership", roomId, charlie.userId)).toMatchObject({ sender: alice.userId });
     await scene.synapse.shadowBan(bot.userId, false);
+    expect(await bot.command("share", roomId, charlie.userId)).toMatchObject({ code: 0 });
+    await reinvited(charlie, roomId, bot);
+    await charlie.do("join", roomId);
+    await charlie.reads(roomId, ["said before"]);
 });
 
 test("on a server whose admins alone may invite, the job says so, and nobody is told to accept", async () => {
@@ -109,4 +117,6 @@ test("on a server whose admins alone may invite, the job says so, and nobody is 
     });
     const { output } = await own.command("status", "--user", charlie.userId);
     expect(output).toContain("refuses the bot's own invite");
+    const [job] = (await own.status("--room", roomId)).jobs;
+    expect((await own.command("status", "--job", job?.id ?? "")).output).toContain(`until then let ${charlie.userId} wait`);
 });

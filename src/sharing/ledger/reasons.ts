@@ -74,7 +74,7 @@ export const reasons = {
         "The bot is the inviter of record; the invitee has no device yet that their identity has signed. The keys are sent when they have one, at the latest when they join.",
     place_blocked: "The bot is the inviter of record, so nobody else's keys would be opened, and it may not send its own now.",
     joined_blocked: "The invitee joined on the bot's own invite, so nobody else's keys are opened, and the bot may not send its own now.",
-    joined: "The invitee joined on the bot's own invite, so their client opens the bot's keys.",
+    joined: "The invitee joined on the bot's own invite, so their client opens the bot's keys, unless their server accepted in their stead: clients open none then.",
 
     left_again: "The invitee joined, and has left again.",
     watched_long_enough: "The invitee joined, and every device that appeared within a day was served.",
