@@ -77,6 +77,18 @@ test("a history that is opened while somebody is invited is given to them from t
     await charlie.reads(roomId, ["for newcomers"]);
 });
 
+test("a room that is encrypted while somebody is invited is shared with them from then on", async () => {
+    const charlie = await scene.person("charlie");
+    const roomId = await roomWithBot(alice, bot, { greeted: false, encrypted: false });
+    await alice.do("inviteWithoutSharing", roomId, charlie.userId);
+    await reasonIs(roomId, charlie.userId, "room_not_encrypted");
+    await alice.do("sendState", roomId, "m.room.encryption", "", { algorithm: "m.megolm.v1.aes-sha2" });
+    await alice.do("send", roomId, "said encrypted");
+    await reinvited(charlie, roomId, bot);
+    await charlie.do("join", roomId);
+    await charlie.reads(roomId, ["said encrypted"]);
+});
+
 test("who joins on the human's invite is told apart: what was sent will not be opened", async () => {
     const charlie = await scene.person("charlie");
     const [settings, own] = [{ SHARING_REINVITE: "never", CHAT_GREETING: "false" }, await scene.user("quiet")];
