@@ -18,8 +18,11 @@ export interface ClientOperations {
     membership(roomId: string, userId: string): Promise<MembershipSeen | null>;
     /** Every message from the room's beginning, as this client can read it now. */
     timeline(roomId: string): Promise<readonly TimelineMessage[]>;
-    /** From now on devices of users whom this one has not verified get no room keys, but an `m.room_key.withheld`. */
-    excludeUnverified(): Promise<void>;
+    /**
+     * From now on devices that this one has not verified get no room keys, but an `m.room_key.withheld`. Verifies these
+     * before, of people in an encrypted room with it.
+     */
+    excludeUnverified(verified?: readonly DeviceOfUser[]): Promise<void>;
     /** The next message uses a new Megolm session. */
     rotateSession(roomId: string): Promise<void>;
     /** The sessions that this client has, in key export format. */

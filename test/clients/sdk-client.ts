@@ -131,9 +131,10 @@ export class SdkClient implements ClientOperations {
         return events.filter((event) => isMessage(event)).map((event) => asSeen(event));
     }
 
-    async excludeUnverified(): Promise<void> {
+    async excludeUnverified(verified: readonly DeviceOfUser[] = []): Promise<void> {
         this.#crypto.globalBlacklistUnverifiedDevices = true;
-        await Promise.resolve();
+        await this.#crypto.getUserDeviceInfo(verified.map(({ userId }) => userId));
+        for (const { userId, deviceId } of verified) await this.#crypto.setDeviceVerified(userId, deviceId);
     }
 
     async rotateSession(roomId: string): Promise<void> {
