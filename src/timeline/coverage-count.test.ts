@@ -184,6 +184,20 @@ test("what changes during a count is counted after it", async () => {
     expect(coverage()).toMatchObject({ events: 2 });
 });
 
+test.each<[string, () => void, () => void, string]>([
+    ["begins", () => {}, () => new Gaps(database).add(room, "p1", undefined), "under_way"],
+    ["ends", () => new Gaps(database).add(room, "p1", undefined), () => new Gaps(database).forget(room), "under_way"],
+    ["is over", () => {}, () => {}, "start"],
+])("a search that %s during a count is under way for it", async (_, before, during, reach) => {
+    database.transaction(before);
+    meanwhile = () => {
+        meanwhile = () => {};
+        database.transaction(during);
+    };
+    await settle();
+    expect(coverage()).toMatchObject({ reach });
+});
+
 test.each([
     ["three times as long as a page took", 10, 30],
     ["not long, however long the worker had something else to do", 5_000, 50],

@@ -108,15 +108,18 @@ export class CoverageCount {
         const { database, inviterWithoutBundle, keptToThemselves } = this.#parts;
         const { roomId } = room;
         const inviter = inviterWithoutBundle(roomId);
+        // What a search finds while the room is read may be missing in what was read.
+        const reach = this.#reach(roomId);
         const theirs: SessionUse[] = [];
         const held = await this.#held(roomId);
         const stretches = await this.#stretches(roomId, held, (use) => {
             if (use.sender === inviter?.userId) theirs.push(use);
         });
-        const coverage = await inPieces(coverageOf(stretches, this.#reach(roomId)));
+        const coverage = await inPieces(coverageOf(stretches, reach));
         const kept = inviter !== undefined && (await inPieces(flaggedBefore(theirs, held, inviter.invitedAfter)));
         database.transaction(() => {
             this.#rooms.store(room, coverage);
+            if (reach !== "under_way" && this.#reach(roomId) === "under_way") this.#rooms.setUnderWay(roomId);
             if (kept) keptToThemselves(roomId, inviter);
         });
         const ended = performance.now();

@@ -62,6 +62,19 @@ test("a room that we joined again is looked at anew, and all that was open or gi
     expect(new TimelineRooms(database).isCut(room)).toBe(false);
 });
 
+test("what was counted before a gap is not taken for the whole room any more", () => {
+    record(batch("s1", { prevBatch: "p1" }));
+    const rooms = new TimelineRooms(database);
+    const whole = { complete: true, events: 4, covered: 4, coveredShare: 1, coversSince: begin };
+    const sessions = { missing: 0, unknown: 0, withheld: 0 };
+    const rest = { sessions, withheldFromBot: { sessions: 0, senders: [] }, comparable: undefined };
+    database.transaction(() => rooms.store({ roomId: room, revision: 1 }, { reach: "start", ...whole, ...rest }));
+    record(batch("s2", { timeline: [message(1, 0, begin)] }));
+    expect(rooms.coverage(room)).toMatchObject({ reach: "start", complete: true });
+    record(batch("s3", { prevBatch: "p3", limited: true }));
+    expect(rooms.coverage(room)).toMatchObject({ reach: "under_way", complete: false, events: 4, covered: 4 });
+});
+
 test("in a room that we left nothing is searched", () => {
     record(batch("s1", { prevBatch: "p1" }));
     record({ ...batch("s2", {}, [room]), joined: new Map() });

@@ -46,6 +46,7 @@ export class TimelineRecorder {
         const lastBatchAt = this.#parts.lastBatchAt() ?? firstMessageEver;
         const notBefore = missed ? firstMessageEver : lastBatchAt - latestMs;
         const { added } = this.#uses.record(roomId, room.timeline, { notBefore, notAfter: Math.max(this.#parts.now(), lastBatchAt) });
+        if (missed) this.#rooms.setUnderWay(roomId);
         if (added > 0 || missed) this.#rooms.touch(roomId);
     }
 

@@ -28,6 +28,7 @@ export interface Uncounted {
 export class TimelineRooms {
     readonly #insert: StatementSync;
     readonly #touch: StatementSync;
+    readonly #underWay: StatementSync;
     readonly #cut: StatementSync;
     readonly #selectCut: StatementSync;
     readonly #addPage: StatementSync;
@@ -43,6 +44,10 @@ export class TimelineRooms {
     constructor({ sql }: Database) {
         this.#insert = sql.prepare("INSERT INTO timeline_rooms (room_id) VALUES (?) ON CONFLICT DO NOTHING");
         this.#touch = sql.prepare("UPDATE timeline_rooms SET revision = revision + 1 WHERE room_id = ?");
+        this.#underWay = sql.prepare(
+            `UPDATE timeline_rooms
+             SET coverage = json_set(coverage, '$.reach', 'under_way', '$.complete', json('false')) WHERE room_id = ?`,
+        );
         this.#cut = sql.prepare("UPDATE timeline_rooms SET cut = ? WHERE room_id = ?");
         this.#selectCut = sql.prepare("SELECT 1 FROM timeline_rooms WHERE room_id = ? AND cut = 1");
         this.#addPage = sql.prepare("UPDATE timeline_rooms SET pages = pages + 1 WHERE room_id = ?");
@@ -61,6 +66,11 @@ export class TimelineRooms {
     /** Something changed that the coverage depends on. */
     touch(roomId: string): void {
         this.#touch.run(roomId);
+    }
+
+    /** Events are looked for of which the last count does not know, if there was one. */
+    setUnderWay(roomId: string): void {
+        this.#underWay.run(roomId);
     }
 
     /** Events are missing for good; or are not any more, as the whole timeline is looked at anew. */
