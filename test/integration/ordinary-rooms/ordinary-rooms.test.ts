@@ -90,6 +90,14 @@ describe.concurrent("in an ordinary room the newcomer reads so many messages wit
         expect(withBot.after).toBeGreaterThanOrEqual(share === undefined ? played.ours[0] : without.after * share);
         expect({ without: without.after, withBot: withBot.after }).toEqual(played.reads);
     });
+
+    test("who invites in the moment when the bot is back keeps their place: it does not know the room", async () => {
+        const host = stage.host("proven");
+        const roomId = await stage.play("back", host, stage.bot);
+        await host.invite(roomId, stage.newcomer.userId);
+        await stage.status.job(roomId, { reason: "coverage_incomplete" });
+        expect(await stage.join(roomId, host.userId, 8)).toEqual({ before: 0, after: 8 });
+    });
 });
 
 function story(

@@ -19,6 +19,12 @@ const kinds = {
         { bot: "out", messages: 1 },
         { bot: "in", messages: 2 },
     ],
+    // It was thrown out for half of them, and has just come back.
+    back: [
+        { bot: "in", messages: 4 },
+        { bot: "out", messages: 4 },
+        { bot: "in", messages: 0 },
+    ],
     withheld: [
         { bot: "in", messages: 19 },
         { bot: "in", messages: 1, by: "whoever withholds keys from the bot" },
