@@ -154,6 +154,8 @@ const moreNames = [
     "changed",
     "unsigned",
     "replaces_state",
+    "prev_content",
+    "prev_sender",
     "content",
     "type",
     "sender",
@@ -169,6 +171,19 @@ const hostile = fc.letrec((tie) => ({
         .array(fc.tuple(fc.constantFrom(...names, ...moreNames), tie("value")), { maxLength: 8 })
         .map((entries) => Object.fromEntries(entries)),
 })).value;
+
+test.each<[string, object, object]>([
+    [
+        "what it replaced, and who had said it",
+        { replaces_state: "$0", prev_content: { membership: "invite" }, prev_sender: "@a:home" },
+        { replacesState: "$0", replaced: { content: { membership: "invite" }, sender: "@a:home" } },
+    ],
+    ["only that it replaced something", { replaces_state: "$0", prev_content: { membership: "invite" } }, { replacesState: "$0" }],
+    ["nothing that can be read", { replaces_state: 5, prev_content: "invite", prev_sender: "" }, {}],
+])("a state event tells %s", (_, unsigned, told) => {
+    const { replacesState, replaced } = parseRoomEvent({ ...member, unsigned }) ?? {};
+    expect(JSON.parse(JSON.stringify({ replacesState, replaced }))).toEqual(told);
+});
 
 test("no input throws anything but MalformedSync", () => {
     const parses = (raw: unknown, withToken: boolean): boolean => {

@@ -99,6 +99,17 @@ test("whose echo was missed has joined on the bot's own invite all the same, by 
     expect(world.sentTo).toEqual([["PHONE"]]);
 });
 
+test("who changed their name right after the join has joined on the invite that was known", async () => {
+    const world = await placed();
+    logsIn(world);
+    const renamed = change("join", "$renamed", charlie, { replacesState: "$join" });
+    const replaced = { content: { membership: "join" }, sender: charlie };
+    world.memberEvent = { ...invite("$renamed", charlie), content: { membership: "join" } };
+    world.sync({ ...renamed, event: { ...renamed.event, replaced } } satisfies MembershipChange);
+    await world.runWatch();
+    expect(world.sentTo).toEqual([["PHONE"]]);
+});
+
 test("an invite that the bot never saw was one: its sender is named", async () => {
     const world = await placed();
     joinOn(world, "@dora:home", "$unseen");

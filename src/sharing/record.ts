@@ -149,8 +149,9 @@ function recordJoin(parts: RecordParts, change: MembershipChange): void {
  * what we knew: a `limited` sync, or a kill, may have cost us an invite in between.
  */
 function inviterAtJoin({ previous, event }: MembershipChange): string | undefined {
-    const { replaced } = event;
-    if (replaced !== undefined) return replaced.content["membership"] === "invite" ? replaced.sender : undefined;
+    const replaced = event.replaced?.content["membership"];
+    // Of somebody who has changed their name since, the join itself was not seen.
+    if (replaced !== undefined && replaced !== "join") return replaced === "invite" ? event.replaced?.sender : undefined;
     return previous?.membership === "invite" ? previous.sender : undefined;
 }
 

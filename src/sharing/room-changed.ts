@@ -1,6 +1,6 @@
 import type { ShareJobs } from "./ledger/jobs.ts";
 import { type Reason, reasons } from "./ledger/reasons.ts";
-import { decide } from "./policy/decide.ts";
+import { decide, needsRelease } from "./policy/decide.ts";
 import { type FactSources, gatherFacts } from "./policy/facts.ts";
 import { inviteStands } from "./policy/invite-stands.ts";
 
@@ -44,7 +44,7 @@ function noteBlockedPlaces({ jobs, facts }: Parts, roomIds: readonly string[] | 
     for (const job of jobs.placesTaken(roomIds)) {
         const decision = decide(gatherFacts(facts, job, "not_asked"));
         // What a person has to release is asked when there is a device.
-        const isHeldLater = decision.verdict === "hold" && decision.reason !== "paused";
-        if (decision.verdict !== "go" && !isHeldLater) jobs.move(job, "reinvited", "place_blocked", undefined, reasons[decision.reason]);
+        if (decision.verdict !== "go" && !needsRelease(decision))
+            jobs.move(job, "reinvited", "place_blocked", undefined, reasons[decision.reason]);
     }
 }

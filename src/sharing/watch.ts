@@ -4,7 +4,7 @@ import type { Logger } from "../telemetry/index.ts";
 import type { BundleMessages } from "./delivery/bundle-messages.ts";
 import { stopIfChanged, stopServed } from "./changed-identity.ts";
 import { accountOf } from "./policy/account.ts";
-import { decide, type Decision } from "./policy/decide.ts";
+import { decide, type Decision, needsRelease } from "./policy/decide.ts";
 import { inviteStands } from "./policy/invite-stands.ts";
 import { deliverAgain, type DeliveryParts } from "./delivery/deliver.ts";
 import { deliveryIds } from "./ledger/delivery-ids.ts";
@@ -170,8 +170,8 @@ export class DeviceWatch {
      */
     #mayLook(job: Job, decision: Decision): boolean {
         if (job.state === "held") return false;
-        const isHeldLater = decision.verdict === "hold" && decision.reason !== "paused" && job.state !== "joined";
-        return decision.verdict === "go" || (isHeldLater && !this.#parts.jobs.wasSent(job.id));
+        if (decision.verdict === "go") return true;
+        return needsRelease(decision) && job.state !== "joined" && !this.#parts.jobs.wasSent(job.id);
     }
 
     /** Not now. Where the invitee's client waits for the bot's keys, and none were sent, nobody else's will be opened: the job says so. */
@@ -183,7 +183,8 @@ export class DeviceWatch {
             const { reason } = decision;
             if (job.state === "reinvited") jobs.move(job, "reinvited", "place_blocked", undefined, reasons[reason]);
             if (job.state !== "joined") return;
-            if (decision.verdict === "hold" && reason !== "paused") jobs.move(job, "held", reason, undefined, decision.detail);
+            if (needsRelease(decision))
+                jobs.move(job, "held", reason, undefined, decision.verdict === "hold" ? decision.detail : undefined);
             else jobs.move(job, "joined", "joined_blocked", undefined, reasons[reason]);
         });
     }

@@ -87,6 +87,11 @@ export function decide(facts: ShareFacts): Decision {
     return go;
 }
 
+/** Held for what a person may release, or has to put right; a pause is a person's own act. */
+export function needsRelease(decision: Decision): boolean {
+    return decision.verdict === "hold" && decision.reason !== "paused";
+}
+
 /** An approval covers what the person was told, and nothing that came later. */
 function isApproved({ approved }: ShareFacts, reason: Reason, detail?: string): boolean {
     return approved.some((approval) => approval.reason === reason && approval.detail === detail);
