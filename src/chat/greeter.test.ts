@@ -123,6 +123,21 @@ test("the greeting waits until the room's past is counted, and says since when",
     expect(bodies).toEqual([expect.stringContaining("since 1970-01-05")]);
 });
 
+test("a greeting that was cut off by the end of the process waits for the count of the next one, and says the same", async () => {
+    greetings.owe(roomId, "greeting");
+    [room, now] = [{ ...room, joinedAt: 10 * day }, 10 * day];
+    fault = new DOMException("killed", "AbortError");
+    await greet();
+    [fault, coverage] = [undefined, undefined];
+    await greet();
+    expect(sent).toHaveLength(1);
+    coverage = counted;
+    await greet();
+    expect(sent).toHaveLength(2);
+    expect(bodies[1]).toBe(bodies[0]);
+    expect(greetings.owed()).toEqual([]);
+});
+
 test("a clock that was set back after the join lets nobody wait", async () => {
     greetings.owe(roomId, "greeting");
     [room, now, coverage] = [{ ...room, joinedAt: 10 * day }, 9 * day, undefined];

@@ -88,7 +88,7 @@ export class Greeter {
                 // correction follows.
                 const facts = this.#facts(room, said !== "looking");
                 const kind = kindOf(facts);
-                if (kind === "looking" && said === undefined && this.#isPatientWith(room)) return undefined;
+                if (kind === "looking" && said !== "looking" && this.#isPatientWith(room)) return undefined;
                 this.#parts.greetings.prepare(room.roomId, kind);
                 return greeting(facts);
             }
