@@ -306,7 +306,7 @@ test("the homeserver's yes is no proof: what it takes and does not do is told, a
     bot.shadowBanned = true;
     await bot.run();
     expect(bot.status()).toMatchObject({ state: "delivered", reason: "reinvite_asked" });
-    bot.now += 15_000;
+    bot.now += 5_000;
     await bot.run();
     expect(bot.status()).toMatchObject({ state: "delivered", reason: "reinvite_ignored" });
     expect([puts(bot), nextAttempt(bot)]).toEqual([1, hour]);
@@ -324,7 +324,7 @@ test("an invite that no sync has shown is read back", async () => {
     invited(bot, "$invite");
     await bot.run();
     expect(bot.status()).toMatchObject({ state: "delivered", reason: "reinvite_asked" });
-    bot.now += 15_000;
+    bot.now += 5_000;
     await bot.run();
     expect(bot.status()).toMatchObject({ state: "reinvited", reason: "already_inviter" });
     expect(puts(bot)).toBe(1);

@@ -1,10 +1,14 @@
 import { existsSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { Program, type ProgramExit, TemporaryFolder, until } from "../process/index.ts";
 import { Synapse, type SynapseUser } from "../synapse/index.ts";
 import type { JobShown, StatusShown } from "./status-shown.ts";
 
 const sources = join(import.meta.dirname, "../../src/main.ts");
+
+/** Milliseconds from the begin of one `status` to the next. */
+const restOfStatusMs = 500;
 
 export type WorkerFault = "panic" | "reject" | "exit" | "stuck" | "commit";
 
@@ -23,6 +27,8 @@ export class Bot {
     readonly #environment: Readonly<Record<string, string>>;
     readonly #program: string;
     #process: Program | undefined;
+    /** When the last `status` was begun, by the monotonic clock. */
+    #statusAt = Number.NEGATIVE_INFINITY;
 
     /** `settings` are further environment variables, without their `BACKSCROLL_`; an empty one is as good as none. `program` is the executable's path. */
     constructor(synapse: Synapse, user: SynapseUser, settings: Readonly<Record<string, string>> = {}, program = sources) {
@@ -126,7 +132,10 @@ export class Bot {
         return { code, answer: program.answer, output: program.output };
     }
 
+    /** Asked again and again, it rests in between: each is a process, and what is waited for needs the machine. */
     async status(...args: readonly string[]): Promise<StatusShown> {
+        await pause(Math.max(0, this.#statusAt + restOfStatusMs - performance.now()));
+        this.#statusAt = performance.now();
         const { code, answer, output } = await this.command("status", "--json", ...args);
         if (code !== 0) throw new Error(`status ended with ${code ?? "a signal"}:\n${output}`);
         return JSON.parse(answer) as StatusShown;
