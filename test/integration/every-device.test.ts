@@ -36,7 +36,7 @@ async function deviceStates(bot: Bot, roomId: string, userId: string, wanted: Re
     }
 }
 
-test("every device of the invitee is served: new while the invite is pending, signed later, new after the join; over a kill of the bot", async () => {
+test.concurrent("every device of the invitee is served: new while the invite is pending, signed later, new after the join; over a kill of the bot", async () => {
     const [bot, user] = [await scene.bot(), await scene.user("charlie")];
     const phone = await scene.device(user, { deviceId: "PHONE" });
     const roomId = await roomWithBot(alice, bot);
@@ -69,7 +69,7 @@ test("every device of the invitee is served: new while the invite is pending, si
     await deviceStates(bot, roomId, user.userId, { PHONE: "sent", LAPTOP: "sent", TABLET: "sent", WATCH: "sent" });
 });
 
-test("who had no identity when invited is served when they have set one up", async () => {
+test.concurrent("who had no identity when invited is served when they have set one up", async () => {
     const [bot, user] = [await scene.bot(), await scene.user("charlie")];
     const phone = await scene.device(user, { deviceId: "PHONE", identity: "none" });
     const roomId = await roomWithBot(alice, bot);

@@ -67,7 +67,8 @@ test("who knocks is let in with the history, and nobody else is accepted", async
     expect(await bot.command("accept", roomId, dora.userId)).toMatchObject({ code: 1, output: expect.stringContaining("does not knock") });
 });
 
-test("on a server that accepts invites by itself the keys come before the join; no client opens them yet, and the reasons say so", async () => {
+// No two of these share a bot, and each waits long: they run side by side.
+test.concurrent("on a server that accepts invites by itself the keys come before the join; no client opens them yet, and the reasons say so", async () => {
     await using automatic = await Scene.open({ more: { auto_accept_invites: { enabled: true } } });
     const [own, anna, charlie, dora] = [
         await automatic.bot(settings),
@@ -91,7 +92,7 @@ test("on a server that accepts invites by itself the keys come before the join; 
     expect((await own.command("status", "--job", job.id)).output).toContain("`backscroll invite");
 });
 
-test("an invite that the homeserver takes and does not make is told, and made when it lets the bot invite", async () => {
+test.concurrent("an invite that the homeserver takes and does not make is told, and made when it lets the bot invite", async () => {
     const charlie = await scene.person("charlie");
     const roomId = await roomWithMessage();
     await scene.synapse.shadowBan(bot.userId, true);
@@ -105,7 +106,7 @@ test("an invite that the homeserver takes and does not make is told, and made wh
     await charlie.reads(roomId, ["said before"]);
 });
 
-test("on a server whose admins alone may invite, the job says so, and nobody is told to accept", async () => {
+test.concurrent("on a server whose admins alone may invite, the job says so, and nobody is told to accept", async () => {
     await using strict = await Scene.open({ more: { block_non_admin_invites: true } });
     const admin = await strict.device(await strict.synapse.register("admin", { admin: true }));
     const [own, charlie] = [await strict.bot(settings), await strict.person("charlie")];

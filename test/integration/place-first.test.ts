@@ -36,7 +36,7 @@ async function reasonIs(roomId: string, userId: string, reason: string): Promise
     }
 }
 
-test("a new colleague, whose account was made by an admin, logs in for the first time, accepts two seconds after, and reads", async () => {
+test.concurrent("a new colleague, whose account was made by an admin, logs in for the first time, accepts two seconds after, and reads", async () => {
     const charlie = await scene.user("charlie");
     const roomId = await roomWith(["said before", "and this"]);
     await alice.do("inviteWithoutSharing", roomId, charlie.userId);
@@ -49,7 +49,7 @@ test("a new colleague, whose account was made by an admin, logs in for the first
     await bot.job(roomId, charlie.userId, "joined");
 });
 
-test("a name that nobody has yet is not invited by the bot, and is served when somebody has it", async () => {
+test.concurrent("a name that nobody has yet is not invited by the bot, and is served when somebody has it", async () => {
     const roomId = await roomWith(["said before"]);
     const userId = `@soon${Date.now()}:${Synapse.serverName}`;
     await alice.do("inviteWithoutSharing", roomId, userId);
@@ -64,7 +64,7 @@ test("a name that nobody has yet is not invited by the bot, and is served when s
     await phone.reads(roomId, ["said before"]);
 });
 
-test("a history that is opened while somebody is invited is given to them from then on", async () => {
+test.concurrent("a history that is opened while somebody is invited is given to them from then on", async () => {
     const charlie = await scene.person("charlie");
     const roomId = await roomWith(["not for newcomers"], "joined");
     await alice.do("inviteWithoutSharing", roomId, charlie.userId);
@@ -77,7 +77,7 @@ test("a history that is opened while somebody is invited is given to them from t
     await charlie.reads(roomId, ["for newcomers"]);
 });
 
-test("a room that is encrypted while somebody is invited is shared with them from then on", async () => {
+test.concurrent("a room that is encrypted while somebody is invited is shared with them from then on", async () => {
     const charlie = await scene.person("charlie");
     const roomId = await roomWithBot(alice, bot, { greeted: false, encrypted: false });
     await alice.do("inviteWithoutSharing", roomId, charlie.userId);
@@ -89,7 +89,7 @@ test("a room that is encrypted while somebody is invited is shared with them fro
     await charlie.reads(roomId, ["said encrypted"]);
 });
 
-test("who joins on the human's invite is told apart: what was sent will not be opened", async () => {
+test.concurrent("who joins on the human's invite is told apart: what was sent will not be opened", async () => {
     const charlie = await scene.person("charlie");
     const [settings, own] = [{ SHARING_REINVITE: "never", CHAT_GREETING: "false" }, await scene.user("quiet")];
     const quiet = await scene.botOf(own, settings);

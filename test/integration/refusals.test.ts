@@ -44,7 +44,7 @@ test("an invitee without a cross-signing identity is invited by the bot, and sen
     expect(await charlie.do("bundlesReceived")).toEqual([]);
 });
 
-test("a changed identity is held until a human trusts the new one by its fingerprint", async () => {
+test.concurrent("a changed identity is held until a human trusts the new one by its fingerprint", async () => {
     const charlie = await scene.person("charlie");
     const roomId = await roomWithBot(alice, bot);
     await alice.do("send", roomId, "for the person we know");
@@ -68,7 +68,7 @@ test("a changed identity is held until a human trusts the new one by its fingerp
     await charlie.reads(roomId, ["for the person we know"]);
 });
 
-test("an identity that changes after the delivery, on the same device, holds it at the next look, and the story says what was sent", async () => {
+test.concurrent("an identity that changes after the delivery, on the same device, holds it at the next look, and the story says what was sent", async () => {
     const charlie = await scene.person("charlie");
     const roomId = await roomWithBot(alice, bot);
     await alice.do("send", roomId, "for the person we know");

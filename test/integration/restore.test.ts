@@ -25,7 +25,7 @@ afterAll(async () => {
 const snapshotFile = (bot: Bot): string => join(elsewhere.path, `snapshot of ${bot.userId.replaceAll(/\W/g, "")}`);
 const devicesOf = async (bot: Bot): Promise<readonly string[]> => (await alice.do("devices", bot.userId)).map(({ deviceId }) => deviceId);
 
-test("restored from a snapshot of a running bot, everybody reads what it says, and it receives and shares what they say", async () => {
+test.concurrent("restored from a snapshot of a running bot, everybody reads what it says, and it receives and shares what they say", async () => {
     const [bot, charlie, dave, eve] = [
         await scene.bot(),
         await scene.person("charlie"),
@@ -88,7 +88,7 @@ test("restored from a snapshot of a running bot, everybody reads what it says, a
     expect(await bot.job(later, dave.userId, "delivered")).toMatchObject({ reason: "coverage_incomplete" });
 });
 
-test("an old copy of the folder that somebody put back is refused, and restoring from it helps", async () => {
+test.concurrent("an old copy of the folder that somebody put back is refused, and restoring from it helps", async () => {
     const bot = await scene.bot();
     const roomId = await roomWithBot(alice, bot);
     await alice.do("send", roomId, "kept in the old copy");
@@ -117,7 +117,7 @@ test("an old copy of the folder that somebody put back is refused, and restoring
     await scene.newcomerReads(alice, bot, roomId, ["kept in the old copy"]);
 });
 
-test("a restore that was killed anywhere is finished by the next one, and the bot does not start meanwhile", async () => {
+test.concurrent("a restore that was killed anywhere is finished by the next one, and the bot does not start meanwhile", async () => {
     const bot = await scene.bot();
     const roomId = await roomWithBot(alice, bot);
     await alice.do("send", roomId, "kept through the kills");
@@ -139,7 +139,7 @@ test("a restore that was killed anywhere is finished by the next one, and the bo
     await scene.newcomerReads(alice, bot, roomId, ["kept through the kills"]);
 });
 
-test("a wrong key, a wrong password and a damaged snapshot change nothing", async () => {
+test.concurrent("a wrong key, a wrong password and a damaged snapshot change nothing", async () => {
     const bot = await scene.bot();
     expect((await bot.command("snapshot", snapshotFile(bot))).code).toBe(0);
     await bot.kill();
