@@ -49,6 +49,8 @@ type Failed = Extract<Outcome, { readonly is: "failed" }>;
 export class BundleRefresher {
     readonly #parts: RefreshParts;
     readonly #due: Due<Refresh>;
+    /** Those for which no file was made. */
+    readonly #unneeded = new WeakSet<Refresh>();
 
     constructor(parts: RefreshParts) {
         this.#parts = parts;
@@ -65,7 +67,9 @@ export class BundleRefresher {
             work: (refresh) => this.#refresh(refresh),
             record: (refresh, later) =>
                 database.transaction(() =>
-                    later === undefined ? refreshes.made(refresh, now()) : refreshes.postpone(refresh, later, now()),
+                    later === undefined
+                        ? refreshes.made(refresh, now(), !this.#unneeded.delete(refresh))
+                        : refreshes.postpone(refresh, later, now()),
                 ),
         });
     }
@@ -78,7 +82,15 @@ export class BundleRefresher {
         await this.#due.stop();
     }
 
-    async #refresh({ key: roomId, keysAt }: Refresh): Promise<Outcome> {
+    async #refresh(refresh: Refresh): Promise<Outcome> {
+        const newestAt = (): number | undefined => this.#parts.files.madeAt(refresh.key).at(-1);
+        const before = newestAt();
+        const outcome = await this.#refreshRoom(refresh);
+        if (outcome.is === "done" && newestAt() === before) this.#unneeded.add(refresh);
+        return outcome;
+    }
+
+    async #refreshRoom({ key: roomId, keysAt }: Refresh): Promise<Outcome> {
         const { files, now } = this.#parts;
         const { ready, later } = this.#pending(roomId, keysAt);
         const rest: Outcome = later === undefined ? { is: "done" } : { is: "waits", until: later };

@@ -4,6 +4,11 @@
  */
 const first = 200;
 /**
+ * Milliseconds. What is due within this time is not put off for keys that come: it is for them, too. The look after the
+ * delivery of somebody who was just being served is that soon.
+ */
+const atHand = 2_000;
+/**
  * Milliseconds after the last keys of a series for which more are waited for. Keys that come after a longer silence are
  * a new series.
  */
@@ -39,10 +44,10 @@ export function withKeys(series: Series | undefined, now: number): Series {
     const soon = now + first;
     const { dueAt } = series ?? {};
     const since = series === undefined || dueAt === undefined ? now : Math.min(series.since, now);
-    // What is due sooner stays so: it is for these keys, too.
-    if (dueAt !== undefined && dueAt <= soon) return { since, keysAt: now, dueAt };
     const isSeries = series !== undefined && series.keysAt <= now && now - series.keysAt < rest;
-    return { since, keysAt: now, dueAt: isSeries ? Math.min(now + rest, since + longestRest) : soon };
+    if (!isSeries) return { since, keysAt: now, dueAt: Math.min(dueAt ?? soon, soon) };
+    const isAtHand = dueAt !== undefined && dueAt <= now + atHand;
+    return { since, keysAt: now, dueAt: isAtHand ? dueAt : Math.min(now + rest, since + longestRest) };
 }
 
 /**

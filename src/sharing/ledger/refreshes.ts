@@ -63,14 +63,17 @@ export class Refreshes {
         return typeof at === "number" ? at : undefined;
     }
 
-    /** It was made; keys that came meanwhile make another one. */
-    made({ key, changes }: Refresh, now: number): void {
+    /**
+     * It was made; keys that came meanwhile make another one.
+     * @param needed false: everybody had these keys, and the next that come are the first of a series
+     */
+    made({ key, changes }: Refresh, now: number, needed: boolean): void {
         this.#sql
             .prepare(
-                `UPDATE bundle_refreshes SET failures = 0, not_before = 0, since = ?1, due_at = iif(changes = ?2, NULL, ?1 + ?3)
-                 WHERE room_id = ?4`,
+                `UPDATE bundle_refreshes SET failures = 0, not_before = 0, since = ?1, due_at = iif(changes = ?2, NULL, ?1 + ?3),
+                 keys_at = iif(changes = ?2 AND NOT ?5, 0, keys_at) WHERE room_id = ?4`,
             )
-            .run(now, changes, rest, key);
+            .run(now, changes, rest, key, Number(needed));
         this.#forgetSeries(now);
     }
 

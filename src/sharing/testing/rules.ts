@@ -16,6 +16,8 @@ const hour = 60 * minute;
 const longAgo = 0;
 /** Milliseconds after which a room is refreshed when keys come after a silence. */
 const soon = 200;
+/** Milliseconds; what is due within them is not put off for keys that come. */
+const atHand = 2_000;
 const double = "@carol:home";
 
 interface Keys {
@@ -80,7 +82,7 @@ export class Rules {
         const first = Math.min(before?.first ?? now, now);
         const afterSilence = this.#keys === undefined || now < this.#keys.last || now - this.#keys.last >= 20_000;
         const rests = afterSilence ? now + soon : Math.min(now + 20_000, first + 120_000);
-        const refreshFrom = before !== undefined && before.refreshFrom <= now + soon ? before.refreshFrom : rests;
+        const refreshFrom = before !== undefined && before.refreshFrom <= now + atHand ? Math.min(before.refreshFrom, rests) : rests;
         this.#keys = { first, last: now, refreshFrom, afterSilence, refreshed: false };
     }
 
@@ -98,6 +100,8 @@ export class Rules {
     }
 
     refreshMade(): void {
+        // Everybody had these keys: the next that come are the first of a series.
+        if (this.#world.database.sql.prepare("SELECT 1 FROM bundle_refreshes").get() === undefined) this.#keys = undefined;
         if (this.#keys !== undefined) this.#keys = { ...this.#keys, refreshed: true };
     }
 
@@ -306,8 +310,8 @@ export class WatchedRefreshes extends Refreshes {
         return due;
     }
 
-    override made(refresh: Refresh, now: number): void {
-        super.made(refresh, now);
+    override made(refresh: Refresh, now: number, needed: boolean): void {
+        super.made(refresh, now, needed);
         this.#rules.refreshMade();
     }
 
