@@ -187,7 +187,7 @@ test.each<[string, (world: World) => void]>([
     expect(late.calls).toEqual([]);
 });
 
-test("a paused room is refreshed once sharing goes on; a closed one not at all", async () => {
+test("a paused room is refreshed once sharing goes on, a closed one when it is opened again", async () => {
     const world = await pending();
     keysCome(world);
     world.pauses.pause(undefined, world.now);
@@ -203,7 +203,21 @@ test("a paused room is refreshed once sharing goes on; a closed one not at all",
     world.visibility = "invited";
     world.now += minute;
     await work(world);
-    expect([count(world, "putMedia"), world.refreshes.nextAt(world.now)]).toEqual([1, undefined]);
+    expect(count(world, "putMedia")).toBe(1);
+    world.visibility = "shared";
+    world.now += 2 * minute;
+    await work(world);
+    expect(count(world, "putMedia")).toBe(2);
+});
+
+test("keys that everybody was given already begin no series: the next are sent at once", async () => {
+    const world = await pending();
+    world.database.transaction(() => world.refreshes.note([roomId], world.now));
+    world.now += 200;
+    await work(world);
+    expect(count(world, "putMedia")).toBe(0);
+    keysCome(world);
+    expect(world.refreshes.due(world.now + 200)).toHaveLength(1);
 });
 
 test.each(["shareableSet", "buildBundle", "createMedia", "putMedia", "refresh", "sealBundle", "sendToDevice", "deliverySent"])(

@@ -12,6 +12,7 @@ import { pass } from "./policy/gate.ts";
 import { haltFor } from "./delivery/homeserver-faults.ts";
 import type { Job } from "./ledger/jobs.ts";
 import { nextFileAt } from "./ledger/refresh-pace.ts";
+import { refusedForTheRoom } from "./room-changed.ts";
 import type { Refresh, Refreshes } from "./ledger/refreshes.ts";
 
 export type RefreshParts = DeliveryParts & {
@@ -134,8 +135,8 @@ export class BundleRefresher {
                 pass(this.#parts, job, "not_asked");
                 return true;
             } catch (error) {
-                const { to } = haltFor(error);
-                if (to === "held" || to === "retry") waiting = true;
+                const { to, reason } = haltFor(error);
+                if (to === "held" || to === "retry" || refusedForTheRoom.includes(reason)) waiting = true;
                 return false;
             }
         });
@@ -184,7 +185,8 @@ export class BundleRefresher {
         else this.#parts.log.info(all, "a bundle is not refreshed now");
         // What overtook it may be the bot's own invite: they still have the older bundle then.
         // What the homeserver refuses, an upload over a quota for example, it may allow in an hour.
-        const mayHeal = to !== "refused" && to !== "cancelled" && reason !== "internal_error";
+        const isRefused = to === "refused" && !refusedForTheRoom.includes(reason);
+        const mayHeal = !isRefused && to !== "cancelled" && reason !== "internal_error";
         return mayHeal ? { is: "failed", retryAfterMs: notBefore } : undefined;
     }
 }

@@ -22,6 +22,7 @@ test.each<[string, Series | undefined, number]>([
     ["a series has gone on for nearly two minutes", waiting(115 * second, 10 * second, 10 * second), now + 5 * second],
     ["a refresh is overdue", waiting(40 * second, 10 * second, -2 * second), now - 2 * second],
     ["a refresh was put off, and a silence came after", waiting(minute, 30 * second, hour), soon],
+    ["the look after a delivery is at hand", waiting(second, second, 2 * second), now + 2 * second],
     ["a refresh was put off in a series", waiting(minute, 10 * second, hour), now + 20 * second],
     ["the clock was set back by days", waiting(-90 * hour, -90 * hour, 91 * hour), soon],
     ["the clock was set ahead by days", waiting(90 * hour, 90 * hour, -90 * hour), now - 90 * hour],
