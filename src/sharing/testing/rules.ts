@@ -131,7 +131,9 @@ export class Rules {
         this.#reinvited.set(repeated, count);
         if (count > 1 && repeated !== "") this.broken.push(`the invite ${repeated} was repeated ${count} times`);
         const { jobs } = this.#world;
-        const job = repeated === "" ? jobs.toInvite(roomId, charlie) : jobs.ofInvite(roomId, charlie, repeated);
+        // The bot's own invite may be overtaken by a human's while it is on its way: the one that it was for is over then.
+        const own = (): Job | undefined => jobs.toInvite(roomId, charlie) ?? this.jobs().findLast(({ state }) => state === "cancelled");
+        const job = repeated === "" ? own() : jobs.ofInvite(roomId, charlie, repeated);
         if (job === undefined) this.broken.push(`a re-invite for ${repeated}, which no job serves`);
         else if (!this.#world.jobs.wasSent(job.id) && !this.#nobodyCanHaveKeys())
             this.broken.push(`a re-invite for ${repeated} before any delivery`);
