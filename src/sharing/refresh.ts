@@ -50,8 +50,6 @@ type Failed = Extract<Outcome, { readonly is: "failed" }>;
 export class BundleRefresher {
     readonly #parts: RefreshParts;
     readonly #due: Due<Refresh>;
-    /** Those for which no file was made. */
-    readonly #unneeded = new WeakSet<Refresh>();
 
     constructor(parts: RefreshParts) {
         this.#parts = parts;
@@ -69,7 +67,7 @@ export class BundleRefresher {
             record: (refresh, later) =>
                 database.transaction(() =>
                     later === undefined
-                        ? refreshes.made(refresh, now(), !this.#unneeded.delete(refresh))
+                        ? refreshes.made(refresh, now(), this.#hasMadeFile(refresh))
                         : refreshes.postpone(refresh, later, now()),
                 ),
         });
@@ -83,15 +81,11 @@ export class BundleRefresher {
         await this.#due.stop();
     }
 
-    async #refresh(refresh: Refresh): Promise<Outcome> {
-        const newestAt = (): number | undefined => this.#parts.files.madeAt(refresh.key).at(-1);
-        const before = newestAt();
-        const outcome = await this.#refreshRoom(refresh);
-        if (outcome.is === "done" && newestAt() === before) this.#unneeded.add(refresh);
-        return outcome;
+    #hasMadeFile({ key: roomId, takenUpAt }: Refresh): boolean {
+        return this.#parts.files.madeAt(roomId).some((at) => at >= takenUpAt);
     }
 
-    async #refreshRoom({ key: roomId, keysAt }: Refresh): Promise<Outcome> {
+    async #refresh({ key: roomId, keysAt }: Refresh): Promise<Outcome> {
         const { files, now } = this.#parts;
         const { ready, later } = this.#pending(roomId, keysAt);
         const rest: Outcome = later === undefined ? { is: "done" } : { is: "waits", until: later };

@@ -10,6 +10,8 @@ export interface Refresh extends DueItem {
     readonly changes: number;
     /** When keys last came, in milliseconds since the epoch. */
     readonly keysAt: number;
+    /** When it was found to be due. */
+    readonly takenUpAt: number;
 }
 
 const waits = waitsUntil("due_at", "not_before");
@@ -52,6 +54,7 @@ export class Refreshes {
                 changes: Number(row["changes"]),
                 failures: Number(row["failures"]),
                 keysAt: Number(row["keys_at"]),
+                takenUpAt: now,
             }));
     }
 

@@ -30,6 +30,7 @@ export interface ReinviteParts {
 
 /** Milliseconds within which a sync shows what the homeserver has said yes to; then it is asked. */
 const echoWithin = 5_000;
+
 /**
  * Makes the bot the inviter of record, so that the invitee's client opens the bot's bundle; or says why not, or not yet.
  * The homeserver has no conditional write, so the window is kept small here and closed by `reinvite-check.ts`.
