@@ -1,2 +1,3 @@
 export { Due, type DueItem, type DuePart, type Later, type Outcome } from "./due.ts";
 export { waitsUntil } from "./due-columns.ts";
+export { waitAfterFailure } from "./wait.ts";

@@ -1,4 +1,4 @@
-import type { OfferedBundle, UserKeys } from "../crypto/index.ts";
+import type { OfferedBundle } from "../crypto/index.ts";
 import type { Reason } from "./reasons.ts";
 
 /** Milliseconds after the join within which the inviter's bundle has to be announced, as it has for clients. Source: matrix-js-sdk, matrix-sdk (Rust). */
@@ -18,12 +18,4 @@ export function distrust(
     if (offer.masterKey === null || !offer.crossSigned) return "unsigned_device";
     if (pinned !== undefined && offer.masterKey !== pinned) return "identity_changed";
     return undefined;
-}
-
-/**
- * Whether this user's client can send a bundle that anybody opens: from a device that their identity has signed. A
- * dehydrated one sends nothing.
- */
-export function canSendBundles({ masterKey, devices }: UserKeys): boolean {
-    return masterKey !== null && devices.some(({ crossSigned, dehydrated }) => crossSigned && !dehydrated);
 }

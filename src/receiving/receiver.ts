@@ -1,9 +1,9 @@
-import type { CryptoPort, OfferedBundle, TakenBundle, UserKeys } from "../crypto/index.ts";
+import { type CryptoPort, hasSignedDevice, type OfferedBundle, type TakenBundle, type UserKeys } from "../crypto/index.ts";
 import type { Database } from "../database/index.ts";
 import { type Homeserver, isAbort, problemOf } from "../homeserver/index.ts";
 import type { Logger } from "../telemetry/index.ts";
 import { BelievedTime, type Clocks, overFor } from "./believed-time.ts";
-import { announcedWithin, canSendBundles, distrust } from "./judge.ts";
+import { announcedWithin, distrust } from "./judge.ts";
 import type { Reason } from "./reasons.ts";
 import { type BundleChange, bundleSentence, type ReceivedBundle, type ReceivedBundles } from "./received-bundles.ts";
 
@@ -181,7 +181,7 @@ export class BundleReceiver {
         this.#time.forget(nameOf(row));
         database.transaction(() => {
             const expired = bundles.expire(row);
-            if (expired && invitedAfter !== undefined && keys !== undefined && canSendBundles(keys))
+            if (expired && invitedAfter !== undefined && keys !== undefined && hasSignedDevice(keys))
                 noBundleCame({ roomId, userId, invitedAfter });
         });
     }

@@ -1,3 +1,4 @@
+import { hasSignedDevice } from "../crypto/index.ts";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Homeserver, isAbort } from "../homeserver/index.ts";
 import type { Logger } from "../telemetry/index.ts";
@@ -9,7 +10,6 @@ import { inviteStands } from "./policy/invite-stands.ts";
 import { deliverAgain, type DeliveryParts } from "./delivery/deliver.ts";
 import { deliveryIds } from "./ledger/delivery-ids.ts";
 import type { Answered, DeviceKeys } from "./delivery/device-keys.ts";
-import { hasSignedDevice } from "./delivery/no-signed-device.ts";
 import { concerned, devicesToServe } from "./ledger/devices.ts";
 import { gatherFacts } from "./policy/facts.ts";
 import { haltFor } from "./delivery/homeserver-faults.ts";

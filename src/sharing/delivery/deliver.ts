@@ -1,13 +1,13 @@
 import { createHash } from "node:crypto";
 import { setImmediate } from "node:timers/promises";
-import type { SealedDelivery } from "../../crypto/index.ts";
+import { hasSignedDevice, type SealedDelivery } from "../../crypto/index.ts";
 import type { Database } from "../../database/index.ts";
 import type { Audit } from "../ledger/audit.ts";
 import type { BundleFile, BundleFiles } from "../bundle/bundle-files.ts";
 import type { BundleMessages } from "./bundle-messages.ts";
 import { deliveryIds } from "../ledger/delivery-ids.ts";
 import type { Answered, DeviceKeys } from "./device-keys.ts";
-import { hasSignedDevice, NoSignedDevice } from "./no-signed-device.ts";
+import { NoSignedDevice } from "./no-signed-device.ts";
 import type { JobDevices } from "../ledger/devices.ts";
 import type { FactSources } from "../policy/facts.ts";
 import { pass } from "../policy/gate.ts";

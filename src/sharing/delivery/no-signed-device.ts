@@ -1,4 +1,3 @@
-import { opensBundles } from "../ledger/devices.ts";
 import { Halt } from "../policy/halt.ts";
 import type { Answered } from "./device-keys.ts";
 
@@ -14,9 +13,4 @@ export class NoSignedDevice extends Halt {
         this.certain = whole;
         this.hasAccount = masterKey !== null || devices.length > 0;
     }
-}
-
-/** Whether somebody's keys can reach the user on any device. */
-export function hasSignedDevice({ masterKey, devices }: Pick<Answered, "masterKey" | "devices">): boolean {
-    return masterKey !== null && devices.some(opensBundles);
 }

@@ -1,5 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
-import type { UserDevice, UserKeys } from "../../crypto/index.ts";
+import { opensBundles, type UserKeys } from "../../crypto/index.ts";
 import type { Job } from "./jobs.ts";
 import { type DeviceState, deviceStateFrom } from "./states.ts";
 
@@ -20,11 +20,6 @@ export function devicesToServe(keys: UserKeys, served: readonly ServedDevice[], 
         served.flatMap(({ deviceId, state, sinceJoin }) => (state === "sent" && (sinceJoin || !joined) ? [deviceId] : [])),
     );
     return keys.devices.filter(opensBundles).flatMap(({ deviceId }) => (enough.has(deviceId) ? [] : [deviceId]));
-}
-
-/** A client takes a bundle to a device that its owner has signed; a dehydrated one never joins a room. */
-export function opensBundles({ crossSigned, dehydrated }: UserDevice): boolean {
-    return crossSigned && !dehydrated;
 }
 
 /** Those of the user's devices that have been seen before, whatever became of them. */

@@ -1,3 +1,5 @@
+import { waitAfterFailure } from "../../due/index.ts";
+
 /** Milliseconds from a delivery to the first look for devices that have appeared since. */
 export const firstLook = 10_000;
 /** Milliseconds; the longest time between two looks. */
@@ -16,8 +18,7 @@ const first = 2_000;
 const longest = 15 * 60_000;
 /** Milliseconds of `ShareClock` for which the homeserver has to refuse before it is believed: a restart or a quota passes. */
 export const refusalBelievedAfter = 3 * 3_600_000;
-const firstRetrial = 3_600_000;
-const rarestRetrial = 12 * 3_600_000;
+const retrials = { first: 3_600_000, longest: 12 * 3_600_000 } as const;
 
 /**
  * When a failed attempt is made again: doubling from 2 s to 15 min, with full jitter over the upper half.
@@ -33,11 +34,11 @@ export function retryDelay(attempts: number, random: number, notBefore = 0): num
 
 /**
  * When what has failed, or what the homeserver will not do, is tried again: after an hour, then in ever longer steps up to twice a day.
- * @param retrials how many there were
+ * @param made how many such trials there were
  * @returns milliseconds from now
  */
-export function retrialDelay(retrials: number): number {
-    return Math.min(rarestRetrial, firstRetrial * 2 ** Math.min(retrials, 20));
+export function retrialDelay(made: number): number {
+    return waitAfterFailure(made, retrials, 0);
 }
 
 /** Nobody has answered the invite for so long that no more requests are made for it. */

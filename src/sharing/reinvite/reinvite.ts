@@ -3,7 +3,7 @@ import type { Homeserver } from "../../homeserver/index.ts";
 import { HomeserverError } from "../../homeserver/index.ts";
 import { parseRoomEvent, type RoomEvent } from "../../matrix/index.ts";
 import type { DeviceKeys } from "../delivery/device-keys.ts";
-import { hasSignedDevice } from "../delivery/no-signed-device.ts";
+import { hasSignedDevice } from "../../crypto/index.ts";
 import type { FactSources } from "../policy/facts.ts";
 import { pass } from "../policy/gate.ts";
 import { Halt } from "../policy/halt.ts";

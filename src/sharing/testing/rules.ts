@@ -1,7 +1,7 @@
 import type { RoomBundles } from "../bundle/room-bundles.ts";
 import { HomeserverError } from "../../homeserver/index.ts";
 import { givenBy } from "../ledger/audit.ts";
-import { opensBundles } from "../ledger/devices.ts";
+import { hasSignedDevice, opensBundles } from "../../crypto/index.ts";
 import type { Job } from "../ledger/jobs.ts";
 import { type Refresh, Refreshes } from "../ledger/refreshes.ts";
 import { isOpen, type JobState, moves } from "../ledger/states.ts";
@@ -142,7 +142,7 @@ export class Rules {
     /** The invitee's own homeserver has said, and all of that was understood, that they have an account and no device to encrypt for. */
     #nobodyCanHaveKeys(): boolean {
         const { stored, answersWhole, hasAccount, shared } = this.#world;
-        const signed = stored.masterKey !== null && stored.devices.some(opensBundles);
+        const signed = hasSignedDevice(stored);
         return !signed && answersWhole && (hasAccount || stored.masterKey !== null || stored.devices.length > 0) && shared > 0;
     }
 
