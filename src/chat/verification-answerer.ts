@@ -5,6 +5,7 @@ import type { RoomEvent, SyncBatch } from "../matrix/index.ts";
 import type { Rooms } from "../rooms/index.ts";
 import type { Logger } from "../telemetry/index.ts";
 import { AnswerLimits } from "./answer-limits.ts";
+import { Rounds } from "./rounds.ts";
 import { type SendEncrypted, speakingRoom } from "./speaking-room.ts";
 import { verificationReason } from "./texts.ts";
 import { isTimely, type RoomRequest, saidToBot } from "./verification-requests.ts";
@@ -56,9 +57,8 @@ export class VerificationAnswerer {
     #unread: Unread[] = [];
     /** Events whose key was not there. */
     #keyless: Unread[] = [];
-    #reading: Promise<void> | undefined;
+    readonly #reading = new Rounds(() => this.#readAll());
     readonly #answers = new Set<Promise<void>>();
-    #stopped = false;
 
     constructor(parts: VerificationAnswererParts) {
         this.#parts = parts;
@@ -88,30 +88,26 @@ export class VerificationAnswerer {
 
     /** Answers what was asked; returns at once. */
     wake(): void {
-        if (this.#stopped) return;
+        if (this.#reading.isStopped) return;
         const { now } = this.#parts;
         for (const request of this.#ofDevices.splice(0)) {
             const { userId, transactionId, sentAt } = request;
             if (isTimely(sentAt, now())) this.#answer(userId, transactionId, () => this.#cancelForDevice(request));
         }
         this.#answerInRooms(this.#inRooms.splice(0));
-        if (this.#unread.length > 0) this.#reading ??= this.#readAll();
+        if (this.#unread.length > 0) this.#reading.wake();
     }
 
     async stop(): Promise<void> {
-        this.#stopped = true;
-        await this.#reading;
+        await this.#reading.stop();
         await Promise.all(this.#answers);
     }
 
     async #readAll(): Promise<void> {
-        while (this.#unread.length > 0 && !this.#stopped) {
-            const byRoom = Map.groupBy(this.#unread.splice(0), ({ roomId }) => roomId);
-            for (const [roomId, unread] of byRoom)
-                for (let from = 0; from < unread.length && !this.#stopped; from += readTogether)
-                    await this.#read(roomId, unread.slice(from, from + readTogether));
-        }
-        this.#reading = undefined;
+        const byRoom = Map.groupBy(this.#unread.splice(0), ({ roomId }) => roomId);
+        for (const [roomId, unread] of byRoom)
+            for (let from = 0; from < unread.length && !this.#reading.isStopped; from += readTogether)
+                await this.#read(roomId, unread.slice(from, from + readTogether));
     }
 
     async #read(roomId: string, unread: readonly Unread[]): Promise<void> {
