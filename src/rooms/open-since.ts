@@ -21,11 +21,12 @@ export interface VisibilityCourse {
  * epoch.
  */
 export function openSince({ openSince, set, gapless, sameEvent, visibility }: VisibilityCourse, now: number): number | undefined {
-    if (!isOpen(visibility)) return undefined;
-    const unbroken = sameEvent || (gapless && set.every(isOpen));
+    if (!isHistoryOpen(visibility)) return undefined;
+    const unbroken = sameEvent || (gapless && set.every(isHistoryOpen));
     return unbroken ? (openSince ?? now) : now;
 }
 
-export function isOpen(visibility: Visibility): boolean {
+/** Newcomers may read what was said before they came. */
+export function isHistoryOpen(visibility: Visibility): boolean {
     return visibility === "shared" || visibility === "world_readable";
 }

@@ -1,5 +1,5 @@
 import type { HistoryVisibility, Membership } from "../matrix/index.ts";
-import { isOpen } from "./open-since.ts";
+import { isHistoryOpen } from "./open-since.ts";
 
 /**
  * Whether our outbound session must not be used across this change: the visibility went over the line between what newcomers may read
@@ -19,5 +19,5 @@ export function rotatesOnMembership(membership: Membership, limited: boolean): b
 
 function side(visibility: HistoryVisibility | "unknown"): "open" | "closed" | "unknown" {
     if (visibility === "unknown") return "unknown";
-    return isOpen(visibility) ? "open" : "closed";
+    return isHistoryOpen(visibility) ? "open" : "closed";
 }

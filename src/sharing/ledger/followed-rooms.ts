@@ -1,5 +1,5 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import type { Room } from "../../rooms/index.ts";
+import { isHistoryOpen, type Room } from "../../rooms/index.ts";
 import type { Coverage } from "../../timeline/index.ts";
 
 /** What may come over a room that worked, and go again. */
@@ -31,7 +31,7 @@ export interface RoomSight {
 export function troublesOf({ room, canInvite, coverage, enough }: RoomSight): ReadonlyMap<RoomTrouble, boolean> {
     const troubles = new Map<RoomTrouble, boolean>();
     if (room.membership !== "join" || room.encryption !== "encrypted") return troubles;
-    troubles.set("history_closed", room.visibility !== "shared" && room.visibility !== "world_readable");
+    troubles.set("history_closed", !isHistoryOpen(room.visibility));
     troubles.set("cannot_invite", !canInvite);
     if (coverage === undefined || coverage.reach === "under_way") return troubles;
     return troubles.set("covers_little", coverage.covered < enough * coverage.events);
