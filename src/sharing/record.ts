@@ -1,5 +1,6 @@
 import type { MembershipChange, Rooms } from "../rooms/index.ts";
-import type { Job, ShareJobs } from "./ledger/jobs.ts";
+import { isToInvite, type Job } from "./ledger/job.ts";
+import type { ShareJobs } from "./ledger/jobs.ts";
 import type { ReinviteChecks } from "./reinvite/reinvite-check.ts";
 import { inviteStands } from "./policy/invite-stands.ts";
 import { repeatedInvite } from "./reinvite/reinvite-mark.ts";
@@ -161,8 +162,7 @@ function waitingForJoin(jobs: ShareJobs, { roomId, userId }: MembershipChange): 
     const ended = newest !== undefined && ["refused", "expired", "failed"].includes(newest.state) ? [newest] : [];
     return [...jobs.open(roomId, userId), ...ended].filter(
         // A member who changes their name joins once more; who came without the invite that the bot is to make still gets it.
-        ({ state, reason, makesInvite, inviteEventId }) =>
-            state !== "joined" && reason !== "joined_without_invite" && !(makesInvite && inviteEventId === ""),
+        (job) => job.state !== "joined" && job.reason !== "joined_without_invite" && !isToInvite(job),
     );
 }
 
@@ -182,7 +182,7 @@ function recordLeave({ jobs }: RecordParts, { roomId, userId, sender, previous }
     const reason = byThemselves ? "invite_declined" : "invite_withdrawn";
     for (const job of jobs.open(roomId, userId)) {
         // Who leaves so that the bot can invite them has not declined; who was removed, or does not knock any more, is not to be invited.
-        const isAwaited = job.makesInvite && job.inviteEventId === "" && byThemselves && previous?.membership !== "knock";
+        const isAwaited = isToInvite(job) && byThemselves && previous?.membership !== "knock";
         if (!isAwaited) jobs.end(job, job.state === "joined" ? "left_again" : reason);
         else if (job.reason === "waits_for_leave") jobs.move(job, "delivered", "sent", jobs.now());
     }

@@ -1,6 +1,6 @@
 import type { DatabaseSync } from "node:sqlite";
 import { dueJobs, nextDueAt, type Places } from "./due-jobs.ts";
-import { type Job, jobFrom } from "./job.ts";
+import { isToInvite, type Job, jobFrom } from "./job.ts";
 import type { Reason } from "./reasons.ts";
 import { type JobState, openList } from "./states.ts";
 
@@ -35,7 +35,7 @@ export class JobReader {
 
     /** The open job that is to make this user's invite and has not yet. */
     toInvite(roomId: string, userId: string): Job | undefined {
-        return this.open(roomId, userId).find(({ makesInvite, inviteEventId }) => makesInvite && inviteEventId === "");
+        return this.open(roomId, userId).find(isToInvite);
     }
 
     /** Jobs of these rooms, or of all, that were refused for one of these reasons, oldest first. */

@@ -42,6 +42,11 @@ export interface Job {
     readonly updatedAt: number;
 }
 
+/** The bot is still to make the invite itself. */
+export function isToInvite({ makesInvite, inviteEventId }: Pick<Job, "makesInvite" | "inviteEventId">): boolean {
+    return makesInvite && inviteEventId === "";
+}
+
 export type NewJob = Pick<Job, "roomId" | "userId" | "inviter" | "origin" | "inviteEventId" | "byAnotherBot"> &
     Partial<Pick<Job, "makesInvite">>;
 

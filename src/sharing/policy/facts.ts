@@ -3,7 +3,7 @@ import { serverOf } from "../../matrix/index.ts";
 import type { Rooms } from "../../rooms/index.ts";
 import type { Audit } from "../ledger/audit.ts";
 import type { ShareFacts } from "./decide.ts";
-import type { Job } from "../ledger/jobs.ts";
+import { isToInvite, type Job } from "../ledger/job.ts";
 import type { Lookalikes } from "./lookalike.ts";
 import type { Pauses } from "./pauses.ts";
 
@@ -32,7 +32,7 @@ export function gatherFacts(sources: FactSources, job: Job, identity: ShareFacts
     const room = rooms.room(job.roomId);
     const invitee = rooms.member(job.roomId, job.userId);
     const policy = sources.policy(job.roomId);
-    const awaited = job.state === "joined" ? "join" : job.makesInvite && job.inviteEventId === "" ? "any" : "invite";
+    const awaited = job.state === "joined" ? "join" : isToInvite(job) ? "any" : "invite";
     const given = sources.audit.gave(job.id);
     return {
         origin: job.origin,

@@ -2,7 +2,7 @@ import type { RoomBundles } from "../bundle/room-bundles.ts";
 import { HomeserverError } from "../../homeserver/index.ts";
 import { givenBy } from "../ledger/audit.ts";
 import { hasSignedDevice, opensBundles } from "../../crypto/index.ts";
-import type { Job } from "../ledger/jobs.ts";
+import { isToInvite, type Job } from "../ledger/job.ts";
 import { type Refresh, Refreshes } from "../ledger/refreshes.ts";
 import { isOpen, type JobState, moves } from "../ledger/states.ts";
 import { decide } from "../policy/decide.ts";
@@ -272,9 +272,7 @@ export class Rules {
             ["for a job that is over", !isOpen(job.state)],
             [
                 "to somebody who is neither invited nor has joined on the bot's own invite",
-                job.makesInvite && job.inviteEventId === ""
-                    ? membership === "ban"
-                    : membership !== (job.state === "joined" ? "join" : "invite"),
+                isToInvite(job) ? membership === "ban" : membership !== (job.state === "joined" ? "join" : "invite"),
             ],
             ["on the word of a foreign server", job.inviter === inviters.mallory && !approved("inviter_server_not_trusted")],
             ["to a look-alike of whom nobody knew", this.#isUnseenDouble(job) && !approved("looks_like_member")],
