@@ -18,11 +18,13 @@ export interface ChatOptions {
 /**
  * The parts that say something in rooms. They share one encryption: a room's session is given out by one at a time.
  * @param takesKeys whether keys that came with the bot's invite are being taken
+ * @param spokeIn told of a room that something was encrypted for: the bot's own session may be new there
  */
 export function chatParts(
     { settings, store, ledger, online, log }: ChatOptions,
     outgoing: OutgoingRequests,
     takesKeys: (roomId: string) => boolean,
+    spokeIn: (roomId: string) => void,
 ): { readonly greeter: Greeter; readonly notifier: Notifier; readonly verification: VerificationAnswerer } {
     const { homeserver, crypto } = online;
     const { rooms, notices } = ledger;
@@ -35,6 +37,7 @@ export function chatParts(
     });
     const sendEncrypted: SendEncrypted = async (room, roomId, txnId, content, type = "m.room.message") => {
         const event = await encryption.encrypt(room, roomId, type, content);
+        spokeIn(roomId);
         await homeserver.sendEvent(roomId, event.type, txnId, event.content);
     };
     const common = { botUserId: settings.homeserver.user_id, rooms, sendEncrypted, now: Date.now, log };

@@ -80,7 +80,13 @@ export function startServices(options: ServicesOptions): Services {
         );
         new Modes(store.database.sql).replace(settings.sharing.mode, new Map(ofRooms));
     });
-    const { greeter, notifier, verification } = chatParts(options, outgoing, (roomId) => receiver.isLookingAt(roomId));
+    const { greeter, notifier, verification } = chatParts(
+        options,
+        outgoing,
+        (roomId) => receiver.isLookingAt(roomId),
+        // The next batch, which brings what was said, counts the room.
+        (roomId) => stock.note([roomId]),
+    );
     const sharing = sharingParts(options, outgoing, () => notifier.wake());
     const runner = new ShareRunner(sharing);
     releases.add("sharing", () => runner.stop());
