@@ -135,6 +135,7 @@ export function startServices(options: ServicesOptions): Services {
     };
     const greetings = settings.chat.greeting ? new Greetings(store.database) : undefined;
     const counted = (roomId: string): void => {
+        runner.keysCame([roomId]);
         store.database.transaction(() => {
             releaseUncovered({ ...ledger, now: Date.now });
             if (ledger.timelines.isCountedUsable(roomId)) releaseOnceUsed(ledger, roomId);
@@ -147,7 +148,10 @@ export function startServices(options: ServicesOptions): Services {
     const forgetting = keyForgetting(options);
     releases.add("the keys of rooms that were left", () => forgetting.stop());
     const joined = ledger.rooms.joined().map(({ roomId }) => roomId);
-    const stock = new StockTaking(joined, (roomIds) => takeStock(store.database, ledger, crypto, roomIds));
+    const stock = new StockTaking(joined, async (roomIds) => {
+        runner.keysCame(roomIds);
+        await takeStock(store.database, ledger, crypto, roomIds);
+    });
     const announced = (roomIds: readonly string[]): void => receiver.announced(roomIds);
     const sync = startSync(options, outgoing, { recorder: timelines.recorder, stock, announced, verification }, () => {
         if (!caughtUp) {

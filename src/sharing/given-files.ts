@@ -89,7 +89,8 @@ export class GivenFiles {
  * as well.
  */
 function notAnswered(error: unknown): Outcome {
+    const { reason, notBefore } = haltFor(error);
+    if (reason === "internal_error") throw error;
     const problem = problemOf(error);
-    if (problem === undefined) throw error;
-    return { is: "failed", retryAfterMs: haltFor(error).notBefore, forAll: isTransient(problem) };
+    return { is: "failed", retryAfterMs: notBefore, forAll: problem === undefined || isTransient(problem) };
 }

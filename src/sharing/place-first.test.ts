@@ -1,8 +1,10 @@
-import { expect, test } from "vitest";
+import { setImmediate } from "node:timers/promises";
+import { expect, test, vi } from "vitest";
 import { Notices } from "./ledger/notices.ts";
 import { jobStatuses, jobStory } from "./ledger/status.ts";
 import { recordOwnLeave, releaseOnceUsed } from "./record.ts";
 import { reconsiderRooms } from "./room-changed.ts";
+import { ShareRunner } from "./runner.ts";
 import { alice, change, charlie, masterKey, roomId } from "./testing/room.ts";
 import { commandsOf, World } from "./testing/world.ts";
 
@@ -184,4 +186,23 @@ test("nobody's place is taken for keys that open nothing, and it is taken when a
     world.database.transaction(() => releaseOnceUsed(world.parts(), roomId));
     await world.run();
     expect(world.status()).toMatchObject({ state: "reinvited", reason: "waits_for_device" });
+});
+
+test("a message that uses a key while its use is looked for is not missed", async () => {
+    const world = withoutDevice();
+    const runner = new ShareRunner({
+        ...world.parts(),
+        isUsable: async () => {
+            if (world.usable) return true;
+            await setImmediate();
+            world.usable = true;
+            runner.keysCame([roomId]);
+            world.database.transaction(() => releaseOnceUsed(world.parts(), roomId));
+            return false;
+        },
+    });
+    world.usable = false;
+    runner.wake();
+    await vi.waitFor(() => expect(world.status()).toMatchObject({ state: "reinvited", reason: "waits_for_device" }));
+    await runner.stop();
 });

@@ -6,6 +6,7 @@ import { recordOwnLeave, releaseEmptyHanded } from "./record.ts";
 import { jobStatuses } from "./ledger/status.ts";
 import { alice, bot, change, charlie, invite, roomId } from "./testing/room.ts";
 import { World } from "./testing/world.ts";
+import { ShareRunner } from "./runner.ts";
 
 const hour = 3_600_000;
 
@@ -248,6 +249,25 @@ test("keys that come while the invite stands wake a job that had nothing to shar
     keysCome("invite", [roomId]);
     await world.run();
     expect(world.status()).toMatchObject({ state: "reinvited" });
+});
+
+test("keys that come after the look for them, while the invitee's homeserver is still asked, are delivered", async () => {
+    const world = new World();
+    world.shared = 0;
+    world.sync(change("invite", "$invite", alice));
+    const runner = new ShareRunner(world.parts());
+    world.meanwhile.set("openSessions", () => {
+        world.meanwhile.clear();
+        expect(world.calls).toContain("shareableSet");
+        world.shared = 1;
+        runner.keysCame([roomId]);
+        world.database.transaction(() => releaseEmptyHanded(world.parts(), [roomId]));
+    });
+    world.slowHomeservers = true;
+    runner.wake();
+    await vi.waitFor(() => expect(world.status()).toMatchObject({ state: "reinvited" }));
+    await runner.stop();
+    expect(world.story()).toContain("keys_arrived");
 });
 
 test("a ledger that cannot be written, as on a full disk, rests the runner and loses nothing", async () => {

@@ -6,7 +6,7 @@ import { AtMostEach } from "./concurrency/at-most.ts";
 import type { BundleMessages } from "./delivery/bundle-messages.ts";
 import { deliver, type DeliveryParts } from "./delivery/deliver.ts";
 import { deliveryIds } from "./ledger/delivery-ids.ts";
-import type { Halt } from "./policy/halt.ts";
+import { Halt } from "./policy/halt.ts";
 import { doubtsRefusal, haltFor } from "./delivery/homeserver-faults.ts";
 import { NoSignedDevice } from "./delivery/no-signed-device.ts";
 import type { Job, ShareJobs } from "./ledger/jobs.ts";
@@ -15,7 +15,7 @@ import { prune, type PruneParts } from "./prune.ts";
 import { placeFirst, type PlaceFirstParts } from "./place-first.ts";
 import { checkReinvite, type CheckParts } from "./reinvite/reinvite-check.ts";
 import { reinvite, type ReinviteParts } from "./reinvite/reinvite.ts";
-import type { Reason } from "./ledger/reasons.ts";
+import { type Reason, wantOfKeys } from "./ledger/reasons.ts";
 import type { ShareClock } from "./ledger/share-clock.ts";
 import { retryDelay, unansweredTooLong } from "./ledger/schedule.ts";
 
@@ -56,7 +56,9 @@ const longestTimer = 3_600_000;
 export class ShareRunner {
     readonly #parts: RunnerParts;
     readonly #stopping = new AbortController();
-    readonly #running = new Map<number, Promise<void>>();
+    readonly #running = new Map<number, { readonly roomId: string; readonly end: Promise<void> }>();
+    /** Jobs under way for whose room keys have come since they began. */
+    readonly #keysCame = new Set<number>();
     readonly #reinvites = new AtMostEach(reinvitesAtOnce);
     /** Jobs that one fault stopped come back together, and share their requests again. */
     readonly #pauses = new WeakMap<Error, number>();
@@ -92,15 +94,24 @@ export class ShareRunner {
         if (next !== undefined) this.#timer = setTimeout(() => this.wake(), Math.min(next - now, longestTimer));
     }
 
+    /**
+     * Keys of these rooms have come, or messages that use them: who is under way there may have looked before that, and does not end for want
+     * of them. To be called before those are released that have ended so: then neither misses a job.
+     */
+    keysCame(roomIds: readonly string[]): void {
+        for (const [jobId, { roomId }] of this.#running) if (roomIds.includes(roomId)) this.#keysCame.add(jobId);
+    }
+
     /** Lets nothing new begin and waits for what is under way to reach a place where it can be picked up again. */
     async stop(): Promise<void> {
         this.#stopping.abort();
         clearTimeout(this.#timer);
-        await Promise.all([...this.#running.values(), this.#checking, this.#pruning]);
+        const running = [...this.#running.values()].map(({ end }) => end);
+        await Promise.all([...running, this.#checking, this.#pruning]);
     }
 
     #start(job: Job): void {
-        const run = this.#run(job)
+        const end = this.#run(job)
             .catch((error: unknown) => {
                 // Where a job went could not be written down: it stands where it stood, and is taken up again.
                 this.#notBefore = performance.now() + rest;
@@ -108,10 +119,11 @@ export class ShareRunner {
             })
             .finally(() => {
                 this.#running.delete(job.id);
+                this.#keysCame.delete(job.id);
                 this.#parts.settled();
                 this.wake();
             });
-        this.#running.set(job.id, run);
+        this.#running.set(job.id, { roomId: job.roomId, end });
     }
 
     async #run(job: Job): Promise<void> {
@@ -126,7 +138,10 @@ export class ShareRunner {
             if (reason !== job.reason) log.info({ reason }, "shared the room's history");
         } catch (error) {
             if (this.#stops(error)) return;
-            this.#halt(job.id, haltFor(error), this.#pauseFor(error, job), log);
+            const halt = haltFor(error);
+            const isOutdated = wantOfKeys.includes(halt.reason) && this.#keysCame.has(job.id);
+            if (isOutdated) this.#halt(job.id, new Halt("retry", "keys_arrived"), 0, log);
+            else this.#halt(job.id, halt, this.#pauseFor(error, job), log);
         }
     }
 

@@ -133,6 +133,9 @@ export const reasons = {
 
 export type Reason = keyof typeof reasons;
 
+/** Ends that are lifted when keys of the room come, or messages that use them. */
+export const wantOfKeys: readonly Reason[] = ["nothing_to_share", "nothing_used_yet"];
+
 /** A reason for people, with what of the facts belongs to it: who, or what the homeserver said. */
 export function sentence(reason: Reason, detail: unknown): string {
     return typeof detail === "string" ? `${reasons[reason]} Namely: ${detail}.` : reasons[reason];

@@ -22,6 +22,8 @@ export class Model {
     #unheard: MembershipChange[] = [];
     #events = 0;
     #sets = 0;
+    /** Of the life that the process lives now. */
+    #runner: ShareRunner | undefined;
 
     constructor() {
         const { world } = this;
@@ -174,6 +176,9 @@ export class Model {
             case "reachable":
                 world.reachable = happening.yes;
                 break;
+            case "slow":
+                world.slowHomeservers = happening.yes;
+                break;
             case "account":
                 world.hasAccount = happening.exists;
                 break;
@@ -197,6 +202,7 @@ export class Model {
         world.version = String(this.#sets);
         world.shared = shared;
         this.#rules.keysCome();
+        this.#runner?.keysCame([roomId]);
         world.database.transaction(() => {
             releaseEmptyHanded(world.parts(), [roomId]);
             world.refreshes.note([roomId], world.now);
@@ -245,6 +251,7 @@ export class Model {
         const watches = new Watches(world.database.sql);
         const bundles = this.#rules.watched(parts.bundles, "others");
         const runner = new ShareRunner({ ...parts, bundles });
+        this.#runner = runner;
         const watch = new DeviceWatch({ ...parts, bundles, watches, released: () => runner.wake() });
         const refreshes = new WatchedRefreshes(world, this.#rules);
         const refresher = new BundleRefresher({ ...parts, bundles: this.#rules.watched(parts.bundles, "refresher"), refreshes });

@@ -7,9 +7,10 @@ import { type Refresh, Refreshes } from "../ledger/refreshes.ts";
 import { isOpen, type JobState, moves } from "../ledger/states.ts";
 import { decide } from "../policy/decide.ts";
 import { gatherFacts } from "../policy/facts.ts";
+import { inviteStands } from "../policy/invite-stands.ts";
 import { repeatedInvite } from "../reinvite/reinvite-mark.ts";
 import { day, inviters, minute } from "./life.ts";
-import { charlie, roomId } from "./room.ts";
+import { bot, charlie, roomId } from "./room.ts";
 import { type World } from "./world.ts";
 
 const hour = 60 * minute;
@@ -171,6 +172,9 @@ export class Rules {
         const { facts, devices } = this.#world.parts();
         for (const job of this.jobs()) {
             if (job.state === "joined") this.#isServed(job);
+            if (job.reason === "nothing_to_share" && shared > 0 && this.#world.jobs.emptyHanded([roomId]).some(({ id }) => id === job.id))
+                if (inviteStands(job, facts.rooms.member(roomId, charlie), bot))
+                    this.broken.push(`job ${job.id} was left with nothing to share`);
             if (job.state !== "delivered" && job.state !== "reinvited") continue;
             if (decide(gatherFacts(facts, job, "as_pinned")).verdict !== "go") continue;
             if (pins.pinned(charlie) !== masterKey)

@@ -1,5 +1,6 @@
 import { DatabaseSync } from "node:sqlite";
 import { randomBytes } from "node:crypto";
+import { setImmediate } from "node:timers/promises";
 import { vi } from "vitest";
 import type { BundleDelivery, BundleRequest, SealedDelivery, UserKeys } from "../../crypto/index.ts";
 import type { Database } from "../../database/index.ts";
@@ -138,6 +139,8 @@ export class World {
     reachable = true;
     answersWhole = true;
     hasAccount = true;
+    /** Whoever is asked for keys takes longer than the crypto worker. */
+    slowHomeservers = false;
     /** A known message uses a key that the bot may share. */
     usable = true;
     /** The devices of each request, in order. */
@@ -340,7 +343,7 @@ export class World {
             checks: this.checks,
             reinvites: this.reinvites,
             history: this.history,
-            isUsable: () => Promise.resolve(this.usable),
+            isUsable: () => Promise.resolve(this.usable && this.shared > 0),
             devices: new JobDevices(this.database.sql),
             audit: new Audit(this.database.sql),
             files,
@@ -354,7 +357,10 @@ export class World {
             deviceKeys: {
                 refresh: () => step("refresh", () => this.#keys()),
                 look: (userId) => step("look", () => (userId === charlie ? this.#keys() : this.inviterKeys)),
-                openSessions: () => step("openSessions", () => true),
+                openSessions: async () => {
+                    if (this.slowHomeservers) await setImmediate();
+                    return await step("openSessions", () => true);
+                },
             },
             messages: new BundleMessages({ database: this.database, crypto: outbox, homeserver }),
             homeserver: {
