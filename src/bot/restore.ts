@@ -3,7 +3,7 @@ import { copyFile } from "node:fs/promises";
 import { join } from "node:path";
 import { adoptAccount, randomDeviceId } from "../account/index.ts";
 import type { Secret, Settings } from "../config/index.ts";
-import { type CryptoPort, type CrossSigningSecrets, type RoomKeyPage, startCrypto } from "../crypto/index.ts";
+import { type CryptoPort, type CrossSigningSecrets, startCrypto } from "../crypto/index.ts";
 import { openDatabase, lockFolder } from "../database/index.ts";
 import { Failure, isFullDisk } from "../failures/index.ts";
 import { sendAllAgain } from "../sharing/index.ts";
@@ -21,8 +21,6 @@ import { snapshotKey } from "./take-snapshot.ts";
 
 /** A person waits: a homeserver that is away is told, not waited for. */
 const attempts = 3;
-/** Milliseconds between lines that tell of the progress. */
-const progressEveryMs = 5_000;
 
 export interface RestoreStart {
     readonly settings: Settings;
@@ -197,7 +195,7 @@ async function moveIn(
                 attempts,
                 ...(carriedIdentity === undefined ? {} : { carriedIdentity }),
             });
-            const sessions = await importSessions(crypto, onProgress);
+            const sessions = await countSessions(crypto);
             onProgress(`Deleting the old device ${restoring.oldDeviceId}.`);
             await homeserver.deleteDevice(restoring.oldDeviceId, password);
             return sessions;
@@ -207,26 +205,6 @@ async function moveIn(
         stopping.abort();
         await releases.run(log);
     }
-}
-
-/** The machine of the new device takes every session from the ready entries, whose flags and origins stay what they are. */
-async function importSessions(crypto: CryptoPort, onProgress: (line: string) => void): Promise<number> {
-    const total = await countSessions(crypto);
-    let [sessions, done, told] = [0, 0, performance.now()];
-    for (const roomId of await crypto.roomsWithKeys()) {
-        for (let after: number | undefined = 0; after !== undefined;) {
-            const { sessions: entries, next }: RoomKeyPage = await crypto.exportRoomKeys(roomId, after);
-            after = next;
-            const { refused } = await crypto.importRoomKeys(entries, { restored: true });
-            done += entries.length;
-            sessions += entries.length - refused.length;
-            for (const { reason } of refused) onProgress(`A session of ${roomId} could not be taken over: ${reason}.`);
-            if (performance.now() - told < progressEveryMs) continue;
-            onProgress(`${done} of ${total} room keys are taken over.`);
-            told = performance.now();
-        }
-    }
-    return sessions;
 }
 
 async function countSessions(crypto: CryptoPort): Promise<number> {

@@ -213,7 +213,7 @@ function portOf(host: WorkerHost): CryptoPort {
         offeredBundle: (roomId, userId) => host.call("offeredBundle", roomId, userId),
         takeBundle: (bundle) => host.callWith([bundle.ciphertext], "takeBundle", bundle),
         forgetOffer: (roomId, sender) => host.call("forgetOffer", roomId, sender),
-        importRoomKeys: (entries, options) => host.call("importRoomKeys", entries, options),
+        importRoomKeys: (entries) => host.call("importRoomKeys", entries),
         exportRoomKeys: (roomId, after) => host.call("exportRoomKeys", roomId, after),
         forgetRoom: (roomId) => host.call("forgetRoom", roomId),
         handOver: (deviceId) => host.call("handOver", deviceId),

@@ -121,10 +121,9 @@ export interface CryptoPort {
     forgetOffer(roomId: string, sender: string): Promise<void>;
 
     /**
-     * Imports room keys from a key export, a chunk at a time (about 100 entries each), flags put right first. `restored`: what this store has already
-     * goes into a new machine; nobody vouches for it anew.
+     * Imports room keys from a key export, a chunk at a time (about 100 entries each), flags put right first.
      */
-    importRoomKeys(entries: readonly unknown[], options?: { readonly restored: boolean }): Promise<ImportReport>;
+    importRoomKeys(entries: readonly unknown[]): Promise<ImportReport>;
     /**
      * The room's sessions in key export format with `shared_history` as our flags say, some at a time: those behind `after`, the `next` of the
      * answer before. A session that was there at the first call comes exactly once, in the form that it has then; of those that come meanwhile, some do.

@@ -4,6 +4,7 @@ import type { IndexedDB } from "../../indexeddb/index.ts";
 import type { Seal } from "../../sealing/index.ts";
 import type { Logger } from "../../telemetry/index.ts";
 import { counted } from "./commits.ts";
+import type { MachineSessions } from "./machine-sessions.ts";
 
 /** The part of `createIndexedDB` that the machine's store needs. */
 export interface CryptoStore extends Pick<IndexedDB, "IDBDatabase" | "IDBObjectStore" | "IDBKeyRange" | "indexedDB"> {
@@ -33,6 +34,8 @@ export interface MachineContext {
     readonly ownKey: string;
     /** Decrypts what the local feed of room keys brings. */
     readonly feed: { decryptV1(ephemeral: string, mac: string, ciphertext: string): string };
+    /** The machine's own copies of inbound sessions, of which it is to keep none. */
+    readonly sessions: Pick<MachineSessions, "empty" | "close">;
     readonly memory: MachineMemory;
     /** Told the number of each commit once it is on disk, before anybody is answered. */
     readonly onCommit: (commits: number) => void;
@@ -60,6 +63,9 @@ export class TornCommit extends Error {
     }
 }
 
+/** What was done cannot stand: nothing of it is on disk, and the machine, which has done it in memory, has to be opened anew. */
+export class Undone extends Error {}
+
 /** What the machine answered; a refusal is a value, so that whatever it did write is committed with it. */
 export type Attempt<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: unknown };
 
@@ -82,6 +88,7 @@ export function unwrap<T>(outcome: Attempt<T>): T {
  * Runs an operation that may change a ratchet, a session or our rows as one commit.
  * What throws inside is a fault (the machine's refusals are values there, see `attempt`), and so is a commit that fails.
  * @throws {TornCommit}
+ * @throws {Undone} if `work` does
  */
 export async function commit<T>(context: MachineContext, work: (sql: DatabaseSync) => T | Promise<T>): Promise<T> {
     try {
@@ -89,7 +96,7 @@ export async function commit<T>(context: MachineContext, work: (sql: DatabaseSyn
         context.onCommit(commits);
         return result;
     } catch (error) {
-        throw isPanic(error) ? error : new TornCommit(error);
+        throw isPanic(error) || error instanceof Undone ? error : new TornCommit(error);
     }
 }
 

@@ -1,7 +1,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import { BackupDecryptionKey, type OlmMachine, RequestType } from "@matrix-org/matrix-sdk-crypto-wasm";
 import { z } from "zod";
-import type { MachineContext } from "./context.ts";
+import { type MachineContext, Undone } from "./context.ts";
 import { readSessionKey, unpadded } from "./exported-session-key.ts";
 import { readExportFlag } from "./flags.ts";
 import type { SessionKey } from "./entry-rows.ts";
@@ -37,6 +37,9 @@ const sessionSchema = z.object({
 /** What senders said in this batch, by session. */
 export type Claims = ReadonlyMap<string, { readonly key: SessionKey; readonly word: Word }>;
 
+/** Two senders' copies of one session came in one batch: the machine has kept one and dropped the other. */
+export class CopiesMet extends Undone {}
+
 export function sessionName(key: SessionKey): string {
     return JSON.stringify([key.roomId, key.sessionId, key.senderKey]);
 }
@@ -52,8 +55,9 @@ export async function openFeed(machine: OlmMachine, privateKey: Uint8Array): Pro
 }
 
 /**
- * Takes every session that the machine has not told of yet into the ready entries, with the senders' claims, in the caller's transaction.
- * Answers the rooms of whose sessions we now hold or know more.
+ * Takes every session that the machine has not told of yet into the ready entries, with the senders' claims, in the caller's transaction, and
+ * out of the machine's store. Answers the rooms of whose sessions we now hold or know more.
+ * @throws {CopiesMet}
  */
 export async function drainFeed(context: MachineContext, sql: DatabaseSync, claims: Claims = new Map()): Promise<ReadonlySet<string>> {
     const entries = new ReadyEntries(sql, context.seal, context.ownKey);
@@ -73,10 +77,16 @@ export async function drainFeed(context: MachineContext, sql: DatabaseSync, clai
         noteKeys(sql, arrivals);
         await context.machine.markRequestAsSent(request.id, RequestType.KeysBackup, ACKNOWLEDGEMENT);
     }
-    for (const [name, { key, word }] of claims) {
-        if (!fed.has(name) && entries.hear(key, word)) rooms.add(key.roomId);
-    }
+    if (fed.size > 0) await context.sessions.empty();
+    const untold = [...claims].filter(([name]) => !fed.has(name)).map(([, claim]) => claim);
+    if (untold.some(({ key }) => hasAnother(claims, key))) throw new CopiesMet();
+    for (const { key, word } of untold) if (entries.hear(key, word)) rooms.add(key.roomId);
     return rooms;
+}
+
+/** Whether another sender's key claims the session in the same batch. */
+function hasAnother(claims: Claims, { roomId, sessionId, senderKey }: SessionKey): boolean {
+    return [...claims.values()].some(({ key }) => key.roomId === roomId && key.sessionId === sessionId && key.senderKey !== senderKey);
 }
 
 function* readFeed(context: MachineContext, body: string): Generator<SeenSession> {

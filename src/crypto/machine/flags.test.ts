@@ -58,46 +58,26 @@ test.each([
     expect(combineClaims(one, other)).toBe(expected);
 });
 
-const at = (firstIndex: number, claim: Claim, machineFlag = false) => ({ firstIndex, claim, machineFlag });
+const told = (claim: Claim, machineFlag = false) => ({ claim, machineFlag });
 
 test.each([
-    ["a first copy takes the claim that came with it", undefined, { firstIndex: 0, machineFlag: false }, "true", ["true", false]],
-    ["a first copy without a claim", undefined, { firstIndex: 0, machineFlag: true }, undefined, ["none", true]],
-    ["a copy that reaches further back brings its yes", at(3, "false"), { firstIndex: 0, machineFlag: true }, "true", ["true", true]],
-    ["a copy that reaches further back brings its no", at(3, "true"), { firstIndex: 0, machineFlag: false }, "false", ["false", false]],
-    ["the same index again changes nothing", at(0, "false"), { firstIndex: 0, machineFlag: true }, "true", ["false", false]],
-    ["a later index changes nothing", at(0, "false"), { firstIndex: 5, machineFlag: true }, "true", ["false", false]],
-    [
-        "an import that reaches further back leaves the sender's word",
-        at(3, "false"),
-        { firstIndex: 0, machineFlag: true },
-        undefined,
-        ["false", false],
-    ],
-    [
-        "an import that reaches further back than another brings its flag",
-        at(3, "none", true),
-        { firstIndex: 0, machineFlag: false },
-        undefined,
-        ["none", false],
-    ],
-    ["the feed's repetition changes nothing", at(0, "none", true), { firstIndex: 0, machineFlag: false }, undefined, ["none", true]],
-    ["what an import left open, the sender's yes decides", at(0, "none"), { firstIndex: 0, machineFlag: false }, "true", ["true", false]],
-    [
-        "what an import left open, the sender's no decides",
-        at(0, "none", true),
-        { firstIndex: 0, machineFlag: true },
-        "false",
-        ["false", true],
-    ],
-    [
-        "what an import left open, the machine's flag of the sender's copy decides",
-        at(0, "none"),
-        { firstIndex: 0, machineFlag: true },
-        "absent",
-        ["absent", true],
-    ],
-    ["silence over an import's silence is no no", at(0, "none"), { firstIndex: 0, machineFlag: false }, "absent", ["none", false]],
-] as const)("%s", (_, known, seen, claim, [expectedClaim, expectedFlag]) => {
-    expect(mergeFlags(known, seen, claim)).toEqual({ claim: expectedClaim, machineFlag: expectedFlag });
+    ["a first copy takes the claim that came with it", undefined, [false, "true"], told("true")],
+    ["a first copy without a claim", undefined, [true, undefined], told("none", true)],
+    ["a yes after a no changes nothing", told("false"), [true, "true"], told("false", true)],
+    ["a no after a yes closes", told("true"), [false, "false"], told("false")],
+    ["a no after the machine's yes closes", told("absent", true), [false, "false"], told("false", true)],
+    ["a yes after silence opens", told("absent"), [false, "true"], told("true")],
+    ["the machine's yes after silence opens", told("absent"), [true, "absent"], told("absent", true)],
+    ["silence after a yes changes nothing", told("true"), [false, "absent"], told("true")],
+    ["silence after the machine's yes changes nothing", told("absent", true), [false, "absent"], told("absent", true)],
+    ["an import after a no changes nothing", told("false"), [true, undefined], told("false")],
+    ["an import after silence changes nothing", told("absent"), [true, undefined], told("absent")],
+    ["an import's yes after another's nothing opens", told("none"), [true, undefined], told("none", true)],
+    ["an import's nothing after another's yes changes nothing", told("none", true), [false, undefined], told("none", true)],
+    ["what an import left open, the sender's yes decides", told("none"), [false, "true"], told("true")],
+    ["what an import opened, the sender's no closes", told("none", true), [false, "false"], told("false")],
+    ["what an import opened, the sender's silence closes", told("none", true), [false, "absent"], told("absent")],
+    ["what an import left open, the machine's flag of the sender's copy decides", told("none"), [true, "absent"], told("absent", true)],
+] as const)("%s", (_, known, [machineFlag, claim], expected) => {
+    expect(mergeFlags(known, machineFlag, claim)).toEqual(expected);
 });

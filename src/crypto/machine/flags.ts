@@ -42,23 +42,21 @@ export function readExportFlag(entry: object): boolean | undefined {
     return flags.includes(true) ? true : undefined;
 }
 
-/** Two claims about one session in one batch: a no is a no, and a yes beats silence. */
+/** Two claims of one sender about one session: a no is a no, and a yes beats silence. */
 export function combineClaims(one: SpokenClaim | undefined, other: SpokenClaim): SpokenClaim {
     return (["false", "true"] as const).find((said) => one === said || other === said) ?? "absent";
 }
 
 /**
- * The flags of a session after the machine reported it, again or for the first time, or its sender spoke of it.
- * A copy that reaches further back wins and brings its flags; otherwise the first word stands, and only what nobody had decided is filled.
+ * The flags of a session, by all copies that one sender's key brought, in whatever order: what its sender said counts, and where they said
+ * nothing to us, what imports say. A no closes, whatever its index; else any yes opens.
+ * @param claim undefined: the copy came without an `m.room_key`
  */
-export function mergeFlags(known: (FlagFacts & Sighting) | undefined, seen: Sighting, claim: SpokenClaim | undefined): FlagFacts {
-    const { machineFlag } = seen;
+export function mergeFlags(known: FlagFacts | undefined, machineFlag: boolean, claim: SpokenClaim | undefined): FlagFacts {
     if (known === undefined) return { claim: claim ?? "none", machineFlag };
-    const undecided = known.claim === "none";
-    if (seen.firstIndex < known.firstIndex && (undecided || claim !== undefined)) return { claim: claim ?? "none", machineFlag };
-    if (!undecided || claim === undefined) return { claim: known.claim, machineFlag: known.machineFlag };
-    // The machine may have kept the flag of the import and not this copy's, so that silence and its false together are no word at all.
-    return { claim: claim === "absent" && !machineFlag ? "none" : claim, machineFlag };
+    const either = known.machineFlag || machineFlag;
+    if (claim === undefined) return { claim: known.claim, machineFlag: known.claim === "none" ? either : known.machineFlag };
+    return known.claim === "none" ? { claim, machineFlag } : { claim: combineClaims(known.claim, claim), machineFlag: either };
 }
 
 /** May this session be shared? `own`: we made it ourselves, so the machine knows the room's visibility at that time. */

@@ -1,9 +1,11 @@
 import { z } from "zod";
 import type { ImportReport, RoomHoldings, RoomKeyPage, ShareableSet } from "../port.ts";
-import { attempt, commit, type MachineContext } from "./context.ts";
+import { commit, type MachineContext } from "./context.ts";
 import type { SessionKey } from "./entry-rows.ts";
-import { drainFeed } from "./feed.ts";
-import { ReadyEntries } from "./ready-entries.ts";
+import { readSessionKey } from "./exported-session-key.ts";
+import { sessionName } from "./feed.ts";
+import { readExportFlag } from "./flags.ts";
+import { type Arrival, ReadyEntries } from "./ready-entries.ts";
 import { normaliseRoomKey, type RoomKeyExport } from "./room-key-export.ts";
 
 const EXPORT_PAGE = 500;
@@ -11,11 +13,6 @@ const EXPORT_PAGE = 500;
 const IMPORT_CHUNK = 100;
 
 const stored = z.looseObject({ session_key: z.string() });
-
-interface Numbered {
-    readonly index: number;
-    readonly entry: RoomKeyExport;
-}
 
 export function holdings(context: MachineContext, roomId: string): Promise<RoomHoldings> {
     return read(context, (entries) => entries.holdings(roomId));
@@ -37,55 +34,43 @@ export async function exportRoomKeys(context: MachineContext, roomId: string, af
 }
 
 /**
- * Imports in chunks of one commit each. The flag of an entry becomes the machine's flag of a session that is new to us;
- * what we already know of a session from its sender stays, and a `false` here is nobody's no (other software writes it for flags that it cannot read).
+ * Imports in chunks of one commit each, into the ready entries alone. The flag of an entry counts for a session of which its sender has told us
+ * nothing; a `false` is nobody's no (other software writes it for flags that it cannot read).
  */
-export async function importRoomKeys(
-    context: MachineContext,
-    input: readonly unknown[],
-    { restored } = { restored: false },
-): Promise<ImportReport> {
+export async function importRoomKeys(context: MachineContext, input: readonly unknown[]): Promise<ImportReport> {
     const refused: { index: number; reason: string }[] = [];
-    const valid: Numbered[] = [];
+    const valid: RoomKeyExport[] = [];
     for (const [index, candidate] of input.entries()) {
         const result = normaliseRoomKey(candidate);
-        if ("entry" in result) valid.push({ index, entry: result.entry });
+        if ("entry" in result) valid.push(result.entry);
         else refused.push({ index, reason: result.refused });
     }
     let imported = 0;
-    for (let start = 0; start < valid.length; start += IMPORT_CHUNK) {
-        imported += await importChunk(context, valid.slice(start, start + IMPORT_CHUNK), refused, restored);
-    }
-    return { imported, total: input.length, refused: refused.toSorted((one, other) => one.index - other.index) };
+    for (let start = 0; start < valid.length; start += IMPORT_CHUNK)
+        imported += await importChunk(context, valid.slice(start, start + IMPORT_CHUNK));
+    return { imported, total: input.length, refused };
 }
 
-async function importChunk(
-    context: MachineContext,
-    chunk: readonly Numbered[],
-    refused: { index: number; reason: string }[],
-    restored: boolean,
-): Promise<number> {
-    const outcome = await commit(context, async (sql) => {
+function importChunk(context: MachineContext, chunk: readonly RoomKeyExport[]): Promise<number> {
+    return commit(context, (sql) => {
         const entries = new ReadyEntries(sql, context.seal, context.ownKey);
-        // What only a bundle says would be a session like any other in the machine, and stand in the way of the real one.
-        const trusted = restored ? chunk.filter(({ entry }) => !entries.isUnvouched(sessionKey(entry))) : chunk;
-        const json = JSON.stringify(trusted.map(({ entry }) => entry));
-        const result = await attempt(() => context.machine.importExportedRoomKeys(json, () => undefined));
-        if (!result.ok) return result;
-        await drainFeed(context, sql);
-        if (!restored) entries.trust(chunk.map(({ entry }) => sessionKey(entry)));
-        return result;
+        // One after another where a file has a session twice.
+        const imported = rounds(chunk).reduce((sum, round) => sum + entries.store(round.map(arrivalOf)), 0);
+        entries.trust(chunk.map(sessionKey));
+        return imported;
     });
-    if (outcome.ok) return outcome.value.importedCount;
-    const [first, ...others] = chunk;
-    if (first === undefined) return 0;
-    if (others.length === 0) {
-        refused.push({ index: first.index, reason: "the machine does not take it" });
-        return 0;
-    }
-    let imported = 0;
-    for (const one of chunk) imported += await importChunk(context, [one], refused, restored);
-    return imported;
+}
+
+/** The entries in as few rounds as it takes for each to have a session at most once. */
+function rounds(chunk: readonly RoomKeyExport[]): readonly (readonly RoomKeyExport[])[] {
+    const rest = Map.groupBy(chunk, (entry) => sessionName(sessionKey(entry)));
+    const most = Math.max(0, ...[...rest.values()].map(({ length }) => length));
+    return Array.from({ length: most }, (_, round) => [...rest.values()].flatMap((copies) => copies[round] ?? []));
+}
+
+function arrivalOf(entry: RoomKeyExport): Arrival {
+    const firstIndex = readSessionKey(entry.session_key)?.firstIndex ?? 0;
+    return { seen: { firstIndex, machineFlag: readExportFlag(entry) ?? false, entry }, word: undefined };
 }
 
 function sessionKey({ room_id: roomId, session_id: sessionId, sender_key: senderKey }: RoomKeyExport): SessionKey {

@@ -1,5 +1,5 @@
 import { Failure } from "../../failures/index.ts";
-import { type CryptoStore, isPanic, type MachineContext, TornCommit } from "./context.ts";
+import { type CryptoStore, isPanic, type MachineContext, TornCommit, Undone } from "./context.ts";
 import { explain } from "./explain.ts";
 import { OperationQueue } from "./operation-queue.ts";
 
@@ -16,7 +16,7 @@ export interface LiveMachineOptions {
  * would join that and be answered before it is on disk.
  *
  * When a commit fails, the machine is ahead of its store. On a full disk it is closed and opened again from what the disk has, so that the
- * bot goes on by itself when there is room; every other cause, and a panic, is a fault that ends the process.
+ * bot goes on by itself when there is room, and so it is after what was `Undone`; every other cause, and a panic, is a fault that ends the process.
  */
 export class LiveMachine {
     readonly #options: LiveMachineOptions;
@@ -68,6 +68,10 @@ export class LiveMachine {
     }
 
     #judge(error: unknown): unknown {
+        if (error instanceof Undone) {
+            this.#drop();
+            return error;
+        }
         const reason = explain(error, this.#options.path);
         if (!(error instanceof TornCommit) && !isPanic(error)) return reason;
         if (reason instanceof Failure && reason.code === "disk_full") {
@@ -81,6 +85,7 @@ export class LiveMachine {
     }
 
     #drop(): void {
+        this.#context?.sessions.close();
         this.#context?.machine.close();
         this.#context = undefined;
     }

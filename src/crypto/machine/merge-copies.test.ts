@@ -64,6 +64,7 @@ test.each<[string, number, boolean, Word | undefined, boolean, boolean, object, 
 test.each<[string, number, Word | undefined, boolean, boolean, object]>([
     ["the sender's no", 3, says("false"), true, true, { claim: "false", machineFlag: false }],
     ["the sender's no, of the same copy", 0, says("false"), true, false, { claim: "false", machineFlag: false }],
+    ["the sender's yes again", 3, says("true"), true, true, of(rows.sent)],
     ["a silent import", 3, undefined, true, true, of(rows.sent)],
     // The last part of a ratchet that is hashed anew before the copy that we had: whoever gives it can make it up.
     ["a silent import to which it does not lead", 3, undefined, false, false, of(rows.sent)],

@@ -38,22 +38,18 @@ export function mergeReported(
     { own, sameSession }: { readonly own: boolean; readonly sameSession: () => boolean },
 ): Merged {
     const from = { receivedFrom: word?.sender, receivedAt: word?.at };
-    const alone = mergeFlags(undefined, seen, word?.claim);
+    const alone = mergeFlags(undefined, seen.machineFlag, word?.claim);
     if (known === undefined) return { keepsKey: false, flags: alone, origin: { ...from, givenBy: undefined } };
-    const reachesBack = known.firstIndex < seen.firstIndex;
-    const keptGiver = (keepsKey: boolean) => (keepsKey ? known.givenBy : undefined);
+    const { receivedFrom, receivedAt, givenBy } = known;
+    const keptGiver = (keepsKey: boolean) => (keepsKey ? givenBy : undefined);
     if (!isUnvouched(known)) {
-        const { receivedFrom, receivedAt, givenBy } = known;
-        // Between the copy that was spoken of and this one, which the machine reports because it reaches further back, a given one decides nothing.
-        const spokenOf = givenBy === undefined ? known : { ...known, firstIndex: Number.POSITIVE_INFINITY };
-        const flags = mergeFlags(spokenOf, seen, word?.claim);
-        // A new machine tells of the very copy that it was given from here.
-        const isOurs = word === undefined && givenBy !== undefined && known.firstIndex === seen.firstIndex;
-        const keepsKey = (reachesBack || isOurs) && (givenBy === undefined || sameSession());
+        const flags = mergeFlags(known, seen.machineFlag, word?.claim);
+        // Of two that reach back as far, one that was given makes room.
+        const keepsKey = givenBy === undefined ? known.firstIndex <= seen.firstIndex : known.firstIndex < seen.firstIndex && sameSession();
         return { keepsKey, flags, origin: { receivedFrom, receivedAt, givenBy: keptGiver(keepsKey) } };
     }
     const genuine = sameSession();
-    const keepsKey = genuine && reachesBack;
+    const keepsKey = genuine && known.firstIndex < seen.firstIndex;
     const silent = word === undefined && !own;
     const flags = silent && genuine ? { claim: alone.claim, machineFlag: seen.machineFlag || known.machineFlag } : alone;
     return { keepsKey, flags, origin: { ...from, givenBy: keptGiver(keepsKey) } };

@@ -16,7 +16,8 @@ import { emptyIfHandedOver, handOver, roomsWithKeys } from "./hand-over.ts";
 import { exportRoomKeys, holdings, importRoomKeys, shareableSet } from "./holdings.ts";
 import { account, createIdentity, exportIdentity, importIdentity, signOwnDevice } from "./identity.ts";
 import { LiveMachine } from "./live-machine.ts";
-import { receive } from "./receive.ts";
+import { MachineSessions } from "./machine-sessions.ts";
+import { receiveBatch } from "./receive.ts";
 import { keyRefusals } from "./refusals.ts";
 import { keysClaim, keysQuery, markSent, outgoing } from "./requests.ts";
 import { encryptRoomEvent, rotate, shareRoomKey, trackUsers } from "./room-keys.ts";
@@ -82,8 +83,11 @@ async function openContext(store: CryptoStore, options: OpenMachine): Promise<Ma
         trackedUsers: undefined,
         preparedRooms: new Set(),
     };
-    const context: MachineContext = { machine, store, seal, log, userId, deviceId, ownKey, feed, memory, onCommit };
+    const sessions = await MachineSessions.open(store);
+    const context: MachineContext = { machine, store, seal, log, userId, deviceId, ownKey, feed, sessions, memory, onCommit };
     await commit(context, (sql) => drainFeed(context, sql));
+    // What it had told of before it was to keep none.
+    await store.atomically(() => sessions.empty());
     return context;
 }
 
@@ -94,7 +98,7 @@ function portOf(machine: LiveMachine, check: StoreCheck): CryptoPort {
         exportIdentity: () => machine.run(exportIdentity),
         importIdentity: (secrets) => machine.run((context) => importIdentity(context, secrets)),
         signOwnDevice: () => machine.run(signOwnDevice),
-        receive: (changes) => machine.run((context) => receive(context, changes)),
+        receive: (changes) => receiveBatch((operation) => machine.run(operation), changes),
         outgoing: () => machine.run(outgoing),
         markSent: (request, response) => machine.run((context) => markSent(context, request, response)),
         keysQuery: (userIds) => machine.run((context) => keysQuery(context, userIds)),
@@ -119,7 +123,7 @@ function portOf(machine: LiveMachine, check: StoreCheck): CryptoPort {
         offeredBundle: (roomId, userId) => machine.run((context) => offeredBundle(context, roomId, userId)),
         takeBundle: (bundle) => takeBundle((operation) => machine.run(operation), bundle),
         forgetOffer: (roomId, sender) => machine.run((context) => forgetOffer(context, roomId, sender)),
-        importRoomKeys: (entries, options) => machine.run((context) => importRoomKeys(context, entries, options)),
+        importRoomKeys: (entries) => machine.run((context) => importRoomKeys(context, entries)),
         exportRoomKeys: (roomId, after = 0) => machine.run((context) => exportRoomKeys(context, roomId, after)),
         forgetRoom: (roomId) => machine.runBehindIt((context) => forgetRoom(context, roomId)),
         handOver: (deviceId) => machine.run((context) => handOver(context, deviceId)),

@@ -13,7 +13,7 @@ export interface SeenSession extends Sighting {
     readonly entry: BundleEntry;
 }
 
-/** A session that the machine holds. `word` is undefined if it came without an `m.room_key`. */
+/** A copy of a session. `word` is undefined if it came without an `m.room_key`. */
 export interface Arrival {
     readonly seen: SeenSession;
     readonly word: Word | undefined;
@@ -42,18 +42,20 @@ export class ReadyEntries {
         this.#ownKey = ownKey;
     }
 
-    /** Takes sessions that the machine holds, each key at most once. */
-    store(arrivals: readonly Arrival[]): void {
+    /** Takes copies of sessions, each key at most once. Answers how many of them brought something. */
+    store(arrivals: readonly Arrival[]): number {
         const ofRooms = Map.groupBy(arrivals, ({ seen }) => seen.entry.room_id);
-        for (const [roomId, ofRoom] of ofRooms) this.#storeRoom(roomId, ofRoom);
+        let brought = 0;
+        for (const [roomId, ofRoom] of ofRooms) brought += this.#storeRoom(roomId, ofRoom);
+        return brought;
     }
 
-    /** A sender's word about a session that the machine did not report anew: it fills silence and nothing else. Answers whether it did. */
+    /** A sender's word about a session of which the machine could not read the key. Answers whether it changed anything. */
     hear(key: SessionKey, { claim }: Word): boolean {
         const known = this.#rows.find(key);
-        // The machine has no such session: only a no can be meant.
-        if (known === undefined || (isUnvouched(known) && claim !== "false")) return false;
-        const flags = mergeFlags(known, known, claim);
+        // A yes spelt as the machine does not read it would look like silence. And of what a bundle alone speaks for, only a no can be meant.
+        if (known === undefined || claim === "absent" || (isUnvouched(known) && claim !== "false")) return false;
+        const flags = mergeFlags(known, false, claim);
         if (flags.claim === known.claim) return false;
         this.#rows.setFlags(key, known, flags);
         return true;
@@ -72,6 +74,19 @@ export class ReadyEntries {
             if (known?.receivedFrom === undefined && known?.givenBy === undefined) continue;
             this.#rows.setOrigin(key, { receivedFrom: undefined, receivedAt: known.receivedAt, givenBy: undefined });
         }
+    }
+
+    /** What we have of these sessions of a room, whoever sent it; of several copies the one that reaches furthest back. */
+    ofSessions(roomId: string, sessionIds: readonly string[]): readonly BundleEntry[] {
+        const reader = new EntryReader(this.#pages, roomId);
+        const find = this.#sql.prepare(
+            "SELECT page, start, length FROM ready_entries WHERE room_id = ? AND session_id = ? ORDER BY first_index LIMIT 1",
+        );
+        return sessionIds.flatMap((sessionId) => {
+            const row = find.get(roomId, sessionId);
+            if (row === undefined) return [];
+            return reader.read({ page: Number(row["page"]), start: Number(row["start"]), length: Number(row["length"]) }) ?? [];
+        });
     }
 
     holdings(roomId: string): RoomHoldings {
@@ -137,7 +152,7 @@ export class ReadyEntries {
         return rows.flatMap((row) => entries.get(row) ?? []);
     }
 
-    #storeRoom(roomId: string, arrivals: readonly Arrival[]): void {
+    #storeRoom(roomId: string, arrivals: readonly Arrival[]): number {
         const fresh: {
             readonly key: SessionKey;
             readonly arrival: Arrival;
@@ -145,13 +160,14 @@ export class ReadyEntries {
             readonly merged: Merged;
         }[] = [];
         const reader = new EntryReader(this.#pages, roomId);
+        let kept = 0;
         for (const arrival of arrivals) {
             const { entry } = arrival.seen;
             const key = { roomId, sessionId: entry.session_id, senderKey: entry.sender_key };
             const known = this.#rows.find(key);
             const merged = this.#merge(key, known, arrival, reader);
             if (arrival.word !== undefined) this.#rows.noteSender(roomId, arrival.word.sender);
-            if (known !== undefined && merged.keepsKey) this.#keep(key, known, merged);
+            if (known !== undefined && merged.keepsKey) kept += Number(this.#keep(key, known, merged));
             else fresh.push({ key, arrival, known, merged });
         }
         const places = this.#pages.add(
@@ -166,6 +182,7 @@ export class ReadyEntries {
             this.#rows.put(key, { ...merged.flags, ...merged.origin, ...place, firstIndex }, known);
         }
         this.#pages.merge(roomId);
+        return fresh.length + kept;
     }
 
     #merge(key: SessionKey, known: KnownRow | undefined, { seen, word }: Arrival, reader: EntryReader): Merged {
@@ -178,8 +195,10 @@ export class ReadyEntries {
         return mergeReported(known, seen, word, { own: key.senderKey === this.#ownKey, sameSession });
     }
 
-    #keep(key: SessionKey, known: KnownRow, { flags, origin }: Merged): void {
-        this.#rows.setFlags(key, known, flags);
+    #keep(key: SessionKey, known: KnownRow, { flags, origin }: Merged): boolean {
+        const isNews = flags.claim !== known.claim || flags.machineFlag !== known.machineFlag;
+        if (isNews) this.#rows.setFlags(key, known, flags);
         if (isUnvouched(known)) this.#rows.setOrigin(key, origin);
+        return isNews;
     }
 }

@@ -3,6 +3,7 @@ import type { RoomHoldings } from "../port.ts";
 import { openBundle, type OpenedBundle } from "./testing/bundle.ts";
 import { BOT, inThisThread, temporaryStore, TestBot } from "./testing/bot.ts";
 import { KeyServer } from "./testing/key-server.ts";
+import { machineHolds } from "./testing/machine-holds.ts";
 import { MegolmSession } from "./testing/megolm.ts";
 import { Peer } from "./testing/peer.ts";
 
@@ -100,10 +101,10 @@ test("a stranger's veto in Alice's own batch does not take her session from anyb
 });
 
 test.each([
-    ["index 3 says no, then index 0 says yes", [3, false], [0, true], counts(1, 0, 0)],
+    ["index 3 says no, then index 0 says yes", [3, false], [0, true], counts(0, 1, 0)],
     ["index 3 says yes, then index 0 says no", [3, true], [0, false], counts(0, 1, 0)],
     ["the same index says yes after a no", [0, false], [0, true], counts(0, 1, 0)],
-    ["a later index says no after a yes", [0, true], [3, false], counts(1, 0, 0)],
+    ["a later index says no after a yes", [0, true], [3, false], counts(0, 1, 0)],
 ] as const)("two copies of a session: %s", async (_, first, second, expected) => {
     const session = new MegolmSession();
     for (const [index, flag] of [first, second]) {
@@ -111,6 +112,35 @@ test.each([
         await bot.receive();
     }
     expect(await bot.crypto.holdings(ROOM)).toEqual(expected);
+});
+
+test.each([
+    ["in two batches", true],
+    ["in one batch", false],
+])("a member who sends on a key that she was sent stands in nobody's way: %s", async (_, apart) => {
+    const mallory = await acquaint("@mallory:elsewhere", "MALLORY");
+    const [session, another] = [new MegolmSession(), new MegolmSession()];
+    await give(mallory, session, { shared_history: true }, 5);
+    if (apart) await bot.receive();
+    await give(alice, session, { "m.shared_history": true }, 0);
+    await give(alice, another, { shared_history: true }, 0);
+    expect(await bot.receive()).toEqual([ROOM]);
+    const { sessions } = await bot.crypto.exportRoomKeys(ROOM);
+    expect(new Set(sessions)).toEqual(
+        new Set([
+            expect.objectContaining({ sender_key: mallory.curve25519, session_key: session.exportedAt(5) }),
+            expect.objectContaining({ sender_key: alice.curve25519, session_key: session.exportedAt(0), shared_history: true }),
+            expect.objectContaining({ sender_key: alice.curve25519, session_key: another.exportedAt(0) }),
+        ]),
+    );
+});
+
+test("the machine keeps no room key", async () => {
+    await give(alice, new MegolmSession(), { shared_history: true });
+    await bot.receive();
+    await bot.crypto.close();
+    expect(await machineHolds(store.path)).toEqual([]);
+    bot = new TestBot(await inThisThread(store.path), server);
 });
 
 test("conflicting words in one batch: the no wins", async () => {

@@ -4,7 +4,8 @@ import type { Logger } from "../../telemetry/index.ts";
 import type { DeviceVerificationRequest, Received } from "../port.ts";
 import { readOffers, storeOffers } from "./bundle-offers.ts";
 import { type Attempt, attempt, commit, type MachineContext, unwrap } from "./context.ts";
-import { drainFeed } from "./feed.ts";
+import { CopiesMet, drainFeed } from "./feed.ts";
+import type { Step } from "./build-bundle.ts";
 import { readRefusals, storeRefusals } from "./refusals.ts";
 import { noteBundles } from "./sharing-signs.ts";
 import { readClaims, siftToDevice } from "./to-device.ts";
@@ -12,11 +13,32 @@ import { trackedUsers } from "./tracked-users.ts";
 import { readVerificationRequests } from "./verification-requests.ts";
 
 /**
- * The crypto part of a sync batch, as one commit: ratchets, what the decrypted events say of their sessions, and the sessions themselves.
+ * The crypto part of a sync batch. Where two senders' copies of one session would meet in the machine, each event is a commit of its own: what
+ * is repeated after a kill in between was decrypted, and is on disk.
+ */
+export async function receiveBatch(step: Step, changes: CryptoChanges): Promise<Received> {
+    try {
+        return await step((context) => receive(context, changes));
+    } catch (error) {
+        if (!(error instanceof CopiesMet)) throw error;
+    }
+    const all: Received[] = [];
+    const rest: CryptoChanges = { ...changes, deviceLists: { changed: [], left: [] }, fromStart: false };
+    for (const [index, event] of changes.toDevice.entries())
+        all.push(await step((context) => receive(context, { ...(index === 0 ? changes : rest), toDevice: [event] })));
+    return {
+        rooms: [...new Set(all.flatMap(({ rooms }) => rooms))],
+        reachedMachine: true,
+        verificationRequests: all.flatMap(({ verificationRequests }) => verificationRequests),
+    };
+}
+
+/**
+ * What came together, as one commit: ratchets, what the decrypted events say of their sessions, and the sessions themselves.
  * They belong together because a replayed event can never be decrypted again. A batch without news does not reach the machine, which writes
  * its whole account for each.
  */
-export async function receive(context: MachineContext, changes: CryptoChanges): Promise<Received> {
+async function receive(context: MachineContext, changes: CryptoChanges): Promise<Received> {
     const { memory, log, machine } = context;
     const events = siftToDevice(changes.toDevice);
     if (events.refused > 0) log.warn({ operation: "receive", refused: events.refused }, "left out malformed to-device events");

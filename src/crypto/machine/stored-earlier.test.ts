@@ -9,6 +9,7 @@ import { inThisThread, storeKey, temporaryStore, TestBot } from "./testing/bot.t
 import { openBundle } from "./testing/bundle.ts";
 import { ALICE, expectation, flagsOf, ROOM, sealedBodies, speak } from "./testing/fixtures/story.ts";
 import { KeyServer } from "./testing/key-server.ts";
+import { machineHolds } from "./testing/machine-holds.ts";
 
 const folder = join(import.meta.dirname, "testing/fixtures");
 const fixtures = readdirSync(folder, { withFileTypes: true }).flatMap((entry) => (entry.isDirectory() ? [entry.name] : []));
@@ -37,6 +38,7 @@ test.each(fixtures)(
         expect(await speak(bot)).toBe(expected.ownSessionId);
         await bot.crypto.close();
 
+        expect(await machineHolds(store.path)).toEqual([]);
         const reopened = createIndexedDB({ path: store.path });
         expect(reopened.check()).toEqual([]);
         reopened.close();

@@ -8,9 +8,11 @@ import {
     TrustRequirement,
 } from "@matrix-org/matrix-sdk-crypto-wasm";
 import { z } from "zod";
-import type { RoomEvent } from "../../matrix/index.ts";
+import { parseMegolmMessage, type RoomEvent } from "../../matrix/index.ts";
 import type { DeviceVerificationRequest, VerificationRequestsFound } from "../port.ts";
+import type { BundleEntry } from "./bundle.ts";
 import { type Attempt, attempt, commit, type MachineContext } from "./context.ts";
+import { ReadyEntries } from "./ready-entries.ts";
 import { MAX_EVENT_BYTES } from "./to-device.ts";
 
 const identifier = z.string().min(1).max(255);
@@ -41,7 +43,7 @@ export function readVerificationRequests(processed: readonly object[], ownUser: 
     });
 }
 
-/** Decrypting may write what the machine learns of a session's sender: one commit for all of them. */
+/** The machine keeps no room keys: it is lent those of these events, and what it does with them is one commit. */
 export async function findVerificationRequests(
     context: MachineContext,
     roomId: string,
@@ -49,7 +51,8 @@ export async function findVerificationRequests(
 ): Promise<VerificationRequestsFound> {
     const requests: { eventId: string; to: string }[] = [];
     const withoutKey: string[] = [];
-    await commit(context, async () => {
+    await commit(context, async (sql) => {
+        await lendKeys(context, new ReadyEntries(sql, context.seal, context.ownKey).ofSessions(roomId, sessionsOf(events)));
         for (const event of events) {
             const decrypted = await decrypt(context, roomId, event);
             if (decrypted.ok) {
@@ -57,8 +60,19 @@ export async function findVerificationRequests(
                 if (data !== undefined) requests.push({ eventId: event.eventId, to: data.content.to });
             } else if (lacksKey(decrypted.error)) withoutKey.push(event.eventId);
         }
+        await context.sessions.empty();
     });
     return { requests, withoutKey };
+}
+
+function sessionsOf(events: readonly RoomEvent[]): readonly string[] {
+    return [...new Set(events.flatMap(({ content }) => parseMegolmMessage(content)?.sessionId ?? []))];
+}
+
+async function lendKeys({ machine }: MachineContext, keys: readonly BundleEntry[]): Promise<void> {
+    if (keys.length === 0) return;
+    const entries = keys.map((key) => ({ ...key, forwarding_curve25519_key_chain: [] }));
+    await attempt(() => machine.importExportedRoomKeys(JSON.stringify(entries), () => undefined));
 }
 
 async function decrypt({ machine }: MachineContext, roomId: string, event: RoomEvent): Promise<Attempt<unknown>> {
