@@ -37,7 +37,6 @@ const everything: BundleRequest = {
     key: new Uint8Array(32),
     iv: new Uint8Array(16),
     limits: { maxSessions: Number.MAX_SAFE_INTEGER, maxBytes: undefined, notBefore: undefined },
-    strangers: [],
     times: [],
 };
 const folder = mkdtempSync(join(tmpdir(), "backscroll-bench-worker-"));

@@ -35,6 +35,7 @@ import { Forgetting } from "./forgetting.ts";
 import { StockTaking, takeStock } from "./stock.ts";
 import { bundleReceiver } from "./receiving.ts";
 import { sendRequest } from "./send-request.ts";
+import { SessionFacts } from "./session-facts.ts";
 import type { SharingLedger } from "./sharing-ledger.ts";
 import type { Releases } from "./shutdown.ts";
 import type { Store } from "./store.ts";
@@ -69,7 +70,19 @@ export interface Services {
 }
 
 /** Starts the parts that only react before the sync that feeds them; `releases` stops them in reverse. */
-export function startServices(options: ServicesOptions): Services {
+export function startServices(given: ServicesOptions): Services {
+    const facts = new SessionFacts({
+        database: given.store.database,
+        ...given.ledger,
+        crypto: given.online.crypto,
+        rejudged: (roomIds) => {
+            stock
+                .take(roomIds)
+                .then(() => wake())
+                .catch((error: unknown) => given.log.warn({ err: error }, "rooms could not be counted; a later batch repeats it"));
+        },
+    });
+    const options = { ...given, online: { ...given.online, crypto: facts.informed(given.online.crypto) } };
     const { settings, store, ledger, online, log, releases } = options;
     const { homeserver, crypto, account } = online;
     const outgoing = new OutgoingRequests({ crypto, send: sendRequest(homeserver), deviceId: account.deviceId, log });
@@ -149,6 +162,7 @@ export function startServices(options: ServicesOptions): Services {
     releases.add("the keys of rooms that were left", () => forgetting.stop());
     const joined = ledger.rooms.joined().map(({ roomId }) => roomId);
     const stock = new StockTaking(joined, async (roomIds) => {
+        await facts.tellOwners();
         runner.keysCame(roomIds);
         await takeStock(store.database, ledger, crypto, roomIds);
     });

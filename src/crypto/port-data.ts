@@ -116,8 +116,15 @@ export interface ShareableSet {
     readonly sessions: number;
     /** Of their entries in a bundle. */
     readonly bytes: number;
-    /** Users whose `m.room_key` or bundle brought sessions of the room: as their Olm messages name them. */
-    readonly senders: readonly string[];
+    /** Who sent keys of the room and was never in it, as told: what they sent counts for nothing. */
+    readonly outsiders: readonly string[];
+}
+
+/** The sender of the earliest known event that bears a session's own signature. */
+export interface SessionOwner {
+    readonly roomId: string;
+    readonly sessionId: string;
+    readonly userId: string;
 }
 
 export interface BundleRequest {
@@ -127,8 +134,6 @@ export interface BundleRequest {
     /** 16 bytes: 8 random ones, then zeros. */
     readonly iv: Uint8Array;
     readonly limits: BundleLimits;
-    /** Senders who were never in the room: what they sent stays out. */
-    readonly strangers: readonly string[];
     /** Needed only where a limit may bite. The worker's from then on. */
     readonly times: PackedTimes;
 }

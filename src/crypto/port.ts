@@ -17,6 +17,7 @@ import type {
     RoomHoldings,
     RoomKeyPage,
     SealedDelivery,
+    SessionOwner,
     ShareableSet,
     SharingSigns,
     TakenBundle,
@@ -71,6 +72,12 @@ export interface CryptoPort {
     /** Decrypts these events and answers which of them are requests to verify somebody; of the others, nothing. */
     findVerificationRequests(roomId: string, events: readonly RoomEvent[]): Promise<VerificationRequestsFound>;
 
+    /** Whose sessions these are, by the rooms' events; answers the rooms in which something else may be shared now. */
+    setOwners(owners: readonly SessionOwner[]): Promise<readonly string[]>;
+    /** Users whose `m.room_key` or bundle brought sessions of the room: as their Olm messages name them. */
+    keySenders(roomId: string): Promise<readonly string[]>;
+    /** Which of them were never in the room; answers whether something else may be shared now. */
+    setOutsiders(roomId: string, userIds: readonly string[]): Promise<boolean>;
     /** What we hold of a room, counted by the flags. `missing` is not known here. */
     holdings(roomId: string): Promise<RoomHoldings>;
     /** The same session by session, a page at a time: those after the session ID `after`, each ID once; none after the last. */

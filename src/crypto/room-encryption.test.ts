@@ -1,5 +1,7 @@
 import { DecryptionSettings, RoomId, TrustRequirement } from "@matrix-org/matrix-sdk-crypto-wasm";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { z } from "zod";
+import { isSignedBySession } from "../matrix/index.ts";
 import { BOT, inThisThread, temporaryStore, TestBot } from "./machine/testing/bot.ts";
 import { KeyServer } from "./machine/testing/key-server.ts";
 import { Peer } from "./machine/testing/peer.ts";
@@ -60,6 +62,19 @@ test.each([
 ] as const)("our own session of a room with %s history is flagged so", async (visibility, expected) => {
     await encryption.encrypt(room(visibility), ROOM, "m.room.message", text);
     expect(await bot.crypto.holdings(ROOM)).toEqual(expected);
+});
+
+test("what a machine encrypts bears the session's signature, and nothing that differs from it does", async () => {
+    const { content } = await encryption.encrypt(room("shared"), ROOM, "m.room.message", text);
+    const event = z.looseObject({ ciphertext: z.string(), session_id: z.string() }).parse(content);
+    expect(isSignedBySession(event)).toBe(true);
+    const bytes = Buffer.from(event.ciphertext, "base64");
+    for (const at of [2, 40, bytes.length - 70, bytes.length - 1]) {
+        const changed = Buffer.from(bytes);
+        changed[at] = (changed[at] ?? 0) ^ 1;
+        expect(isSignedBySession({ ...event, ciphertext: changed.toString("base64") })).toBe(false);
+    }
+    expect(isSignedBySession({ ...event, session_id: "A".repeat(43) })).toBe(false);
 });
 
 test("the session goes on until a mark says otherwise, and the mark is cleared after the rotation", async () => {

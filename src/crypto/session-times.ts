@@ -1,9 +1,8 @@
 import { z } from "zod";
 
-/** When the first known event that `sender` encrypted with this session was sent; milliseconds since the epoch. */
+/** When the first known event of its owner that this session encrypted was sent; milliseconds since the epoch. */
 export interface SessionTime {
     readonly sessionId: string;
-    readonly sender: string;
     readonly firstAt: number;
 }
 
@@ -14,14 +13,14 @@ export interface SessionTime {
 export type PackedTimes = readonly Uint8Array<ArrayBuffer>[];
 
 export function packTimes(times: readonly SessionTime[]): Uint8Array<ArrayBuffer> {
-    return new TextEncoder().encode(JSON.stringify(times.map(({ sessionId, sender, firstAt }) => [sessionId, sender, firstAt])));
+    return new TextEncoder().encode(JSON.stringify(times.map(({ sessionId, firstAt }) => [sessionId, firstAt])));
 }
 
-const Times = z.array(z.tuple([z.string(), z.string(), z.number()]));
+const Times = z.array(z.tuple([z.string(), z.number()]));
 
 export function* unpackTimes(packed: PackedTimes): Generator<SessionTime> {
     for (const piece of packed) {
         const times = Times.parse(JSON.parse(new TextDecoder().decode(piece)));
-        for (const [sessionId, sender, firstAt] of times) yield { sessionId, sender, firstAt };
+        for (const [sessionId, firstAt] of times) yield { sessionId, firstAt };
     }
 }

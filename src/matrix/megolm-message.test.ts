@@ -1,5 +1,6 @@
+import fc from "fast-check";
 import { expect, test } from "vitest";
-import { parseMegolmMessage } from "./megolm-message.ts";
+import { isSignedBySession, parseMegolmMessage } from "./megolm-message.ts";
 
 const sessionId = "s".repeat(43);
 const message = (...head: readonly number[]): string => Buffer.from([...head, ...Buffer.alloc(32, 0x12)]).toString("base64");
@@ -27,4 +28,17 @@ test.each<[string, object]>([
     ["a ciphertext without anything", { ciphertext: "" }],
 ])("%s: no message", (_, change) => {
     expect(parseMegolmMessage({ ...event, ...change })).toBeUndefined();
+});
+
+test("whatever stands there instead of a key, a message or a signature, is no signature, and no fault", () => {
+    const key = fc.uint8Array({ minLength: 32, maxLength: 32 }).map((bytes) => Buffer.from(bytes).toString("base64").slice(0, 43));
+    const ciphertext = fc.oneof(
+        fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes).toString("base64")),
+        fc.string(),
+    );
+    fc.assert(
+        fc.property(key, ciphertext, (id, text) => {
+            expect(isSignedBySession({ ...event, session_id: id, ciphertext: text })).toBe(false);
+        }),
+    );
 });

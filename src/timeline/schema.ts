@@ -56,5 +56,23 @@ export const timelineSchema: Schema = {
                 );
                 UPDATE timeline_rooms SET revision = revision + 1;
             `),
+        // Whose sessions they are is seen from the messages themselves: they are read once more, from the newest on.
+        (sql) =>
+            sql.exec(`
+                CREATE TABLE session_owners (
+                    room_id TEXT NOT NULL,
+                    session_id TEXT NOT NULL,
+                    sender TEXT NOT NULL,
+                    -- When the earliest known message was sent that bears the session's signature.
+                    signed_at INTEGER NOT NULL,
+                    -- 1: the crypto worker knows.
+                    told INTEGER NOT NULL,
+                    PRIMARY KEY (room_id, session_id)
+                ) STRICT, WITHOUT ROWID;
+                CREATE INDEX session_owners_untold ON session_owners (told) WHERE told = 0;
+                DELETE FROM timeline_gaps;
+                INSERT INTO timeline_gaps (room_id) SELECT room_id FROM timeline_rooms;
+                UPDATE timeline_rooms SET cut = 0, pages = 0, revision = revision + 1;
+            `),
     ],
 };

@@ -1,6 +1,7 @@
 import type { StatementSync } from "node:sqlite";
 import type { Database } from "../database/index.ts";
 import { parseMegolmMessage, type RoomEvent } from "../matrix/index.ts";
+import { type Candidate, SessionOwners } from "./session-owners.ts";
 
 /** A session as one sender's events in a room use it. Trust limit: a sender may name any session, and any time. */
 export interface SessionUse {
@@ -41,6 +42,9 @@ export interface TimeBounds {
 /** What a record call learns of one session. */
 interface Growth {
     readonly id: number;
+    readonly sessionId: string;
+    readonly sender: string;
+    readonly messages: Candidate[];
     added: number;
     firstAt: number;
     lastAt: number;
@@ -56,9 +60,12 @@ export class SessionUses {
     readonly #selectPage: StatementSync;
     readonly #selectSplit: StatementSync;
     readonly #selectFrom: StatementSync;
+    readonly #owners: SessionOwners;
 
     /** @param database opened with `timelineSchema` */
-    constructor({ sql }: Database) {
+    constructor(database: Database) {
+        const { sql } = database;
+        this.#owners = new SessionOwners(database);
         this.#insertSession = sql.prepare(
             `INSERT INTO timeline_sessions (room_id, session_id, sender, first_at, last_at, events)
              VALUES (?1, ?2, ?3, ?4, ?4, 0) ON CONFLICT DO NOTHING`,
@@ -99,11 +106,15 @@ export class SessionUses {
             const name = message.sessionId + sender;
             const growth = growing.get(name) ?? {
                 id: this.#session(roomId, message.sessionId, sender, at),
+                sessionId: message.sessionId,
+                sender,
+                messages: [],
                 added: 0,
                 firstAt: at,
                 lastAt: at,
             };
             growing.set(name, growth);
+            growth.messages.push({ at, content });
             growth.firstAt = Math.min(growth.firstAt, at);
             growth.lastAt = Math.max(growth.lastAt, at);
             // Of the times given for one message the earliest counts, in whatever order they come.
@@ -112,6 +123,7 @@ export class SessionUses {
         }
         for (const growth of growing.values()) {
             this.#grow.run(growth.id, growth.added, growth.firstAt, growth.lastAt);
+            this.#owners.record(roomId, growth, growth.messages);
             added += growth.added;
         }
         return { seen, added };

@@ -1,13 +1,15 @@
-import { type CryptoPort, type HeldSession, packTimes, type PackedTimes } from "../crypto/index.ts";
+import { type CryptoPort, type HeldSession, packTimes, type PackedTimes, type SessionOwner } from "../crypto/index.ts";
 import type { Database } from "../database/index.ts";
 import type { Coverage } from "./coverage.ts";
 import { type InPieces, inPieces } from "./in-pieces.ts";
-import { type SessionUse, SessionUses } from "./session-uses.ts";
+import { type FirstUse, SessionOwners } from "./session-owners.ts";
+import { SessionUses } from "./session-uses.ts";
 import { TimelineRooms } from "./timeline-rooms.ts";
 
 /** What the recorded timelines say of rooms; every answer is as of the last recorded batch, `coverage` at most as much older as it takes to count the room, and half a minute. */
 export class Timelines {
     readonly #uses: SessionUses;
+    readonly #owners: SessionOwners;
     readonly #rooms: TimelineRooms;
     readonly #database: Database;
 
@@ -15,16 +17,26 @@ export class Timelines {
     constructor(database: Database) {
         this.#database = database;
         this.#uses = new SessionUses(database);
+        this.#owners = new SessionOwners(database);
         this.#rooms = new TimelineRooms(database);
     }
 
     /**
-     * Each session that known events of the room use, once for each sender who names it: only its own sender's row tells of it,
-     * as anybody in the room may name anybody's. A session that is not listed was used by no event that we know. Others have their turn while
-     * it is read: what is recorded meanwhile may be in it or not.
+     * Each session of the room whose owner is known, and when they first used it. Others have their turn while it is read: what is recorded
+     * meanwhile may be in it or not.
      */
     async sessionTimes(roomId: string): Promise<PackedTimes> {
-        return await inPieces(packed(this.#uses.pages(roomId)));
+        return await inPieces(packed(this.#owners.pages(roomId)));
+    }
+
+    /** Some of the sessions whose owners the crypto worker was not told of. */
+    untoldOwners(most: number): readonly SessionOwner[] {
+        return this.#owners.untold(most);
+    }
+
+    /** It was. Inside a transaction of the caller's. */
+    ownersTold(owners: readonly SessionOwner[]): void {
+        this.#owners.told(owners);
     }
 
     /** The sessions that we hold of these rooms changed: their coverage is counted anew. Inside a transaction of the caller's. */
@@ -36,7 +48,7 @@ export class Timelines {
     forget(roomId: string): void {
         const { sql } = this.#database;
         sql.prepare("DELETE FROM timeline_events WHERE session IN (SELECT id FROM timeline_sessions WHERE room_id = ?)").run(roomId);
-        for (const table of ["timeline_sessions", "timeline_gaps", "timeline_rooms"])
+        for (const table of ["timeline_sessions", "session_owners", "timeline_gaps", "timeline_rooms"])
             sql.prepare(`DELETE FROM ${table} WHERE room_id = ?`).run(roomId);
     }
 
@@ -75,7 +87,7 @@ export class Timelines {
     }
 }
 
-function* packed(pages: Iterable<readonly SessionUse[]>): InPieces<PackedTimes> {
+function* packed(pages: Iterable<readonly FirstUse[]>): InPieces<PackedTimes> {
     const pieces: Uint8Array<ArrayBuffer>[] = [];
     for (const page of pages) {
         pieces.push(packTimes(page));

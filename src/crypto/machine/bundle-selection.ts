@@ -5,10 +5,10 @@ export interface Candidate {
     readonly sessionId: string;
     /** Of its entry in the bundle. */
     readonly bytes: number;
-    /** When the first known event that it encrypted was sent. */
+    /** When the first known event of its owner that it encrypted was sent. */
     readonly firstAt: number | undefined;
     /** The user whose `m.room_key` or bundle brought it; undefined: an import, ourselves, or not known any more. */
-    readonly receivedFrom: string | undefined;
+    readonly by: string | undefined;
     readonly receivedAt: number | undefined;
 }
 
@@ -33,12 +33,11 @@ const unusedPerSender = 100;
 /**
  * Which sessions a bundle holds when not all of them can be in it: the newest by the time of the first event that each encrypted.
  * What no known event used comes after that: first what the operator imported or we made, then what others sent, bounded for each of them.
- * A session of unknown age counts as too old where an age is set: nobody is shown more than the setting says.
+ * Only an event tells an age: what no known one used counts as too old where an age is set, and nobody is shown more than the setting says.
  */
 export function select<Session extends Candidate>(candidates: readonly Session[], limits: SelectionLimits): Selection<Session> {
     const { notBefore, maxSessions, maxBytes } = limits;
-    const young =
-        notBefore === undefined ? candidates : candidates.filter((session) => (ageOf(session) ?? Number.NEGATIVE_INFINITY) >= notBefore);
+    const young = notBefore === undefined ? candidates : candidates.filter(({ firstAt }) => firstAt !== undefined && firstAt >= notBefore);
     const tooOld = candidates.length - young.length;
     if (young.length <= maxSessions && bytesOf(young) <= maxBytes) return { chosen: young, leftOut: { tooOld, overLimit: 0 } };
     const taken = new Set(takeFirst(ranked(young), limits));
@@ -46,8 +45,8 @@ export function select<Session extends Candidate>(candidates: readonly Session[]
     return { chosen, leftOut: { tooOld, overLimit: young.length - chosen.length } };
 }
 
-function ageOf({ firstAt, receivedAt }: Candidate): number | undefined {
-    return firstAt ?? receivedAt;
+function beganAt({ firstAt, receivedAt }: Candidate): number {
+    return firstAt ?? receivedAt ?? 0;
 }
 
 function bytesOf(sessions: readonly Candidate[]): number {
@@ -55,19 +54,19 @@ function bytesOf(sessions: readonly Candidate[]): number {
 }
 
 function ranked<Session extends Candidate>(sessions: readonly Session[]): readonly Session[] {
-    const newestFirst = sessions.toSorted((one, other) => rank(one) - rank(other) || (ageOf(other) ?? 0) - (ageOf(one) ?? 0));
+    const newestFirst = sessions.toSorted((one, other) => rank(one) - rank(other) || beganAt(other) - beganAt(one));
     const unused = new Map<string, number>();
-    return newestFirst.filter(({ firstAt, receivedFrom }) => {
-        if (firstAt !== undefined || receivedFrom === undefined) return true;
-        const count = (unused.get(receivedFrom) ?? 0) + 1;
-        unused.set(receivedFrom, count);
+    return newestFirst.filter(({ firstAt, by }) => {
+        if (firstAt !== undefined || by === undefined) return true;
+        const count = (unused.get(by) ?? 0) + 1;
+        unused.set(by, count);
         return count <= unusedPerSender;
     });
 }
 
-function rank({ firstAt, receivedFrom }: Candidate): number {
+function rank({ firstAt, by }: Candidate): number {
     if (firstAt !== undefined) return 0;
-    return receivedFrom === undefined ? 1 : 2;
+    return by === undefined ? 1 : 2;
 }
 
 function takeFirst<Session extends Candidate>(

@@ -27,8 +27,6 @@ export interface BundlePlan {
 
 interface Row extends Candidate, Place {
     readonly senderKey: string;
-    /** Nobody but the giver of a bundle says that the session is that sender's. */
-    readonly unvouched: boolean;
 }
 
 /** Records of closed sessions take this part of a file at most: they are a courtesy, the keys are the purpose. */
@@ -43,79 +41,55 @@ export function bundleEntry(entry: BundleEntry): BundleEntry {
 }
 
 /**
- * Chooses what the bundle holds: shareable sessions, a sender's no as `withheld`, and nothing of people who were never in the room.
- * A session ID stands once: should two senders claim one, a no wins, and a copy of the sender's own one that was given. What a limit leaves out is in neither list.
+ * Chooses what the bundle holds: of each session what the law made of it (`session-law.ts`), shareable sessions as keys, a sender's no as
+ * `withheld`. What a limit leaves out is in neither list.
  * Source: MSC4268, "Key bundle format".
  */
 export function planBundle(sql: DatabaseSync, request: BundleRequest): BundlePlan {
-    const { roomId, strangers } = request;
-    const outside = new Set(strangers);
-    const closed = onePerSession(fromMembers(readRows(sql, roomId, "withheld"), outside));
+    const { roomId } = request;
     const maxBytes = (request.limits.maxBytes ?? Number.POSITIVE_INFINITY) - frameBytes;
     const withheld = fitting(
-        [...closed, ...givenWithheld(sql, roomId, outside)]
-            .slice(0, request.limits.maxSessions)
-            .map((session) => JSON.stringify(withheldRecord(roomId, session))),
+        closedSessions(sql, roomId, request.limits.maxSessions).map((session) => JSON.stringify(withheldRecord(roomId, session))),
         maxBytes * withheldPart,
     );
     const limits = { ...request.limits, maxBytes: maxBytes - withheld.join(",").length };
-
-    const disputed = disputedSessions(sql, roomId);
-    const isPlain = limits.notBefore === undefined && disputed.size === 0 && !hasSessionsFrom(sql, roomId, strangers);
-    const all = isPlain ? everythingWithin(limits, shareableRuns(sql, roomId)) : undefined;
+    const all = limits.notBefore === undefined ? everythingWithin(limits, shareableRuns(sql, roomId)) : undefined;
+    const { runs, leftOut } = all ?? chosenOf(shareableRows(sql, roomId, request.times), limits);
     return {
-        ...(all ?? oneByOne(readRows(sql, roomId, "shareable", usedTimes(request.times)), { limits, outside, closed, disputed })),
+        runs,
+        leftOut: { ...leftOut, fromStrangers: countFromOutsiders(sql, roomId) },
         withheld: withheld.join(","),
         withheldCount: withheld.length,
     };
 }
 
-type Open = Pick<BundlePlan, "runs" | "leftOut">;
+interface Open {
+    readonly runs: readonly Run[];
+    readonly leftOut: Pick<LeftOut, "tooOld" | "overLimit">;
+}
 
 /** Undefined if something has to stay out. */
 function everythingWithin({ maxSessions, maxBytes }: SelectionLimits, runs: readonly Run[]): Open | undefined {
     const sessions = runs.reduce((sum, run) => sum + run.sessions, 0);
     const bytes = runs.reduce((sum, run) => sum + run.length + 1, 0);
-    return sessions > maxSessions || bytes > maxBytes ? undefined : { runs, leftOut: { tooOld: 0, overLimit: 0, fromStrangers: 0 } };
+    return sessions > maxSessions || bytes > maxBytes ? undefined : { runs, leftOut: { tooOld: 0, overLimit: 0 } };
 }
 
-function oneByOne(
-    open: readonly Row[],
-    facts: {
-        readonly limits: SelectionLimits;
-        readonly outside: ReadonlySet<string>;
-        readonly closed: readonly Row[];
-        readonly disputed: ReadonlySet<string>;
-    },
-): Open {
-    const ours = fromMembers(open, facts.outside);
-    const { chosen, leftOut } = select(undisputed(ours, facts.closed, facts.disputed), facts.limits);
-    return { runs: runsOf(chosen), leftOut: { ...leftOut, fromStrangers: open.length - ours.length } };
+function chosenOf(open: readonly Row[], limits: SelectionLimits): Open {
+    const { chosen, leftOut } = select(open, limits);
+    return { runs: runsOf(chosen), leftOut };
 }
 
-function fromMembers(rows: readonly Row[], outside: ReadonlySet<string>): readonly Row[] {
-    return rows.filter(({ receivedFrom }) => receivedFrom === undefined || !outside.has(receivedFrom));
-}
-
-function hasSessionsFrom(sql: DatabaseSync, roomId: string, users: readonly string[]): boolean {
-    if (users.length === 0) return false;
-    const found = sql.prepare(
-        `SELECT 1 FROM ready_entries WHERE room_id = ? AND verdict = 'shareable'
-         AND coalesce(received_from, given_by) IN (SELECT value FROM json_each(?)) LIMIT 1`,
-    );
-    return found.get(roomId, JSON.stringify(users)) !== undefined;
-}
-
-function readRows(sql: DatabaseSync, roomId: string, verdict: "shareable" | "withheld", timeOf: TimeOf = () => undefined): readonly Row[] {
+/** By the events of the sessions' owners, of which `times` tells, it is seen when each was used first. */
+function shareableRows(sql: DatabaseSync, roomId: string, times: PackedTimes): readonly Row[] {
+    const firstAt = new Map([...unpackTimes(times)].map((time) => [time.sessionId, time.firstAt]));
     const statement = sql.prepare(
-        `SELECT session_id, sender_key, page, start, length, claim, received_from, received_at, given_by FROM ready_entries
-         WHERE room_id = ? AND verdict = ? ORDER BY page, start`,
+        `SELECT session_id, sender_key, page, start, length, by_user, received_at FROM ready_entries
+         WHERE room_id = ? AND verdict = 'shareable' ORDER BY page, start`,
     );
     const rows: Row[] = [];
-    for (const row of statement.iterate(roomId, verdict)) {
+    for (const row of statement.iterate(roomId)) {
         const sessionId = String(row["session_id"]);
-        const sender = row["received_from"] === null ? undefined : String(row["received_from"]);
-        const giver = row["given_by"] === null ? undefined : String(row["given_by"]);
         rows.push({
             sessionId,
             senderKey: String(row["sender_key"]),
@@ -123,65 +97,46 @@ function readRows(sql: DatabaseSync, roomId: string, verdict: "shareable" | "wit
             start: Number(row["start"]),
             length: Number(row["length"]),
             bytes: Number(row["length"]),
-            unvouched: giver !== undefined && row["claim"] === "none",
             // Who gives sessions in a bundle is bounded like who sends them.
-            receivedFrom: sender ?? giver,
+            by: row["by_user"] === "" ? undefined : String(row["by_user"]),
             receivedAt: row["received_at"] === null ? undefined : Number(row["received_at"]),
-            firstAt: timeOf(sessionId, sender),
+            firstAt: firstAt.get(sessionId),
         });
     }
     return rows;
 }
 
-type TimeOf = (sessionId: string, receivedFrom: string | undefined) => number | undefined;
-
-/** An event counts for a session if it is of the user who sent us that session; where we do not know them, anybody's does. */
-function usedTimes(times: PackedTimes): TimeOf {
-    const bySender = new Map<string, number>();
-    const byAnybody = new Map<string, number>();
-    for (const { sessionId, sender, firstAt } of unpackTimes(times)) {
-        bySender.set(`${sessionId} ${sender}`, firstAt);
-        byAnybody.set(sessionId, Math.min(firstAt, byAnybody.get(sessionId) ?? firstAt));
-    }
-    return (sessionId, receivedFrom) =>
-        receivedFrom === undefined ? byAnybody.get(sessionId) : bySender.get(`${sessionId} ${receivedFrom}`);
-}
-
-/** Sessions that more than one sender claims to have made: hardly ever any. */
-function disputedSessions(sql: DatabaseSync, roomId: string): ReadonlySet<string> {
-    const rows = sql.prepare("SELECT session_id FROM ready_entries WHERE room_id = ? GROUP BY session_id HAVING count(*) > 1").all(roomId);
-    return new Set(rows.map((row) => String(row["session_id"])));
-}
-
-/** One copy of each session, and none of those that a sender closed. */
-function undisputed(open: readonly Row[], closed: readonly Row[], disputed: ReadonlySet<string>): readonly Row[] {
-    if (disputed.size === 0) return open;
-    const closedIds = new Set(closed.map(({ sessionId }) => sessionId));
-    const vouched = new Set(open.filter(({ unvouched }) => !unvouched).map(({ sessionId }) => sessionId));
-    return onePerSession(
-        open.filter(({ sessionId, unvouched }) => {
-            if (!disputed.has(sessionId)) return true;
-            return !closedIds.has(sessionId) && !(unvouched && vouched.has(sessionId));
-        }),
-    );
-}
-
-/** What bundles that we were given said to be closed, as far as we have nothing of the session. */
-function givenWithheld(sql: DatabaseSync, roomId: string, strangers: ReadonlySet<string>): readonly Pick<Row, "sessionId" | "senderKey">[] {
-    const rows = sql
+/** Sessions that are withheld from newcomers: by the word of a copy that we have, or by somebody's word alone. */
+function closedSessions(sql: DatabaseSync, roomId: string, most: number): readonly Pick<Row, "sessionId" | "senderKey">[] {
+    return sql
         .prepare(
-            `SELECT session_id, sender_key, given_by FROM given_withheld AS given WHERE room_id = ?
-             AND NOT EXISTS (SELECT 1 FROM ready_entries WHERE room_id = given.room_id AND session_id = given.session_id)`,
+            `SELECT session_id, sender_key FROM (
+                SELECT session_id, sender_key, 0 AS by_word FROM ready_entries WHERE room_id = ?1 AND verdict = 'withheld'
+                UNION ALL SELECT session_id, min(sender_key), 1 FROM session_closings AS closed WHERE room_id = ?1 AND ${closedByWordAlone}
+                GROUP BY session_id
+             ) ORDER BY by_word, session_id LIMIT ?2`,
         )
-        .all(roomId);
-    return rows
-        .filter((row) => !strangers.has(String(row["given_by"])))
+        .all(roomId, most)
         .map((row) => ({ sessionId: String(row["session_id"]), senderKey: String(row["sender_key"]) }));
 }
 
-function onePerSession(rows: readonly Row[]): readonly Row[] {
-    const seen = new Set<string>();
-    return rows.filter(({ sessionId }) => !seen.has(sessionId) && seen.add(sessionId));
+/** Of the row `closed` of `session_closings`, in SQL. */
+export const closedByWordAlone = `
+    NOT EXISTS (SELECT 1 FROM room_outsiders WHERE room_id = closed.room_id AND user_id = closed.user_id)
+    AND NOT EXISTS (SELECT 1 FROM ready_entries WHERE room_id = closed.room_id AND session_id = closed.session_id AND verdict <> 'aside')`;
+
+/** Sessions that people would have shared who were never in the room, and of which we have nothing else. */
+function countFromOutsiders(sql: DatabaseSync, roomId: string): number {
+    if (sql.prepare("SELECT 1 FROM room_outsiders WHERE room_id = ? LIMIT 1").get(roomId) === undefined) return 0;
+    const row = sql
+        .prepare(
+            `SELECT count(DISTINCT session_id) AS n FROM ready_entries AS copy
+             WHERE room_id = ?1 AND by_user IN (SELECT user_id FROM room_outsiders WHERE room_id = ?1)
+             AND (claim = 'true' OR (machine_flag = 1 AND claim <> 'false'))
+             AND NOT EXISTS (SELECT 1 FROM ready_entries WHERE room_id = ?1 AND session_id = copy.session_id AND verdict <> 'aside')`,
+        )
+        .get(roomId);
+    return Number(row?.["n"]);
 }
 
 function fitting(records: readonly string[], maxBytes: number): readonly string[] {

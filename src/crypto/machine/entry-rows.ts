@@ -1,120 +1,103 @@
 import { randomBytes } from "node:crypto";
-import type { DatabaseSync } from "node:sqlite";
+import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { Place } from "./entry-pages.ts";
-import { type Claim, type FlagFacts, type Sighting, type Verdict, verdict } from "./flags.ts";
+import type { Claim, FlagFacts, Verdict } from "./flags.ts";
+import type { Copy, Source } from "./session-law.ts";
 
-/**
- * Which session a row is about. The sender's key is the Curve25519 key that the machine authenticated (of a given row: that the giver names);
- * without it a stranger who names somebody else's session ID would speak for them.
- */
-export interface SessionKey {
+/** A session ID in a room. */
+export interface SessionName {
     readonly roomId: string;
     readonly sessionId: string;
-    readonly senderKey: string;
 }
 
-/** How a session came to us. */
-export interface Origin {
-    /** Who sent it in an `m.room_key`; undefined: an import, a bundle or ourselves, or not known any more. */
-    readonly receivedFrom: string | undefined;
-    /** Milliseconds since the epoch. */
+/** Which copy of a session a row is about: of what was sent there is one for each Olm sender, of a bundle's one for each giver. */
+export interface CopyName extends SessionName, Pick<Copy, "source" | "by" | "senderKey"> {}
+
+/** What is kept of a copy: where its entry stands, and when it came, in milliseconds since the epoch. */
+export interface CopyRow extends Copy, Place {
     readonly receivedAt: number | undefined;
-    /** Whose room key bundle brought the copy that we keep. */
-    readonly givenBy: string | undefined;
 }
 
-export interface KnownRow extends FlagFacts, Sighting, Origin, Place {
-    readonly verdict: Verdict;
+/** `aside`: a copy that is not the one that counts for its session. */
+export type RowVerdict = Verdict | "aside";
+
+export interface KnownRow extends CopyRow {
+    readonly id: number;
+    readonly verdict: RowVerdict;
 }
 
-const BY_KEY = "room_id = ? AND session_id = ? AND sender_key = ?";
+const columns = "rowid AS id, source, by_user, sender_key, first_index, machine_flag, claim, verdict, page, start, length, received_at";
 
 /** The rows of the ready entries, and the versions of the rooms' sets. Every call stands in a transaction of the caller. */
 export class EntryRows {
     readonly #sql: DatabaseSync;
     readonly #ownKey: string;
+    readonly #select: StatementSync;
     /** Rooms that have a new version already: one is enough for one commit. */
     readonly #renewed = new Set<string>();
 
     constructor(sql: DatabaseSync, ownKey: string) {
         this.#sql = sql;
         this.#ownKey = ownKey;
+        this.#select = sql.prepare(`SELECT ${columns} FROM ready_entries WHERE room_id = ? AND session_id = ?`);
     }
 
-    find(key: SessionKey): KnownRow | undefined {
-        const row = this.#sql
-            .prepare(
-                `SELECT first_index, machine_flag, claim, verdict, page, start, length, received_from, received_at, given_by
-                 FROM ready_entries WHERE ${BY_KEY}`,
-            )
-            .get(key.roomId, key.sessionId, key.senderKey);
-        if (row === undefined) return undefined;
-        return {
-            firstIndex: Number(row["first_index"]),
-            machineFlag: row["machine_flag"] === 1,
-            claim: readClaim(row["claim"]),
-            verdict: readVerdict(row["verdict"]),
-            page: Number(row["page"]),
-            start: Number(row["start"]),
-            length: Number(row["length"]),
-            receivedFrom: row["received_from"] === null ? undefined : String(row["received_from"]),
-            receivedAt: row["received_at"] === null ? undefined : Number(row["received_at"]),
-            givenBy: row["given_by"] === null ? undefined : String(row["given_by"]),
-        };
+    /** Every copy of the session. */
+    ofSession({ roomId, sessionId }: SessionName): readonly KnownRow[] {
+        return this.#select.all(roomId, sessionId).map((row) => this.#known(row));
     }
 
-    /** The row keeps its number, which an export goes by. @param known the row as it was */
-    put(key: SessionKey, row: FlagFacts & Sighting & Origin & Place, known: KnownRow | undefined): void {
-        const judged = this.#verdict(key, row);
+    /** The row keeps its number, which an export goes by; a new one stands aside until its session is judged. */
+    put({ roomId, sessionId }: SessionName, row: CopyRow, known: KnownRow | undefined): void {
         this.#sql
             .prepare(
                 `INSERT INTO ready_entries
-                    (room_id, session_id, sender_key, first_index, machine_flag, claim, verdict, page, start, length, received_from, received_at, given_by)
-                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                    (room_id, session_id, source, by_user, sender_key, first_index, machine_flag, claim, verdict, page, start, length, received_at)
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'aside', ?, ?, ?, ?)
                  ON CONFLICT DO UPDATE SET first_index = excluded.first_index, machine_flag = excluded.machine_flag, claim = excluded.claim,
-                    verdict = excluded.verdict, page = excluded.page, start = excluded.start, length = excluded.length,
-                    received_from = excluded.received_from, received_at = excluded.received_at, given_by = excluded.given_by`,
+                    page = excluded.page, start = excluded.start, length = excluded.length`,
             )
             .run(
-                key.roomId,
-                key.sessionId,
-                key.senderKey,
+                roomId,
+                sessionId,
+                row.source,
+                row.by ?? "",
+                row.senderKey,
                 row.firstIndex,
                 Number(row.machineFlag),
                 row.claim,
-                judged,
                 row.page,
                 row.start,
                 row.length,
-                row.receivedFrom ?? null,
                 row.receivedAt ?? null,
-                row.givenBy ?? null,
             );
-        if (judged !== "unknown" || (known !== undefined && known.verdict !== "unknown")) this.renew(key.roomId);
+        if (known !== undefined && isInBundles(known.verdict)) this.renew(roomId);
     }
 
-    setFlags(key: SessionKey, known: KnownRow, flags: FlagFacts): void {
-        const judged = this.#verdict(key, flags);
-        this.#sql
-            .prepare(`UPDATE ready_entries SET machine_flag = ?, claim = ?, verdict = ? WHERE ${BY_KEY}`)
-            .run(Number(flags.machineFlag), flags.claim, judged, key.roomId, key.sessionId, key.senderKey);
-        if (judged !== known.verdict) this.renew(key.roomId);
+    setFlags({ id }: KnownRow, { machineFlag, claim }: FlagFacts): void {
+        this.#sql.prepare("UPDATE ready_entries SET machine_flag = ?, claim = ? WHERE rowid = ?").run(Number(machineFlag), claim, id);
     }
 
-    setOrigin(key: SessionKey, { receivedFrom, receivedAt, givenBy }: Origin): void {
-        this.#sql
-            .prepare(`UPDATE ready_entries SET received_from = ?, received_at = ?, given_by = ? WHERE ${BY_KEY}`)
-            .run(receivedFrom ?? null, receivedAt ?? null, givenBy ?? null, key.roomId, key.sessionId, key.senderKey);
-        this.renew(key.roomId);
+    /** The row's entry stands elsewhere now. */
+    setPlace({ roomId }: Pick<SessionName, "roomId">, { id }: KnownRow, { page, start, length }: Place): void {
+        this.#sql.prepare("UPDATE ready_entries SET page = ?, start = ?, length = ? WHERE rowid = ?").run(page, start, length, id);
+        this.renew(roomId);
     }
 
-    /** Whether another sender's key claims the session. */
-    isOfAnother({ roomId, sessionId, senderKey }: SessionKey): boolean {
-        const select = this.#sql.prepare("SELECT 1 FROM ready_entries WHERE room_id = ? AND session_id = ? AND sender_key <> ?");
-        return select.get(roomId, sessionId, senderKey) !== undefined;
+    /** Answers whether that is another verdict than before. */
+    setVerdict({ roomId }: Pick<SessionName, "roomId">, { id, verdict: before }: KnownRow, verdict: RowVerdict): boolean {
+        if (verdict === before) return false;
+        this.#sql.prepare("UPDATE ready_entries SET verdict = ? WHERE rowid = ?").run(verdict, id);
+        if (isInBundles(before) || isInBundles(verdict)) this.renew(roomId);
+        return true;
     }
 
-    /** Somebody brought sessions of the room: if it turns out that they were never in it, those stay out of bundles. */
+    /** The copy of a giver makes room for a better one of theirs. */
+    remove({ id }: KnownRow): void {
+        this.#sql.prepare("DELETE FROM ready_entries WHERE rowid = ?").run(id);
+    }
+
+    /** Somebody brought sessions of the room: if it turns out that they were never in it, those count for nothing. */
     noteSender(roomId: string, userId: string): void {
         this.#sql.prepare("INSERT OR IGNORE INTO room_key_senders VALUES (?, ?)").run(roomId, userId);
     }
@@ -130,13 +113,36 @@ export class EntryRows {
         this.#sql.prepare("INSERT OR REPLACE INTO room_versions VALUES (?, ?)").run(roomId, randomBytes(12).toString("base64url"));
     }
 
-    #verdict(key: SessionKey, flags: FlagFacts): Verdict {
-        return verdict(flags, key.senderKey === this.#ownKey);
+    #known(row: Readonly<Record<string, unknown>>): KnownRow {
+        const [source, senderKey] = [readSource(row["source"]), String(row["sender_key"])];
+        return {
+            id: Number(row["id"]),
+            source,
+            by: row["by_user"] === "" ? undefined : String(row["by_user"]),
+            senderKey,
+            own: source === "sent" && senderKey === this.#ownKey,
+            firstIndex: Number(row["first_index"]),
+            machineFlag: row["machine_flag"] === 1,
+            claim: readClaim(row["claim"]),
+            verdict: row["verdict"] === "aside" ? "aside" : readVerdict(row["verdict"]),
+            page: Number(row["page"]),
+            start: Number(row["start"]),
+            length: Number(row["length"]),
+            receivedAt: row["received_at"] === null ? undefined : Number(row["received_at"]),
+        };
     }
+}
+
+function isInBundles(verdict: RowVerdict): boolean {
+    return verdict === "shareable" || verdict === "withheld";
 }
 
 function readClaim(value: unknown): Claim {
     return (["true", "false", "absent"] as const).find((claim) => claim === value) ?? "none";
+}
+
+function readSource(value: unknown): Source {
+    return (["sent", "bundle"] as const).find((source) => source === value) ?? "import";
 }
 
 export function readVerdict(value: unknown): Verdict {

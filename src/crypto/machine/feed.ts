@@ -4,9 +4,7 @@ import { z } from "zod";
 import { type MachineContext, Undone } from "./context.ts";
 import { readSessionKey, unpadded } from "./exported-session-key.ts";
 import { readExportFlag } from "./flags.ts";
-import type { SessionKey } from "./entry-rows.ts";
-import type { Word } from "./merge-copies.ts";
-import { ReadyEntries, type SeenSession } from "./ready-entries.ts";
+import { ReadyEntries, type SeenSession, type SessionKey, type Word } from "./ready-entries.ts";
 import { noteKeys } from "./sharing-signs.ts";
 
 /** Never changes: another version or key would bring every session again. It names no backup on any server. */
@@ -71,7 +69,10 @@ export async function drainFeed(context: MachineContext, sql: DatabaseSync, clai
             const name = sessionName({ roomId, sessionId, senderKey });
             fed.add(name);
             rooms.add(roomId);
-            return { seen, word: claims.get(name)?.word };
+            const word = claims.get(name)?.word;
+            // Without a word we made it, or an earlier version imported it into the machine.
+            const source = word !== undefined || senderKey === context.ownKey ? ("sent" as const) : ("import" as const);
+            return { source, seen, word };
         });
         entries.store(arrivals);
         noteKeys(sql, arrivals);

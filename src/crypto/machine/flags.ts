@@ -18,12 +18,6 @@ export interface FlagFacts {
     readonly machineFlag: boolean;
 }
 
-export interface Sighting {
-    /** The first message index that this copy of the session can decrypt. */
-    readonly firstIndex: number;
-    readonly machineFlag: boolean;
-}
-
 /** What one `m.room_key` says. */
 export type SpokenClaim = Exclude<Claim, "none">;
 

@@ -15,7 +15,7 @@ export async function handOver(context: MachineContext, deviceId: string): Promi
     await commit(context, (sql) => {
         sql.exec("DELETE FROM outbox");
         // Of our own sessions the machine's flag was the whole word. The new device knows them as somebody else's, who was silent.
-        sql.prepare("UPDATE ready_entries SET claim = 'absent' WHERE sender_key = ? AND claim = 'none' AND given_by IS NULL").run(
+        sql.prepare("UPDATE ready_entries SET claim = 'absent' WHERE sender_key = ? AND claim = 'none' AND source = 'sent'").run(
             context.ownKey,
         );
         for (const name of ofTheDevice) writeMeta(sql, name, undefined);

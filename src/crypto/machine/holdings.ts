@@ -1,11 +1,10 @@
 import { z } from "zod";
 import type { ImportReport, RoomHoldings, RoomKeyPage, ShareableSet } from "../port.ts";
 import { commit, type MachineContext } from "./context.ts";
-import type { SessionKey } from "./entry-rows.ts";
 import { readSessionKey } from "./exported-session-key.ts";
 import { sessionName } from "./feed.ts";
 import { readExportFlag } from "./flags.ts";
-import { type Arrival, ReadyEntries } from "./ready-entries.ts";
+import { type Arrival, ReadyEntries, type SessionKey } from "./ready-entries.ts";
 import { normaliseRoomKey, type RoomKeyExport } from "./room-key-export.ts";
 
 const EXPORT_PAGE = 500;
@@ -55,9 +54,7 @@ function importChunk(context: MachineContext, chunk: readonly RoomKeyExport[]): 
     return commit(context, (sql) => {
         const entries = new ReadyEntries(sql, context.seal, context.ownKey);
         // One after another where a file has a session twice.
-        const imported = rounds(chunk).reduce((sum, round) => sum + entries.store(round.map(arrivalOf)), 0);
-        entries.trust(chunk.map(sessionKey));
-        return imported;
+        return rounds(chunk).reduce((sum, round) => sum + entries.store(round.map(arrivalOf)), 0);
     });
 }
 
@@ -70,7 +67,7 @@ function rounds(chunk: readonly RoomKeyExport[]): readonly (readonly RoomKeyExpo
 
 function arrivalOf(entry: RoomKeyExport): Arrival {
     const firstIndex = readSessionKey(entry.session_key)?.firstIndex ?? 0;
-    return { seen: { firstIndex, machineFlag: readExportFlag(entry) ?? false, entry }, word: undefined };
+    return { source: "import", seen: { firstIndex, machineFlag: readExportFlag(entry) ?? false, entry }, word: undefined };
 }
 
 function sessionKey({ room_id: roomId, session_id: sessionId, sender_key: senderKey }: RoomKeyExport): SessionKey {

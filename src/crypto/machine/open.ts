@@ -16,6 +16,7 @@ import { emptyIfHandedOver, handOver, roomsWithKeys } from "./hand-over.ts";
 import { exportRoomKeys, holdings, importRoomKeys, shareableSet } from "./holdings.ts";
 import { account, createIdentity, exportIdentity, importIdentity, signOwnDevice } from "./identity.ts";
 import { LiveMachine } from "./live-machine.ts";
+import { judgeAnew, keySenders, setOutsiders, setOwners } from "./law.ts";
 import { MachineSessions } from "./machine-sessions.ts";
 import { receiveBatch } from "./receive.ts";
 import { keyRefusals } from "./refusals.ts";
@@ -86,8 +87,11 @@ async function openContext(store: CryptoStore, options: OpenMachine): Promise<Ma
     const sessions = await MachineSessions.open(store);
     const context: MachineContext = { machine, store, seal, log, userId, deviceId, ownKey, feed, sessions, memory, onCommit };
     await commit(context, (sql) => drainFeed(context, sql));
-    // What it had told of before it was to keep none.
-    await store.atomically(() => sessions.empty());
+    await store.atomically(async (sql) => {
+        // What it had told of before it was to keep none.
+        await sessions.empty();
+        judgeAnew(sql, context);
+    });
     return context;
 }
 
@@ -110,6 +114,9 @@ function portOf(machine: LiveMachine, check: StoreCheck): CryptoPort {
         heldSessions: (roomId, after) => machine.run((context) => heldSessions(context, roomId, after)),
         keyRefusals: (roomId) => machine.run((context) => keyRefusals(context, roomId)),
         findVerificationRequests: (roomId, events) => machine.run((context) => findVerificationRequests(context, roomId, events)),
+        setOwners: (owners) => machine.run((context) => setOwners(context, owners)),
+        keySenders: (roomId) => machine.run((context) => keySenders(context, roomId)),
+        setOutsiders: (roomId, userIds) => machine.run((context) => setOutsiders(context, roomId, userIds)),
         holdings: (roomId) => machine.run((context) => holdings(context, roomId)),
         shareableSet: (roomId) => machine.run((context) => shareableSet(context, roomId)),
         buildBundle: (request) => buildBundle((operation) => machine.run(operation), request),

@@ -31,6 +31,7 @@ beforeEach(() => {
 function receive(roomId: string, ids: readonly string[], firstIndex = 5): void {
     const algorithm = "m.megolm.v1.aes-sha2";
     const arrivals = ids.map((id) => ({
+        source: "sent" as const,
         seen: {
             firstIndex,
             machineFlag: true,

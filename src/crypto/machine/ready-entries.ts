@@ -1,20 +1,38 @@
 import type { DatabaseSync } from "node:sqlite";
 import type { Seal } from "../../sealing/index.ts";
-import type { RoomHoldings, ShareableSet } from "../port.ts";
-import { type BundleEntry, bundleEntry } from "./bundle.ts";
+import type { RoomHoldings, SessionOwner, ShareableSet } from "../port.ts";
+import type { BundleEntry } from "./bundle.ts";
 import { EntryReader } from "./entry.ts";
 import { EntryPages } from "./entry-pages.ts";
-import { EntryRows, type KnownRow, readVerdict, type SessionKey } from "./entry-rows.ts";
-import { mergeFlags, type Sighting, type Verdict } from "./flags.ts";
-import { leadsTo } from "./megolm-ratchet.ts";
-import { isUnvouched, type Merged, mergeReported, type Word } from "./merge-copies.ts";
+import { EntryRows, readVerdict, type SessionName } from "./entry-rows.ts";
+import { type FlagFacts, mergeFlags, type SpokenClaim, type Verdict } from "./flags.ts";
+import { Judgements } from "./judgements.ts";
+import { type NewCopy, writeCopies } from "./write-copies.ts";
 
-export interface SeenSession extends Sighting {
+/** A session as an Olm sender named it. The key is the one that the machine authenticated. */
+export interface SessionKey extends SessionName {
+    readonly senderKey: string;
+}
+
+/** What a sender's `m.room_key` said, and who that was: the user whom the machine found in the Olm message. */
+export interface Word {
+    readonly claim: SpokenClaim;
+    readonly sender: string;
+    /** Milliseconds since the epoch. */
+    readonly at: number;
+}
+
+/** A copy of a session, with the flag as the machine or an export has it. */
+export interface SeenSession {
+    /** The first message index that it can decrypt. */
+    readonly firstIndex: number;
+    readonly machineFlag: boolean;
     readonly entry: BundleEntry;
 }
 
-/** A copy of a session. `word` is undefined if it came without an `m.room_key`. */
+/** A copy that an `m.room_key` brought, of a session that we made (which has no `word`), or that the operator imports. */
 export interface Arrival {
+    readonly source: "sent" | "import";
     readonly seen: SeenSession;
     readonly word: Word | undefined;
 }
@@ -25,24 +43,38 @@ export interface EntryRow {
     readonly json: Uint8Array;
 }
 
+/** What is kept of a room. */
+const tablesOfRooms = [
+    "ready_entries",
+    "entry_pages",
+    "room_key_senders",
+    "room_outsiders",
+    "session_owners",
+    "session_closings",
+    "bundle_offers",
+    "sharing_signs",
+];
+
 /** So many pages are opened at most in one step of an export. */
 const mostPages = 16;
 
-/** The ready bundle entries: one row a session, with what decides whether it may be shared, and where its sealed entry stands. Every call stands in a transaction of the caller. */
+/** The ready bundle entries: one row a copy, with what decides which of a session's copies may be shared, and where its sealed entry stands. Every call stands in a transaction of the caller. */
 export class ReadyEntries {
     readonly #sql: DatabaseSync;
     readonly #pages: EntryPages;
     readonly #rows: EntryRows;
+    readonly #judgements: Judgements;
     readonly #ownKey: string;
 
     constructor(sql: DatabaseSync, seal: Seal, ownKey: string) {
         this.#sql = sql;
         this.#pages = new EntryPages(sql, seal);
         this.#rows = new EntryRows(sql, ownKey);
+        this.#judgements = new Judgements(sql, this.#pages, this.#rows);
         this.#ownKey = ownKey;
     }
 
-    /** Takes copies of sessions, each key at most once. Answers how many of them brought something. */
+    /** Takes copies of sessions. Of those of one Olm sender the one that reaches furthest back stays. Answers how many brought something. */
     store(arrivals: readonly Arrival[]): number {
         const ofRooms = Map.groupBy(arrivals, ({ seen }) => seen.entry.room_id);
         let brought = 0;
@@ -51,42 +83,63 @@ export class ReadyEntries {
     }
 
     /** A sender's word about a session of which the machine could not read the key. Answers whether it changed anything. */
-    hear(key: SessionKey, { claim }: Word): boolean {
-        const known = this.#rows.find(key);
-        // A yes spelt as the machine does not read it would look like silence. And of what a bundle alone speaks for, only a no can be meant.
-        if (known === undefined || claim === "absent" || (isUnvouched(known) && claim !== "false")) return false;
+    hear({ roomId, sessionId, senderKey }: SessionKey, { claim, sender }: Word): boolean {
+        // A yes spelt as the machine does not read it would look like silence.
+        if (claim === "absent") return false;
+        const theirs = this.#rows.ofSession({ roomId, sessionId }).filter((copy) => copy.senderKey === senderKey);
+        const known = theirs.find(({ source, by }) => source === "sent" && by === sender);
+        // Of what others say to be theirs, they can only be heard to close it.
+        if (known === undefined)
+            return claim === "false" && theirs.length > 0 && this.#judgements.close(roomId, sender, [{ sessionId, senderKey }]) > 0;
         const flags = mergeFlags(known, false, claim);
         if (flags.claim === known.claim) return false;
-        this.#rows.setFlags(key, known, flags);
+        this.#rows.setFlags(known, flags);
+        this.#judgements.renew(roomId, [sessionId]);
         return true;
     }
 
-    /** Whether all that speaks for the session is a bundle that somebody gave us. */
-    isUnvouched(key: SessionKey): boolean {
-        const known = this.#rows.find(key);
-        return known !== undefined && isUnvouched(known);
+    /** @see {@link Judgements.setOwners} */
+    setOwners(owners: readonly SessionOwner[]): ReadonlySet<string> {
+        return this.#judgements.setOwners(owners);
     }
 
-    /** The operator imported these: whoever sent or gave them before is of no account. */
-    trust(keys: Iterable<SessionKey>): void {
-        for (const key of keys) {
-            const known = this.#rows.find(key);
-            if (known?.receivedFrom === undefined && known?.givenBy === undefined) continue;
-            this.#rows.setOrigin(key, { receivedFrom: undefined, receivedAt: known.receivedAt, givenBy: undefined });
-        }
+    /** @see {@link Judgements.setOutsiders} */
+    setOutsiders(roomId: string, userIds: readonly string[]): boolean {
+        return this.#judgements.setOutsiders(roomId, userIds);
     }
 
-    /** What we have of these sessions of a room, whoever sent it; of several copies the one that reaches furthest back. */
+    /** What we have of these sessions of a room: the copy that counts, or else anybody's. */
     ofSessions(roomId: string, sessionIds: readonly string[]): readonly BundleEntry[] {
         const reader = new EntryReader(this.#pages, roomId);
         const find = this.#sql.prepare(
-            "SELECT page, start, length FROM ready_entries WHERE room_id = ? AND session_id = ? ORDER BY first_index LIMIT 1",
+            "SELECT page, start, length FROM ready_entries WHERE room_id = ? AND session_id = ? ORDER BY verdict = 'aside', first_index LIMIT 1",
         );
         return sessionIds.flatMap((sessionId) => {
             const row = find.get(roomId, sessionId);
             if (row === undefined) return [];
             return reader.read({ page: Number(row["page"]), start: Number(row["start"]), length: Number(row["length"]) }) ?? [];
         });
+    }
+
+    /** Who sent or gave sessions of the room. */
+    senders(roomId: string): readonly string[] {
+        const rows = this.#sql.prepare("SELECT user_id FROM room_key_senders WHERE room_id = ? ORDER BY user_id").all(roomId);
+        return rows.map((row) => String(row["user_id"]));
+    }
+
+    /** Judges every session anew of which there is more than one copy, or somebody's word that it is closed. */
+    judgeDisputed(): void {
+        const disputed = this.#sql
+            .prepare(
+                `SELECT room_id, session_id FROM ready_entries GROUP BY room_id, session_id HAVING count(*) > 1
+                 UNION SELECT room_id, session_id FROM session_closings`,
+            )
+            .all();
+        for (const [roomId, rows] of Map.groupBy(disputed, (row) => String(row["room_id"])))
+            this.#judgements.renew(
+                roomId,
+                rows.map((row) => String(row["session_id"])),
+            );
     }
 
     holdings(roomId: string): RoomHoldings {
@@ -99,12 +152,11 @@ export class ReadyEntries {
         const sums = this.#sql
             .prepare("SELECT count(*) AS n, sum(length) AS bytes FROM ready_entries WHERE room_id = ? AND verdict = 'shareable'")
             .get(roomId);
-        const senders = this.#sql.prepare("SELECT user_id FROM room_key_senders WHERE room_id = ? ORDER BY user_id").all(roomId);
         return {
             version: this.version(roomId),
             sessions: Number(sums?.["n"]),
             bytes: Number(sums?.["bytes"] ?? 0),
-            senders: senders.map((row) => String(row["user_id"])),
+            outsiders: [...this.#judgements.outsiders(roomId)].toSorted(),
         };
     }
 
@@ -114,8 +166,7 @@ export class ReadyEntries {
     }
 
     forget(roomId: string): void {
-        for (const table of ["ready_entries", "entry_pages", "room_key_senders", "given_withheld", "bundle_offers", "sharing_signs"])
-            this.#sql.prepare(`DELETE FROM ${table} WHERE room_id = ?`).run(roomId);
+        for (const table of tablesOfRooms) this.#sql.prepare(`DELETE FROM ${table} WHERE room_id = ?`).run(roomId);
         this.#rows.renew(roomId);
     }
 
@@ -128,7 +179,7 @@ export class ReadyEntries {
         const found = this.#sql
             .prepare(
                 `SELECT rowid AS id, verdict, page, start, length FROM ready_entries NOT INDEXED
-                 WHERE rowid > ? AND room_id = ? ORDER BY rowid LIMIT ?`,
+                 WHERE rowid > ? AND room_id = ? AND verdict <> 'aside' ORDER BY rowid LIMIT ?`,
             )
             .all(after, roomId, limit);
         const pages = new Set<unknown>();
@@ -153,52 +204,46 @@ export class ReadyEntries {
     }
 
     #storeRoom(roomId: string, arrivals: readonly Arrival[]): number {
-        const fresh: {
-            readonly key: SessionKey;
-            readonly arrival: Arrival;
-            readonly known: KnownRow | undefined;
-            readonly merged: Merged;
-        }[] = [];
-        const reader = new EntryReader(this.#pages, roomId);
-        let kept = 0;
+        const changed = new Set<string>();
+        const fresh: NewCopy[] = [];
         for (const arrival of arrivals) {
-            const { entry } = arrival.seen;
-            const key = { roomId, sessionId: entry.session_id, senderKey: entry.sender_key };
-            const known = this.#rows.find(key);
-            const merged = this.#merge(key, known, arrival, reader);
-            if (arrival.word !== undefined) this.#rows.noteSender(roomId, arrival.word.sender);
-            if (known !== undefined && merged.keepsKey) kept += Number(this.#keep(key, known, merged));
-            else fresh.push({ key, arrival, known, merged });
+            const { word, seen } = arrival;
+            const { entry } = seen;
+            const name = { roomId, sessionId: entry.session_id };
+            const copy = this.#copyOf(arrival);
+            const known = this.#rows.ofSession(name).find((one) => isSameCopy(one, copy));
+            if (word !== undefined) this.#rows.noteSender(roomId, word.sender);
+            const flags = mergeFlags(known, copy.machineFlag, word?.claim);
+            if (known === undefined || copy.firstIndex < known.firstIndex)
+                fresh.push({ sessionId: name.sessionId, copy: { ...copy, ...flags }, entry, known });
+            else if (differ(flags, known)) this.#rows.setFlags(known, flags);
+            else continue;
+            changed.add(name.sessionId);
         }
-        const places = this.#pages.add(
-            roomId,
-            fresh.map(({ arrival }) => Buffer.from(JSON.stringify(bundleEntry(arrival.seen.entry)))),
-        );
-        for (const [index, { key, arrival, known, merged }] of fresh.entries()) {
-            const place = places[index];
-            if (place === undefined) continue;
-            if (known !== undefined) this.#pages.drop(known.page);
-            const { firstIndex } = arrival.seen;
-            this.#rows.put(key, { ...merged.flags, ...merged.origin, ...place, firstIndex }, known);
-        }
+        writeCopies(this.#pages, this.#rows, roomId, fresh);
+        this.#judgements.renew(roomId, changed);
         this.#pages.merge(roomId);
-        return fresh.length + kept;
+        return changed.size;
     }
 
-    #merge(key: SessionKey, known: KnownRow | undefined, { seen, word }: Arrival, reader: EntryReader): Merged {
-        const sameSession = (): boolean => {
-            const held = known === undefined ? undefined : reader.read(known)?.session_key;
-            if (known === undefined || held === undefined) return false;
-            const ours = seen.entry.session_key;
-            return known.firstIndex < seen.firstIndex ? leadsTo(held, ours) : leadsTo(ours, held);
+    #copyOf({ source, seen: { firstIndex, machineFlag, entry }, word }: Arrival): NewCopy["copy"] {
+        return {
+            source,
+            by: word?.sender,
+            senderKey: entry.sender_key,
+            own: source === "sent" && entry.sender_key === this.#ownKey,
+            firstIndex,
+            machineFlag,
+            claim: word?.claim ?? "none",
+            receivedAt: word?.at,
         };
-        return mergeReported(known, seen, word, { own: key.senderKey === this.#ownKey, sameSession });
     }
+}
 
-    #keep(key: SessionKey, known: KnownRow, { flags, origin }: Merged): boolean {
-        const isNews = flags.claim !== known.claim || flags.machineFlag !== known.machineFlag;
-        if (isNews) this.#rows.setFlags(key, known, flags);
-        if (isUnvouched(known)) this.#rows.setOrigin(key, origin);
-        return isNews;
-    }
+function isSameCopy(one: NewCopy["copy"], other: NewCopy["copy"]): boolean {
+    return one.source === other.source && one.by === other.by && one.senderKey === other.senderKey;
+}
+
+function differ(one: FlagFacts, other: FlagFacts): boolean {
+    return one.claim !== other.claim || one.machineFlag !== other.machineFlag;
 }

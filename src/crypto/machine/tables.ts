@@ -90,6 +90,56 @@ const migrations: readonly Step[] = [
         UNION ALL
         SELECT room_id, sender, received_at, 'bundle' FROM bundle_offers
     ) GROUP BY room_id, user_id ORDER BY max(at);`,
+    `-- One row a copy of a session: of what was sent for each Olm sender, of bundles for each giver. The verdict is the session's, on the row of the
+    -- copy that counts; the others stand 'aside' (see session-law.ts).
+    ALTER TABLE ready_entries RENAME TO old_entries;
+    DROP INDEX ready_entries_by_verdict;
+    DROP INDEX ready_entries_by_page;
+    CREATE TABLE ready_entries (
+        room_id TEXT NOT NULL,
+        session_id TEXT NOT NULL,
+        -- 'sent' (or we made it), 'import' or 'bundle'.
+        source TEXT NOT NULL,
+        -- Who sent it, or whose bundle it was in; '': nobody, or not known any more.
+        by_user TEXT NOT NULL,
+        sender_key TEXT NOT NULL,
+        first_index INTEGER NOT NULL,
+        machine_flag INTEGER NOT NULL,
+        claim TEXT NOT NULL,
+        verdict TEXT NOT NULL,
+        page INTEGER NOT NULL,
+        start INTEGER NOT NULL,
+        length INTEGER NOT NULL,
+        received_at INTEGER,
+        PRIMARY KEY (room_id, session_id, source, by_user, sender_key)
+    ) STRICT;
+    INSERT INTO ready_entries (rowid, room_id, session_id, source, by_user, sender_key, first_index, machine_flag, claim, verdict, page, start, length, received_at)
+    SELECT rowid, room_id, session_id, CASE WHEN claim <> 'none' THEN 'sent' WHEN given_by IS NULL THEN 'import' ELSE 'bundle' END,
+        coalesce(received_from, iif(claim = 'none', given_by, NULL), ''), sender_key, first_index, machine_flag, claim, verdict, page, start, length,
+        received_at
+    FROM old_entries;
+    DROP TABLE old_entries;
+    CREATE INDEX ready_entries_by_verdict ON ready_entries (room_id, verdict, page, start, length);
+    CREATE INDEX ready_entries_by_page ON ready_entries (room_id, page);
+    -- Who says that a session's sender keeps it from newcomers.
+    CREATE TABLE session_closings (
+        room_id TEXT NOT NULL,
+        session_id TEXT NOT NULL,
+        user_id TEXT NOT NULL,
+        sender_key TEXT NOT NULL,
+        PRIMARY KEY (room_id, session_id, user_id)
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO session_closings SELECT room_id, session_id, given_by, sender_key FROM given_withheld;
+    DROP TABLE given_withheld;
+    -- The sender of the earliest known event that bears the session's signature.
+    CREATE TABLE session_owners (
+        room_id TEXT NOT NULL,
+        session_id TEXT NOT NULL,
+        user_id TEXT NOT NULL,
+        PRIMARY KEY (room_id, session_id)
+    ) STRICT, WITHOUT ROWID;
+    -- Of those who sent keys, who was never in the room.
+    CREATE TABLE room_outsiders (room_id TEXT NOT NULL, user_id TEXT NOT NULL, PRIMARY KEY (room_id, user_id)) STRICT, WITHOUT ROWID;`,
 ];
 
 const KEY_CHECK = "crypto_meta key_check";

@@ -2,8 +2,7 @@ import { DecryptedToDeviceEvent } from "@matrix-org/matrix-sdk-crypto-wasm";
 import { z } from "zod";
 import { sessionName, type Claims } from "./feed.ts";
 import { combineClaims, readClaim } from "./flags.ts";
-import type { SessionKey } from "./entry-rows.ts";
-import type { Word } from "./merge-copies.ts";
+import type { SessionKey, Word } from "./ready-entries.ts";
 
 /** The largest event that federation carries; nothing honest is larger. Source: Matrix v1.19, "Size limits". */
 export const MAX_EVENT_BYTES = 65_536;

@@ -2,20 +2,16 @@ import { createHash } from "node:crypto";
 import type { CryptoPort, EncryptedBundle, PackedTimes, ShareableSet } from "../../crypto/index.ts";
 import type { Database } from "../../database/index.ts";
 import { type Homeserver, isTransient, problemOf } from "../../homeserver/index.ts";
-import type { Rooms } from "../../rooms/index.ts";
 import type { AtMost } from "../concurrency/at-most.ts";
 import type { BundleContents, BundleFile, BundleFiles } from "./bundle-files.ts";
 import { encryptedFile, type FileSecrets, newFileSecrets, secretsOf } from "./encrypted-file.ts";
 import type { FactSources } from "../policy/facts.ts";
-import type { FormerMembers } from "../policy/former-members.ts";
 import { Halt } from "../policy/halt.ts";
 
 export interface RoomBundleParts {
     readonly database: Database;
     readonly files: BundleFiles;
     readonly facts: Pick<FactSources, "policy" | "rooms">;
-    readonly rooms: Pick<Rooms, "mayHaveBeenMember">;
-    readonly formerMembers: FormerMembers;
     /** When the sessions of a room were first used, as far as its timeline is known. */
     readonly sessionTimes: (roomId: string) => Promise<PackedTimes>;
     readonly crypto: Pick<CryptoPort, "shareableSet" | "buildBundle">;
@@ -35,7 +31,7 @@ const worthAsking = 1_048_576;
 
 /** What a file is made by, beside its sessions. */
 interface Rules {
-    readonly strangers: readonly string[];
+    readonly outsiders: readonly string[];
     readonly maxSessions: number;
     readonly maxAge: number | null;
     /** Of these, the ones that people set. */
@@ -136,7 +132,7 @@ export class RoomBundles {
      */
     async #unchanged(roomId: string, set: ShareableSet, rules: Rules): Promise<BundleFile | undefined> {
         const { database, files } = this.#parts;
-        const earlier = rules.strangers.length === 0 ? undefined : files.newest(roomId, rules.settings);
+        const earlier = rules.outsiders.length === 0 ? undefined : files.newest(roomId, rules.settings);
         if (earlier === undefined) return undefined;
         const { sha256, version } = await this.#build(roomId, set, rules, secretsOf(earlier.file));
         if (sha256 !== earlier.file.hashes.sha256) return undefined;
@@ -159,17 +155,12 @@ export class RoomBundles {
         return { ...reserved, seenAt: now() };
     }
 
-    async #build(
-        roomId: string,
-        set: ShareableSet,
-        { strangers, maxSessions, maxAge }: Rules,
-        secrets: FileSecrets,
-    ): Promise<EncryptedBundle> {
+    async #build(roomId: string, set: ShareableSet, { maxSessions, maxAge }: Rules, secrets: FileSecrets): Promise<EncryptedBundle> {
         const { crypto, homeserver, sessionTimes, now } = this.#parts;
         const maxBytes = set.bytes > worthAsking ? await homeserver.uploadLimit() : undefined;
         const mayBite = maxAge !== null || set.sessions > maxSessions || (maxBytes !== undefined && 2 * set.bytes > maxBytes);
         const limits = { maxSessions, maxBytes, notBefore: maxAge === null ? undefined : now() - maxAge };
-        return await crypto.buildBundle({ roomId, ...secrets, limits, strangers, times: mayBite ? await sessionTimes(roomId) : [] });
+        return await crypto.buildBundle({ roomId, ...secrets, limits, times: mayBite ? await sessionTimes(roomId) : [] });
     }
 
     async #reserve(roomId: string, rules: Rules, secrets: FileSecrets, bundle: EncryptedBundle): Promise<BundleFile> {
@@ -186,13 +177,11 @@ export class RoomBundles {
         return { ...file, seenAt: now() };
     }
 
-    #rules(roomId: string, { senders }: ShareableSet): Rules {
-        const { formerMembers, rooms } = this.#parts;
-        const strangers = senders.filter((userId) => !rooms.mayHaveBeenMember(roomId, userId) && !formerMembers.has(roomId, userId));
-        return { strangers, ...this.#settings(roomId) };
+    #rules(roomId: string, { outsiders }: ShareableSet): Rules {
+        return { outsiders, ...this.#settings(roomId) };
     }
 
-    #settings(roomId: string): Omit<Rules, "strangers"> {
+    #settings(roomId: string): Omit<Rules, "outsiders"> {
         const { facts } = this.#parts;
         const { mode, max_sessions: maxSessions, max_age: maxAge } = facts.policy(roomId);
         const settings = JSON.stringify([mode, maxSessions, maxAge, facts.rooms.room(roomId)?.visibility ?? null]);
@@ -205,9 +194,9 @@ function longestUseOf(maxAge: number | null): number {
 }
 
 /** Names a file by its sessions and its rules. */
-function fingerprint(version: string, { settings, strangers }: Rules): string {
+function fingerprint(version: string, { settings, outsiders }: Rules): string {
     return createHash("sha256")
-        .update(JSON.stringify([version, settings, strangers]))
+        .update(JSON.stringify([version, settings, outsiders]))
         .digest("base64url");
 }
 

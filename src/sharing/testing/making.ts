@@ -6,7 +6,6 @@ import { RoomBundles } from "../bundle/room-bundles.ts";
 import { AtMost } from "../concurrency/at-most.ts";
 import type { FactSources } from "../policy/facts.ts";
 import type { FormerMembers } from "../policy/former-members.ts";
-import { alice, charlie } from "./room.ts";
 
 /** A call that may fail, or in whose middle something may happen. */
 export type Step = <T>(name: string, answer: () => T) => Promise<T>;
@@ -21,7 +20,7 @@ export interface MakingWorld {
     readonly version: string;
     readonly ofStrangers: string;
     readonly bundleBytes: number;
-    readonly senders: readonly string[];
+    readonly outsiders: readonly string[];
     readonly leftOut: EncryptedBundle["leftOut"];
     readonly uploadLimit: number | undefined;
     readonly disturbance: string;
@@ -36,9 +35,7 @@ export function bundlesOf(world: MakingWorld, files: BundleFiles, facts: FactSou
         database: world.database,
         files,
         facts,
-        rooms: { mayHaveBeenMember: (_room, userId) => userId === charlie && world.memberEvent.content.membership !== "invite" },
-        formerMembers: world.formerMembers,
-        sessionTimes: () => Promise.resolve([packTimes([{ sessionId: "used", sender: alice, firstAt: 1 }])]),
+        sessionTimes: () => Promise.resolve([packTimes([{ sessionId: "used", firstAt: 1 }])]),
         building: new AtMost(4),
         now: () => world.now,
         crypto: {
@@ -47,7 +44,7 @@ export function bundlesOf(world: MakingWorld, files: BundleFiles, facts: FactSou
                     version: world.version + world.ofStrangers,
                     sessions: world.shared,
                     bytes: world.bundleBytes,
-                    senders: world.senders,
+                    outsiders: world.outsiders,
                 })),
             buildBundle: (request) => step("buildBundle", () => build(world, request)),
         },

@@ -92,7 +92,7 @@ export class World {
     disturbance = "";
     visibility: HistoryVisibility = "shared";
     /** Who sent the room's sessions. */
-    senders: readonly string[] = [];
+    outsiders: readonly string[] = [];
     readonly formerMembers: FormerMembers;
     refreshes: Refreshes;
     uploadLimit: number | undefined;

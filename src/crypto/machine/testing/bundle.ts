@@ -36,17 +36,22 @@ export function sealFile(content: string): SealedFile {
     return { file, ciphertext: Buffer.concat(pieces) };
 }
 
-export type BundleWishes = Omit<Partial<BundleRequest>, "times"> & { readonly times?: readonly SessionTime[] };
+export type BundleWishes = Omit<Partial<BundleRequest>, "times"> & {
+    readonly times?: readonly SessionTime[];
+    /** Who was never in the room. */
+    readonly strangers?: readonly string[];
+};
 
 /** Builds a room's bundle and opens it with the SDKs' own attachment code. */
 export async function openBundle(
-    crypto: Pick<CryptoPort, "buildBundle">,
+    crypto: Pick<CryptoPort, "buildBundle" | "setOutsiders">,
     roomId: string,
-    { times = [], ...more }: BundleWishes = {},
+    { times = [], strangers = [], ...more }: BundleWishes = {},
 ): Promise<OpenedBundle> {
     const { key = new Uint8Array(randomBytes(32)), iv = new Uint8Array(Buffer.concat([randomBytes(8), Buffer.alloc(8)])) } = more;
     const limits = { maxSessions: 1_000_000, maxBytes: undefined, notBefore: undefined };
-    const bundle = await crypto.buildBundle({ roomId, key, iv, limits, strangers: [], times: [packTimes(times)], ...more });
+    await crypto.setOutsiders(roomId, strangers);
+    const bundle = await crypto.buildBundle({ roomId, key, iv, limits, times: [packTimes(times)], ...more });
     const file: EncryptedFile = {
         v: "v2",
         url: "mxc://home/bundle",

@@ -1,0 +1,51 @@
+import { expect, test } from "vitest";
+import type { SessionOwner } from "../crypto/index.ts";
+import { SessionFacts } from "./session-facts.ts";
+
+const roomId = "!room:home";
+const owner = (sessionId: string): SessionOwner => ({ roomId, sessionId, userId: "@alice:home" });
+
+/** What the worker was told, in order, and what is still to be told. */
+function told(untold: SessionOwner[], senders: readonly string[] = []) {
+    const calls: unknown[] = [];
+    const rejudged: (readonly string[])[] = [];
+    const crypto = {
+        setOwners: (owners: readonly SessionOwner[]) => (calls.push(owners.map(({ sessionId }) => sessionId)), Promise.resolve([roomId])),
+        keySenders: () => Promise.resolve(senders),
+        setOutsiders: (_room: string, users: readonly string[]) => (calls.push(users), Promise.resolve(users.length > 0)),
+        heldSessions: () => (calls.push("held"), Promise.resolve([])),
+        shareableSet: () => (calls.push("set"), Promise.resolve({ version: "", sessions: 0, bytes: 0, outsiders: [] })),
+    };
+    const facts = new SessionFacts({
+        crypto,
+        database: { transaction: (work: () => unknown) => work() } as never,
+        timelines: {
+            untoldOwners: (most) => untold.slice(0, Math.min(most, 2)),
+            ownersTold: (owners) => void untold.splice(0, owners.length),
+        },
+        rooms: { mayHaveBeenMember: (_room, userId) => userId === "@bob:home" },
+        formerMembers: { has: (_room, userId) => userId === "@charlie:home" },
+        rejudged: (roomIds) => rejudged.push(roomIds),
+    });
+    return { calls, rejudged, facts, crypto: facts.informed(crypto as never) };
+}
+
+test("whatever is asked what may be shared knows before whose the sessions are, and who was never in the room", async () => {
+    const { calls, rejudged, crypto } = told([owner("1"), owner("2"), owner("3")], ["@bob:home", "@charlie:home", "@mallory:home"]);
+    await crypto.shareableSet(roomId);
+    expect(calls).toEqual([["1", "2"], ["3"], ["@mallory:home"], "set"]);
+    expect(rejudged).toEqual([[roomId], [roomId], [roomId]]);
+});
+
+test("a walk through what is held is told once", async () => {
+    const { calls, crypto } = told([]);
+    await crypto.heldSessions(roomId);
+    await crypto.heldSessions(roomId, "1");
+    expect(calls).toEqual([[], "held", "held"]);
+});
+
+test("two that ask at once tell together", async () => {
+    const { calls, facts } = told([owner("1")]);
+    await Promise.all([facts.tellOwners(), facts.tellOwners()]);
+    expect(calls).toEqual([["1"]]);
+});
