@@ -9,10 +9,11 @@ import { leadsTo } from "./megolm-ratchet.ts";
 import type { RoomKeyExport } from "./room-key-export.ts";
 import { type NewCopy, writeCopies } from "./write-copies.ts";
 
-/** How many sessions of a bundle brought something, and how many claim to be what they are not. */
+/** How many sessions of a bundle brought something, how many claim to be what they are not, and how many were looked at: all, or the first. */
 export interface TakenKeys {
     readonly taken: number;
     readonly refused: number;
+    readonly looked: number;
 }
 
 /** A session that its sender closed, as a bundle says. */
@@ -40,13 +41,20 @@ export class GivenEntries {
         this.#giver = giver;
     }
 
-    /** Takes sessions of the room, checked by `normaliseRoomKey`. Of two copies of one the first counts. */
-    take(entries: readonly RoomKeyExport[]): TakenKeys {
+    /**
+     * Takes sessions of the room, checked by `normaliseRoomKey`, as many as the time allows. Of two copies of one the first counts.
+     * @param until by the monotonic clock, in milliseconds; the first is taken in any case
+     */
+    take(entries: readonly RoomKeyExport[], until = Number.POSITIVE_INFINITY): TakenKeys {
         const fresh: NewCopy[] = [];
-        let refused = 0;
-        const firstOfEach = new Map(entries.toReversed().map((entry) => [entry.session_id, entry]));
+        let [refused, looked] = [0, 0];
+        const seen = new Set<string>();
         const reader = new EntryReader(this.#pages, this.#roomId);
-        for (const entry of firstOfEach.values()) {
+        for (const entry of entries) {
+            if (looked > 0 && performance.now() >= until) break;
+            looked++;
+            if (seen.has(entry.session_id)) continue;
+            seen.add(entry.session_id);
             const weighed = this.#weigh(entry, reader);
             if (weighed === "refused") refused++;
             else if (weighed !== "nothing") fresh.push(weighed);
@@ -58,7 +66,7 @@ export class GivenEntries {
             fresh.map(({ sessionId }) => sessionId),
         );
         this.#pages.merge(this.#roomId);
-        return { taken: changed.size, refused };
+        return { taken: changed.size, refused, looked };
     }
 
     /** Keeps these, unless there are too many; answers how many are new. */

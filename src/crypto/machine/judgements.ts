@@ -99,16 +99,24 @@ export class Judgements {
         const copies = this.#rows.ofSession(name);
         if (copies.length === 0) return false;
         const keyOf = (copy: KnownRow): string => reader.read(copy)?.session_key ?? "";
-        const { verdict, chosen } = judge({
-            copies,
-            outsiders,
-            owner: this.#ownerOf(name),
-            closedBy: this.#closedBy(name),
-            agree: (earlier, later) => leadsTo(keyOf(earlier), keyOf(later)),
-        });
+        const forged = new Set<KnownRow>();
+        const agree = (earlier: KnownRow, later: KnownRow): boolean => {
+            const agrees = leadsTo(keyOf(earlier), keyOf(later));
+            const given = [earlier, later].find(({ source }) => source === "bundle");
+            if (!agrees && given !== undefined && [earlier, later].some(({ source }) => source === "sent")) forged.add(given);
+            return agrees;
+        };
+        const { verdict, chosen } = judge({ copies, outsiders, owner: this.#ownerOf(name), closedBy: this.#closedBy(name), agree });
         if (chosen !== undefined && chosen.copy !== chosen.names) this.#giveNames(name, chosen, reader);
         const changes = copies.map((copy) => this.#rows.setVerdict(name, copy, copy === chosen?.copy ? verdict : "aside"));
+        // What leads to no copy that was sent never will: nobody has to see that again.
+        for (const copy of forged) this.#remove(copy);
         return changes.includes(true);
+    }
+
+    #remove(copy: KnownRow): void {
+        this.#pages.drop(copy.page);
+        this.#rows.remove(copy);
     }
 
     /** A copy that came another way goes out under the names that the machine filed the sender's own under. */

@@ -81,9 +81,13 @@ async function give(content: Bundle | string): Promise<TakenBundle> {
 
 /** The session's own sender gives its key to the bot. */
 async function tell(session: MegolmSession, flags: object, index = 0, from = bob): Promise<void> {
-    const key = { algorithm: "m.megolm.v1.aes-sha2", room_id: ROOM, session_id: session.sessionId, session_key: session.sharedAt(index) };
-    await from.tell(BOT.userId, BOT.deviceId, "m.room_key", { ...key, ...flags });
+    await from.tell(BOT.userId, BOT.deviceId, "m.room_key", keyOf(session, flags, index));
     await bot.receive();
+}
+
+function keyOf(session: MegolmSession, flags: object, index: number): object {
+    const key = { algorithm: "m.megolm.v1.aes-sha2", room_id: ROOM, session_id: session.sessionId, session_key: session.sharedAt(index) };
+    return { ...key, ...flags };
 }
 
 /** A key of the session's ID that is none of its own. */
@@ -215,6 +219,27 @@ test("a made-up key of a session that we hold changes nothing", async () => {
     expect(await give({ room_keys: [entry(session, 0, { session_key: madeUp(session) })] })).toMatchObject({ taken: 0, refused: 1 });
     expect(await give({ room_keys: [asAnother] })).toMatchObject({ taken: 0 });
     expect([await held(), await bot.crypto.shareableSet(ROOM)]).toEqual(before);
+});
+
+test("a bundle of made-up keys is given up after a hundred, and what was good of it stays", async () => {
+    const [good, ...bad] = Array.from({ length: 152 }, () => new MegolmSession());
+    if (good === undefined) throw new Error("no session");
+    for (const session of bad) await bob.tell(BOT.userId, BOT.deviceId, "m.room_key", keyOf(session, { shared_history: true }, 5));
+    await bot.receive();
+    const made = bad.map((session) => entry(session, 0, { session_key: madeUp(session) }));
+    expect(await give({ room_keys: [entry(good), ...made] })).toMatchObject({ outcome: "malformed" });
+    expect((await bot.crypto.heldSessions(ROOM)).filter(({ firstIndex }) => firstIndex === 0)).toEqual([
+        expect.objectContaining({ sessionId: good.sessionId, given: true }),
+    ]);
+});
+
+test("a made-up key that came before the session's own is gone when that comes", async () => {
+    const session = new MegolmSession();
+    await give({ room_keys: [entry(session, 0, { session_key: madeUp(session) })] });
+    await tell(session, { shared_history: true }, 5);
+    // Its giver may give the real one now.
+    expect(await give({ room_keys: [entry(session, 2)] })).toMatchObject({ taken: 1, refused: 0 });
+    expect(await held()).toEqual([expect.objectContaining({ session_key: session.exportedAt(2) })]);
 });
 
 test.each([

@@ -5,15 +5,19 @@ import type { BundleToTake, TakenBundle } from "../port.ts";
 import type { Step } from "./build-bundle.ts";
 import { BundleReader, type ListedEntry, NotABundle } from "./bundle-reader.ts";
 import { type BundleOffer, findOffer } from "./bundle-offers.ts";
-import { commit } from "./context.ts";
+import { commit, type MachineContext } from "./context.ts";
 import { unpadded } from "./exported-session-key.ts";
-import { GivenEntries, type GivenWithheld } from "./given-entries.ts";
+import { GivenEntries, type GivenWithheld, type TakenKeys } from "./given-entries.ts";
 import { normaliseRoomKey, type RoomKeyExport } from "./room-key-export.ts";
 
 /** Bytes that are read, and whose keys are written, in one step and commit: some 250 keys. */
 const pieceBytes = 131_072;
 /** Of one bundle; no server takes a file with more. */
 const mostKeys = 100_000;
+/** Milliseconds after which others have their turn: to see whether one key leads to another may take 15 ms. */
+const stepMs = 20;
+/** Keys of one bundle that are not of the sessions that they name; an honest one has none. */
+const mostMadeUp = 100;
 
 const publicKey = z.string().regex(/^[A-Za-z0-9+/]{43}$/);
 const withheldSchema = z.object({
@@ -46,12 +50,13 @@ export async function takeBundle(step: Step, { roomId, sender, url, ciphertext }
 
     // 3. Piece by piece: none of it is held whole.
     const counts: Counts = { keys: 0, taken: 0, refused: 0, withheld: 0 };
+    const from: From = { roomId, giver: sender, url, madeUp: 0 };
     const decipher = decipherOf(offer.file);
     const reader = new BundleReader();
     try {
         for (let start = 0; start < ciphertext.length; start += pieceBytes) {
             const plaintext = decipher.update(ciphertext.subarray(start, start + pieceBytes));
-            const wanted = await takePiece(step, { roomId, giver: sender, url }, [...reader.take(plaintext)], counts);
+            const wanted = await takePiece(step, from, [...reader.take(plaintext)], counts);
             if (!wanted) return { outcome: "replaced" };
             await setImmediate();
         }
@@ -63,13 +68,16 @@ export async function takeBundle(step: Step, { roomId, sender, url, ciphertext }
     return { outcome: "taken", ...counts };
 }
 
+interface From {
+    readonly roomId: string;
+    readonly giver: string;
+    readonly url: string;
+    /** Keys so far that were not of the sessions that they name. */
+    madeUp: number;
+}
+
 /** Answers false if it is not wanted any more: another bundle was announced meanwhile, or the room was forgotten. */
-async function takePiece(
-    step: Step,
-    from: { readonly roomId: string; readonly giver: string; readonly url: string },
-    listed: readonly ListedEntry[],
-    counts: Counts,
-): Promise<boolean> {
+async function takePiece(step: Step, from: From, listed: readonly ListedEntry[], counts: Counts): Promise<boolean> {
     const keys: RoomKeyExport[] = [];
     const withheld: GivenWithheld[] = [];
     for (const { list, entry } of listed) {
@@ -83,18 +91,31 @@ async function takePiece(
         if ("entry" in result && result.entry.room_id === from.roomId) keys.push(result.entry);
         else counts.refused += 1;
     }
-    if (keys.length === 0 && withheld.length === 0) return true;
-    return await step((context) =>
-        commit(context, (sql) => {
-            if (findOffer(sql, context.seal, from.roomId, from.giver)?.file.url !== from.url) return false;
-            const given = new GivenEntries(sql, context.seal, context.ownKey, from);
-            const { taken, refused } = given.take(keys);
-            counts.taken += taken;
-            counts.refused += refused;
-            counts.withheld += given.takeWithheld(withheld);
-            return true;
-        }),
-    );
+    for (let rest: readonly RoomKeyExport[] = keys, first = true; rest.length > 0 || (first && withheld.length > 0); first = false) {
+        const some = await step((context) => takeSome(context, from, rest, first ? withheld : []));
+        if (some === undefined) return false;
+        counts.taken += some.taken;
+        counts.refused += some.refused;
+        counts.withheld += some.withheld;
+        from.madeUp += some.refused;
+        if (from.madeUp > mostMadeUp) throw new NotABundle(`more than ${mostMadeUp} of its keys are not of the sessions that they name`);
+        rest = rest.slice(some.looked);
+    }
+    return true;
+}
+
+/** As many as one step has time for; undefined if the bundle is not wanted any more. */
+function takeSome(
+    context: MachineContext,
+    from: From,
+    keys: readonly RoomKeyExport[],
+    withheld: readonly GivenWithheld[],
+): Promise<(TakenKeys & { readonly withheld: number }) | undefined> {
+    return commit(context, (sql) => {
+        if (findOffer(sql, context.seal, from.roomId, from.giver)?.file.url !== from.url) return undefined;
+        const given = new GivenEntries(sql, context.seal, context.ownKey, from);
+        return { ...given.take(keys, performance.now() + stepMs), withheld: given.takeWithheld(withheld) };
+    });
 }
 
 function sha256(bytes: Uint8Array): string {
