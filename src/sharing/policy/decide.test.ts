@@ -8,7 +8,7 @@ const open: ShareFacts = {
     paused: false,
     mode: "automatic",
     room: { joined: true, encryption: "encrypted", visibility: "shared", crowded: false },
-    invitee: { membership: "invite", awaited: "invite", account: "there", identity: "as_pinned", resembles: undefined },
+    invitee: { membership: "invite", awaited: "invite", account: "there", identity: "as_pinned", resembles: undefined, reordered: false },
     inviter: { trusted: true, isAnotherBot: false },
     reinvite: "possible",
 };
@@ -72,6 +72,14 @@ test.each<[string, ShareFacts, ReturnType<typeof decide>]>([
         "a likeness approved, and then too many were invited",
         released({ ...alike, room: { ...open.room, crowded: true } }),
         hold("too_many_invitees"),
+    ],
+    ["the invitee's name is shown in another order than it is written in", invitee({ reordered: true }), hold("name_reordered")],
+    ["the same, approved", released(invitee({ reordered: true })), go],
+    ["the same, asked for by command: never past a hold", commanded(invitee({ reordered: true })), hold("name_reordered")],
+    [
+        "a likeness says so before the order",
+        { ...alike, invitee: { ...alike.invitee, reordered: true } },
+        hold("looks_like_member", "@alice:home"),
     ],
     ["whatever was approved: in mode approval a person has looked", { ...released(alike), mode: "approval" }, go],
     ["in mode approval a person says how many", { ...released({ ...open, mode: "approval" }), room: { ...open.room, crowded: true } }, go],

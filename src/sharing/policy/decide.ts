@@ -30,6 +30,8 @@ export interface ShareFacts {
         readonly identity: "not_asked" | "none" | "as_pinned" | "changed";
         /** The member for whom people could take the invitee, unless that member made the invite, a person knows of it, or the keys were given before. */
         readonly resembles: string | undefined;
+        /** Invisible characters have their name shown in another order than it is written in, and the keys were not given before. */
+        readonly reordered: boolean;
     };
     readonly inviter: {
         readonly trusted: boolean;
@@ -80,6 +82,7 @@ export function decide(facts: ShareFacts): Decision {
     // First of what an approval releases: many jobs are approved at once for other reasons, a look-alike never unseen.
     const { resembles } = invitee;
     if (resembles !== undefined && !isApproved(facts, "looks_like_member", resembles)) return hold("looks_like_member", resembles);
+    if (invitee.reordered && !isApproved(facts, "name_reordered")) return hold("name_reordered");
     if (!inviter.trusted && !isApproved(facts, "inviter_server_not_trusted")) return hold("inviter_server_not_trusted");
     // Whatever was approved, a person has looked at this job, and needs no limit to how many they look at.
     if (facts.mode === "approval") return facts.approved.length > 0 ? go : hold("waits_for_approval");
