@@ -1,6 +1,7 @@
 export type { HistoryVisibility, Membership, RoomEvent, StrippedEvent } from "./events.ts";
 export { serverOf } from "./identifiers.ts";
 export { type MegolmMessage, parseMegolmMessage } from "./megolm-message.ts";
+export { type MediaParts, parseMxc } from "./mxc.ts";
 export { decodeRecoveryKey, encodeRecoveryKey } from "./recovery-key.ts";
 export { parseRoomEvent } from "./parse-event.ts";
 export { type DroppedPart, MalformedSync, parseSyncBatch } from "./parse-sync.ts";
