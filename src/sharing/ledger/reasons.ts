@@ -18,7 +18,7 @@ export const reasons = {
     account_appeared: "The invitee has an account now.",
     tried_again: "What had failed is tried again, as the invite still stands.",
     delivering: "The keys are being delivered.",
-    room_state_unknown: "The room's state has not been seen whole yet; this is tried again.",
+    room_state_unknown: "The room's state has not been seen whole yet, or a part of it cannot be read; this is tried again.",
     homeserver_unavailable: "The homeserver did not answer as it should; this is tried again.",
     refused_once: "The homeserver refused a request; this is tried again, and only a no that lasts for hours is believed.",
     bot_interrupted: "The bot itself was interrupted, by a full disk for example; this is tried again.",

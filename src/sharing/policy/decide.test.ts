@@ -33,6 +33,7 @@ test.each<[string, ShareFacts, ReturnType<typeof decide>]>([
     ["a closed history stays closed when a person approves", released(room({ visibility: "invited" })), refuse("visibility_not_shared")],
     ["a visibility that nobody understands", room({ visibility: "unknown" }), wait("room_state_unknown")],
     ["a room whose encryption is not known blocks", room({ encryption: "unknown" }), wait("room_state_unknown")],
+    ["an invitee of whom nobody can tell whether they are banned", invitee({ membership: "unknown" }), wait("room_state_unknown")],
     ["a plain room", room({ encryption: "plain" }), refuse("room_not_encrypted")],
     ["the bot was thrown out", room({ joined: false }), refuse("not_in_room")],
     ["the invitee has declined meanwhile", invitee({ membership: "leave" }), refuse("not_invited")],

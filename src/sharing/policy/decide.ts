@@ -18,7 +18,7 @@ export interface ShareFacts {
         readonly crowded: boolean;
     };
     readonly invitee: {
-        readonly membership: Membership | "none";
+        readonly membership: Membership | "none" | "unknown";
         /**
          * Where their client opens what the bot sends: `invite`, while invited; `join`, having joined on the bot's own invite;
          * `any`, as the bot is still to make the invite itself.
@@ -69,6 +69,7 @@ export function decide(facts: ShareFacts): Decision {
     if (facts.mode === "command" && facts.origin === "invite" && facts.approved.length === 0) return refuse("only_by_command");
     if (!room.joined) return refuse("not_in_room");
     if (room.encryption === "unknown" || room.visibility === "unknown") return wait("room_state_unknown");
+    if (invitee.membership === "unknown") return wait("room_state_unknown");
     if (room.encryption === "plain") return refuse("room_not_encrypted");
     if (!opensHistory(room.visibility)) return refuse("visibility_not_shared");
     if (invitee.membership === "ban") return refuse("invitee_banned");
