@@ -3,7 +3,6 @@ import {
     hasWholeState,
     type HistoryVisibility,
     type JoinedRoomChanges,
-    type Membership,
     parseMember,
     parseTombstone,
     type RoomEvent,
@@ -19,6 +18,7 @@ import type { Member } from "./room.ts";
 import { visibilityOf } from "./room-reader.ts";
 import { RoomTable } from "./room-table.ts";
 import { rotatesOnMembership, rotatesOnVisibility } from "./rotation.ts";
+import { isRenaming, standing } from "./standing.ts";
 import { type KeptType, keptTypes, StateTable } from "./state-table.ts";
 
 export interface RecorderParts {
@@ -226,25 +226,4 @@ export class RoomRecorder {
 
 function keptType(type: string): KeptType | undefined {
     return keptTypes.find((kept) => kept === type);
-}
-
-/** A new display name or picture. */
-function isRenaming(membership: Membership, previous: Member | undefined): boolean {
-    return membership === "join" && previous?.membership === "join";
-}
-
-/**
- * Of what the whole state says of others: where each of them stands now, as far as we did not know it. What is pending when we join is told even
- * if we knew it from an earlier stay. Oldest first.
- */
-function standing(found: readonly MembershipChange[], known: ReadonlyMap<string, Member>): readonly MembershipChange[] {
-    const last = new Map(found.map((change) => [change.userId, change]));
-    const changes = [...last.values()].map((change) => ({ ...change, previous: known.get(change.userId) }));
-    return changes
-        .filter(({ membership, eventId, foundAtJoin, previous }) => {
-            if (membership === "invite" && foundAtJoin) return true;
-            if (previous === undefined) return membership === "invite";
-            return previous.eventId !== eventId && !isRenaming(membership, previous);
-        })
-        .toSorted((a, b) => a.at - b.at);
 }
