@@ -9,7 +9,8 @@ RUN npm run build
 
 FROM node:24-bookworm-slim
 WORKDIR /app
-ENV NODE_ENV=production BACKSCROLL_DATA_DIR=/data
+# Without the option a signal opens Node's inspector.
+ENV NODE_ENV=production NODE_OPTIONS=--disable-sigusr1 BACKSCROLL_DATA_DIR=/data
 COPY package.json package-lock.json ./
 COPY stubs ./stubs
 RUN --mount=type=cache,target=/root/.npm npm ci --omit=dev --omit=optional \

@@ -2,7 +2,9 @@ import type { KnipConfig } from "knip";
 
 const config: KnipConfig = {
     entry: [
-        // Started by path, not imported; what scripts in package.json start is known by itself.
+        // Started by path, not imported. What scripts in package.json start is known by itself, if no option stands
+        // before it.
+        "src/main.ts",
         "src/crypto/worker.ts",
         "src/crypto/machine/testing/fixtures/make.ts",
         "src/bot/testing/fixtures/make.ts",

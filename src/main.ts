@@ -12,6 +12,9 @@ if (Number.parseInt(process.versions.node, 10) < oldest) {
     // Until the bot takes its signals over: a stop that comes while the program is loaded is one like any other, and process 1 of a
     // container would not even notice it.
     if (process.argv.includes("run")) for (const signal of ["SIGTERM", "SIGINT"]) process.on(signal, () => process.exit(0));
+    // Node would open its inspector, to every local user, at this signal. `--disable-sigusr1` does the same from the
+    // first instant on, and not every older Node takes it.
+    process.on("SIGUSR1", () => {});
     // Whatever is written is for its owner alone, also in a data folder that somebody else made.
     process.umask(0o077);
     // Compiled code is kept beside the program, never in a folder that others can write to; where ours cannot be written, nothing is kept.

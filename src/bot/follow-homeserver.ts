@@ -41,23 +41,28 @@ export function startSync(
     };
     // A quiet batch has nothing for the machine, and the machine nothing for the homeserver.
     let flushDue = true;
+    let unreadableKeysOf: readonly string[] = [];
     const sync = new SyncLoop({
         homeserver,
         database: store.database,
         userId: account.userId,
         deviceId: account.deviceId,
         receive: async (changes) => {
-            const { rooms, reachedMachine, verificationRequests } = await crypto.receive(changes);
-            verification.askedByDevices(verificationRequests);
-            flushDue ||= reachedMachine;
-            return rooms;
+            const received = await crypto.receive(changes);
+            verification.askedByDevices(received.verificationRequests);
+            flushDue ||= received.reachedMachine;
+            unreadableKeysOf = received.unreadableKeysOf;
+            warnOfUnreadableKeys(unreadableKeysOf, log);
+            return received.rooms;
         },
         record: (batch, isBack) => {
             recordBatch(recording, batch);
             verification.askedInRooms(batch);
+            ledger.unreadableKeys.note(unreadableKeysOf, Date.now());
             if (isBack) ledger.jobs.homeserverIsBack();
         },
         afterBatch: (roomIds) => {
+            unreadableKeysOf = [];
             caughtUp();
             announced(roomIds);
             if (flushDue) flush();
@@ -91,6 +96,13 @@ export function startSync(
     function endIfFatal(error: unknown): void {
         if (error instanceof Failure && error.code === "one_time_keys_conflict") end(error);
         else log.warn({ err: error }, "what follows a batch failed; a later batch repeats it");
+    }
+}
+
+function warnOfUnreadableKeys(senders: readonly string[], log: Logger): void {
+    for (const user of new Set(senders)) {
+        const keys = senders.filter((sender) => sender === user).length;
+        log.warn({ operation: "receive", user, keys }, "room keys are lost: nobody can read how their sender's client spells the flag");
     }
 }
 

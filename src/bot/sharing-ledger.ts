@@ -21,6 +21,7 @@ import {
     ReinviteLedger,
     ShareCommands,
     SharingEvidence,
+    UnreadableKeyCounts,
     weigh,
     type SharedHistory,
     ShareJobs,
@@ -48,6 +49,7 @@ export interface SharingLedger {
     readonly timelines: Timelines;
     readonly received: ReceivedBundles;
     readonly evidence: SharingEvidence;
+    readonly unreadableKeys: UnreadableKeyCounts;
 }
 
 export function sharingLedger(database: Database, settings: Settings): SharingLedger {
@@ -87,6 +89,7 @@ export function sharingLedger(database: Database, settings: Settings): SharingLe
         facts,
         timelines,
         evidence,
+        unreadableKeys: new UnreadableKeyCounts(database.sql),
         received: new ReceivedBundles(database.sql),
         commands: new ShareCommands({ database, jobs, pins, pauses, facts, rooms, now }),
     };

@@ -12,13 +12,16 @@ import {
 import { type Database, openDatabase } from "../database/index.ts";
 import { bundleSentence, type ReceivedBundle, ReceivedBundles } from "../receiving/index.ts";
 import { RoomReader, type Room } from "../rooms/index.ts";
-import { Holdings, type JobStory, jobStatuses, jobStory, Modes, Pauses, roomProblems } from "../sharing/index.ts";
+import { Holdings, type JobStory, jobStatuses, jobStory, Modes, Pauses, roomProblems, UnreadableKeyCounts } from "../sharing/index.ts";
 import { lastSuccessAt } from "../sync/index.ts";
 import { programVersion } from "../telemetry/index.ts";
 import { type Coverage, Timelines } from "../timeline/index.ts";
 import { dataFolder } from "./data-folder.ts";
 import { schemas } from "./schemas.ts";
 import { StoreCheckRecord } from "./store-check-record.ts";
+
+/** Senders of unreadable keys that are shown. */
+const mostSenders = 20;
 
 /** @see {@link import("./index.ts").readStatus} */
 export async function readStatus(dataDir: string, filters: StatusFilters): Promise<StatusReport> {
@@ -68,6 +71,9 @@ function report(database: Database, dataDir: string, filters: StatusFilters): St
             .joined()
             .filter(({ roomId }) => inRoom(roomId) && !isAdminRoom(roomId))
             .map((room) => roomStatus(database, rooms, room, account.user_id)),
+        unreadable_keys: new UnreadableKeyCounts(database.sql)
+            .newest(mostSenders)
+            .map(({ userId, keys, lastAt }) => ({ user_id: userId, keys, last_at: new Date(lastAt).toISOString() })),
         invites: rooms
             .pendingInvites()
             .filter(({ roomId }) => inRoom(roomId))

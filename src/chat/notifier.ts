@@ -131,6 +131,7 @@ export class Notifier {
                 return true;
             case "invite":
             case "ban":
+            case "unknown":
                 return false;
             case "leave":
                 // A time to come is that of a clock that was set back since.

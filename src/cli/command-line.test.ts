@@ -121,6 +121,7 @@ test("status before the first start is complete, empty and successful, whatever 
         account: { user_id: null, device_id: null, fingerprint: null, cross_signed: null, backup: "none", recovery: "none" },
         store: { check: "not_yet", checked_at: null, message: null },
         rooms: [],
+        unreadable_keys: [],
         invites: [],
         jobs: [],
     });

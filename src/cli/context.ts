@@ -1,3 +1,5 @@
+import { printable } from "../telemetry/index.ts";
+
 /** What a command line runs in. */
 export interface Surroundings {
     readonly environment: Readonly<Record<string, string | undefined>>;
@@ -19,9 +21,4 @@ export function print(text: string): void {
 /** What goes beside the answer: hints, progress, refusals. */
 export function note(text: string): void {
     process.stderr.write(`${printable(text)}\n`);
-}
-
-/** Names come from other people's servers: control characters in them must not reach the terminal. */
-function printable(text: string): string {
-    return text.replaceAll(/[^\P{Cc}\n]|\p{Bidi_Control}/gu, "\u{fffd}");
 }

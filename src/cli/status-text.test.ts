@@ -117,3 +117,13 @@ test("and before the first start like this", () => {
       Share jobs: none."
     `);
 });
+
+test("keys that nobody can read are told with their sender", () => {
+    const unreadable_keys = [
+        { user_id: "@alice:hs", keys: 3, last_at: "2026-02-01T11:00:00Z" },
+        { user_id: "@bob:hs", keys: 1, last_at: "2026-02-01T11:59:00Z" },
+    ];
+    const text = statusText({ ...report, unreadable_keys }, now);
+    expect(text).toMatch(/^! 3 room keys of @alice:hs could not be read, the last 60 min ago: /m);
+    expect(text).toMatch(/^! A room key of @bob:hs could not be read, the last 60 s ago: /m);
+});

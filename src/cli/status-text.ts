@@ -5,7 +5,13 @@ import { ago, facts, span, table } from "./layout.ts";
 
 /** The status as people read it. @param now milliseconds since the epoch */
 export function statusText(report: StatusReport, now: number): string {
-    const sections = [head(report, now), rooms(report.rooms, now), invites(report.invites, now), jobs(report.jobs, now)];
+    const sections = [
+        head(report, now),
+        rooms(report.rooms, now),
+        lostKeys(report, now),
+        invites(report.invites, now),
+        jobs(report.jobs, now),
+    ];
     return sections.filter((section) => section !== "").join("\n\n");
 }
 
@@ -64,6 +70,15 @@ function rooms(all: readonly RoomStatus[], now: number): string {
 /** One that was not taken is among the problems. */
 function bundleSentences({ received_bundle: bundle }: RoomStatus): readonly string[] {
     return bundle?.state === "taken" && bundle.message !== null ? [bundle.message] : [];
+}
+
+function lostKeys({ unreadable_keys: all }: StatusReport, now: number): string {
+    return all
+        .map(({ user_id, keys, last_at }) => {
+            const lost = keys === 1 ? "A room key" : `${keys} room keys`;
+            return `! ${lost} of ${user_id} could not be read, the last ${ago(last_at, now) ?? "?"}: their client spells the flag for sharing history in a way that nobody can read. Let them use another one.`;
+        })
+        .join("\n");
 }
 
 function invites(all: StatusReport["invites"], now: number): string {

@@ -306,3 +306,34 @@ test("the data folder alone is found although nothing else is right", () => {
     writeFileSync(join(workingDirectory, "half.yaml"), "data_dir: e\nhomeserver: 3");
     expect(ask({}, "half.yaml")).toBe(join(workingDirectory, "e"));
 });
+
+test.each([
+    ["http://matrix.hs.test", true],
+    ["http://192.168.1.2:8008", true],
+    ["http://127.hs.test", true],
+    ["https://matrix.hs.test", false],
+    ["http://localhost:8008", false],
+    ["http://127.0.0.1:8008", false],
+    ["http://[::1]:8008", false],
+])("%s: whether it is doubted that the homeserver is reached in the open", (url, doubted) => {
+    const { warnings } = load({ environment: { ...account, BACKSCROLL_HOMESERVER_URL: url, BACKSCROLL_ADMINS: "@a:b" } });
+    expect(warnings.some((warning) => warning.startsWith(`homeserver.url is ${url}`))).toBe(doubted);
+    expect(warnings).toHaveLength(doubted ? 1 : 0);
+});
+
+const yaml = `
+homeserver: { url: "https://hs.test", user_id: "@bot:hs.test", password: opensesame }
+admins: ["@a:hs.test"]
+sharing: { mode: approval }
+`;
+
+test("a .env file that changes what the YAML file sets is named, with the settings and none of their values", () => {
+    const dotenv = "BACKSCROLL_HOMESERVER_PASSWORD=hush\nBACKSCROLL_ADMINS=@a:hs.test,@evil:hs.test\nBACKSCROLL_SHARING_MODE=automatic\n";
+    const { warnings } = load({ yaml, dotenv, environment: { BACKSCROLL_SHARING_MODE: "off" } });
+    expect(warnings).toEqual([`${join(workingDirectory, ".env")} changes what c.yaml sets: homeserver.password, admins.`]);
+});
+
+test("a .env file that says the same as the YAML file, or something of its own, is as it should be", () => {
+    const { warnings } = load({ yaml, dotenv: "BACKSCROLL_ADMINS=@a:hs.test\nBACKSCROLL_LOG_LEVEL=debug\n" });
+    expect(warnings).toEqual([]);
+});

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
 import { crossCheck, defaultDataDir } from "./cross-checks.ts";
 import { readDotenv } from "./dotenv-file.ts";
+import { dotenvChanges, doubts } from "./doubts.ts";
 import { configVariable, environmentSource, unknownVariables, variableOf, type Variables } from "./environment-source.ts";
 import { readSmallFile } from "./files.ts";
 import { ConfigurationError, type Problem } from "./problems.ts";
@@ -61,19 +62,23 @@ interface Read {
 
 function readSources({ configFile, environment, workingDirectory }: LoadOptions): Read {
     const settings = settingPaths();
-    const dotenv = readDotenv(join(workingDirectory, ".env"), ".env");
+    const dotenvPath = join(workingDirectory, ".env");
+    const dotenv = readDotenv(dotenvPath, ".env");
     const fromEnvironment = environmentSource(environment, { settings, workingDirectory, placeOf: (variable) => variable });
     const fromDotenv = environmentSource(dotenv.variables, { settings, workingDirectory, placeOf: dotenv.placeOf });
     const variable = (name: string) => present(environment[name]) ?? present(dotenv.variables[name]);
     const file = findFile({ configFile, variable, workingDirectory });
     const yaml = file.path === undefined ? nothing : readYaml(file.path, file.named, workingDirectory);
+    const shownFile = file.path === undefined ? usualFile : shown(file.path, workingDirectory);
+    const given = { environment: fromEnvironment, dotenv: fromDotenv, yaml };
     return {
         sources: [fromEnvironment, { ...fromDotenv, problems: [...dotenv.problems, ...fromDotenv.problems] }, yaml],
         warnings: [
             ...unknownVariables(environment, settings, (name) => name),
             ...unknownVariables(dotenv.variables, settings, dotenv.placeOf),
+            ...dotenvChanges(given, settings, { dotenv: dotenvPath, yaml: shownFile }),
         ],
-        file: file.path === undefined ? usualFile : shown(file.path, workingDirectory),
+        file: shownFile,
     };
 }
 
@@ -119,11 +124,4 @@ function shown(path: string, workingDirectory: string): string {
 
 function merge(sources: readonly Source[]): Tree {
     return sources.toReversed().reduce<Tree>((under, { values }) => overlay(under, values, (key) => key === "max_age"), {});
-}
-
-/** What is allowed, and seldom meant. */
-function doubts({ admins, invites }: Settings): readonly string[] {
-    if (admins.length > 0) return [];
-    const consequence = invites.from.length === 0 ? "nobody can invite the bot into rooms" : "nobody may command it in every room";
-    return [`admins is empty: ${consequence}.`];
 }

@@ -1,8 +1,9 @@
+import { once } from "node:events";
 import { mkdtempSync, rmSync, statSync, writeFileSync, existsSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { Failure } from "../failures/index.ts";
 import type { Logger } from "../telemetry/index.ts";
 import { callBot, connectToBot, ControlServer, type ControlOperations, RemoteFailure } from "./index.ts";
@@ -37,8 +38,8 @@ const logger: Logger = {
     error: (facts, message) => void logged.push({ facts, message }),
     child: () => logger,
 };
-const serverOf = (changes: Partial<ControlOperations> = {}) =>
-    new ControlServer({ socketPath, operations: { ...operations, ...changes }, logger });
+const serverOf = (changes: Partial<ControlOperations> = {}, more: { firstLineMs?: number } = {}) =>
+    new ControlServer({ socketPath, operations: { ...operations, ...changes }, logger, ...more });
 
 beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), "bs-"));
@@ -167,6 +168,24 @@ test("who sends a line without end is hung up on, and others are served on", asy
     expect(await callBot(socketPath, "health", {})).toEqual({ healthy: true, problems: [] });
 });
 
+test("clients that say nothing take no place from others for long", async () => {
+    await using server = serverOf({}, { firstLineMs: 50 });
+    await server.start();
+    const silent = Array.from({ length: 64 }, () => connect(socketPath).on("error", () => {}));
+    await Promise.all(silent.map((client) => once(client, "connect")));
+    await expect.poll(() => callBot(socketPath, "health", {}).catch(() => undefined), { timeout: 10_000 }).toMatchObject({ healthy: true });
+    for (const client of silent) client.destroy();
+});
+
+test("who has said something may be silent after it", async () => {
+    const firstLineMs = 50;
+    await using server = serverOf({}, { firstLineMs });
+    await server.start();
+    await using bot = await vi.waitUntil(connectionThatSpoke, { timeout: 10_000 });
+    await new Promise((resolve) => setTimeout(resolve, firstLineMs + 1));
+    expect(await bot.health()).toEqual({ healthy: true, problems: [] });
+});
+
 test("a slow command of one client does not hold up another's", async () => {
     const gate = Promise.withResolvers<typeof done>();
     await using server = serverOf({ approve: () => gate.promise });
@@ -186,6 +205,15 @@ test("a stop hangs up on who waits, and a bot that never answers is given up", a
     await server.stop();
     expect(await waiting).toMatchObject({ code: "bot_not_answering" });
 });
+
+/** Undefined: it was hung up on before its first line, as the machine is busy. */
+async function connectionThatSpoke() {
+    const bot = await connectToBot(socketPath);
+    return bot?.health().then(
+        () => bot,
+        () => undefined,
+    );
+}
 
 async function leaveStaleSocket(): Promise<void> {
     const path = socketPath;

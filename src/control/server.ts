@@ -12,9 +12,13 @@ interface Options {
     readonly socketPath: string;
     readonly operations: ControlOperations;
     readonly logger: Logger;
+    /** Milliseconds that a client has for its first line. */
+    readonly firstLineMs?: number;
 }
 
 const mostClients = 64;
+/** Commands write as soon as they are connected: who says nothing only takes a place. */
+const usualFirstLineMs = 5_000;
 
 /** Answers commands on a Unix socket that only the bot's user may open: one JSON object a line, in both directions. */
 export class ControlServer {
@@ -63,14 +67,17 @@ export class ControlServer {
         this.#clients.add(client);
         client.on("error", () => client.destroy());
         client.on("close", () => this.#clients.delete(client));
+        const patience = setTimeout(() => client.destroy(), this.#options.firstLineMs ?? usualFirstLineMs);
         try {
             for await (const line of readLines(client, longestLine)) {
+                clearTimeout(patience);
                 for await (const answer of this.#answers(line)) if (!(await send(client, answer))) break;
             }
         } catch (error) {
             // Leaving the loop has hung up already, if the client has not.
             if (error instanceof LineTooLong) this.#options.logger.warn({ error }, "hung up on a command");
         } finally {
+            clearTimeout(patience);
             client.end();
         }
     }

@@ -13,10 +13,18 @@ export interface StatusReport {
     readonly account: AccountStatus;
     readonly store: StoreStatus;
     readonly rooms: readonly RoomStatus[];
+    /** Room keys that are lost because nobody can read the spelling of their flag, by sender; the newest twenty. */
+    readonly unreadable_keys: readonly UnreadableKeysStatus[];
     /** To the bot, left pending. */
     readonly invites: readonly { readonly room_id: string; readonly inviter: string; readonly since: string }[];
     /** Newest first. */
     readonly jobs: readonly JobStatus[];
+}
+
+export interface UnreadableKeysStatus {
+    readonly user_id: string;
+    readonly keys: number;
+    readonly last_at: string;
 }
 
 export interface AccountStatus {
@@ -112,6 +120,7 @@ export function emptyStatus(version: string): StatusReport {
         account: { user_id: null, device_id: null, fingerprint: null, cross_signed: null, backup: "none", recovery: "none" },
         store: { check: "not_yet", checked_at: null, message: null },
         rooms: [],
+        unreadable_keys: [],
         invites: [],
         jobs: [],
     };

@@ -61,6 +61,8 @@ export interface Received {
     readonly reachedMachine: boolean;
     /** Requests to verify this device; malformed ones and those of our own user are left out. */
     readonly verificationRequests: readonly DeviceVerificationRequest[];
+    /** Who sent room keys that are lost, as the spelling of their flag cannot be read: each as often as they did. */
+    readonly unreadableKeysOf: readonly string[];
 }
 
 export interface RoomHoldings {

@@ -1,3 +1,4 @@
+import { type MediaParts, parseMxc } from "../matrix/index.ts";
 import * as answers from "./answers.ts";
 import type { Client } from "./client.ts";
 import { HomeserverError, problemOf } from "./errors.ts";
@@ -129,9 +130,9 @@ export async function getMedia(client: Client, mxc: string, maxBytes: number): P
     }
 }
 
-function partsOf(operation: string, mxc: string): { readonly serverName: string; readonly mediaId: string } {
-    const [, serverName, mediaId] = /^mxc:\/\/([^/?#]+)\/([A-Za-z0-9_-]+)$/.exec(mxc) ?? [];
-    if (serverName !== undefined && mediaId !== undefined) return { serverName, mediaId };
+function partsOf(operation: string, mxc: string): MediaParts {
+    const parts = parseMxc(mxc);
+    if (parts !== undefined) return parts;
     throw new HomeserverError(operation, { kind: "malformed", detail: "not an mxc:// URI" });
 }
 

@@ -1,7 +1,9 @@
 export type { HistoryVisibility, Membership, RoomEvent, StrippedEvent } from "./events.ts";
 export { serverOf } from "./identifiers.ts";
 export { isSignedBySession, type MegolmMessage, parseMegolmMessage } from "./megolm-message.ts";
+export { type MediaParts, parseMxc } from "./mxc.ts";
 export { decodeRecoveryKey, encodeRecoveryKey } from "./recovery-key.ts";
+export { isIdentifier } from "./json.ts";
 export { parseRoomEvent } from "./parse-event.ts";
 export { type DroppedPart, MalformedSync, parseSyncBatch } from "./parse-sync.ts";
 export {

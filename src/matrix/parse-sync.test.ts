@@ -89,6 +89,29 @@ test.each([
     expect(drops).toEqual([{ place: "rooms.join.timeline", roomId: "!room:home" }]);
 });
 
+const visible = { ...member, type: "m.room.history_visibility", state_key: "", content: { history_visibility: "shared" } };
+const malformed = { ...visible, event_id: undefined };
+const about = (type: string, stateKey: string) => ({ type: `m.room.${type}`, stateKey });
+
+test.each([
+    ["malformed state in the timeline", { timeline: { events: [malformed] } }, [about("history_visibility", "")]],
+    ["malformed state before it", { state: { events: [malformed] } }, [about("history_visibility", "")]],
+    [
+        "malformed state after it",
+        { timeline: { events: [visible] }, state_after: { events: [malformed] } },
+        [about("history_visibility", "")],
+    ],
+    ["a later event that can be read", { timeline: { events: [malformed, visible] } }, undefined],
+    ["a state key that is no text", { timeline: { events: [{ ...visible, state_key: 5 }] } }, [about("history_visibility", "")]],
+    ["state without a state key", { state: { events: [{ ...visible, state_key: undefined }] } }, [about("history_visibility", "")]],
+    ["a message of that type", { timeline: { events: [{ ...visible, state_key: undefined }] } }, undefined],
+    ["a user ID that nobody can have", { timeline: { events: [{ ...member, state_key: `@${"x".repeat(255)}` }] } }, undefined],
+    ["a malformed member event", { timeline: { events: [{ ...member, sender: 5 }] } }, [about("member", "@bob:home")]],
+    ["a type that cannot be read", { timeline: { events: [{ ...malformed, type: 5 }] } }, undefined],
+])("%s: of what nothing is known", (_, room, unreadable) => {
+    expect(parseSyncBatch(inRoom(room), "s1").joined.get("!room:home")?.unreadable).toEqual(unreadable);
+});
+
 test("a room whose ID is a prototype's name or too long is dropped, and nobody's prototype changes", () => {
     const drops: DroppedPart[] = [];
     const raw: unknown = JSON.parse(

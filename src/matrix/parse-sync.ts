@@ -3,6 +3,7 @@ import type { RoomEvent, StrippedEvent } from "./events.ts";
 import { deepest, entriesOf, isIdentifier, isObject, isShallow, jsonObject } from "./json.ts";
 import { parseRoomEvent, parseStrippedEvent } from "./parse-event.ts";
 import type { CryptoChanges, JoinedRoomChanges, SyncBatch } from "./sync-batch.ts";
+import { LastWords } from "./unreadable-state.ts";
 
 const longestToken = 65_536;
 
@@ -88,20 +89,28 @@ function parseRooms<T>(raw: unknown, place: string, onDrop: OnDrop, parse: Parse
 }
 
 function parseRoomChanges(raw: Record<string, unknown>, place: string, roomId: string, onDrop: OnDrop): JoinedRoomChanges {
-    const list = (part: unknown, name: string): readonly RoomEvent[] => events(part, `${place}.${name}`, roomId, onDrop, parseRoomEvent);
+    const lastWords = new LastWords();
+    const list = (part: unknown, name: string, isState: boolean): readonly RoomEvent[] =>
+        events(part, `${place}.${name}`, roomId, onDrop, (raw) => {
+            const event = parseRoomEvent(raw);
+            lastWords.note(raw, event, isState);
+            return event;
+        });
     const timeline = isObject(raw["timeline"]) ? raw["timeline"] : {};
     const limited = timeline["limited"];
     const stateAfter = raw["state_after"];
-    return {
+    const changes = {
         // Whatever is not a plain no is taken for a gap.
         limited: isObject(raw["timeline"] ?? {}) ? limited !== undefined && limited !== false : true,
         prevBatch: token.safeParse(timeline["prev_batch"]).data,
-        state: list(raw["state"], "state").filter(({ stateKey }) => stateKey !== undefined),
-        timeline: list(raw["timeline"], "timeline"),
+        state: list(raw["state"], "state", true).filter(({ stateKey }) => stateKey !== undefined),
+        timeline: list(raw["timeline"], "timeline", false),
         ...(stateAfter === undefined
             ? {}
-            : { stateAfter: list(stateAfter, "state_after").filter(({ stateKey }) => stateKey !== undefined) }),
+            : { stateAfter: list(stateAfter, "state_after", true).filter(({ stateKey }) => stateKey !== undefined) }),
     };
+    const { unreadable } = lastWords;
+    return unreadable.length === 0 ? changes : { ...changes, unreadable };
 }
 
 function parseInvite(raw: Record<string, unknown>, place: string, roomId: string, onDrop: OnDrop): readonly StrippedEvent[] {

@@ -1,4 +1,5 @@
 import type { RoomEvent, StrippedEvent } from "./events.ts";
+import type { UnreadableState } from "./unreadable-state.ts";
 
 /** One answer of `/sync`, checked and in our names. Source: Matrix v1.19, `GET /_matrix/client/v3/sync`. */
 export interface SyncBatch {
@@ -33,6 +34,8 @@ export interface JoinedRoomChanges {
     readonly timeline: readonly RoomEvent[];
     /** State after the timeline's last event, from servers that say it in this way (MSC4222); it has the last word. */
     readonly stateAfter?: readonly RoomEvent[];
+    /** The facts on which the last word of this batch is malformed; absent: there are none. */
+    readonly unreadable?: readonly UnreadableState[];
 }
 
 /** State events in the order in which they came into force. */

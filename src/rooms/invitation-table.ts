@@ -1,5 +1,6 @@
 import type { StatementSync } from "node:sqlite";
 import type { Database } from "../database/index.ts";
+import { type DueItem, waitsUntil } from "../due/index.ts";
 import { numberOrUndefined, type Row } from "./rows.ts";
 
 /** Why a room waits for us: we were invited; a tombstone names it; or we joined what only claimed to be a successor. */
@@ -29,16 +30,31 @@ export interface Invitation {
     readonly reason: string | undefined;
 }
 
+export interface DueInvitation extends DueItem {
+    readonly invitation: Invitation;
+}
+
+/** No server asks for any rest here. */
+const waits = waitsUntil("next_attempt_at", "0");
+
 /** Rooms that wait for our answer. Every method belongs inside a transaction of the caller's. */
 export class InvitationTable {
     readonly #select: StatementSync;
     readonly #selectAll: StatementSync;
+    readonly #selectDue: StatementSync;
+    readonly #selectNext: StatementSync;
     readonly #upsert: StatementSync;
     readonly #delete: StatementSync;
 
     constructor({ sql }: Database) {
         this.#select = sql.prepare("SELECT * FROM room_invitations WHERE room_id = ?");
         this.#selectAll = sql.prepare("SELECT * FROM room_invitations ORDER BY since, room_id");
+        this.#selectDue = sql.prepare(
+            `SELECT * FROM room_invitations WHERE next_attempt_at IS NOT NULL AND ${waits} = 0 ORDER BY since, room_id LIMIT ?2`,
+        );
+        this.#selectNext = sql.prepare(
+            `SELECT min(${waits}) AS at FROM room_invitations WHERE next_attempt_at IS NOT NULL AND ${waits} > 0`,
+        );
         this.#upsert = sql.prepare(
             `INSERT OR REPLACE INTO room_invitations
                 (room_id, kind, sender, predecessor, via, since, made_after, state, attempts, next_attempt_at, reason)
@@ -55,6 +71,19 @@ export class InvitationTable {
     /** Oldest first. */
     all(): readonly Invitation[] {
         return this.#selectAll.all().map(invitationFrom);
+    }
+
+    /** The oldest of those whose time has come. */
+    due(now: number, limit: number): readonly DueInvitation[] {
+        return this.#selectDue.all(now, limit).map((row) => {
+            const invitation = invitationFrom(row);
+            return { key: invitation.roomId, failures: invitation.attempts, invitation };
+        });
+    }
+
+    /** When the next of the others falls due; undefined: none waits. */
+    nextAt(now: number): number | undefined {
+        return numberOrUndefined(this.#selectNext.get(now)?.["at"]);
     }
 
     put(invitation: Invitation): void {

@@ -1,14 +1,15 @@
 import type { Database } from "../database/index.ts";
+import { Due, type Later, type Outcome } from "../due/index.ts";
+import { isAbort } from "../failures/index.ts";
 import type { Logger } from "../telemetry/index.ts";
 import { answerTo, type InvitationPolicy, mayInviteTheBot } from "./invitation-policy.ts";
-import { type Invitation, InvitationTable } from "./invitation-table.ts";
+import { type DueInvitation, type Invitation, InvitationTable } from "./invitation-table.ts";
 
-/** Waits after the first, second ... failed attempt, in milliseconds; after the last one the room is given up. */
-const backoff = [5_000, 30_000, 120_000, 600_000, 1_800_000, 7_200_000] as const;
+/** Milliseconds between attempts that fail, and how many there are: three hours or so. */
+const pace = { first: 5_000, longest: 1_800_000 } as const;
+const mostAttempts = 14;
 /** After this time without an echo in the sync, an answer is given again. */
 const echoMs = 600_000;
-/** How long to wait with everything when the database cannot be written. */
-const unwritableMs = 30_000;
 const atOnce = 4;
 const longestReason = 500;
 
@@ -28,6 +29,8 @@ export interface InvitationParts {
     readonly logger: Logger;
     /** Milliseconds since the epoch. */
     readonly now: () => number;
+    /** In [0, 1); spreads the attempts. */
+    readonly random?: () => number;
 }
 
 /**
@@ -37,20 +40,31 @@ export interface InvitationParts {
 export class Invitations {
     readonly #parts: InvitationParts;
     readonly #table: InvitationTable;
-    readonly #underWay = new Map<string, Promise<void>>();
-    #timer: NodeJS.Timeout | undefined;
-    #running = false;
-    /** Set while the database cannot be written: nothing is started that could not be recorded. */
-    #notBefore = 0;
+    readonly #due: Due<DueInvitation>;
 
     constructor(parts: InvitationParts) {
         this.#parts = parts;
         this.#table = new InvitationTable(parts.database);
+        const { logger: log, now, random = Math.random } = parts;
+        this.#due = new Due({
+            name: "the answering of invites",
+            atOnce,
+            pace,
+            log,
+            now,
+            random,
+            // What is under way is among them.
+            due: (at) => this.#table.due(at, 2 * atOnce),
+            nextAt: (at) => this.#table.nextAt(at),
+            work: ({ invitation }) => this.#answerOrSayWhyNot(invitation),
+            record: ({ invitation }, later) => {
+                if (later !== undefined) this.#failed(invitation, later);
+            },
+        });
     }
 
     /** Invites that were left pending are judged again: the configuration may have changed. */
     start(): void {
-        this.#running = true;
         const { database, now } = this.#parts;
         const pending = this.#table.all().filter(({ state }) => state === "left_pending");
         if (pending.length > 0) {
@@ -63,40 +77,23 @@ export class Invitations {
 
     /** Starts whatever is due and returns at once; to be called after every batch. */
     wake(): void {
-        if (!this.#running) return;
-        const waiting = this.#table.all().filter(({ roomId, nextAttemptAt }) => nextAttemptAt !== undefined && !this.#underWay.has(roomId));
-        const now = this.#parts.now();
-        if (now < this.#notBefore) return this.#wakeAt(this.#notBefore, now);
-        const due = waiting.filter(({ nextAttemptAt }) => (nextAttemptAt ?? 0) <= now).slice(0, Math.max(0, atOnce - this.#underWay.size));
-        for (const row of due) this.#underWay.set(row.roomId, this.#answerAndGoOn(row));
-        const later = waiting.map(({ nextAttemptAt }) => nextAttemptAt ?? 0).filter((at) => at > now);
-        this.#wakeAt(later.toSorted((a, b) => a - b)[0], now);
+        this.#due.wake();
     }
 
     /** Starts nothing more and resolves when no request is under way; abort the requests themselves through the functions given. */
     async stop(): Promise<void> {
-        this.#running = false;
-        clearTimeout(this.#timer);
-        await Promise.all(this.#underWay.values());
+        await this.#due.stop();
     }
 
-    #wakeAt(at: number | undefined, now: number): void {
-        clearTimeout(this.#timer);
-        if (at !== undefined) this.#timer = setTimeout(() => this.wake(), at - now);
-    }
-
-    async #answerAndGoOn(row: Invitation): Promise<void> {
-        // The map has its entry before anything happens.
-        await Promise.resolve();
+    async #answerOrSayWhyNot(row: Invitation): Promise<Outcome> {
         try {
             await this.#answer(row);
+            return { is: "done" };
         } catch (error) {
-            // Stopped in the middle: the row is as it was, and due at the next start. Requests are aborted before anybody stops this.
-            if (isAbort(error)) this.#running = false;
-            if (this.#running) this.#failedSafely(row, error);
-        } finally {
-            this.#underWay.delete(row.roomId);
-            this.wake();
+            if (isAbort(error)) throw error;
+            const reason = (error instanceof Error ? error.message : String(error)).slice(0, longestReason);
+            this.#update(row, { reason });
+            return { is: "failed" };
         }
     }
 
@@ -135,29 +132,16 @@ export class Invitations {
         this.#parts.logger.info({ room: row.roomId, user: row.sender, predecessor: row.predecessor }, message);
     }
 
-    #failedSafely(row: Invitation, error: unknown): void {
-        try {
-            this.#failed(row, error);
-        } catch (fault) {
-            this.#notBefore = this.#parts.now() + unwritableMs;
-            this.#parts.logger.error(
-                { room: row.roomId, error: String(fault) },
-                "could not write down what became of an invite; it is tried again",
-            );
-        }
-    }
-
-    #failed(row: Invitation, error: unknown): void {
-        const reason = (error instanceof Error ? error.message : String(error)).slice(0, longestReason);
-        const wait = backoff[row.attempts];
-        const attempts = row.attempts + 1;
+    #failed(row: Invitation, { at, failures: attempts }: Later): void {
+        const { logger, now } = this.#parts;
+        const { reason } = this.#table.get(row.roomId) ?? {};
         const facts = { room: row.roomId, user: row.sender, attempts, reason };
-        if (wait === undefined) {
-            this.#update(row, { state: "given_up", attempts, nextAttemptAt: undefined, reason });
-            this.#parts.logger.error(facts, "gave up answering an invite; another invite makes the bot try again");
+        if (attempts >= mostAttempts) {
+            this.#update(row, { state: "given_up", attempts, nextAttemptAt: undefined });
+            logger.error(facts, "gave up answering an invite; another invite makes the bot try again");
         } else {
-            this.#update(row, { state: "open", attempts, nextAttemptAt: this.#parts.now() + wait, reason });
-            this.#parts.logger.warn({ ...facts, wait_ms: wait }, "could not answer an invite; it is tried again");
+            this.#update(row, { state: "open", attempts, nextAttemptAt: at });
+            logger.warn({ ...facts, wait_ms: at - now() }, "could not answer an invite; it is tried again");
         }
     }
 
@@ -165,12 +149,13 @@ export class Invitations {
     #update(seen: Invitation, change: Partial<Invitation>): Invitation {
         this.#parts.database.transaction(() => {
             const row = this.#table.get(seen.roomId);
-            if (row?.since === seen.since && row.kind === seen.kind) this.#table.put({ ...row, ...change });
+            if (row !== undefined && isStill(row, seen)) this.#table.put({ ...row, ...change });
         });
         return { ...seen, ...change };
     }
 }
 
-function isAbort(error: unknown): boolean {
-    return error instanceof DOMException && error.name === "AbortError";
+/** The row is the one that was seen; a successor may have become an ordinary invite meanwhile, by our own hand. */
+function isStill(row: Invitation, seen: Invitation): boolean {
+    return row.since === seen.since && (row.kind === seen.kind || (row.kind === "invite" && seen.kind === "successor"));
 }

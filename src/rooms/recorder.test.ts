@@ -107,6 +107,47 @@ test.each([
     expect(shown()?.visibility).toBe(visibility);
 });
 
+/** As a homeserver says it that has a fault, or means harm. */
+const malformed = (event: Raw): Raw => ({ ...event, event_id: 5 });
+
+test("a malformed history visibility makes it unknown until the next one, and the bot's session is not used on", () => {
+    join({ state: whole(visible("shared")) });
+    rotates();
+    join({ timeline: [malformed(visible("joined"))] });
+    expect(shown()).toMatchObject({ visibility: "unknown", openSince: undefined });
+    expect(rotates()).toBe(true);
+    join({ timeline: [visible("shared")] });
+    expect(shown()?.visibility).toBe("shared");
+});
+
+test("where nothing was said of the visibility, a malformed event does not leave it open", () => {
+    join({ state: whole() });
+    join({ timeline: [malformed(visible("joined"))] });
+    expect(shown()?.visibility).toBe("unknown");
+});
+
+test("a malformed encryption event encrypts a room for good, and malformed power levels give nobody power", () => {
+    join({ state: whole(state("power_levels", { users: { [alice]: 100 } })) });
+    expect(rooms.canInvite(roomId, alice)).toBe(true);
+    join({ timeline: [malformed(state("encryption", {})), malformed(state("power_levels", {}))] });
+    expect(shown()?.encryption).toBe("encrypted");
+    expect(rooms.canInvite(roomId, alice)).toBe(false);
+});
+
+test("of whoever a malformed member event is about nobody knows whether they are in, and they may have been", () => {
+    join({ state: whole(member(charlie, "join")) });
+    rotates();
+    const revision = rooms.joinedRevision(roomId);
+    expect(join({ timeline: [malformed(member(charlie, "ban", alice))] }).memberships).toEqual([]);
+    expect(rooms.member(roomId, charlie)?.membership).toBe("unknown");
+    expect(rooms.membersWith(roomId, "join").map(({ userId }) => userId)).toEqual([alice, bot]);
+    expect([rooms.mayHaveBeenMember(roomId, charlie), rooms.joinedRevision(roomId) > revision, rotates()]).toEqual([true, true, true]);
+    join({ timeline: [malformed(member(alice, "leave"))] });
+    expect(rooms.canInvite(roomId, alice)).toBe(false);
+    expect(join({ timeline: [member(charlie, "invite", alice)] }).memberships).toMatchObject([{ userId: charlie, membership: "invite" }]);
+    expect(rooms.member(roomId, charlie)?.membership).toBe("invite");
+});
+
 const visible = (value: string): Raw => state("history_visibility", { history_visibility: value });
 /** Records the room's part of a batch at this time, and answers since when the room is open. */
 function openSince(at: number, room: RoomPart): number | undefined {

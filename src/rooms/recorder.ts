@@ -3,7 +3,6 @@ import {
     hasWholeState,
     type HistoryVisibility,
     type JoinedRoomChanges,
-    type Membership,
     parseMember,
     parseTombstone,
     type RoomEvent,
@@ -19,6 +18,7 @@ import type { Member } from "./room.ts";
 import { visibilityOf } from "./room-reader.ts";
 import { RoomTable } from "./room-table.ts";
 import { rotatesOnMembership, rotatesOnVisibility } from "./rotation.ts";
+import { isRenaming, standing } from "./standing.ts";
 import { type KeptType, keptTypes, StateTable } from "./state-table.ts";
 
 export interface RecorderParts {
@@ -157,6 +157,10 @@ export class RoomRecorder {
             if (event.type === "m.room.member") this.#applyMember(event, reading);
             else if (event.stateKey === "") this.#applyState(event, reading);
         }
+        for (const { type, stateKey } of room.unreadable ?? []) {
+            if (type === "m.room.member") this.#memberUnknown(stateKey, reading);
+            else if (stateKey === "") this.#stateUnknown(type, reading);
+        }
     }
 
     #visibilityEvent(roomId: string): string | undefined {
@@ -178,7 +182,7 @@ export class RoomRecorder {
         if (userId === undefined || userId === "" || parsed === undefined) return;
         const previous = this.#members.get(roomId, userId) ?? reading.previously.get(userId);
         const { eventId, sender, originServerTs: at } = event;
-        const member: Member = { userId, eventId, sender, ...parsed };
+        const member = { userId, eventId, sender, ...parsed };
         this.#members.put(roomId, member);
         // In a whole state the last word counts (`standing`), not the way to it.
         if (previous?.eventId === eventId && !reading.restart) return;
@@ -187,40 +191,39 @@ export class RoomRecorder {
         reading.memberships.push({ roomId, ...member, at, previous, foundAtJoin: reading.foundAtJoin, event });
     }
 
+    /** They may have left, or been thrown out. */
+    #memberUnknown(userId: string, { roomId }: Reading): void {
+        if (userId === "") return;
+        this.#members.put(roomId, { userId, membership: "unknown", eventId: "", sender: "", isDirect: false });
+        this.#rooms.markRotation(roomId);
+    }
+
     #applyState(event: RoomEvent, reading: Reading): void {
         const { roomId } = reading;
-        const type = keptTypes.find((kept): kept is KeptType => kept === event.type);
+        const type = keptType(event.type);
         if (type === undefined || this.#state.get(roomId, type)?.eventId === event.eventId) return;
-        const room = { roomId, whole: this.#rooms.get(roomId)?.whole ?? false };
-        const before = visibilityOf(this.#state, room);
-        this.#state.put(roomId, type, event);
-        const visibility = visibilityOf(this.#state, room);
-        if (type === "m.room.history_visibility") reading.visibilities.push(visibility);
-        if (rotatesOnVisibility(before, visibility)) this.#rooms.markRotation(roomId);
-        // Whatever its content says: a malformed or redacted one must not make the room a plain one.
-        if (type === "m.room.encryption") this.#rooms.setEncrypted(roomId);
+        this.#changeState(type, reading, () => this.#state.put(roomId, type, event));
         const successor = type === "m.room.tombstone" ? parseTombstone(event.content) : undefined;
         if (successor !== undefined && successor !== roomId) reading.successors.push({ roomId, successor, sender: event.sender });
     }
+
+    #stateUnknown(eventType: string, reading: Reading): void {
+        const type = keptType(eventType);
+        if (type !== undefined) this.#changeState(type, reading, () => this.#state.putUnreadable(reading.roomId, type));
+    }
+
+    #changeState(type: KeptType, { roomId, visibilities }: Reading, change: () => void): void {
+        const room = { roomId, whole: this.#rooms.get(roomId)?.whole ?? false };
+        const before = visibilityOf(this.#state, room);
+        change();
+        const visibility = visibilityOf(this.#state, room);
+        if (type === "m.room.history_visibility") visibilities.push(visibility);
+        if (rotatesOnVisibility(before, visibility)) this.#rooms.markRotation(roomId);
+        // Whatever its content says: a malformed or redacted one must not make the room a plain one.
+        if (type === "m.room.encryption") this.#rooms.setEncrypted(roomId);
+    }
 }
 
-/** A new display name or picture. */
-function isRenaming(membership: Membership, previous: Member | undefined): boolean {
-    return membership === "join" && previous?.membership === "join";
-}
-
-/**
- * Of what the whole state says of others: where each of them stands now, as far as we did not know it. What is pending when we join is told even
- * if we knew it from an earlier stay. Oldest first.
- */
-function standing(found: readonly MembershipChange[], known: ReadonlyMap<string, Member>): readonly MembershipChange[] {
-    const last = new Map(found.map((change) => [change.userId, change]));
-    const changes = [...last.values()].map((change) => ({ ...change, previous: known.get(change.userId) }));
-    return changes
-        .filter(({ membership, eventId, foundAtJoin, previous }) => {
-            if (membership === "invite" && foundAtJoin) return true;
-            if (previous === undefined) return membership === "invite";
-            return previous.eventId !== eventId && !isRenaming(membership, previous);
-        })
-        .toSorted((a, b) => a.at - b.at);
+function keptType(type: string): KeptType | undefined {
+    return keptTypes.find((kept) => kept === type);
 }

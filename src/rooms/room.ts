@@ -26,7 +26,8 @@ export interface Room {
 
 export interface Member {
     readonly userId: string;
-    readonly membership: Membership;
+    /** "unknown": their last member event was malformed. They may be anything, a banned user say. */
+    readonly membership: Membership | "unknown";
     readonly eventId: string;
     readonly sender: string;
     readonly isDirect: boolean;

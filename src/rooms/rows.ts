@@ -15,7 +15,7 @@ export function membershipFrom(row: Row): Membership {
 export function memberFrom(row: Row): Member {
     return {
         userId: String(row["user_id"]),
-        membership: membershipFrom(row),
+        membership: row["membership"] === "unknown" ? "unknown" : membershipFrom(row),
         eventId: String(row["event_id"]),
         sender: String(row["sender"]),
         isDirect: row["is_direct"] === 1,

@@ -48,6 +48,11 @@ export class StateTable {
         this.#upsert.run(roomId, type, event.eventId, event.sender, contentText(event) ?? null);
     }
 
+    /** There was such an event, and nothing of it can be read. */
+    putUnreadable(roomId: string, type: KeptType): void {
+        this.#upsert.run(roomId, type, "", "", null);
+    }
+
     deleteRoom(roomId: string): void {
         this.#deleteRoom.run(roomId);
     }

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { Member } from "../rooms/index.ts";
 import { ShareCommands } from "./commands.ts";
-import { change, invite, roomId } from "./testing/room.ts";
+import { alice, change, invite, roomId } from "./testing/room.ts";
 import { World } from "./testing/world.ts";
 
 const mallory = "@mallory:elsewhere";
@@ -58,4 +58,18 @@ test("approving a whole room leaves those of whom there is more to say", async (
     world.members = [double("@dora:home")];
     const { ok, message } = commands.approveAll(roomId);
     expect([ok, message]).toEqual([false, expect.stringMatching(/^There is nothing more to approve at once.* 1 stay held/)]);
+});
+
+test("somebody whose name is shown in another order than it is written in waits for a look of their own, and is served after it", async () => {
+    const world = new World();
+    world.displayName = "\u{202e}eilrahC";
+    world.sync(change("invite", "$invite", alice));
+    await world.run();
+    expect(world.status()).toMatchObject({ state: "held", reason: "name_reordered" });
+    const parts = world.parts();
+    const commands = new ShareCommands({ ...parts, pauses: world.pauses, rooms: parts.facts.rooms });
+    expect(commands.approveAll(roomId).ok).toBe(false);
+    expect(commands.approve("1")).toMatchObject({ ok: true });
+    await world.run();
+    expect(world.status()).toMatchObject({ state: "reinvited" });
 });

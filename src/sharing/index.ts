@@ -10,6 +10,7 @@ export { DeviceKeys } from "./delivery/device-keys.ts";
 export { JobDevices } from "./ledger/devices.ts";
 export { evidenceSchema } from "./evidence/evidence-schema.ts";
 export { SharingEvidence } from "./evidence/evidence.ts";
+export { UnreadableKeyCounts } from "./evidence/unreadable-key-counts.ts";
 export { weigh } from "./evidence/weigh.ts";
 export type { FactSources, SharingPolicy } from "./policy/facts.ts";
 export { FormerMembers } from "./policy/former-members.ts";

@@ -33,6 +33,18 @@ test("a pretty line is for people", () => {
     expect(linesOf("pretty")).toMatch(/^\[\d\d:\d\d:\d\d\.\d{3}\] INFO: delivered\n/);
 });
 
+test("a pretty line brings no control characters of other people to the terminal", () => {
+    const script = `
+        const { createLogger } = await import(${JSON.stringify(index)});
+        const log = await createLogger({ level: "info", format: "pretty" });
+        const evil = "a\\u{1b}[2J\\u{9b}2J\\u{202e}";
+        log.child({ user: evil }).info({ room: evil, more: { names: [evil] }, err: new Error(evil) }, "joined " + evil);
+        process.exit(0);`;
+    const line = execFileSync(process.execPath, ["--input-type=module", "-e", script], { encoding: "utf8" });
+    expect(line.match(/a\u{fffd}\[2J\u{fffd}2J\u{fffd}/gu)?.length).toBeGreaterThanOrEqual(5);
+    expect(line).not.toMatch(/[^\P{Cc}\n]|\p{Bidi_Control}/u);
+});
+
 test("a log that cannot be written ends nothing", () => {
     const script = `
         const { createLogger } = await import(${JSON.stringify(index)});

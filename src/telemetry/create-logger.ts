@@ -1,5 +1,6 @@
 import type { DestinationStream, Logger as Pino } from "pino";
 import type { Logger } from "./logger.ts";
+import { printable } from "./printable.ts";
 import { redact } from "./redact.ts";
 
 export interface LogOptions {
@@ -21,11 +22,11 @@ export async function createLogger({ level, format, output = "stdout" }: LogOpti
         timestamp: pino.stdTimeFunctions.isoTime,
         formatters: { level: (label: string) => ({ level: label }) },
     };
-    if (pretty) return wrap(pino(options, await prettyStream(stream.fd, stream.isTTY)));
+    if (pretty) return wrap(pino(options, await prettyStream(stream.fd, stream.isTTY)), forTerminal);
     const destination = pino.destination({ fd: stream.fd, sync: true });
     // A full disk must not end what the log tells of: the lines wait for the next that can be written.
     destination.on("error", () => {});
-    return wrap(pino(options, destination));
+    return wrap(pino(options, destination), asTheyAre);
 }
 
 async function prettyStream(fd: number, colorize: boolean): Promise<DestinationStream> {
@@ -33,15 +34,34 @@ async function prettyStream(fd: number, colorize: boolean): Promise<DestinationS
     return pretty({ colorize, destination: fd, sync: true, translateTime: "SYS:HH:MM:ss.l", ignore: "pid,hostname" });
 }
 
-function wrap(pino: Pino): Logger {
+/** How texts are written. JSON needs no care: whoever reads it decodes it first. */
+interface Showing {
+    readonly facts: (facts: object) => object;
+    readonly message: (text: string) => string;
+}
+
+const asTheyAre: Showing = { facts: (facts) => facts, message: (text) => text };
+const forTerminal: Showing = { facts: printableFacts, message: printable };
+
+function printableFacts(facts: object): object {
+    const told = Object.entries(facts).filter(([, value]) => value !== undefined);
+    return Object.fromEntries(told.map(([key, value]) => [key, printableParts(value)]));
+}
+
+function printableParts(value: unknown): unknown {
+    return JSON.parse(JSON.stringify(value), (_, part: unknown) => (typeof part === "string" ? printable(part) : part));
+}
+
+function wrap(pino: Pino, showing: Showing): Logger {
+    const shown = (facts: object): object => showing.facts(redact(facts));
     const write = (level: "debug" | "info" | "warn" | "error") => (facts: object, message: string) => {
-        if (pino.isLevelEnabled(level)) pino[level](redact(facts), message);
+        if (pino.isLevelEnabled(level)) pino[level](shown(facts), showing.message(message));
     };
     return {
         debug: write("debug"),
         info: write("info"),
         warn: write("warn"),
         error: write("error"),
-        child: (facts) => wrap(pino.child(redact(facts))),
+        child: (facts) => wrap(pino.child(shown(facts)), showing),
     };
 }

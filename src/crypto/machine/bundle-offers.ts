@@ -96,8 +96,9 @@ export function findOffer(
     const row = sql.prepare("SELECT sender_key, received_at, file FROM bundle_offers WHERE room_id = ? AND sender = ?").get(roomId, sender);
     const sealed = row?.["file"];
     if (row === undefined || !(sealed instanceof Uint8Array)) return undefined;
-    const file = fileSchema.parse(JSON.parse(Buffer.from(seal.open(placeOf(roomId, sender), sealed)).toString("utf8")));
-    return { senderKey: String(row["sender_key"]), receivedAt: Number(row["received_at"]), file };
+    // Earlier versions kept URIs that nobody can be asked for.
+    const { data: file } = fileSchema.safeParse(JSON.parse(Buffer.from(seal.open(placeOf(roomId, sender), sealed)).toString("utf8")));
+    return file && { senderKey: String(row["sender_key"]), receivedAt: Number(row["received_at"]), file };
 }
 
 function placeOf(roomId: string, sender: string): string {

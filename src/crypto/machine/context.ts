@@ -5,6 +5,7 @@ import type { Seal } from "../../sealing/index.ts";
 import type { Logger } from "../../telemetry/index.ts";
 import { counted } from "./commits.ts";
 import type { MachineSessions } from "./machine-sessions.ts";
+import type { UnreadableKeys } from "./unreadable-keys.ts";
 
 /** The part of `createIndexedDB` that the machine's store needs. */
 export interface CryptoStore extends Pick<IndexedDB, "IDBDatabase" | "IDBObjectStore" | "IDBKeyRange" | "indexedDB"> {
@@ -51,6 +52,8 @@ export interface MachineMemory {
     readonly awaitingQuery: Set<string>;
     /** Users whose devices the machine keeps up to date; undefined until somebody asks. */
     trackedUsers: Set<string> | undefined;
+    /** What the machine's own log told of room keys since the last batch. */
+    readonly unreadableKeys: UnreadableKeys;
     /** Rooms whose session was prepared and not used since: encrypting in any other would make the machine panic. */
     readonly preparedRooms: Set<string>;
 }

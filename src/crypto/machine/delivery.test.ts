@@ -175,6 +175,15 @@ test("many deliveries are one step: one commit, and each has an answer of its ow
     expect(await bot.crypto.unsentDeliveries()).toEqual([]);
 });
 
+test("a user whose ID the machine refuses has no devices, and keeps nobody else from theirs", async () => {
+    const refused = "@charlie:no server";
+    const [of, none] = await bot.crypto.userKeys([CHARLIE, refused]);
+    expect([of?.devices.map(({ deviceId }) => deviceId), none]).toEqual([["PHONE"], { masterKey: null, devices: [] }]);
+    const charlies = await delivery();
+    const [sealed, refusal] = await bot.crypto.sealBundles([charlies, { ...charlies, deliveryId: "delivery-2", userId: refused }]);
+    expect([sealed?.identity, refusal]).toEqual(["pinned", { identity: "none" }]);
+});
+
 async function seal(one: BundleDelivery): Promise<SealedDelivery> {
     const [sealed] = await bot.crypto.sealBundles([one]);
     if (sealed === undefined) throw new Error("no answer");

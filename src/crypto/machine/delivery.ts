@@ -1,27 +1,30 @@
 import { createHash } from "node:crypto";
 import type { DatabaseSync } from "node:sqlite";
-import { CollectStrategy, type Device, UserId } from "@matrix-org/matrix-sdk-crypto-wasm";
+import { CollectStrategy, type Device } from "@matrix-org/matrix-sdk-crypto-wasm";
 import type { BundleDelivery, SealedDelivery, UserKeys } from "../port.ts";
 import { attempt, commit, type MachineContext } from "./context.ts";
 import { fileSchema } from "./file-schema.ts";
 import { masterKeyOf } from "./identity.ts";
 import { Outbox, type OutboxKey } from "./outbox.ts";
+import { userIds } from "./receive.ts";
 import { parseContent } from "./room-keys.ts";
 
 type SealedDevice = Extract<SealedDelivery, { identity: "pinned" }>["devices"][number];
 
-export async function userKeys(context: MachineContext, userIds: readonly string[]): Promise<readonly UserKeys[]> {
-    return await inTurn(userIds, (userId) => keysOf(context, userId));
+export async function userKeys(context: MachineContext, users: readonly string[]): Promise<readonly UserKeys[]> {
+    return await inTurn(users, (userId) => keysOf(context, userId));
 }
 
 async function keysOf(context: MachineContext, userId: string): Promise<UserKeys> {
-    const masterKey = masterKeyOf(await context.machine.getIdentity(new UserId(userId)));
-    const devices = (await devicesOf(context, userId)).map((device) => ({
-        deviceId: device.deviceId.toString(),
-        crossSigned: device.isCrossSignedByOwner(),
-        dehydrated: device.isDehydrated,
-    }));
-    return { masterKey, devices };
+    const { masterKey, devices } = await knownOf(context, userId);
+    return {
+        masterKey,
+        devices: devices.map((device) => ({
+            deviceId: device.deviceId.toString(),
+            crossSigned: device.isCrossSignedByOwner(),
+            dehydrated: device.isDehydrated,
+        })),
+    };
 }
 
 /**
@@ -57,8 +60,8 @@ interface Plan {
 async function plan(context: MachineContext, delivery: BundleDelivery): Promise<Plan> {
     const { userId, deviceIds } = delivery;
     const content = { room_id: delivery.roomId, file: fileSchema.parse(delivery.file) };
-    const masterKey = masterKeyOf(await context.machine.getIdentity(new UserId(userId)));
-    const devices = (await devicesOf(context, userId)).filter(
+    const { masterKey, devices: known } = await knownOf(context, userId);
+    const devices = known.filter(
         (device) => !device.isDehydrated && (deviceIds === undefined || deviceIds.includes(device.deviceId.toString())),
     );
     return { delivery, content, masterKey, devices };
@@ -103,9 +106,13 @@ async function sealFor(
     return { deviceId, state: "sealed", content: parseContent(encrypted.value) };
 }
 
-async function devicesOf({ machine }: MachineContext, userId: string): Promise<readonly Device[]> {
-    const devices = (await machine.getUserDevices(new UserId(userId))).devices();
-    return devices.filter((device) => !device.isDeleted());
+/** What the machine knows of a user. One whose ID it refuses has nothing, and is nobody else's fault. */
+async function knownOf({ machine, log }: MachineContext, userId: string): Promise<Pick<Plan, "masterKey" | "devices">> {
+    const [user] = userIds([userId], log);
+    if (user === undefined) return { masterKey: null, devices: [] };
+    const masterKey = masterKeyOf(await machine.getIdentity(user));
+    const devices = (await machine.getUserDevices(user)).devices();
+    return { masterKey, devices: devices.filter((device) => !device.isDeleted()) };
 }
 
 /** What was sealed: a body is only given out again for the very same user, room and file. */

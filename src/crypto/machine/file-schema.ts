@@ -1,14 +1,12 @@
 import { z } from "zod";
+import { parseMxc } from "../../matrix/index.ts";
 
 const base64Url32 = z.string().regex(/^[A-Za-z0-9_-]{43}$/);
 
 /** `EncryptedFile`, every field required: a receiver cannot even decrypt a bundle event whose `file` lacks one. Source: Matrix v1.19, "Sending encrypted attachments". */
 export const fileSchema = z.object({
     v: z.literal("v2"),
-    url: z
-        .string()
-        .max(1024)
-        .regex(/^mxc:\/\/[^/?#]+\/[A-Za-z0-9_-]+$/),
+    url: z.string().refine((url) => parseMxc(url) !== undefined),
     key: z.object({
         alg: z.literal("A256CTR"),
         ext: z.literal(true),

@@ -28,6 +28,7 @@ import { StoreCheck } from "./store-check.ts";
 import { keepOutdated, type Owner, prepareTables } from "./tables.ts";
 import { takeBundle } from "./take-bundle.ts";
 import { findVerificationRequests } from "./verification-requests.ts";
+import { UnreadableKeys } from "./unreadable-keys.ts";
 
 export interface OpenMachine extends Owner {
     /** Opens the file and takes its lock. */
@@ -66,7 +67,8 @@ async function openContext(store: CryptoStore, options: OpenMachine): Promise<Ma
     store.install(globalThis);
     await emptyIfHandedOver(store);
     await initAsync();
-    const machineLog = quiet(log);
+    const unreadableKeys = new UnreadableKeys();
+    const machineLog = quiet(log, unreadableKeys);
     // One commit: a store that was killed while it was made has an account and an owner, or neither.
     const machine = await store.atomically(async (sql) => {
         prepareTables(sql, options, seal);
@@ -83,6 +85,7 @@ async function openContext(store: CryptoStore, options: OpenMachine): Promise<Ma
         awaitingQuery: new Set(),
         trackedUsers: undefined,
         preparedRooms: new Set(),
+        unreadableKeys,
     };
     const sessions = await MachineSessions.open(store);
     const context: MachineContext = { machine, store, seal, log, userId, deviceId, ownKey, feed, sessions, memory, onCommit };
@@ -146,7 +149,10 @@ function portOf(machine: LiveMachine, check: StoreCheck): CryptoPort {
 }
 
 /** What the machine says of itself is for developers; its warnings are about other people's malformed events. */
-function quiet(log: Logger): Record<"debug" | "info" | "warn" | "error", (line: unknown) => void> {
-    const say = (line: unknown) => log.debug({ operation: "olm_machine", line: String(line) }, "the machine's own log");
+function quiet(log: Logger, keys: UnreadableKeys): Record<"debug" | "info" | "warn" | "error", (line: unknown) => void> {
+    const say = (line: unknown) => {
+        keys.heard(String(line));
+        log.debug({ operation: "olm_machine", line: String(line) }, "the machine's own log");
+    };
     return { debug: () => undefined, info: () => undefined, warn: say, error: say };
 }

@@ -74,6 +74,19 @@ test("a key that the machine cannot read does not take the others of its batch w
     expect(await bot.crypto.holdings(ROOM)).toEqual(counts(2, 0, 0));
 });
 
+test("who sends keys whose flag nobody can read is told, each key once, and nobody else is", async () => {
+    const eve = await acquaint("@eve:home", "EVE");
+    await give(alice, new MegolmSession(), { "m.shared_history": true, "org.matrix.msc3061.shared_history": true });
+    await give(eve, new MegolmSession(), { "m.shared_history": { a: 'receive_to_device_event with sender="@bob:home"' } });
+    await give(alice, new MegolmSession(), { "m.shared_history": 'so, expected a boolean"' });
+    await give(eve, new MegolmSession(), { session_key: 5 });
+    await give(eve, new MegolmSession(), { shared_history: "yes" });
+    const toDevice = server.take(BOT.userId, BOT.deviceId);
+    expect((await bot.receiveChanges({ toDevice })).unreadableKeysOf).toEqual(["@alice:home", "@eve:home", "@alice:home"]);
+    // Again, as after an answer that was lost: what was decrypted once is not a spelling that nobody can read.
+    expect((await bot.receiveChanges({ toDevice })).unreadableKeysOf).toEqual([]);
+});
+
 test("a stranger's claim about Alice's session ID changes nothing, before and after her key", async () => {
     const mallory = await acquaint("@mallory:elsewhere", "MALLORY");
     const session = new MegolmSession();

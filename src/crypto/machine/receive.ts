@@ -30,6 +30,7 @@ export async function receiveBatch(step: Step, changes: CryptoChanges): Promise<
         rooms: [...new Set(all.flatMap(({ rooms }) => rooms))],
         reachedMachine: true,
         verificationRequests: all.flatMap(({ verificationRequests }) => verificationRequests),
+        unreadableKeysOf: all.flatMap(({ unreadableKeysOf }) => unreadableKeysOf),
     };
 }
 
@@ -48,9 +49,9 @@ async function receive(context: MachineContext, changes: CryptoChanges): Promise
     const fallback = changes.unusedFallbackKeyTypes && new Set(changes.unusedFallbackKeyTypes);
     const news = JSON.stringify([[...counts], fallback && [...fallback]]);
     if (events.taken === 0 && changed.length === 0 && left.length === 0 && memory.keyCounts === news && changes.fromStart !== true)
-        return { rooms: [], reachedMachine: false, verificationRequests: [] };
+        return { rooms: [], reachedMachine: false, verificationRequests: [], unreadableKeysOf: [] };
 
-    const outcome = await commit(context, async (sql): Promise<Attempt<Omit<Received, "reachedMachine">>> => {
+    const outcome = await commit(context, async (sql): Promise<Attempt<Omit<Received, "reachedMachine" | "unreadableKeysOf">>> => {
         const settings = new DecryptionSettings(TrustRequirement.Untrusted);
         const lists = new DeviceLists(userIds(changed, log), userIds(left, log));
         const refused = storeRefusals(sql, readRefusals(changes.toDevice));
@@ -71,7 +72,7 @@ async function receive(context: MachineContext, changes: CryptoChanges): Promise
     const received = unwrap(outcome);
     memory.keyCounts = news;
     for (const userId of changed) memory.awaitingQuery.add(userId);
-    return { ...received, reachedMachine: true };
+    return { ...received, reachedMachine: true, unreadableKeysOf: memory.unreadableKeys.take() };
 }
 
 /** Synapse tells of invitees' devices, too, of whom the machine keeps no list: who is invited is asked about when it matters. */

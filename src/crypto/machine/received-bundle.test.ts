@@ -128,6 +128,13 @@ test("a bundle that a real machine built is taken, and is in the bot's own bundl
     expect(await bot.crypto.heldSessions(ROOM)).toEqual([{ sessionId, firstIndex: 0, verdict: "shareable", given: true }]);
 });
 
+test("an announcement whose URI no homeserver can be asked for is none", async () => {
+    const { file } = sealFile("{}");
+    await alice.tell(BOT.userId, BOT.deviceId, "m.room_key_bundle", { room_id: ROOM, file: { ...file, url: "mxc://../x" } });
+    expect(await bot.receive()).toEqual([]);
+    expect(await bot.crypto.offeredBundle(ROOM, ALICE)).toBeUndefined();
+});
+
 test("what was announced outlives a restart, the newest of each sender counts, and it is forgotten with the room", async () => {
     await announce({ room_keys: [entry(new MegolmSession())] });
     const second = await announce({ room_keys: [entry(new MegolmSession())] });

@@ -1,8 +1,7 @@
 import type { BundleDelivery, CryptoPort, SealedDelivery } from "../../crypto/index.ts";
 import type { Database } from "../../database/index.ts";
-import { Failure } from "../../failures/index.ts";
-import { type Homeserver, isAbort } from "../../homeserver/index.ts";
-import { refusesOne } from "./homeserver-faults.ts";
+import type { Homeserver } from "../../homeserver/index.ts";
+import { isOnesFault, refusesOne } from "./homeserver-faults.ts";
 import { type Copy, Sends } from "./sends.ts";
 import { oldest, Together } from "../concurrency/together.ts";
 
@@ -129,9 +128,4 @@ function bodyOf(copies: readonly Copy[]): string {
     const messages: Record<string, Record<string, object>> = {};
     for (const { userId, deviceId, content } of copies) messages[userId] = { ...messages[userId], [deviceId]: content };
     return JSON.stringify({ messages });
-}
-
-/** A delivery that cannot be encrypted must not keep others from it; a dead worker or a full disk is nobody's. */
-function isOnesFault(error: unknown): boolean {
-    return !(error instanceof Failure) && !isAbort(error);
 }

@@ -112,3 +112,21 @@ test.each<[string, object, UserKeys, boolean]>([
 ])("an answer that %s: whether it is whole", async (_, answer, learnt, whole) => {
     expect(await keysThatAnswer(JSON.stringify(answer), learnt).deviceKeys.refresh(dora)).toMatchObject({ whole });
 });
+
+test("a user for whom the crypto worker fails keeps nobody else from their keys", async () => {
+    const deviceKeys = new DeviceKeys({
+        ownServer: "home",
+        crypto: {
+            keysQuery: () => Promise.resolve(request),
+            markSent: () => Promise.resolve(),
+            userKeys: (users) =>
+                users.includes("@eve:far.example")
+                    ? Promise.reject(new Error("a fault of the worker's"))
+                    : Promise.resolve(users.map((userId) => ({ masterKey: userId, devices: [] }))),
+        },
+        homeserver: { keysQuery: () => Promise.resolve("{}") },
+        outgoing: { claim: () => Promise.resolve("{}") },
+    });
+    const [ours, hers] = await Promise.allSettled([dora, "@eve:far.example"].map((userId) => deviceKeys.refresh(userId)));
+    expect([ours, hers?.status]).toMatchObject([{ value: { masterKey: dora } }, "rejected"]);
+});

@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { CryptoPort, OutgoingRequests, UserKeys } from "../../crypto/index.ts";
 import type { Homeserver } from "../../homeserver/index.ts";
 import { serverOf } from "../../matrix/index.ts";
-import { refusesOne } from "./homeserver-faults.ts";
+import { isOnesFault } from "./homeserver-faults.ts";
 import { oldest, Together } from "../concurrency/together.ts";
 
 /**
@@ -46,7 +46,7 @@ export class DeviceKeys {
         this.#claims = new Together({
             make: (userIds) => this.#claim(userIds),
             next: (waiting) => this.#nextToClaim(waiting),
-            divisible: refusesOne,
+            divisible: isOnesFault,
         });
     }
 
@@ -74,7 +74,7 @@ export class DeviceKeys {
     }
 
     #questionsToAny(): Together<string, Answered | undefined> {
-        return new Together({ make: (userIds) => this.#ask(userIds), next: oldest(most), divisible: refusesOne });
+        return new Together({ make: (userIds) => this.#ask(userIds), next: oldest(most), divisible: isOnesFault });
     }
 
     /** There is one claim at a time, so ours go first; then one server's, so that each waits only for itself. */

@@ -1,4 +1,4 @@
-import { Failure } from "../../failures/index.ts";
+import { Failure, isAbort } from "../../failures/index.ts";
 import { HomeserverError, type HomeserverProblem, isTransient } from "../../homeserver/index.ts";
 import { refusalBelievedAfter } from "../ledger/schedule.ts";
 import { Halt } from "../policy/halt.ts";
@@ -15,6 +15,15 @@ export function haltFor(error: unknown): Halt {
 /** A request for many that the homeserver refuses for good: it may be for the sake of one of them. */
 export function refusesOne(error: unknown): boolean {
     return error instanceof HomeserverError && !isTransient(error.problem);
+}
+
+/**
+ * Something failed that many had asked for, maybe for the sake of one of them: a refusal, or a fault that nobody
+ * expected. A dead worker, a full disk or a stop is nobody's.
+ */
+export function isOnesFault(error: unknown): boolean {
+    if (error instanceof HomeserverError) return refusesOne(error);
+    return !(error instanceof Failure) && !isAbort(error);
 }
 
 /**

@@ -28,5 +28,16 @@ export const evidenceSchema: Schema = {
                 -- One row from when somebody announced a bundle whose keys have the specification's spelling alone.
                 CREATE TABLE spec_spelling_shares (id INTEGER PRIMARY KEY CHECK (id = 1), since INTEGER NOT NULL) STRICT;
             `),
+        (sql) =>
+            sql.exec(`
+                -- Room keys that were lost because nobody can read the spelling of their flag, by sender.
+                -- AUTOINCREMENT, so that the row that was changed last has the highest number.
+                CREATE TABLE unreadable_keys (
+                    id INTEGER PRIMARY KEY AUTOINCREMENT,
+                    user_id TEXT NOT NULL UNIQUE,
+                    keys INTEGER NOT NULL,
+                    last_at INTEGER NOT NULL
+                ) STRICT;
+            `),
     ],
 };

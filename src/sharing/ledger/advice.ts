@@ -25,6 +25,8 @@ function forReason({ id, roomId, userId, reason }: AdvisedJob): string | undefin
         case "no_power_to_invite":
             return "Give the bot the power to invite in this room: it goes on by itself.";
         case "looks_like_member":
+        case "name_reordered":
+        case "account_appeared_late":
             return `Make sure who ${userId} is. If all is well: \`backscroll approve ${id}\`; else withdraw the invite in the room.`;
         case "no_identity":
         case "no_cross_signed_device":
@@ -52,8 +54,6 @@ function forReason({ id, roomId, userId, reason }: AdvisedJob): string | undefin
             return `The log has the fault. ${again} tries it once more.`;
         case "no_such_account":
             return `Look whether ${userId} is the right name. If it is a mistake, withdraw the invite: a stranger could register it.`;
-        case "account_appeared_late":
-            return `Make sure who ${userId} is. If all is well: \`backscroll approve ${id}\`; else withdraw the invite in the room.`;
         case "sharing_off":
             return `Set sharing.mode for this room to something else, restart, and then ${again}.`;
         case "visibility_not_shared":

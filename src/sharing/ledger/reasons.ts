@@ -18,7 +18,7 @@ export const reasons = {
     account_appeared: "The invitee has an account now.",
     tried_again: "What had failed is tried again, as the invite still stands.",
     delivering: "The keys are being delivered.",
-    room_state_unknown: "The room's state has not been seen whole yet; this is tried again.",
+    room_state_unknown: "The room's state has not been seen whole yet, or a part of it cannot be read; this is tried again.",
     homeserver_unavailable: "The homeserver did not answer as it should; this is tried again.",
     refused_once: "The homeserver refused a request; this is tried again, and only a no that lasts for hours is believed.",
     bot_interrupted: "The bot itself was interrupted, by a full disk for example; this is tried again.",
@@ -33,6 +33,9 @@ export const reasons = {
         "The inviter's homeserver is not in sharing.trusted_servers: use `backscroll approve` if you know about this invite.",
     looks_like_member:
         "The invitee can be taken for somebody who is in the room already: make sure who they are, then use `backscroll approve`, or withdraw the invite.",
+    name_reordered:
+        "The invitee's name has invisible characters in it that let it be shown in another order than it is written in, so that it may read like " +
+        "another name: make sure who they are, then use `backscroll approve`, or withdraw the invite.",
     too_many_invitees:
         "More people were given the history within an hour than sharing.max_invitees_per_hour: use `backscroll approve`, for all of them with --room.",
     identity_changed: "The invitee's identity is not the one first seen: ask them, then use `backscroll trust`.",

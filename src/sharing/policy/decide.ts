@@ -18,7 +18,7 @@ export interface ShareFacts {
         readonly crowded: boolean;
     };
     readonly invitee: {
-        readonly membership: Membership | "none";
+        readonly membership: Membership | "none" | "unknown";
         /**
          * Where their client opens what the bot sends: `invite`, while invited; `join`, having joined on the bot's own invite;
          * `any`, as the bot is still to make the invite itself.
@@ -30,6 +30,8 @@ export interface ShareFacts {
         readonly identity: "not_asked" | "none" | "as_pinned" | "changed";
         /** The member for whom people could take the invitee, unless that member made the invite, a person knows of it, or the keys were given before. */
         readonly resembles: string | undefined;
+        /** Invisible characters have their name shown in another order than it is written in, and the keys were not given before. */
+        readonly reordered: boolean;
     };
     readonly inviter: {
         readonly trusted: boolean;
@@ -67,6 +69,7 @@ export function decide(facts: ShareFacts): Decision {
     if (facts.mode === "command" && facts.origin === "invite" && facts.approved.length === 0) return refuse("only_by_command");
     if (!room.joined) return refuse("not_in_room");
     if (room.encryption === "unknown" || room.visibility === "unknown") return wait("room_state_unknown");
+    if (invitee.membership === "unknown") return wait("room_state_unknown");
     if (room.encryption === "plain") return refuse("room_not_encrypted");
     if (!opensHistory(room.visibility)) return refuse("visibility_not_shared");
     if (invitee.membership === "ban") return refuse("invitee_banned");
@@ -80,6 +83,7 @@ export function decide(facts: ShareFacts): Decision {
     // First of what an approval releases: many jobs are approved at once for other reasons, a look-alike never unseen.
     const { resembles } = invitee;
     if (resembles !== undefined && !isApproved(facts, "looks_like_member", resembles)) return hold("looks_like_member", resembles);
+    if (invitee.reordered && !isApproved(facts, "name_reordered")) return hold("name_reordered");
     if (!inviter.trusted && !isApproved(facts, "inviter_server_not_trusted")) return hold("inviter_server_not_trusted");
     // Whatever was approved, a person has looked at this job, and needs no limit to how many they look at.
     if (facts.mode === "approval") return facts.approved.length > 0 ? go : hold("waits_for_approval");

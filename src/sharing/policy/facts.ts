@@ -6,6 +6,7 @@ import type { ShareFacts } from "./decide.ts";
 import { isToInvite, type Job } from "../ledger/job.ts";
 import type { Lookalikes } from "./lookalike.ts";
 import type { Pauses } from "./pauses.ts";
+import { isReordered } from "./skeletons.ts";
 
 /** The settings of one room that the decision looks at. */
 export type SharingPolicy = Pick<
@@ -51,6 +52,7 @@ export function gatherFacts(sources: FactSources, job: Job, identity: ShareFacts
             account: job.account === "late" ? "late" : "there",
             identity,
             resembles: given ? undefined : resembles(),
+            reordered: !given && isReordered(`${invitee?.displayName ?? ""} ${job.userId}`),
         },
         inviter: {
             trusted: job.makesInvite || policy.trusted_servers.includes(serverOf(job.inviter)),

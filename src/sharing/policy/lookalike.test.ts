@@ -1,9 +1,12 @@
 import { expect, test } from "vitest";
-import { Lookalikes, type Person, skeletons } from "./lookalike.ts";
+import { Lookalikes, type Person } from "./lookalike.ts";
+import { isReordered, skeletons } from "./skeletons.ts";
 
 function resembledMember(invitee: Person, members: readonly Person[]): string | undefined {
     return new Lookalikes().find(invitee, { roomId: "!room:home", revision: 1, list: () => members });
 }
+
+const named = (displayName: string): Person => ({ userId: "@x:home", displayName });
 
 const alice = { userId: "@alice:home", displayName: "Alice Smith" };
 
@@ -36,6 +39,26 @@ test.each<[string, { readonly userId: string; readonly displayName?: string }]>(
     ["other spaces", { userId: "@x:home", displayName: " Alice  \u{a0}Smith " }],
     ["a badge", { userId: "@x:home", displayName: "Alice Smith ✓" }],
     ["underscores", { userId: "@alice_:home" }],
+    ["a mark of another block than the usual accents", named("A\u{1ab0}lice\u{20d7} Sm\u{fe20}ith")],
+    ["a mark of another script", named("Alic\u{483}e Smi\u{e31}th")],
+    ["marks that are piled up", named(`A${"\u{1dc4}\u{20dd}\u{336}".repeat(30)}lice Smith`)],
+    ["a mark in front of everything", named("\u{1dc4}Alice Smith")],
+    ["small capitals", named("ᴀʟɪᴄᴇ ꜱᴍɪᴛʜ")],
+    ["Cherokee letters that look like small capitals", named("ᴀʟɪᴄꭼ ꜱᴍɪꭲʜ")],
+    ["letters in black circles", named("🅐🅛🅘🅒🅔 🅢🅜🅘🅣🅗")],
+    ["letters in black boxes", named("🅰️🅻🅸🅲🅴 🆂🅼🅸🆃🅷")],
+    ["letters in boxes", named("🄰🄻🄸🄲🄴 🅂🄼🄸🅃🄷")],
+    ["letters of flags, kept from being flags", named(Array.from("🇦🇱🇮🇨🇪🇸🇲🇮🇹🇭").join("\u{200b}"))],
+    ["letters with a combining circle or box", named(Array.from("AliceSmith").join("\u{20dd}"))],
+    ["a flag behind it", named("Alice Smith 🇩🇪")],
+    ["currency signs", named("₳ⱠI₵Ɇ Smith")],
+    ["letters with a hook", named("Alɨƈɛ Sɱɨʈɦ")],
+    ["marks of direction", named("\u{200e}Alice\u{200f} Smith\u{61c}")],
+    ["a long tail of wide spaces", named(`Alice Smith${"\u{3000}".repeat(40)}is a stranger`)],
+    ["a long tail of blank letters", named(`Alice Smith${"\u{3164}".repeat(40)}is a stranger`)],
+    ["a tail on the next line", named("Alice Smith\nis a stranger")],
+    ["a long tail of dashes", named(`Alice Smith ${"\u{2e3b}".repeat(10)} stranger`)],
+    ["spaces on both sides and a tail", named(`  ${"\u{2003}".repeat(9)}Alice Smith${"\u{2003}".repeat(9)}stranger`)],
 ])("%s: taken for Alice", (_, invitee) => {
     expect(resembledMember(invitee, [{ userId: "@bot:home" }, alice])).toBe(alice.userId);
 });
@@ -44,6 +67,8 @@ test.each<[string, { readonly userId: string; readonly displayName?: string }]>(
     ["somebody else", { userId: "@charlie:home", displayName: "Charlie" }],
     ["Alice herself, who left and comes back", alice],
     ["a name that only begins the same", { userId: "@x:home", displayName: "Alice Sm" }],
+    ["a name that goes on behind a dash", named("Alice Smith - Acme")],
+    ["a tail without a name before it", named(`${"\u{3000}".repeat(40)}stranger`)],
     ["another number", { userId: "@alice2:home", displayName: "Alice Smith 2" }],
     ["the same server", { userId: "@x:home" }],
     ["a display name of nothing but invisible characters", { userId: "@x:home", displayName: "\u{200b}\u{2800} " }],
@@ -55,11 +80,48 @@ test.each<[string, { readonly userId: string; readonly displayName?: string }]>(
 });
 
 test("names of other scripts are told apart, and taken for themselves", () => {
-    const names = ["Алиса", "Борис", "愛子", "さくら", "أليس", "עליזה", "अनिता", "🐸", "🐢"];
+    const names = [
+        "Алиса",
+        "Борис",
+        "愛子",
+        "さくら",
+        "أليس",
+        "עליזה",
+        "अनिता",
+        "🐸",
+        "🐢",
+        "राम",
+        "रमा",
+        "रोमी",
+        "สมชาย",
+        "สมหญิง",
+        "かき",
+        "がき",
+    ];
     const all = names.flatMap((name) => [...new Set(skeletons(name))]);
     expect(new Set(all).size).toBe(all.length);
     for (const name of names)
         expect(resembledMember({ userId: "@x:home", displayName: `${name} ` }, [{ userId: "@y:home", displayName: name }])).toBe("@y:home");
+});
+
+test.each([
+    ["a stress mark on Devanagari letters", "अनिता", "अनि\u{951}ता"],
+    ["a vowel sign said twice", "สมหญิง", "สมหญิ\u{e34}ง"],
+    ["a Thai mark on a Han letter", "愛子", "愛\u{e47}子"],
+    ["Hebrew points", "עליזה", "עַלִיזָה"],
+    ["Arabic vowel marks", "أليس", "أَلِيس"],
+])("%s: taken for who is written without", (_, member, invitee) => {
+    expect(resembledMember(named(invitee), [{ userId: "@y:home", displayName: member }])).toBe("@y:home");
+});
+
+test.each([
+    ["an override", "\u{202e}htimS ecilA", true],
+    ["an embedding", "\u{202a}Alice", true],
+    ["an isolate", "\u{2066}Alice\u{2069}", true],
+    ["the marks of ordinary Arabic and Hebrew names", "\u{61c}أليس\u{200f} (\u{200e}Alice)", false],
+    ["no such character", "אליס Alice", false],
+])("%s: whether a name is shown in another order than it is written", (_, name, reordered) => {
+    expect(isReordered(name)).toBe(reordered);
 });
 
 test("the ghosts of a bridge are not taken for each other", () => {

@@ -1,4 +1,4 @@
-import unhomoglyph from "unhomoglyph";
+import { skeletons } from "./skeletons.ts";
 
 /** Somebody as people see them in a room. */
 export interface Person {
@@ -84,23 +84,4 @@ export class Lookalikes {
 function looksOf({ userId, displayName }: Person): ReadonlySet<string> {
     const localpart = userId.slice(1, userId.indexOf(":"));
     return new Set([displayName ?? "", localpart, userId].flatMap(skeletons));
-}
-
-/**
- * What a name looks like: names with a skeleton in common can be taken for each other. None for a name that shows nothing.
- * Beyond the standard: compatibility forms (a name in bold mathematical letters), accents, and whatever a name can be dressed up with
- * (spaces, punctuation, symbols) do not tell people apart.
- * Source: Unicode Technical Standard 39, section 4, "Confusable Detection".
- */
-export function skeletons(name: string): readonly string[] {
-    const visible = name.normalize("NFKD").replace(/\p{Default_Ignorable_Code_Point}/gu, "");
-    // A capital I looks like l, and is the same letter as i: each counts.
-    return [visible, visible.toLowerCase()].map((text) => undressed(unhomoglyph(text).toLowerCase())).filter((skeleton) => skeleton !== "");
-}
-
-function undressed(text: string): string {
-    const plain = text.replace(/[\p{Z}\p{C}\s\u2800]/gu, "").replace(/[\u0300-\u036f]/gu, "");
-    const bare = plain.replace(/[\p{P}\p{S}]/gu, "");
-    // Of a name that is one emoji, the emoji is the name.
-    return bare === "" ? plain : bare;
 }

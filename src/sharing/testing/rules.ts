@@ -341,6 +341,7 @@ const waitsForSomebody = new Set<Job["reason"]>([
     "no_power_to_invite",
     "inviter_server_not_trusted",
     "looks_like_member",
+    "name_reordered",
     "too_many_invitees",
     "account_appeared_late",
 ]);

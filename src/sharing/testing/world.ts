@@ -106,6 +106,8 @@ export class World {
     /** What the server answers for each event. */
     readonly events = new Map<string, object>();
     memberEvent = invite("$invite", alice);
+    /** What Charlie is called there. */
+    displayName = "charlie";
     /** The same as the bot's rooms have it; undefined: as the server has it. */
     recorded: World["memberEvent"] | undefined;
     /** Called with each to-device request as it arrives, and with each re-invite. */
@@ -282,7 +284,8 @@ export class World {
         Pick<GivenFilesParts, "homeserver"> & { readonly bundles: RoomBundles } {
         const member = () => {
             const { content, event_id: eventId, sender } = this.recorded ?? this.memberEvent;
-            return { userId: charlie, membership: content.membership, eventId, sender, isDirect: content.is_direct === true };
+            const isDirect = content.is_direct === true;
+            return { userId: charlie, membership: content.membership, eventId, sender, isDirect, displayName: this.displayName };
         };
         const facts: FactSources = {
             botUserId: bot,

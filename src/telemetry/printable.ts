@@ -1,0 +1,7 @@
+/**
+ * The text as a terminal may have it: names, and what servers say, come from other people, and control characters in
+ * them (line breaks left out) could rewrite the screen. They are made visible.
+ */
+export function printable(text: string): string {
+    return text.replaceAll(/[^\P{Cc}\n]|\p{Bidi_Control}/gu, "\u{fffd}");
+}
