@@ -1,7 +1,7 @@
 import type { Homeserver, HomeserverAccess } from "./api.ts";
 import { Client, type ClientOptions, prepareSdk } from "./client.ts";
 import { accountData, putAccountData } from "./account-data.ts";
-import { postKeys, sendToDevice } from "./keys.ts";
+import { claimKeys, postKeys, queryKeys, sendToDevice } from "./keys.ts";
 import { deleteDevice, login, signingKeysUpload, versions, whoami } from "./login.ts";
 import { createMedia, getMedia, mediaExists, putMedia, uploadLimit } from "./media.ts";
 import { memberEvent, putMember } from "./members.ts";
@@ -18,7 +18,7 @@ export interface ConnectOptions extends ClientOptions {
 /** Everything that the program asks of one homeserver, as one user. Sends nothing yet. */
 export function connectHomeserver(options: ConnectOptions): Homeserver & HomeserverAccess {
     prepareSdk();
-    const { userId } = options;
+    const { userId, log } = options;
     const client = new Client(options);
     return {
         versions: () => versions(client),
@@ -27,8 +27,8 @@ export function connectHomeserver(options: ConnectOptions): Homeserver & Homeser
         useAccessToken: (token) => client.useAccessToken(token),
         whoami: () => whoami(client),
         keysUpload: (body) => postKeys(client, "upload", body),
-        keysQuery: (body, call) => postKeys(client, "query", body, call),
-        keysClaim: (body, call) => postKeys(client, "claim", body, call),
+        keysQuery: (body, call) => queryKeys(client, log, body, call),
+        keysClaim: (body, call) => claimKeys(client, log, body, call),
         signaturesUpload: (body) => postKeys(client, "signatures/upload", body),
         sendToDevice: (eventType, txnId, body, call) => sendToDevice(client, eventType, txnId, body, call),
         signingKeysUpload: (body, password) => signingKeysUpload(client, userId, body, password),

@@ -46,6 +46,8 @@ export interface MachineMemory {
     outgoingSeen: boolean;
     /** Users whose `/keys/query` is outstanding: asking the machine about their sessions would make it wait for that. */
     readonly awaitingQuery: Set<string>;
+    /** Users of whom nothing usable came lately, with when they are asked for again, by the monotonic clock. */
+    readonly resting: Map<string, number>;
     /** Users whose devices the machine keeps up to date; undefined until somebody asks. */
     trackedUsers: Set<string> | undefined;
     /** Rooms whose session was prepared and not used since: encrypting in any other would make the machine panic. */

@@ -79,6 +79,7 @@ async function openContext(store: CryptoStore, options: OpenMachine): Promise<Ma
         keyCounts: undefined,
         outgoingSeen: false,
         awaitingQuery: new Set(),
+        resting: new Map(),
         trackedUsers: undefined,
         preparedRooms: new Set(),
     };

@@ -1,5 +1,6 @@
 import { OlmMachine } from "@matrix-org/matrix-sdk-crypto-wasm";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import type { OutgoingRequest } from "../port.ts";
 import { BOT, inThisThread, temporaryStore, TestBot } from "./testing/bot.ts";
 import { KeyServer } from "./testing/key-server.ts";
 import { Peer } from "./testing/peer.ts";
@@ -98,3 +99,34 @@ test("an answer that reads as no list of keys costs the bot nothing", async () =
     await bot.crypto.markSent(request, "[]").catch(() => undefined);
     expect(await bot.crypto.account()).toMatchObject({ crossSigned: true });
 });
+
+test("what is asked about ourselves names nobody else, though the machine waits for others", async () => {
+    await bot.receive();
+    await bot.crypto.trackUsers(["@mallory:evil"]);
+    await bot.receiveChanges({ deviceLists: { changed: [BOT.userId], left: [] } });
+    const { body } = await bot.crypto.keysQuery([BOT.userId]);
+    expect(JSON.parse(body)).toMatchObject({ device_keys: { [BOT.userId]: [] } });
+    expect(body).not.toContain("mallory");
+});
+
+test("of whom nothing usable came, the machine does not ask again and again; others are asked for meanwhile", async () => {
+    await bot.receive();
+    await bot.crypto.trackUsers(["@mallory:evil", "@alice:home"]);
+    const [first] = await queries();
+    if (first === undefined) throw new Error("nobody is asked for");
+    const failures = { "@mallory:evil": { fault: "malformed" } };
+    await bot.crypto.markSent(first, JSON.stringify({ device_keys: { "@alice:home": {} }, failures }));
+    expect(await queries()).toEqual([]);
+    await bot.receiveChanges({ deviceLists: { changed: ["@alice:home"], left: [] } });
+    expect((await queries()).map(({ body }) => JSON.parse(body) as unknown)).toMatchObject([{ device_keys: { "@alice:home": [] } }]);
+    expect((await queries())[0]?.body).not.toContain("mallory");
+    // Nor does the machine wait for her.
+    expect(await bot.crypto.keysClaim(["@mallory:evil"])).toBeUndefined();
+
+    vi.spyOn(performance, "now").mockReturnValue(performance.now() + 16 * 60_000);
+    expect((await queries())[0]?.body).toContain("mallory");
+});
+
+async function queries(): Promise<readonly OutgoingRequest[]> {
+    return (await bot.crypto.outgoing()).filter(({ kind }) => kind === "keys_query");
+}

@@ -112,3 +112,23 @@ test.each<[string, object, UserKeys, boolean]>([
 ])("an answer that %s: whether it is whole", async (_, answer, learnt, whole) => {
     expect(await keysThatAnswer(JSON.stringify(answer), learnt).deviceKeys.refresh(dora)).toMatchObject({ whole });
 });
+
+test.each(["malformed", "too_much"])("a user whose part of the answer is %s has no answer, and others have theirs", async (fault) => {
+    const { deviceKeys, questions } = slowHomeserver();
+    const looks = [dora, "@eve:far.example"].map((userId) => deviceKeys.look(userId));
+    await expect.poll(() => questions).toHaveLength(1);
+    questions[0]?.answer(JSON.stringify({ failures: { [dora]: { fault } } }));
+    expect(await Promise.all(looks)).toMatchObject([undefined, { masterKey: "@eve:far.example" }]);
+});
+
+test("a user of whom an answer does not speak is not taken for absent: their homeserver may know no device", async () => {
+    const { deviceKeys } = keysThatAnswer(JSON.stringify({ failures: { [dora]: { fault: "left_out" } } }));
+    expect(await deviceKeys.refresh(dora)).toMatchObject({ whole: false });
+    expect(await deviceKeys.openSessions(dora)).toBe(true);
+});
+
+test("an invitee with more devices than the bot encrypts for is held; a claim with a malformed key counts as not answered", async () => {
+    const { deviceKeys } = keysThatAnswer(JSON.stringify({ failures: { [dora]: { fault: "too_much" } } }));
+    await expect(deviceKeys.refresh(dora)).rejects.toMatchObject({ to: "held", reason: "too_many_devices" });
+    expect(await deviceKeys.openSessions(dora)).toBe(false);
+});
