@@ -9,6 +9,7 @@ const parts: Readonly<Record<string, () => Promise<Part>>> = {
     linear: async () => (await import("./linear.ts")).linear,
     watch: async () => (await import("./watch.ts")).watch,
     coverage: async () => (await import("./coverage.ts")).coverage,
+    answers: async () => (await import("./answers.ts")).answers,
     store: async () => (await import("./store.ts")).store,
     restore: async () => (await import("./restore.ts")).restoring,
     import: async () => (await import("./import.ts")).importing,

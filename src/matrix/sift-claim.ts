@@ -1,15 +1,13 @@
 import { z } from "zod";
 import { deepest, isObject, isShallow, jsonObject } from "./json.ts";
-import { isName, keysText, own, siftByUser, type SiftedKeys, type SiftedPart, type Sifting } from "./sifted-keys.ts";
+import { isName, isTexts, keysText, own, siftByUser, type SiftedKeys, type SiftedPart, type Sifting } from "./sifted-keys.ts";
 
 /** The sections are our own homeserver's; what stands in them is what each user's homeserver said. */
 export const claimAnswer = z.object({ one_time_keys: jsonObject, failures: jsonObject.optional() });
 export type ClaimAnswer = z.infer<typeof claimAnswer>;
 
-const text = z.string().max(1_024);
-const name = z.string().refine(isName);
 /** Source: Matrix v1.19, "One-time and fallback keys", `signed_curve25519`. */
-const oneTimeKey = z.object({ key: text, signatures: z.record(name, z.record(name, text)), fallback: z.boolean().optional() });
+const oneTimeKey = z.object({ key: z.string(), signatures: z.custom(areSignatures), fallback: z.boolean().optional() });
 
 /**
  * What may be used of an answer to `/keys/claim`: of each device that was asked for, one key that the OlmMachine can read. A user of whose
@@ -22,6 +20,10 @@ export function siftClaim(answer: ClaimAnswer, asked: ReadonlyMap<string, readon
 }
 
 export const claimText = (sifted: readonly SiftedKeys[]): string => keysText(["one_time_keys"], sifted);
+
+function areSignatures(value: unknown): boolean {
+    return isObject(value) && Object.entries(value).every(([userId, of]) => isName(userId) && isTexts(of));
+}
 
 function siftUser(raw: unknown, deviceIds: readonly string[]): SiftedPart {
     if (raw === undefined) return { entries: {}, fault: "left_out" };

@@ -1,8 +1,11 @@
 import { serverOf } from "./identifiers.ts";
-import { entriesOf, isIdentifier } from "./json.ts";
+import { entriesOf, isIdentifier, isObject } from "./json.ts";
 
 /** Bytes that are taken of one user's part of an answer: 300 devices of an ordinary client have a third of it. */
 const mostBytes = 1024 * 1024;
+
+/** Of a key or a signature; they have some ninety letters, and of other algorithms some more. */
+const mostText = 4_096;
 
 /**
  * Why a user counts as one whose server has not answered. `left_out`: the answer does not speak of them, and names no server of theirs as
@@ -84,6 +87,14 @@ export function own(section: Readonly<Record<string, unknown>> | undefined, name
 /** An identifier that the strings of the OlmMachine can hold, too: without half of a surrogate pair. */
 export function isName(name: string): boolean {
     return isIdentifier(name) && name.isWellFormed();
+}
+
+/** Names with short texts, such as keys and signatures are. By hand, as there are some for each device of everybody. */
+export function isTexts(value: unknown): value is Record<string, string> {
+    return (
+        isObject(value) &&
+        Object.entries(value).every(([name, text]) => isName(name) && typeof text === "string" && text.length <= mostText)
+    );
 }
 
 function bounded(part: SiftedPart): SiftedPart {
