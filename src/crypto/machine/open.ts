@@ -111,7 +111,7 @@ function portOf(machine: LiveMachine, check: StoreCheck): CryptoPort {
         shareableSet: (roomId) => machine.run((context) => shareableSet(context, roomId)),
         buildBundle: (request) => buildBundle((operation) => machine.run(operation), request),
         userKeys: (userIds) => machine.run((context) => userKeys(context, userIds)),
-        sealBundles: (deliveries) => machine.run((context) => sealBundles(context, deliveries)),
+        sealBundles: (deliveries) => sealBundles((operation) => machine.run(operation), deliveries),
         deliveriesSent: (deliveryIds) => machine.run((context) => deliveriesSent(context, deliveryIds)),
         unsentDeliveries: () => machine.run((context) => unsentDeliveries(context)),
         sharingSigns: (roomId) => machine.run((context) => sharingSigns(context, roomId)),

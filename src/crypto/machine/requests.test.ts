@@ -1,4 +1,4 @@
-import { OlmMachine } from "@matrix-org/matrix-sdk-crypto-wasm";
+import { KeysClaimRequest, OlmMachine } from "@matrix-org/matrix-sdk-crypto-wasm";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { OutgoingRequest } from "../port.ts";
 import { BOT, inThisThread, temporaryStore, TestBot } from "./testing/bot.ts";
@@ -66,6 +66,20 @@ test("a claim does not wait for users whose keys query is outstanding, and takes
     vi.useFakeTimers({ toFake: ["setTimeout"] });
     const claim = await bot.crypto.keysClaim(["@slow:elsewhere", alice.userId]);
     expect(JSON.parse(claim?.body ?? "{}")).toMatchObject({ one_time_keys: { [alice.userId]: { ALICE: "signed_curve25519" } } });
+});
+
+test("who has very many devices is claimed for in parts, of whole users", async () => {
+    const devicesOf = (many: number) => Object.fromEntries(Array.from({ length: many }, (_, n) => [`D${n}`, "signed_curve25519"]));
+    const asked: string[][] = [];
+    vi.spyOn(OlmMachine.prototype, "getMissingSessions").mockImplementation((users) => {
+        asked.push(users.map(String));
+        const one_time_keys = Object.fromEntries(users.map((user) => [String(user), devicesOf(300)]));
+        return Promise.resolve(new KeysClaimRequest(`claim ${asked.length}`, JSON.stringify({ one_time_keys })));
+    });
+    const users = ["@a:far", "@b:far", "@c:far"];
+    expect(await bot.crypto.keysClaim(users)).toMatchObject({ id: "claim 2", later: ["@b:far", "@c:far"] });
+    expect(asked).toEqual([users, ["@a:far"]]);
+    expect(await bot.crypto.keysClaim(["@c:far"])).not.toHaveProperty("later");
 });
 
 test("a query for users that the machine waits for is the machine's own, so that it waits no longer", async () => {

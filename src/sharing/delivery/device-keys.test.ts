@@ -19,7 +19,7 @@ function slowHomeserver() {
             userKeys: (users) => Promise.resolve(users.map((userId) => ({ masterKey: userId, devices: [] }))),
         },
         homeserver: { keysQuery: (body) => asked(questions, JSON.parse(body) as string[]) },
-        outgoing: { claim: (users) => asked(claims, users) },
+        outgoing: { claim: async (users) => [await asked(claims, users)] },
     });
     return { deviceKeys, questions, claims };
 }
@@ -39,7 +39,7 @@ function keysThatAnswer(answer: string, learnt: UserKeys = { masterKey: null, de
                 return Promise.resolve(answer);
             },
         },
-        outgoing: { claim: () => Promise.resolve(answer) },
+        outgoing: { claim: () => Promise.resolve([answer]) },
     });
     return { deviceKeys, asked };
 }

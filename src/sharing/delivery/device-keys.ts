@@ -119,9 +119,9 @@ export class DeviceKeys {
     }
 
     async #claim(userIds: readonly string[]): Promise<(userId: string) => boolean> {
-        const answer = await this.#parts.outgoing.claim([...new Set(userIds)]);
-        const told = answer === undefined ? undefined : KeysAnswer.parse(JSON.parse(answer));
-        return (userId) => told === undefined || !isAbsent(told, userId);
+        const answers = await this.#parts.outgoing.claim([...new Set(userIds)]);
+        const told = answers.map((answer) => KeysAnswer.parse(JSON.parse(answer)));
+        return (userId) => !told.some((one) => isAbsent(one, userId));
     }
 }
 
