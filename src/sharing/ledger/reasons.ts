@@ -41,6 +41,8 @@ export const reasons = {
         "Nobody had this user ID when they were invited, and somebody registered it more than a day later: make sure who that is, then use `backscroll approve`, or withdraw the invite.",
     too_many_devices:
         "The invitee's homeserver tells of more than 300 devices of theirs, or sends more about them than the bot reads: use `backscroll approve` when they are fewer.",
+    ended_the_bot:
+        "The bot ended three times while it encrypted the keys for the invitee's devices: its log says of what. Use `backscroll approve` to let it try once more.",
     no_power_to_invite: "The bot may not invite here, so the invitee's client would never open its keys: give the bot the power to invite.",
 
     // Going well
