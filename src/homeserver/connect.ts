@@ -1,11 +1,12 @@
 import type { Homeserver, HomeserverAccess } from "./api.ts";
 import { Client, type ClientOptions, prepareSdk } from "./client.ts";
 import { accountData, putAccountData } from "./account-data.ts";
-import { claimKeys, postKeys, queryKeys, sendToDevice } from "./keys.ts";
+import { postKeys, sendToDevice } from "./keys.ts";
 import { deleteDevice, login, signingKeysUpload, versions, whoami } from "./login.ts";
 import { createMedia, getMedia, mediaExists, putMedia, uploadLimit } from "./media.ts";
 import { memberEvent, putMember } from "./members.ts";
 import { messages } from "./messages.ts";
+import { claimKeys, queryKeys } from "./others-keys.ts";
 import { hasAccount } from "./profile.ts";
 import { createRoom, event, join, leave, roomState, sendEvent } from "./rooms.ts";
 import { sync } from "./sync.ts";
@@ -27,8 +28,8 @@ export function connectHomeserver(options: ConnectOptions): Homeserver & Homeser
         useAccessToken: (token) => client.useAccessToken(token),
         whoami: () => whoami(client),
         keysUpload: (body) => postKeys(client, "upload", body),
-        keysQuery: (body, call) => queryKeys(client, log, body, call),
-        keysClaim: (body, call) => claimKeys(client, log, body, call),
+        keysQuery: (body, call) => queryKeys({ client, log }, body, call),
+        keysClaim: (body, call) => claimKeys({ client, log }, body, call),
         signaturesUpload: (body) => postKeys(client, "signatures/upload", body),
         sendToDevice: (eventType, txnId, body, call) => sendToDevice(client, eventType, txnId, body, call),
         signingKeysUpload: (body, password) => signingKeysUpload(client, userId, body, password),
