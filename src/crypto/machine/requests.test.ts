@@ -141,6 +141,17 @@ test("of whom nothing usable came, the machine does not ask again and again; oth
     expect((await queries())[0]?.body).toContain("mallory");
 });
 
+test("who is asked for by name is asked for in the machine's own query also while they rest, and the machine waits no longer", async () => {
+    await bot.receive();
+    await bot.crypto.trackUsers(["@mallory:evil"]);
+    const failures = { "@mallory:evil": { fault: "malformed" } };
+    for (const request of await queries()) await bot.crypto.markSent(request, JSON.stringify({ device_keys: {}, failures }));
+    const request = await bot.crypto.keysQuery(["@mallory:evil"]);
+    await bot.crypto.markSent(request, JSON.stringify({ device_keys: { "@mallory:evil": {} }, failures: {} }));
+    vi.spyOn(performance, "now").mockReturnValue(performance.now() + 16 * 60_000);
+    expect(await queries()).toEqual([]);
+});
+
 async function queries(): Promise<readonly OutgoingRequest[]> {
     return (await bot.crypto.outgoing()).filter(({ kind }) => kind === "keys_query");
 }

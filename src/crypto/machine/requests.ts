@@ -95,6 +95,8 @@ function noteAnswer({ memory }: MachineContext, response: string): void {
 export async function keysQuery(context: MachineContext, users: readonly string[]): Promise<OutgoingRequest> {
     const { memory, machine, log, userId: ourselves } = context;
     const isOwn = users.every((userId) => userId === ourselves);
+    // Whoever is asked for by name does not rest.
+    for (const userId of users) memory.resting.delete(userId);
     if (!isOwn && (!memory.outgoingSeen || users.some((userId) => memory.awaitingQuery.has(userId)))) {
         const queries = (await outgoing(context)).filter(({ kind }) => kind === "keys_query");
         const covering = queries.find((request) => {
