@@ -1,4 +1,3 @@
-import { setImmediate as immediately } from "node:timers";
 import { setImmediate, setTimeout as sleep } from "node:timers/promises";
 import { join } from "node:path";
 import type { HeldSession } from "../src/crypto/index.ts";
@@ -10,6 +9,7 @@ import { TimelineRooms } from "../src/timeline/timeline-rooms.ts";
 import { Timelines } from "../src/timeline/timelines.ts";
 import { TemporaryFolder } from "../test/process/index.ts";
 import { table, verdict } from "./figures.ts";
+import { type Pieces, piecesOf } from "./pieces.ts";
 import type { Stage } from "./stage.ts";
 
 const room = "!room:home";
@@ -17,12 +17,6 @@ const week = 7 * 24 * 3_600_000;
 /** As the crypto worker answers. */
 const workersPage = 1_000;
 const limit = 20;
-
-interface Pieces {
-    readonly p99: number;
-    readonly longest: number;
-    readonly took: number;
-}
 
 /** How long nobody else has a turn while the main thread counts what of a room is covered, and reads when each session was used. */
 export async function coverage({ sizes, disposal, progress }: Stage): Promise<void> {
@@ -85,34 +79,6 @@ async function count(database: Database, size: number): Promise<void> {
 
 function held(index: number): HeldSession {
     return { sessionId: nameOf(index), firstIndex: 0, verdict: index % 10 === 0 ? "withheld" : "shareable", given: index % 7 === 0 };
-}
-
-/** By what the processor worked between two turns of the event loop: by the clock, others on the machine are measured as well. */
-async function piecesOf(work: () => unknown): Promise<Pieces> {
-    const pieces: number[] = [];
-    let [over, last] = [false, processorTime()];
-    const turn = (): void => {
-        const now = processorTime();
-        pieces.push(now - last);
-        last = now;
-        if (!over) immediately(turn);
-    };
-    immediately(turn);
-    await setImmediate();
-    const begun = processorTime();
-    await work();
-    const took = processorTime() - begun;
-    over = true;
-    await setImmediate();
-    const inOrder = pieces.toSorted((one, other) => one - other);
-    // Turns in which nothing was done would hide the others.
-    const working = inOrder.filter((piece) => piece >= 0.5);
-    return { took, p99: working[Math.floor(working.length * 0.99)] ?? 0, longest: inOrder.at(-1) ?? 0 };
-}
-
-function processorTime(): number {
-    const { user, system } = process.cpuUsage();
-    return (user + system) / 1000;
 }
 
 const ms = (value: number): string => `${value.toFixed(1)} ms`;

@@ -10,6 +10,7 @@ const parts: Readonly<Record<string, () => Promise<Part>>> = {
     watch: async () => (await import("./watch.ts")).watch,
     coverage: async () => (await import("./coverage.ts")).coverage,
     names: async () => (await import("./names.ts")).names,
+    answers: async () => (await import("./answers.ts")).answers,
     store: async () => (await import("./store.ts")).store,
     restore: async () => (await import("./restore.ts")).restoring,
     import: async () => (await import("./import.ts")).importing,

@@ -2,6 +2,7 @@ import { readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { Secret } from "../config/index.ts";
+import type { OutgoingRequest } from "../crypto/index.ts";
 import { decodeRecoveryKey, encodeRecoveryKey } from "../matrix/index.ts";
 import { deriveSeal } from "../sealing/index.ts";
 import { type Account, renewAccessToken } from "./index.ts";
@@ -208,4 +209,24 @@ test("a recovery key file that somebody damaged is not replaced", async () => {
     writeFileSync(join(bot.dataDir, "recovery-key"), "not a key\n");
     await expect(bot.start()).rejects.toMatchObject(failure("recovery_key_malformed"));
     expect(bot.recoveryKey()).toBe("not a key\n");
+});
+
+test("a start asks about ourselves only: whatever the machine wants to know of others waits", async () => {
+    const bot = new Installation();
+    await bot.start();
+    const others: OutgoingRequest = { id: "others", kind: "keys_query", body: '{"device_keys":{"@mallory:evil":[]}}' };
+    const asked: string[] = [];
+    const ask = bot.homeserver.keysQuery.bind(bot.homeserver);
+    bot.homeserver.keysQuery = (body?: string) => {
+        asked.push(body ?? "");
+        return ask();
+    };
+    await bot.start({
+        openCrypto: async (user, device) => {
+            const crypto = await bot.crypto.open(user, device);
+            return { ...crypto, outgoing: async () => [...(await crypto.outgoing()), others] };
+        },
+    });
+    expect(asked.length).toBeGreaterThan(0);
+    expect(asked).not.toContain(others.body);
 });

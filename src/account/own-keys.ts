@@ -7,6 +7,7 @@ const keys = z.object({ keys: z.record(z.string(), z.string()) });
 const answer = z.object({
     device_keys: z.record(z.string(), z.record(z.string(), z.unknown())).optional(),
     master_keys: z.record(z.string(), z.unknown()).optional(),
+    failures: z.record(z.string(), z.unknown()).optional(),
 });
 
 /** What the server publishes for us; unpadded base64. */
@@ -31,7 +32,9 @@ export async function queryOwnKeys(homeserver: Sending, crypto: CryptoPort, user
 function publishedKeys(text: string, userId: string, deviceId: string): PublishedKeys {
     const parsed = answer.safeParse(JSON.parse(text));
     if (!parsed.success) throw new HomeserverError("keys_query", { kind: "malformed", detail: "it does not list keys" });
-    const { device_keys, master_keys } = parsed.data;
+    const { device_keys, master_keys, failures } = parsed.data;
+    if (own(failures, userId) !== undefined)
+        throw new HomeserverError("keys_query", { kind: "malformed", detail: "what it says of our own keys cannot be used" });
     const device = own(own(device_keys, userId), deviceId);
     return { device: ed25519(device, deviceId), masterKey: ed25519(own(master_keys, userId)) };
 }
@@ -44,7 +47,7 @@ export function masterKeyIn(signingKeys: string): string {
     return key;
 }
 
-/** Sends what the machine wants sent for our own account (`keys_upload`, `keys_query`, `signature_upload`), until nothing is left. */
+/** Sends what the machine wants published of our own account (`keys_upload`, `signature_upload`), until nothing is left. Nobody else is asked for. */
 export async function sendOwnRequests(homeserver: Sending, crypto: CryptoPort): Promise<void> {
     // Each round's answers may bring new requests; what is still there after three rounds is the running bot's to send.
     for (let round = 0; round < 3; round++) {
@@ -56,7 +59,6 @@ export async function sendOwnRequests(homeserver: Sending, crypto: CryptoPort): 
 
 export async function sendOwnRequest(homeserver: Sending, crypto: CryptoPort, request: OutgoingRequest): Promise<void> {
     if (request.kind === "keys_upload") await acknowledge(crypto, request, await uploadKeys(homeserver, request.body));
-    if (request.kind === "keys_query") await acknowledge(crypto, request, await homeserver.keysQuery(request.body));
     if (request.kind === "signature_upload") await acknowledge(crypto, request, await homeserver.signaturesUpload(request.body));
 }
 
@@ -86,7 +88,7 @@ async function uploadKeys(homeserver: Sending, body: string): Promise<string> {
 }
 
 function isOwn({ kind }: OutgoingRequest): boolean {
-    return kind === "keys_upload" || kind === "keys_query" || kind === "signature_upload";
+    return kind === "keys_upload" || kind === "signature_upload";
 }
 
 function ed25519(value: unknown, deviceId?: string): string | undefined {

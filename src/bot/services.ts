@@ -21,6 +21,7 @@ import {
     releaseUncovered,
     RoomBundles,
     RunningTime,
+    Sealings,
     ShareClock,
     ShareRunner,
     Watches,
@@ -92,6 +93,7 @@ export function startServices(given: ServicesOptions): Services {
             mode === undefined ? [] : [[roomId, mode] as const],
         );
         new Modes(store.database.sql).replace(settings.sharing.mode, new Map(ofRooms));
+        new Sealings(store.database.sql).start(Date.now());
     });
     const { greeter, notifier, verification } = chatParts(
         options,
@@ -223,7 +225,7 @@ function sharingParts(
         }),
         isUsable: (roomId) => ledger.timelines.isUsable(crypto, roomId),
         deviceKeys: new DeviceKeys({ ownServer: serverOf(settings.homeserver.user_id), crypto, homeserver, outgoing }),
-        messages: new BundleMessages({ database: store.database, crypto, homeserver }),
+        messages: new BundleMessages({ database: store.database, crypto, homeserver, now: Date.now }),
         homeserver,
         settled,
         now: Date.now,

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { Failure } from "../failures/index.ts";
 import { silent } from "./machine/testing/bot.ts";
 import { OutgoingRequests, type SendOutcome } from "./outgoing-requests.ts";
-import type { OutgoingRequest } from "./port.ts";
+import type { CryptoPort, OutgoingRequest } from "./port.ts";
 
 const query = (id: string): OutgoingRequest => ({ id, kind: "keys_query", body: "{}" });
 const upload: OutgoingRequest = { id: "upload", kind: "keys_upload", body: "{}" };
@@ -30,7 +30,7 @@ class WantingMachine {
         return Promise.resolve();
     };
 
-    keysClaim = (): Promise<undefined> => Promise.resolve(undefined);
+    keysClaim: CryptoPort["keysClaim"] = () => Promise.resolve(undefined);
 }
 
 function owner(machine: WantingMachine, send: (request: OutgoingRequest) => Promise<SendOutcome>): OutgoingRequests {
@@ -95,4 +95,20 @@ test("a machine that wants more for ever is left after some rounds", async () =>
     machine.markSent = () => Promise.resolve();
     await owner(machine, () => Promise.resolve(accepted)).flush();
     expect(machine.rounds).toBe(10);
+});
+
+test("what is left of a large claim is claimed after whoever came meanwhile", async () => {
+    const machine = new WantingMachine();
+    const claims: (readonly string[])[] = [];
+    machine.keysClaim = (userIds) => {
+        claims.push(userIds);
+        const later = userIds.slice(1);
+        const request = { id: `claim ${claims.length}`, kind: "keys_claim", body: "{}" } as const;
+        return Promise.resolve(later.length === 0 ? request : { ...request, later });
+    };
+    const requests = owner(machine, ({ id }) => Promise.resolve({ ok: true, body: id }));
+    const [many, one] = await Promise.all([requests.claim(["@a:far", "@b:far"]), requests.claim(["@charlie:home"])]);
+    expect(claims).toEqual([["@a:far", "@b:far"], ["@charlie:home"], ["@b:far"]]);
+    expect(many).toEqual(["claim 1", "claim 3"]);
+    expect(one).toEqual(["claim 2"]);
 });

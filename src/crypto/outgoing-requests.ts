@@ -50,16 +50,19 @@ export class OutgoingRequests {
     }
 
     /**
-     * Makes Olm sessions with the devices of these users that have none, as far as their servers answer.
-     * @returns the body of the `/keys/claim` response, where failed servers stand; undefined if there was nothing to claim or it was refused
+     * Makes Olm sessions with the devices of these users that have none, as far as their servers answer. Where these are very many, others
+     * claim in between.
+     * @returns the bodies of the `/keys/claim` responses, where failed servers stand; none if there was nothing to claim or it was refused
      */
-    claim(userIds: readonly string[]): Promise<string | undefined> {
+    async claim(userIds: readonly string[]): Promise<readonly string[]> {
         const run = this.#claims.then(async () => {
             const request = await this.#options.crypto.keysClaim(userIds);
-            return request === undefined ? undefined : await this.deliver(request);
+            return { body: request && (await this.deliver(request)), later: request?.later };
         });
         this.#claims = run.catch(() => undefined);
-        return run;
+        const { body, later } = await run;
+        if (body === undefined) return [];
+        return later === undefined ? [body] : [body, ...(await this.claim(later))];
     }
 
     /**
@@ -82,7 +85,7 @@ export class OutgoingRequests {
     async #sendAll(): Promise<boolean> {
         const sent = await this.#sendRounds();
         // Devices whose Olm session broke get a new one, and are told so.
-        return (await this.claim([])) === undefined ? sent : await this.#sendRounds();
+        return (await this.claim([])).length === 0 ? sent : await this.#sendRounds();
     }
 
     async #sendRounds(): Promise<boolean> {

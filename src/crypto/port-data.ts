@@ -51,6 +51,8 @@ export interface OutgoingRequest {
     readonly toDevice?: { readonly eventType: string; readonly txnId: string };
     /** Only for `room_message`. */
     readonly roomMessage?: { readonly roomId: string; readonly eventType: string; readonly txnId: string };
+    /** Only for `keys_claim`: users who are left for another one, as all of them have too many devices for one step. */
+    readonly later?: readonly string[];
 }
 
 /** What came of the crypto part of a sync batch. */

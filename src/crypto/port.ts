@@ -94,7 +94,8 @@ export interface CryptoPort {
     /** What we know of these users' identities and devices, as of the last `/keys/query`: one for each, in order. */
     userKeys(userIds: readonly string[]): Promise<readonly UserKeys[]>;
     /**
-     * Checks each pin and encrypts an `m.room_key_bundle` for each of the users' cross-signed devices: all in one step, and one commit.
+     * Checks each pin and encrypts an `m.room_key_bundle` for each of the users' cross-signed devices: fifty in one step, and one commit; between
+     * steps other operations have their turn.
      * The encrypted bodies stay in the worker's outbox until `deliveriesSent`; asking again with the same `deliveryId` answers the same bodies
      * and encrypts only for devices that have none yet.
      */

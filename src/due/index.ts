@@ -1,3 +1,4 @@
 export { Due, type DueItem, type DuePart, type Later, type Outcome } from "./due.ts";
+export { type InPieces, inPieces } from "./in-pieces.ts";
 export { waitsUntil } from "./due-columns.ts";
 export { waitAfterFailure } from "./wait.ts";

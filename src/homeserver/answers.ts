@@ -21,15 +21,12 @@ export const memberEvent = z.looseObject({
     type: z.literal("m.room.member"),
     content: z.unknown(),
 });
-const byUser = z.record(z.string(), z.record(z.string(), z.unknown()));
-/** As much of the answers under `/keys/` as has to be right for the OlmMachine to read them. */
+/** As much of our own homeserver's answers under `/keys/` as has to be right for the OlmMachine to read them. */
 export const keys: Readonly<Record<KeysEndpoint, z.ZodType>> = {
     upload: z.looseObject({ one_time_key_counts: z.record(z.string(), z.number().int().nonnegative()) }),
-    query: z.looseObject({ device_keys: byUser.optional(), master_keys: byUser.optional(), failures: z.looseObject({}).optional() }),
-    claim: z.looseObject({ one_time_keys: byUser, failures: z.looseObject({}).optional() }),
     "signatures/upload": z.looseObject({}),
 };
-export type KeysEndpoint = "upload" | "query" | "claim" | "signatures/upload";
+export type KeysEndpoint = "upload" | "signatures/upload";
 export const object = z.record(z.string(), z.unknown());
 
 /** @throws HomeserverError `malformed` */

@@ -8,9 +8,14 @@ import type { Secret } from "../config/index.ts";
 export interface Homeserver {
     /** The path prefix, method and body as they are: for the requests that the OlmMachine makes. Answers the body as JSON text. */
     keysUpload(body: string): Promise<string>;
-    keysQuery(body: string, options?: CallOptions): Promise<string>;
-    keysClaim(body: string, options?: CallOptions): Promise<string>;
     signaturesUpload(body: string): Promise<string>;
+    /**
+     * Answers what may be used of what each user's own homeserver said, as JSON text. Of a user who was asked for there is an entry, or their
+     * server stands under `failures`, or they do, by user ID, with a `fault` (see `KeysFault`).
+     */
+    keysQuery(body: string, options?: CallOptions): Promise<string>;
+    /** The same for one-time keys; a user with a `fault` may have an entry all the same. */
+    keysClaim(body: string, options?: CallOptions): Promise<string>;
     /** Sends to-device messages; the same `txnId` makes it safe to repeat. `body` is `{"messages": ...}`. */
     sendToDevice(eventType: string, txnId: string, body: string, options?: CallOptions): Promise<string>;
     /** Publishes cross-signing keys; `password` answers the user-interactive authentication if the server asks for it; `auth_required` without one. */

@@ -246,13 +246,13 @@ test("absent account data is undefined, not an error", async () => {
 });
 
 test.each([
-    ["keysQuery", "[]"],
-    ["keysQuery", '{"device_keys":[]}'],
-    ["keysClaim", "{}"],
-    ["keysUpload", '{"one_time_key_counts":"many"}'],
-] as const)("an answer to %s that the machine could not read is the homeserver's error: %s", async (operation, answer) => {
+    ["keysQuery", '{"device_keys":{}}', "[]"],
+    ["keysQuery", '{"device_keys":{}}', '{"device_keys":[]}'],
+    ["keysClaim", '{"one_time_keys":{}}', "{}"],
+    ["keysUpload", "{}", '{"one_time_key_counts":"many"}'],
+] as const)("an answer to %s that nobody could read is the homeserver's error: %s %s", async (operation, asked, answer) => {
     const { homeserver } = await start(json(200, JSON.parse(answer)));
-    await expect(homeserver[operation]("{}")).rejects.toMatchObject({ name: "HomeserverError", problem: { kind: "malformed" } });
+    await expect(homeserver[operation](asked)).rejects.toMatchObject({ name: "HomeserverError", problem: { kind: "malformed" } });
 });
 
 test("a page of a room's past: newest first, from and to where it is said, once", async () => {

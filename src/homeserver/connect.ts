@@ -6,6 +6,7 @@ import { deleteDevice, login, signingKeysUpload, versions, whoami } from "./logi
 import { createMedia, getMedia, mediaExists, putMedia, uploadLimit } from "./media.ts";
 import { memberEvent, putMember } from "./members.ts";
 import { messages } from "./messages.ts";
+import { claimKeys, queryKeys } from "./others-keys.ts";
 import { hasAccount } from "./profile.ts";
 import { createRoom, event, join, leave, roomState, sendEvent } from "./rooms.ts";
 import { sync } from "./sync.ts";
@@ -18,7 +19,7 @@ export interface ConnectOptions extends ClientOptions {
 /** Everything that the program asks of one homeserver, as one user. Sends nothing yet. */
 export function connectHomeserver(options: ConnectOptions): Homeserver & HomeserverAccess {
     prepareSdk();
-    const { userId } = options;
+    const { userId, log } = options;
     const client = new Client(options);
     return {
         versions: () => versions(client),
@@ -27,8 +28,8 @@ export function connectHomeserver(options: ConnectOptions): Homeserver & Homeser
         useAccessToken: (token) => client.useAccessToken(token),
         whoami: () => whoami(client),
         keysUpload: (body) => postKeys(client, "upload", body),
-        keysQuery: (body, call) => postKeys(client, "query", body, call),
-        keysClaim: (body, call) => postKeys(client, "claim", body, call),
+        keysQuery: (body, call) => queryKeys({ client, log }, body, call),
+        keysClaim: (body, call) => claimKeys({ client, log }, body, call),
         signaturesUpload: (body) => postKeys(client, "signatures/upload", body),
         sendToDevice: (eventType, txnId, body, call) => sendToDevice(client, eventType, txnId, body, call),
         signingKeysUpload: (body, password) => signingKeysUpload(client, userId, body, password),

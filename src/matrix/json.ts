@@ -4,7 +4,9 @@ import { z } from "zod";
 const identifierBytes = 255;
 
 export function isIdentifier(value: unknown): value is string {
-    return typeof value === "string" && value !== "" && value.length <= identifierBytes && Buffer.byteLength(value) <= identifierBytes;
+    if (typeof value !== "string" || value === "" || value.length > identifierBytes) return false;
+    // No UTF-16 unit takes more than three bytes.
+    return value.length * 3 <= identifierBytes || Buffer.byteLength(value) <= identifierBytes;
 }
 
 export function isObject(value: unknown): value is Record<string, unknown> {
@@ -35,10 +37,6 @@ export function entriesOf(value: unknown): readonly (readonly [string, unknown])
  * recursive, and 5 000 brackets in a message of a stranger would be the end of the stack.
  */
 export function isShallow(value: unknown, levels: number): boolean {
-    let level: unknown[] = [value];
-    for (let depth = 0; level.length > 0; depth++) {
-        if (depth > levels) return false;
-        level = level.flatMap((item): unknown[] => (typeof item === "object" && item !== null ? Object.values(item) : []));
-    }
-    return true;
+    if (levels < 0) return false;
+    return typeof value !== "object" || value === null || Object.values(value).every((item) => isShallow(item, levels - 1));
 }

@@ -219,3 +219,13 @@ test("no input throws anything but MalformedSync", () => {
     };
     expect(() => fc.assert(fc.property(hostile, fc.boolean(), parses), { numRuns: 2000 })).not.toThrow();
 });
+
+test.each<[string, object, boolean]>([
+    ["an event in its timeline", { join: { "!r:home": { timeline: { events: [5] } } } }, true],
+    ["an event of its invite", { invite: { "!r:home": { invite_state: { events: [5] } } } }, true],
+    ["a room", { join: { "!r:home": 5 } }, false],
+    ["a room's name", { join: { nonsense: {} } }, false],
+    ["all invites", { invite: 5 }, false],
+])("a first answer names every room unless what says which there are is malformed: %s", (_, rooms, names) => {
+    expect(parseSyncBatch({ next_batch: "s1", rooms }, undefined).everyRoom ?? false).toBe(names);
+});

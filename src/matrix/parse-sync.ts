@@ -41,14 +41,19 @@ export function parseSyncBatch(raw: unknown, since: string | undefined, onDrop: 
         everyRoom = false;
         onDrop(drop);
     };
+    // What stands inside a room is other servers' word, and says nothing of which rooms there are.
+    const inside =
+        <T>(parse: ParseRoom<T>): ParseRoom<T> =>
+        (room, place, roomId) =>
+            parse(room, place, roomId, onDrop);
     const rooms = section(raw["rooms"], "rooms", onRoomsDrop);
     const batch = {
         since,
         nextBatch: nextBatch.data,
         crypto: { ...parseCrypto(raw, onDrop), ...(since === undefined ? { fromStart: true } : {}) },
-        joined: parseRooms(rooms["join"], "rooms.join", onRoomsDrop, parseRoomChanges),
-        invited: parseRooms(rooms["invite"], "rooms.invite", onRoomsDrop, parseInvite),
-        left: parseRooms(rooms["leave"], "rooms.leave", onRoomsDrop, parseRoomChanges),
+        joined: parseRooms(rooms["join"], "rooms.join", onRoomsDrop, inside(parseRoomChanges)),
+        invited: parseRooms(rooms["invite"], "rooms.invite", onRoomsDrop, inside(parseInvite)),
+        left: parseRooms(rooms["leave"], "rooms.leave", onRoomsDrop, inside(parseRoomChanges)),
     };
     return everyRoom ? { ...batch, everyRoom } : batch;
 }

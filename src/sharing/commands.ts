@@ -196,7 +196,13 @@ export class ShareCommands {
 const approvable: readonly Reason[] = ["waits_for_approval", "inviter_server_not_trusted", "too_many_invitees"];
 
 /** And what only with a look at that very invitee. */
-const approvableAlone: readonly Reason[] = ["looks_like_member", "name_reordered", "account_appeared_late"];
+const approvableAlone: readonly Reason[] = [
+    "looks_like_member",
+    "name_reordered",
+    "account_appeared_late",
+    "too_many_devices",
+    "ended_the_bot",
+];
 
 function jobNamed(jobs: ShareJobs, jobId: string): Job | undefined {
     return /^\d{1,15}$/.test(jobId) ? jobs.get(Number(jobId)) : undefined;

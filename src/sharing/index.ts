@@ -35,6 +35,7 @@ export { reconsiderRooms } from "./room-changed.ts";
 export { RoomBundles } from "./bundle/room-bundles.ts";
 export { type RoomProblem, roomProblems } from "./ledger/room-problems.ts";
 export { RunningTime } from "./running-time.ts";
+export { Sealings } from "./delivery/sealings.ts";
 export { ShareClock } from "./ledger/share-clock.ts";
 export { ShareRunner } from "./runner.ts";
 export { sharingSchema } from "./ledger/schema.ts";

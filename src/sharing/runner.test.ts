@@ -1,4 +1,5 @@
 import { expect, test, vi } from "vitest";
+import { Sealings } from "./delivery/sealings.ts";
 import { Failure } from "../failures/index.ts";
 import { HomeserverError, type HomeserverProblem } from "../homeserver/index.ts";
 import { ShareCommands } from "./commands.ts";
@@ -384,6 +385,31 @@ test.each(steps)("a full disk or a dead worker at %s ends no delivery", async (c
         await world.run();
         expect(world.status()).toMatchObject({ state: "reinvited" });
     }
+});
+
+test("what the worker dies of while it encrypts is tried again later by two starts, and then a person decides", async () => {
+    const world = new World();
+    world.sync(change("invite", "$invite", alice));
+    for (const pause of [5_000, 300_000, 0]) {
+        world.fault = { call: "sealBundle", error: new Failure("worker_died", { detail: "gone" }) };
+        world.now += 3_600_000;
+        await world.run();
+        expect(world.fault).toBeUndefined();
+        world.database.transaction(() => new Sealings(world.database.sql).start(world.now));
+        // Not at once, whatever brings the job back.
+        world.fault = { call: "sealBundle", error: new Error("encrypted for") };
+        world.now += Math.max(0, pause - 1);
+        await world.run();
+        expect(world.faults).toEqual([]);
+    }
+    world.now += 3_600_000;
+    await world.run();
+    expect(world.status()).toMatchObject({ state: "held", reason: "ended_the_bot" });
+    world.fault = undefined;
+    const job = world.jobs.held("ended_the_bot")[0];
+    expect(job && world.database.transaction(() => world.jobs.approve(job))).toBe(true);
+    await world.run();
+    expect(world.status()).toMatchObject({ state: "reinvited" });
 });
 
 test.each(["refresh", "openSessions", "sealBundle"])(

@@ -46,7 +46,7 @@ function pendingInvites(homeserverTakesMs: number) {
                 return new Promise((answer) => setTimeout(answer, homeserverTakesMs, "{}"));
             },
         },
-        outgoing: { claim: () => Promise.resolve(undefined) },
+        outgoing: { claim: () => Promise.resolve([]) },
     });
     const member = (_room: string, userId: string) => {
         const eventId = userId.replace("@invitee", "$invite").replace(":home", "");

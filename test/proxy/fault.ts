@@ -27,6 +27,8 @@ export type Fault =
     | { readonly kind: "break_after"; readonly happens?: () => unknown }
     /** The homeserver acts, and something else is answered. */
     | { readonly kind: "answer_after"; readonly answer: Answer }
+    /** The homeserver acts, and what it answers, as JSON, is changed on its way: how another server's malformed word is played. */
+    | { readonly kind: "rewrite"; readonly rewrite: (answer: Record<string, Record<string, unknown>>) => object }
     /** The homeserver acts, and its answer ends in the middle, as if it were whole. */
     | { readonly kind: "truncate_after" }
     /** Passed on after so many milliseconds. */

@@ -40,6 +40,8 @@ const slow = { status: 429, body: { errcode: "M_LIMIT_EXCEEDED" } };
 const page = { status: 502, body: "<html>bad gateway</html>" };
 const slowed = { status: 429, body: '{"errcode":"M_LIMIT_EXCEEDED"}' };
 
+const rewritten = { status: 200, body: '{"seen":1,"also":{}}' };
+
 test.each<[string, Fault | undefined, number, unknown]>([
     ["no fault", undefined, 1, { status: 200, body: '{"seen":1}' }],
     ["an answer in the homeserver's stead", { kind: "answer_instead", answer: slow }, 0, slowed],
@@ -47,6 +49,7 @@ test.each<[string, Fault | undefined, number, unknown]>([
     ["a break before", { kind: "break_before" }, 0, "broken"],
     ["a break after", { kind: "break_after" }, 1, "broken"],
     ["another answer after", { kind: "answer_after", answer: slow }, 1, slowed],
+    ["another word in the answer", { kind: "rewrite", rewrite: (answer) => ({ ...answer, also: {} }) }, 1, rewritten],
     ["half an answer", { kind: "truncate_after" }, 1, { status: 200, body: '{"see' }],
     ["a delay", { kind: "delay", ms: 1 }, 1, { status: 200, body: '{"seen":1}' }],
     ["a repetition", { kind: "repeat" }, 2, { status: 200, body: '{"seen":2}' }],

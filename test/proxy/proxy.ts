@@ -86,6 +86,11 @@ export class Proxy {
             case "answer_after":
                 await pass();
                 return answer(to, fault.answer);
+            case "rewrite": {
+                const passed = await pass();
+                const body = fault.rewrite(JSON.parse(passed.body.toString()) as Record<string, Record<string, unknown>>);
+                return give(to, { ...passed, body: Buffer.from(JSON.stringify(body)) });
+            }
             case "truncate_after": {
                 const passed = await pass();
                 return give(to, { ...passed, body: passed.body.subarray(0, passed.body.length / 2) });

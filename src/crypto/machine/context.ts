@@ -50,6 +50,8 @@ export interface MachineMemory {
     outgoingSeen: boolean;
     /** Users whose `/keys/query` is outstanding: asking the machine about their sessions would make it wait for that. */
     readonly awaitingQuery: Set<string>;
+    /** Users of whom nothing usable came lately, with when they are asked for again, by the monotonic clock. */
+    readonly resting: Map<string, number>;
     /** Users whose devices the machine keeps up to date; undefined until somebody asks. */
     trackedUsers: Set<string> | undefined;
     /** What the machine's own log told of room keys since the last batch. */

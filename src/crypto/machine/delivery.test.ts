@@ -184,6 +184,34 @@ test("a user whose ID the machine refuses has no devices, and keeps nobody else 
     expect([sealed?.identity, refusal]).toEqual(["pinned", { identity: "none" }]);
 });
 
+test("more than fifty are sealed in steps, between which others have their turn; what one step kept is not made again", async () => {
+    const pinnedMasterKey = (await bot.keysOf(CHARLIE)).masterKey ?? "";
+    const deliveries: BundleDelivery[] = [];
+    for (let number = 0; number < 120; number += 1) deliveries.push(await delivery({ deliveryId: `d${number}`, pinnedMasterKey }));
+    const order: string[] = [];
+    const sealing = bot.crypto.sealBundles(deliveries).then((sealed) => {
+        order.push("sealed");
+        return sealed;
+    });
+    await bot.crypto.ping();
+    order.push("ping");
+    const sealed = await sealing;
+    expect(order).toEqual(["ping", "sealed"]);
+    expect(sealed.map(states)).toEqual(deliveries.map(() => ({ PHONE: "sealed" })));
+    expect(await bot.crypto.sealBundles(deliveries)).toEqual(sealed);
+});
+
+test("an identity that changes between two steps leaves nothing to be sent", async () => {
+    for (let number = 0; number < 50; number += 1) await Peer.join(server, CHARLIE, `EXTRA${number}`, { crossSigned: false });
+    await bot.query(CHARLIE);
+    const pinned = await delivery();
+    await charlie.resetIdentity();
+    const request = await bot.crypto.keysQuery([CHARLIE]);
+    const sealing = bot.crypto.sealBundles([pinned]);
+    await bot.crypto.markSent(request, server.answer(BOT.userId, BOT.deviceId, request));
+    expect(await sealing).toMatchObject([{ identity: "changed" }]);
+});
+
 async function seal(one: BundleDelivery): Promise<SealedDelivery> {
     const [sealed] = await bot.crypto.sealBundles([one]);
     if (sealed === undefined) throw new Error("no answer");

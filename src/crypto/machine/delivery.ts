@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import type { DatabaseSync } from "node:sqlite";
 import { CollectStrategy, type Device } from "@matrix-org/matrix-sdk-crypto-wasm";
 import type { BundleDelivery, SealedDelivery, UserKeys } from "../port.ts";
+import type { Step } from "./build-bundle.ts";
 import { attempt, commit, type MachineContext } from "./context.ts";
 import { fileSchema } from "./file-schema.ts";
 import { masterKeyOf } from "./identity.ts";
@@ -27,16 +28,46 @@ async function keysOf(context: MachineContext, userId: string): Promise<UserKeys
     };
 }
 
+/** Devices that one step encrypts for: some 50 ms. Who has more, or many at once, leave others their turn in between. */
+const devicesAStep = 50;
+
+interface Sealing {
+    readonly delivery: BundleDelivery;
+    readonly content: object;
+    /** What earlier steps have come to. */
+    readonly devices: Map<string, SealedDevice>;
+    sealed: SealedDelivery | undefined;
+}
+
 /**
- * The pin check and the encryption are one step of the queue: no `/keys/query` can change an identity in between.
- * The machine itself would encrypt to a changed identity without a word.
+ * The pin check and the encryption are one step of the queue: no `/keys/query` can change an identity in between, and one that changed
+ * between two steps leaves nothing to be sent. The machine itself would encrypt to a changed identity without a word.
  * @throws if a `file` lacks a field; nothing was encrypted then
  */
-export async function sealBundles(context: MachineContext, deliveries: readonly BundleDelivery[]): Promise<readonly SealedDelivery[]> {
-    // 1. Whose keys are these?
-    const plans = await inTurn(deliveries, (delivery) => plan(context, delivery));
+export async function sealBundles(step: Step, deliveries: readonly BundleDelivery[]): Promise<readonly SealedDelivery[]> {
+    const sealings = deliveries.map((delivery): Sealing => {
+        const content = { room_id: delivery.roomId, file: fileSchema.parse(delivery.file) };
+        return { delivery, content, devices: new Map(), sealed: undefined };
+    });
+    const isLeft = ({ sealed }: Sealing): boolean => sealed === undefined;
+    while (sealings.some(isLeft)) await step((context) => sealSome(context, sealings.filter(isLeft)));
+    return sealings.flatMap(({ sealed }) => sealed ?? []);
+}
+
+async function sealSome(context: MachineContext, sealings: readonly Sealing[]): Promise<void> {
+    // 1. Whose keys are these, and for which devices is there room in this step?
+    const plans: Plan[] = [];
+    for (let room = devicesAStep; room > 0 && plans.length < sealings.length;) {
+        const sealing = sealings[plans.length];
+        if (sealing === undefined) break;
+        const planned = await plan(context, sealing, room);
+        plans.push(planned);
+        room -= planned.devices.length;
+    }
     // 2. One commit: each device's ratchet and the body that it made.
-    return await commit(context, async (sql) => await inTurn(plans, (plan) => seal(context, sql, plan)));
+    await commit(context, async (sql) => {
+        for (const planned of plans) await seal(context, sql, planned);
+    });
 }
 
 export async function deliveriesSent(context: MachineContext, deliveryIds: readonly string[]): Promise<void> {
@@ -51,28 +82,36 @@ export async function unsentDeliveries(context: MachineContext): Promise<readonl
 }
 
 interface Plan {
-    readonly delivery: BundleDelivery;
-    readonly content: object;
+    readonly sealing: Sealing;
     readonly masterKey: string | null;
+    /** Of those that are left. */
     readonly devices: readonly Device[];
+    /** There are none but these. */
+    readonly whole: boolean;
 }
 
-async function plan(context: MachineContext, delivery: BundleDelivery): Promise<Plan> {
-    const { userId, deviceIds } = delivery;
-    const content = { room_id: delivery.roomId, file: fileSchema.parse(delivery.file) };
+async function plan(context: MachineContext, sealing: Sealing, room: number): Promise<Plan> {
+    const { userId, deviceIds } = sealing.delivery;
     const { masterKey, devices: known } = await knownOf(context, userId);
-    const devices = known.filter(
-        (device) => !device.isDehydrated && (deviceIds === undefined || deviceIds.includes(device.deviceId.toString())),
-    );
-    return { delivery, content, masterKey, devices };
+    const wanted = (device: Device): boolean => {
+        const deviceId = device.deviceId.toString();
+        return !device.isDehydrated && !sealing.devices.has(deviceId) && (deviceIds === undefined || deviceIds.includes(deviceId));
+    };
+    const devices = known.filter(wanted);
+    return { sealing, masterKey, devices: devices.slice(0, room), whole: devices.length <= room };
 }
 
-async function seal(context: MachineContext, sql: DatabaseSync, plan: Plan): Promise<SealedDelivery> {
-    const { delivery, content, masterKey } = plan;
-    if (masterKey === null) return { identity: "none" };
-    if (masterKey !== delivery.pinnedMasterKey) return { identity: "changed", masterKey };
-    const devices = await inTurn(plan.devices, (device) => sealFor(context, sql, device, delivery, content));
-    return { identity: "pinned", devices };
+async function seal(context: MachineContext, sql: DatabaseSync, { sealing, masterKey, devices, whole }: Plan): Promise<void> {
+    const { delivery, content } = sealing;
+    if (masterKey !== delivery.pinnedMasterKey) {
+        sealing.sealed = masterKey === null ? { identity: "none" } : { identity: "changed", masterKey };
+        return;
+    }
+    for (const device of devices) {
+        const sealed = await sealFor(context, sql, device, delivery, content);
+        sealing.devices.set(sealed.deviceId, sealed);
+    }
+    if (whole) sealing.sealed = { identity: "pinned", devices: [...sealing.devices.values()] };
 }
 
 async function inTurn<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<readonly R[]> {

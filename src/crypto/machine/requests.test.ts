@@ -1,5 +1,6 @@
-import { OlmMachine } from "@matrix-org/matrix-sdk-crypto-wasm";
+import { KeysClaimRequest, OlmMachine } from "@matrix-org/matrix-sdk-crypto-wasm";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import type { OutgoingRequest } from "../port.ts";
 import { BOT, inThisThread, temporaryStore, TestBot } from "./testing/bot.ts";
 import { KeyServer } from "./testing/key-server.ts";
 import { Peer } from "./testing/peer.ts";
@@ -67,6 +68,20 @@ test("a claim does not wait for users whose keys query is outstanding, and takes
     expect(JSON.parse(claim?.body ?? "{}")).toMatchObject({ one_time_keys: { [alice.userId]: { ALICE: "signed_curve25519" } } });
 });
 
+test("who has very many devices is claimed for in parts, of whole users", async () => {
+    const devicesOf = (many: number) => Object.fromEntries(Array.from({ length: many }, (_, n) => [`D${n}`, "signed_curve25519"]));
+    const asked: string[][] = [];
+    vi.spyOn(OlmMachine.prototype, "getMissingSessions").mockImplementation((users) => {
+        asked.push(users.map(String));
+        const one_time_keys = Object.fromEntries(users.map((user) => [String(user), devicesOf(300)]));
+        return Promise.resolve(new KeysClaimRequest(`claim ${asked.length}`, JSON.stringify({ one_time_keys })));
+    });
+    const users = ["@a:far", "@b:far", "@c:far"];
+    expect(await bot.crypto.keysClaim(users)).toMatchObject({ id: "claim 2", later: ["@b:far", "@c:far"] });
+    expect(asked).toEqual([users, ["@a:far"]]);
+    expect(await bot.crypto.keysClaim(["@c:far"])).not.toHaveProperty("later");
+});
+
 test("a query for users that the machine waits for is the machine's own, so that it waits no longer", async () => {
     await Peer.join(server, "@alice:home", "ALICE");
     await bot.crypto.trackUsers(["@alice:home"]);
@@ -98,3 +113,45 @@ test("an answer that reads as no list of keys costs the bot nothing", async () =
     await bot.crypto.markSent(request, "[]").catch(() => undefined);
     expect(await bot.crypto.account()).toMatchObject({ crossSigned: true });
 });
+
+test("what is asked about ourselves names nobody else, though the machine waits for others", async () => {
+    await bot.receive();
+    await bot.crypto.trackUsers(["@mallory:evil"]);
+    await bot.receiveChanges({ deviceLists: { changed: [BOT.userId], left: [] } });
+    const { body } = await bot.crypto.keysQuery([BOT.userId]);
+    expect(JSON.parse(body)).toMatchObject({ device_keys: { [BOT.userId]: [] } });
+    expect(body).not.toContain("mallory");
+});
+
+test("of whom nothing usable came, the machine does not ask again and again; others are asked for meanwhile", async () => {
+    await bot.receive();
+    await bot.crypto.trackUsers(["@mallory:evil", "@alice:home"]);
+    const [first] = await queries();
+    if (first === undefined) throw new Error("nobody is asked for");
+    const failures = { "@mallory:evil": { fault: "malformed" } };
+    await bot.crypto.markSent(first, JSON.stringify({ device_keys: { "@alice:home": {} }, failures }));
+    expect(await queries()).toEqual([]);
+    await bot.receiveChanges({ deviceLists: { changed: ["@alice:home"], left: [] } });
+    expect((await queries()).map(({ body }) => JSON.parse(body) as unknown)).toMatchObject([{ device_keys: { "@alice:home": [] } }]);
+    expect((await queries())[0]?.body).not.toContain("mallory");
+    // Nor does the machine wait for her.
+    expect(await bot.crypto.keysClaim(["@mallory:evil"])).toBeUndefined();
+
+    vi.spyOn(performance, "now").mockReturnValue(performance.now() + 16 * 60_000);
+    expect((await queries())[0]?.body).toContain("mallory");
+});
+
+test("who is asked for by name is asked for in the machine's own query also while they rest, and the machine waits no longer", async () => {
+    await bot.receive();
+    await bot.crypto.trackUsers(["@mallory:evil"]);
+    const failures = { "@mallory:evil": { fault: "malformed" } };
+    for (const request of await queries()) await bot.crypto.markSent(request, JSON.stringify({ device_keys: {}, failures }));
+    const request = await bot.crypto.keysQuery(["@mallory:evil"]);
+    await bot.crypto.markSent(request, JSON.stringify({ device_keys: { "@mallory:evil": {} }, failures: {} }));
+    vi.spyOn(performance, "now").mockReturnValue(performance.now() + 16 * 60_000);
+    expect(await queries()).toEqual([]);
+});
+
+async function queries(): Promise<readonly OutgoingRequest[]> {
+    return (await bot.crypto.outgoing()).filter(({ kind }) => kind === "keys_query");
+}

@@ -23,11 +23,23 @@ const requestTypes: Readonly<Record<OutgoingKind, RequestType>> = {
     room_message: RequestType.RoomMessage,
 };
 
-const queryBody = z.object({ device_keys: z.record(z.string(), z.unknown()) });
+const queryBody = z.looseObject({ device_keys: z.record(z.string(), z.unknown()) });
+const queryAnswer = z.object({
+    device_keys: z.record(z.string(), z.unknown()).catch({}),
+    failures: z.record(z.string(), z.unknown()).catch({}),
+});
+
+/**
+ * Milliseconds for which the machine does not ask again for a user of whom nothing usable came. It counts the absence of servers itself, and
+ * would ask for such a user at once and without end.
+ */
+const restAfterFault = 15 * 60_000;
 
 /** Milliseconds that our homeserver waits for another one's one-time keys. */
 const claimTimeout = 4_000;
-const claimBody = z.looseObject({});
+/** Devices of one claim: each answer is an Olm session to be made, 2 ms, all in one step of the machine. */
+const mostClaimed = 500;
+const claimBody = z.looseObject({ one_time_keys: z.record(z.string(), z.record(z.string(), z.unknown())) });
 
 /** What the machine wants sent, and the signature of our own device if one is due. */
 export async function outgoing(context: MachineContext): Promise<readonly OutgoingRequest[]> {
@@ -37,7 +49,18 @@ export async function outgoing(context: MachineContext): Promise<readonly Outgoi
     context.memory.outgoingSeen = true;
     context.memory.awaitingQuery.clear();
     for (const userId of plain.flatMap(queriedUsers)) context.memory.awaitingQuery.add(userId);
-    return own === undefined ? plain : [...plain, own];
+    const now = plain.flatMap((request) => withoutResting(context, request));
+    return own === undefined ? now : [...now, own];
+}
+
+/** The query without those of whom nothing usable came lately; none if nobody is left. */
+function withoutResting({ memory }: MachineContext, request: OutgoingRequest): readonly OutgoingRequest[] {
+    const users = queriedUsers(request);
+    const ready = users.filter((userId) => performance.now() >= (memory.resting.get(userId) ?? 0));
+    if (ready.length === users.length) return [request];
+    if (ready.length === 0) return [];
+    const body = { ...queryBody.parse(JSON.parse(request.body)), device_keys: Object.fromEntries(ready.map((userId) => [userId, []])) };
+    return [{ ...request, body: JSON.stringify(body) }];
 }
 
 /** @throws the machine's own error if the response is not one of the request's kind; it has changed nothing then. */
@@ -51,15 +74,30 @@ export async function markSent(context: MachineContext, request: Pick<OutgoingRe
         return marked;
     });
     unwrap(outcome);
-    if (request.kind === "keys_query") {
-        for (const userId of answeredUsers(response)) context.memory.awaitingQuery.delete(userId);
-    }
+    if (request.kind === "keys_query") noteAnswer(context, response);
 }
 
-/** A query of the machine's own that covers these users is taken, because only its answer ends the machine's waiting for them. */
+function noteAnswer({ memory }: MachineContext, response: string): void {
+    const answer = queryAnswer.safeParse(JSON.parse(response)).data;
+    for (const userId of Object.keys(answer?.device_keys ?? {})) {
+        memory.awaitingQuery.delete(userId);
+        memory.resting.delete(userId);
+    }
+    // User IDs, among the servers that did not answer: see `Homeserver.keysQuery`.
+    const faulty = Object.keys(answer?.failures ?? {}).filter((name) => name.startsWith("@"));
+    for (const userId of faulty) memory.resting.set(userId, performance.now() + restAfterFault);
+}
+
+/**
+ * A query of the machine's own that covers these users is taken, because only its answer ends the machine's waiting for them. One about
+ * ourselves alone is not: what a start needs to know must not wait for other people's servers.
+ */
 export async function keysQuery(context: MachineContext, users: readonly string[]): Promise<OutgoingRequest> {
-    const { memory, machine, log } = context;
-    if (!memory.outgoingSeen || users.some((userId) => memory.awaitingQuery.has(userId))) {
+    const { memory, machine, log, userId: ourselves } = context;
+    const isOwn = users.every((userId) => userId === ourselves);
+    // Whoever is asked for by name does not rest.
+    for (const userId of users) memory.resting.delete(userId);
+    if (!isOwn && (!memory.outgoingSeen || users.some((userId) => memory.awaitingQuery.has(userId)))) {
         const queries = (await outgoing(context)).filter(({ kind }) => kind === "keys_query");
         const covering = queries.find((request) => {
             const queried = new Set(queriedUsers(request));
@@ -73,8 +111,30 @@ export async function keysQuery(context: MachineContext, users: readonly string[
 /** Users whose `/keys/query` is outstanding are left out: the machine would wait for it, and it waits in the queue behind us. */
 export async function keysClaim(context: MachineContext, users: readonly string[]): Promise<OutgoingRequest | undefined> {
     const ready = users.filter((userId) => !context.memory.awaitingQuery.has(userId));
-    const request = await context.machine.getMissingSessions(userIds(ready, context.log));
+    const request = await claimFor(context, ready);
+    if (request === undefined) return undefined;
+    const [now, later] = firstOf(request);
+    if (later.length === 0) return request;
+    // The machine counts a device that is missing in an answer as one without keys: it has to know what is asked.
+    const first = await claimFor(context, now);
+    return first && { ...first, later };
+}
+
+async function claimFor({ machine, log }: MachineContext, users: readonly string[]): Promise<OutgoingRequest | undefined> {
+    const request = await machine.getMissingSessions(userIds(users, log));
     return request === null || request === undefined ? undefined : claimRequest(request);
+}
+
+/** Whose devices are as many as one claim may have, at least one user's, and whose wait for the next. */
+function firstOf({ body }: OutgoingRequest): readonly [readonly string[], readonly string[]] {
+    const asked = Object.entries(claimBody.parse(JSON.parse(body)).one_time_keys);
+    let devices = 0;
+    const count = asked.findIndex(([, ofUser], index) => {
+        devices += Object.keys(ofUser).length;
+        return index > 0 && devices > mostClaimed;
+    });
+    const users = asked.map(([userId]) => userId);
+    return count === -1 ? [users, []] : [users.slice(0, count), users.slice(count)];
 }
 
 export function toDeviceRequest(request: ToDeviceRequest): OutgoingRequest {
@@ -113,9 +173,4 @@ function claimRequest(request: KeysClaimRequest): OutgoingRequest {
 function queriedUsers(request: OutgoingRequest): readonly string[] {
     if (request.kind !== "keys_query") return [];
     return Object.keys(queryBody.parse(JSON.parse(request.body)).device_keys);
-}
-
-function answeredUsers(response: string): readonly string[] {
-    const parsed = queryBody.safeParse(JSON.parse(response));
-    return parsed.success ? Object.keys(parsed.data.device_keys) : [];
 }

@@ -51,6 +51,7 @@ const messages = () =>
     new BundleMessages({
         database,
         homeserver,
+        now: () => 1,
         crypto: {
             sealBundles: () => Promise.resolve([]),
             deliveriesSent: () => Promise.resolve(),

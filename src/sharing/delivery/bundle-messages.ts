@@ -1,8 +1,12 @@
 import type { BundleDelivery, CryptoPort, SealedDelivery } from "../../crypto/index.ts";
 import type { Database } from "../../database/index.ts";
+import { Failure } from "../../failures/index.ts";
 import type { Homeserver } from "../../homeserver/index.ts";
 import { isOnesFault, refusesOne } from "./homeserver-faults.ts";
 import { type Copy, Sends } from "./sends.ts";
+import { jobOfDelivery } from "../ledger/delivery-ids.ts";
+import type { Job } from "../ledger/jobs.ts";
+import { Sealings } from "./sealings.ts";
 import { oldest, Together } from "../concurrency/together.ts";
 
 /** Encrypted copies of one delivery on their way. */
@@ -21,6 +25,7 @@ export interface BundleMessagesParts {
     readonly database: Database;
     readonly crypto: Pick<CryptoPort, "sealBundles" | "deliveriesSent" | "unsentDeliveries">;
     readonly homeserver: Pick<Homeserver, "sendToDevice">;
+    readonly now: () => number;
 }
 
 type OutboundCopy = Copy & { readonly outbound: Outbound };
@@ -32,6 +37,9 @@ const most = 50;
 export class BundleMessages {
     readonly #parts: BundleMessagesParts;
     readonly #sends: Sends;
+    readonly #sealings: Sealings;
+    /** Jobs for which the worker has answered, which the next transaction writes down. */
+    readonly #sealed = new Set<number>();
     readonly #sealing: Together<BundleDelivery, SealedDelivery>;
     readonly #sending: Together<Outbound, void>;
     readonly #forgetting: Together<string, void>;
@@ -39,15 +47,21 @@ export class BundleMessages {
     constructor(parts: BundleMessagesParts) {
         this.#parts = parts;
         this.#sends = new Sends(parts.database.sql);
+        this.#sealings = new Sealings(parts.database.sql);
         const next = oldest(most);
-        this.#sealing = new Together({ make: (deliveries) => this.#sealAll(deliveries), next, divisible: isOnesFault });
+        this.#sealing = new Together({
+            make: (deliveries) => this.#sealAll(deliveries),
+            next: (waiting) => nextToSeal(waiting, this.#sealings.suspects()),
+            divisible: isOnesFault,
+        });
         this.#sending = new Together({ make: (outbound) => this.#sendAll(outbound), next, divisible: refusesOne });
         this.#forgetting = new Together({ make: (ids) => this.#forgetAll(ids), next: (waiting) => waiting, divisible: () => false });
     }
 
-    /** @throws if the worker or the disk is gone */
-    seal(delivery: BundleDelivery): Promise<SealedDelivery> {
-        return this.#sealing.ask(delivery);
+    /** @throws Halt if the bot may have ended of it; if the worker or the disk is gone */
+    async seal(job: Pick<Job, "id" | "approved">, delivery: BundleDelivery): Promise<SealedDelivery> {
+        this.#sealings.check(job, this.#parts.now());
+        return await this.#sealing.ask(delivery);
     }
 
     /** Resolves when the server has all of it. @throws what `mayGo` threw, or the homeserver's refusal or absence */
@@ -64,16 +78,42 @@ export class BundleMessages {
     async prune(isOver: (deliveryId: string) => boolean): Promise<void> {
         const over = (await this.#parts.crypto.unsentDeliveries()).filter(isOver);
         if (over.length > 0) await this.#forgetAll(over);
-        this.#parts.database.transaction(() => this.#sends.prune());
+        this.#parts.database.transaction(() => {
+            this.#sends.prune();
+            this.#sealings.prune();
+        });
     }
 
     async #sealAll(deliveries: readonly BundleDelivery[]): Promise<(delivery: BundleDelivery) => SealedDelivery> {
-        const sealed = await this.#parts.crypto.sealBundles(deliveries);
+        const sealed = await this.#encrypt(deliveries);
         return (delivery) => {
             const answer = sealed[deliveries.indexOf(delivery)];
             if (answer === undefined) throw new Error("the crypto worker left out a delivery");
             return answer;
         };
+    }
+
+    /** What the worker may die of is on disk before it begins. */
+    async #encrypt(deliveries: readonly BundleDelivery[]): Promise<readonly SealedDelivery[]> {
+        const { crypto, database } = this.#parts;
+        const jobIds = deliveries.map(({ deliveryId }) => jobOfDelivery(deliveryId));
+        database.transaction(() => {
+            this.#noteSealed();
+            this.#sealings.begin(jobIds);
+        });
+        try {
+            const sealed = await crypto.sealBundles(deliveries);
+            for (const jobId of jobIds) this.#sealed.add(jobId);
+            return sealed;
+        } catch (error) {
+            if (!(error instanceof Failure && error.code === "worker_died")) for (const jobId of jobIds) this.#sealed.add(jobId);
+            throw error;
+        }
+    }
+
+    #noteSealed(): void {
+        this.#sealings.over(this.#sealed);
+        this.#sealed.clear();
     }
 
     async #sendAll(outbound: readonly Outbound[]): Promise<(one: Outbound) => void> {
@@ -85,6 +125,7 @@ export class BundleMessages {
             const going = left.filter((copy) => mayGo(copy.outbound, stopped));
             if (going.length === 0) break;
             const { txnId, copies } = database.transaction(() => {
+                this.#noteSealed();
                 const request = this.#sends.next(going);
                 for (const one of new Set(request.copies.map((copy) => copy.outbound))) one.begin();
                 return request;
@@ -106,6 +147,13 @@ export class BundleMessages {
         });
         return () => undefined;
     }
+}
+
+/** Those that the bot may have ended of go alone: an end then tells of whom. */
+function nextToSeal(waiting: readonly BundleDelivery[], suspects: ReadonlySet<number>): readonly BundleDelivery[] {
+    const isSuspect = ({ deliveryId }: BundleDelivery): boolean => suspects.has(jobOfDelivery(deliveryId));
+    const others = waiting.filter((delivery) => !isSuspect(delivery));
+    return others.length > 0 ? others.slice(0, most) : waiting.slice(0, 1);
 }
 
 function copiesOf(outbound: Outbound): readonly OutboundCopy[] {

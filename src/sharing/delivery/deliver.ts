@@ -101,7 +101,7 @@ interface Sending {
 async function sealAndSend(parts: DeliveryParts, job: Job, plan: Sending): Promise<() => void> {
     const { deliveryId, deviceIds, pin, reachable, bundle, toAll } = plan;
     // 3. The pin is checked again in the same step as the encryption: nothing can change between the two.
-    const sealed = await parts.messages.seal({
+    const sealed = await parts.messages.seal(job, {
         deliveryId,
         roomId: job.roomId,
         userId: job.userId,

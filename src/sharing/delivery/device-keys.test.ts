@@ -19,7 +19,7 @@ function slowHomeserver() {
             userKeys: (users) => Promise.resolve(users.map((userId) => ({ masterKey: userId, devices: [] }))),
         },
         homeserver: { keysQuery: (body) => asked(questions, JSON.parse(body) as string[]) },
-        outgoing: { claim: (users) => asked(claims, users) },
+        outgoing: { claim: async (users) => [await asked(claims, users)] },
     });
     return { deviceKeys, questions, claims };
 }
@@ -39,7 +39,7 @@ function keysThatAnswer(answer: string, learnt: UserKeys = { masterKey: null, de
                 return Promise.resolve(answer);
             },
         },
-        outgoing: { claim: () => Promise.resolve(answer) },
+        outgoing: { claim: () => Promise.resolve([answer]) },
     });
     return { deviceKeys, asked };
 }
@@ -125,8 +125,28 @@ test("a user for whom the crypto worker fails keeps nobody else from their keys"
                     : Promise.resolve(users.map((userId) => ({ masterKey: userId, devices: [] }))),
         },
         homeserver: { keysQuery: () => Promise.resolve("{}") },
-        outgoing: { claim: () => Promise.resolve("{}") },
+        outgoing: { claim: () => Promise.resolve(["{}"]) },
     });
     const [ours, hers] = await Promise.allSettled([dora, "@eve:far.example"].map((userId) => deviceKeys.refresh(userId)));
     expect([ours, hers?.status]).toMatchObject([{ value: { masterKey: dora } }, "rejected"]);
+});
+
+test.each(["malformed", "too_much"])("a user whose part of the answer is %s has no answer, and others have theirs", async (fault) => {
+    const { deviceKeys, questions } = slowHomeserver();
+    const looks = [dora, "@eve:far.example"].map((userId) => deviceKeys.look(userId));
+    await expect.poll(() => questions).toHaveLength(1);
+    questions[0]?.answer(JSON.stringify({ failures: { [dora]: { fault } } }));
+    expect(await Promise.all(looks)).toMatchObject([undefined, { masterKey: "@eve:far.example" }]);
+});
+
+test("a user of whom an answer does not speak is not taken for absent: their homeserver may know no device", async () => {
+    const { deviceKeys } = keysThatAnswer(JSON.stringify({ failures: { [dora]: { fault: "left_out" } } }));
+    expect(await deviceKeys.refresh(dora)).toMatchObject({ whole: false });
+    expect(await deviceKeys.openSessions(dora)).toBe(true);
+});
+
+test("an invitee with more devices than the bot encrypts for is held; a claim with a malformed key counts as not answered", async () => {
+    const { deviceKeys } = keysThatAnswer(JSON.stringify({ failures: { [dora]: { fault: "too_much" } } }));
+    await expect(deviceKeys.refresh(dora)).rejects.toMatchObject({ to: "held", reason: "too_many_devices" });
+    expect(await deviceKeys.openSessions(dora)).toBe(false);
 });

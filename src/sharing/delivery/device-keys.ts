@@ -4,6 +4,7 @@ import type { Homeserver } from "../../homeserver/index.ts";
 import { serverOf } from "../../matrix/index.ts";
 import { isOnesFault } from "./homeserver-faults.ts";
 import { oldest, Together } from "../concurrency/together.ts";
+import { Halt } from "../policy/halt.ts";
 
 /**
  * Milliseconds that one question for keys may take: our homeserver waits 10 s for the invitee's, and its answer that nobody is there has to reach us.
@@ -14,8 +15,10 @@ const once = { timeoutMs: 20_000, attempts: 1 };
 /** Users of one question or claim at most: what comes back is one step of the crypto worker, and nobody should wait long behind it. */
 const most = 50;
 
+/** Servers that did not answer, and users of whom nothing was taken: see `Homeserver.keysQuery`. */
+const Failures = z.record(z.string(), z.object({ fault: z.string().optional().catch(undefined) }).catch({}));
 const KeysAnswer = z.object({
-    failures: z.record(z.string(), z.unknown()).optional().catch(undefined),
+    failures: Failures.catch({}),
     device_keys: z.record(z.string(), z.unknown()).catch({}),
     master_keys: z.record(z.string(), z.unknown()).catch({}),
 });
@@ -25,6 +28,9 @@ export type Answered = UserKeys & {
     /** The answer spoke of this user, and the machine took all of it: what it does not show is not there. */
     readonly whole: boolean;
 };
+
+/** Undefined: nothing. */
+type Heard = Answered | "too_much" | undefined;
 
 export interface DeviceKeysParts {
     readonly ownServer: string;
@@ -37,7 +43,7 @@ export interface DeviceKeysParts {
 export class DeviceKeys {
     readonly #parts: DeviceKeysParts;
     /** By server: our homeserver answers a question when the slowest server in it has. */
-    readonly #questions = new Map<string, Together<string, Answered | undefined>>();
+    readonly #questions = new Map<string, Together<string, Heard>>();
     readonly #looks = this.#questionsToAny();
     readonly #claims: Together<string, boolean>;
 
@@ -50,14 +56,23 @@ export class DeviceKeys {
         });
     }
 
-    /** The user's identity and devices as their homeserver says now; undefined: it cannot be reached, which is not the same as "has no devices". */
-    refresh(userId: string): Promise<Answered | undefined> {
-        return this.#questionsTo(serverOf(userId)).ask(userId);
+    /**
+     * The user's identity and devices as their homeserver says now; undefined: it cannot be reached, or said nothing that can be used, which is
+     * not the same as "has no devices". @throws Halt if they have more than the bot encrypts for
+     */
+    async refresh(userId: string): Promise<Answered | undefined> {
+        const heard = await this.#questionsTo(serverOf(userId)).ask(userId);
+        if (heard === "too_much") throw new Halt("held", "too_many_devices");
+        return heard;
     }
 
-    /** Like `refresh`, but in one question with whoever else is looked at: for what may wait for slow servers. */
-    look(userId: string): Promise<Answered | undefined> {
-        return this.#looks.ask(userId);
+    /**
+     * Like `refresh`, but in one question with whoever else is looked at: for what may wait for slow servers. More devices than the bot
+     * encrypts for are no answer here.
+     */
+    async look(userId: string): Promise<Answered | undefined> {
+        const heard = await this.#looks.ask(userId);
+        return heard === "too_much" ? undefined : heard;
     }
 
     /** Opens Olm sessions with the user's devices that have none. Answers whether the user's homeserver could be reached. */
@@ -65,7 +80,7 @@ export class DeviceKeys {
         return this.#claims.ask(userId);
     }
 
-    #questionsTo(server: string): Together<string, Answered | undefined> {
+    #questionsTo(server: string): Together<string, Heard> {
         const known = this.#questions.get(server);
         if (known !== undefined) return known;
         const questions = this.#questionsToAny();
@@ -73,7 +88,7 @@ export class DeviceKeys {
         return questions;
     }
 
-    #questionsToAny(): Together<string, Answered | undefined> {
+    #questionsToAny(): Together<string, Heard> {
         return new Together({ make: (userIds) => this.#ask(userIds), next: oldest(most), divisible: isOnesFault });
     }
 
@@ -85,14 +100,13 @@ export class DeviceKeys {
     }
 
     /** Users whose homeserver cannot be reached have no answer. */
-    async #ask(userIds: readonly string[]): Promise<(userId: string) => Answered | undefined> {
+    async #ask(userIds: readonly string[]): Promise<(userId: string) => Heard> {
         const { crypto, homeserver } = this.#parts;
         const users = [...new Set(userIds)];
         const request = await crypto.keysQuery(users);
         const answer = await homeserver.keysQuery(request.body, once);
         const told = KeysAnswer.parse(JSON.parse(answer));
-        const failed = new Set(Object.keys(told.failures ?? {}));
-        const reached = users.filter((userId) => !failed.has(serverOf(userId)));
+        const reached = users.filter((userId) => !isAbsent(told, userId));
         // The worker takes one after the other; nobody waits for the first before asking the second.
         const [, learnt] = await Promise.all([crypto.markSent(request, answer), crypto.userKeys(reached)]);
         const keys = new Map(
@@ -101,13 +115,13 @@ export class DeviceKeys {
                 return [userId, ofUser && { ...ofUser, whole: isWhole(told, userId, ofUser) }] as const;
             }),
         );
-        return (userId) => keys.get(userId);
+        return (userId) => (faultOf(told, userId) === "too_much" ? "too_much" : keys.get(userId));
     }
 
     async #claim(userIds: readonly string[]): Promise<(userId: string) => boolean> {
-        const answer = await this.#parts.outgoing.claim([...new Set(userIds)]);
-        const failed = answer === undefined ? new Set<string>() : failedServers(answer);
-        return (userId) => !failed.has(serverOf(userId));
+        const answers = await this.#parts.outgoing.claim([...new Set(userIds)]);
+        const told = answers.map((answer) => KeysAnswer.parse(JSON.parse(answer)));
+        return (userId) => !told.some((one) => isAbsent(one, userId));
     }
 }
 
@@ -123,6 +137,12 @@ function isWhole(told: z.infer<typeof KeysAnswer>, userId: string, { masterKey, 
     );
 }
 
-function failedServers(answer: string): ReadonlySet<string> {
-    return new Set(Object.keys(KeysAnswer.parse(JSON.parse(answer)).failures ?? {}));
+/** The user's homeserver has not answered, or nothing that can be used. Of whom an answer does not speak, it knows no device. */
+function isAbsent(told: z.infer<typeof KeysAnswer>, userId: string): boolean {
+    const fault = faultOf(told, userId);
+    return Object.hasOwn(told.failures, serverOf(userId)) || (fault !== undefined && fault !== "left_out");
+}
+
+function faultOf({ failures }: z.infer<typeof KeysAnswer>, userId: string): string | undefined {
+    return Object.hasOwn(failures, userId) ? failures[userId]?.fault : undefined;
 }

@@ -22,6 +22,10 @@ function forReason({ id, roomId, userId, reason }: AdvisedJob): string | undefin
             return `\`backscroll resume\`, or \`backscroll resume ${word(roomId)}\` if only this room is paused.`;
         case "identity_changed":
             return `Ask ${userId} for the fingerprint that their client shows, then \`backscroll trust ${word(userId)} --key FINGERPRINT\`. Do not take it from the homeserver.`;
+        case "too_many_devices":
+            return `Ask ${userId} to sign out of the sessions that they do not use, then \`backscroll approve ${id}\`. If nobody can have so many: \`backscroll cancel ${id}\`, and withdraw the invite.`;
+        case "ended_the_bot":
+            return `See what the log says of the bot's ends, and how many devices ${userId} has. \`backscroll approve ${id}\` tries once more; to leave it: \`backscroll cancel ${id}\`.`;
         case "no_power_to_invite":
             return "Give the bot the power to invite in this room: it goes on by itself.";
         case "looks_like_member":

@@ -10,6 +10,7 @@ const tables = [
     "share_job_moves",
     "share_job_devices",
     "share_watches",
+    "share_sealings",
     "share_sends",
     "share_sendings",
     "share_notices",

@@ -22,7 +22,8 @@ export const reasons = {
     homeserver_unavailable: "The homeserver did not answer as it should; this is tried again.",
     refused_once: "The homeserver refused a request; this is tried again, and only a no that lasts for hours is believed.",
     bot_interrupted: "The bot itself was interrupted, by a full disk for example; this is tried again.",
-    invitee_server_unreachable: "The invitee's homeserver cannot be reached for their devices' keys; this is tried again.",
+    invitee_server_unreachable:
+        "The invitee's homeserver cannot be reached for their devices' keys, or its answer cannot be used; this is tried again.",
     no_session_with_devices: "No encrypted channel to any of the invitee's devices could be opened; this is tried again.",
     not_encrypted: "The keys could not be encrypted for any of the invitee's devices, and the log says why; this is tried again.",
 
@@ -41,6 +42,10 @@ export const reasons = {
     identity_changed: "The invitee's identity is not the one first seen: ask them, then use `backscroll trust`.",
     account_appeared_late:
         "Nobody had this user ID when they were invited, and somebody registered it more than a day later: make sure who that is, then use `backscroll approve`, or withdraw the invite.",
+    too_many_devices:
+        "The invitee's homeserver tells of more than 300 devices of theirs, or sends more about them than the bot reads: use `backscroll approve` when they are fewer.",
+    ended_the_bot:
+        "The bot ended three times while it encrypted the keys for the invitee's devices: its log says of what. Use `backscroll approve` to let it try once more.",
     no_power_to_invite: "The bot may not invite here, so the invitee's client would never open its keys: give the bot the power to invite.",
 
     // Going well

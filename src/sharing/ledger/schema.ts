@@ -162,5 +162,16 @@ export const sharingSchema: Schema = {
                 UPDATE share_jobs SET next_attempt_at = 0 WHERE state = 'delivered' AND reason = 'declined_lately';
             `),
         createFollowedRooms,
+        (sql) =>
+            sql.exec(`
+                -- Jobs for which the crypto worker encrypts, and for which it did when the bot ended.
+                CREATE TABLE share_sealings (
+                    job_id INTEGER PRIMARY KEY REFERENCES share_jobs (id),
+                    under_way INTEGER NOT NULL,
+                    -- How often the bot ended meanwhile, and from when on it is tried again.
+                    ends INTEGER NOT NULL DEFAULT 0,
+                    not_before INTEGER NOT NULL DEFAULT 0
+                ) STRICT;
+            `),
     ],
 };

@@ -365,7 +365,7 @@ export class World {
                     return await step("openSessions", () => true);
                 },
             },
-            messages: new BundleMessages({ database: this.database, crypto: outbox, homeserver }),
+            messages: new BundleMessages({ database: this.database, crypto: outbox, homeserver, now: () => this.now }),
             homeserver: {
                 hasAccount: () => step("hasAccount", () => this.hasAccount),
                 memberEvent: () => step("memberEvent", () => this.memberEvent),
