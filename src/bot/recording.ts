@@ -26,8 +26,7 @@ export function recordBatch(recording: RecordingParts, batch: SyncBatch): void {
     const parts = { botUserId, jobs: ledger.jobs, checks: ledger.checks, rooms: ledger.rooms };
     recordMemberships(parts, changes.memberships);
     recordInvites({ botUserId, reinvites: ledger.reinvites, now: Date.now }, changes.memberships);
-    ledger.formerMembers.record(changes.memberships);
-    ledger.botInvitees.record({ botUserId, formerMembers: ledger.formerMembers, now: Date.now }, changes.memberships);
+    ledger.botInvitees.record({ botUserId, now: Date.now }, changes.memberships);
     for (const { roomId } of changes.selfLeft) {
         recordOwnLeave(parts, roomId);
         ledger.botInvitees.forget(roomId);

@@ -27,6 +27,17 @@ export class Timelines {
         return await inPieces(packed(this.#uses.pages(roomId)));
     }
 
+    /** Those of these users of whom an encrypted event in the room is known. */
+    sendersAmong(roomId: string, userIds: readonly string[]): ReadonlySet<string> {
+        const rows = this.#database.sql
+            .prepare(
+                `SELECT DISTINCT sender FROM timeline_sessions
+                 WHERE room_id = ? AND sender IN (SELECT value FROM json_each(?))`,
+            )
+            .all(roomId, JSON.stringify(userIds));
+        return new Set(rows.map((row) => String(row["sender"])));
+    }
+
     /** The sessions that we hold of these rooms changed: their coverage is counted anew. Inside a transaction of the caller's. */
     touch(roomIds: readonly string[]): void {
         for (const roomId of roomIds) this.#rooms.touch(roomId);

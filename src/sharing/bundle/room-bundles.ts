@@ -2,7 +2,6 @@ import { createHash } from "node:crypto";
 import type { CryptoPort, EncryptedBundle, PackedTimes, ShareableSet } from "../../crypto/index.ts";
 import type { Database } from "../../database/index.ts";
 import { type Homeserver, isTransient, problemOf } from "../../homeserver/index.ts";
-import type { Rooms } from "../../rooms/index.ts";
 import type { AtMost } from "../concurrency/at-most.ts";
 import type { BundleContents, BundleFile, BundleFiles } from "./bundle-files.ts";
 import { encryptedFile, type FileSecrets, newFileSecrets, secretsOf } from "./encrypted-file.ts";
@@ -14,8 +13,7 @@ export interface RoomBundleParts {
     readonly database: Database;
     readonly files: BundleFiles;
     readonly facts: Pick<FactSources, "policy" | "rooms">;
-    readonly rooms: Pick<Rooms, "mayHaveBeenMember">;
-    readonly formerMembers: FormerMembers;
+    readonly formerMembers: Pick<FormerMembers, "strangers">;
     /** When the sessions of a room were first used, as far as its timeline is known. */
     readonly sessionTimes: (roomId: string) => Promise<PackedTimes>;
     readonly crypto: Pick<CryptoPort, "shareableSet" | "buildBundle">;
@@ -187,9 +185,7 @@ export class RoomBundles {
     }
 
     #rules(roomId: string, { senders }: ShareableSet): Rules {
-        const { formerMembers, rooms } = this.#parts;
-        const strangers = senders.filter((userId) => !rooms.mayHaveBeenMember(roomId, userId) && !formerMembers.has(roomId, userId));
-        return { strangers, ...this.#settings(roomId) };
+        return { strangers: this.#parts.formerMembers.strangers(roomId, senders), ...this.#settings(roomId) };
     }
 
     #settings(roomId: string): Omit<Rules, "strangers"> {

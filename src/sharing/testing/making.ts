@@ -5,8 +5,7 @@ import type { BundleFiles } from "../bundle/bundle-files.ts";
 import { RoomBundles } from "../bundle/room-bundles.ts";
 import { AtMost } from "../concurrency/at-most.ts";
 import type { FactSources } from "../policy/facts.ts";
-import type { FormerMembers } from "../policy/former-members.ts";
-import { alice, charlie } from "./room.ts";
+import { alice } from "./room.ts";
 
 /** A call that may fail, or in whose middle something may happen. */
 export type Step = <T>(name: string, answer: () => T) => Promise<T>;
@@ -14,9 +13,8 @@ export type Step = <T>(name: string, answer: () => T) => Promise<T>;
 /** What of a world its room's bundles are made of, and where they go. */
 export interface MakingWorld {
     readonly database: Database;
-    readonly formerMembers: FormerMembers;
+    readonly strangers: readonly string[];
     readonly now: number;
-    readonly memberEvent: { readonly content: { readonly membership: string } };
     readonly shared: number;
     readonly version: string;
     readonly ofStrangers: string;
@@ -36,8 +34,7 @@ export function bundlesOf(world: MakingWorld, files: BundleFiles, facts: FactSou
         database: world.database,
         files,
         facts,
-        rooms: { mayHaveBeenMember: (_room, userId) => userId === charlie && world.memberEvent.content.membership !== "invite" },
-        formerMembers: world.formerMembers,
+        formerMembers: { strangers: (_room, userIds) => userIds.filter((userId) => world.strangers.includes(userId)) },
         sessionTimes: () => Promise.resolve([packTimes([{ sessionId: "used", sender: alice, firstAt: 1 }])]),
         building: new AtMost(4),
         now: () => world.now,

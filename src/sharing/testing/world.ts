@@ -13,7 +13,6 @@ import type { FactSources, SharingPolicy } from "../policy/facts.ts";
 import { BundleFiles } from "../bundle/bundle-files.ts";
 import { BundleMessages } from "../delivery/bundle-messages.ts";
 import { bundleSchema } from "../bundle/bundle-schema.ts";
-import { FormerMembers } from "../policy/former-members.ts";
 import { JobDevices } from "../ledger/devices.ts";
 import { GivenFiles, type GivenFilesParts } from "../given-files.ts";
 import { ShareJobs } from "../ledger/jobs.ts";
@@ -93,7 +92,7 @@ export class World {
     visibility: HistoryVisibility = "shared";
     /** Who sent the room's sessions. */
     senders: readonly string[] = [];
-    readonly formerMembers: FormerMembers;
+    strangers: readonly string[] = [];
     refreshes: Refreshes;
     uploadLimit: number | undefined;
     canInvite = true;
@@ -170,7 +169,6 @@ export class World {
         this.checks = new ReinviteChecks(sql);
         this.reinvites = new ReinviteLedger(sql);
         this.pins = new IdentityPins(sql);
-        this.formerMembers = new FormerMembers(sql);
         this.refreshes = new Refreshes(sql);
     }
 
