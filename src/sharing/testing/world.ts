@@ -6,7 +6,7 @@ import type { BundleDelivery, BundleRequest, SealedDelivery, UserKeys } from "..
 import type { Database } from "../../database/index.ts";
 import { type CallOptions, HomeserverError } from "../../homeserver/index.ts";
 import type { HistoryVisibility } from "../../matrix/index.ts";
-import type { Member, MembershipChange } from "../../rooms/index.ts";
+import type { Member, MembershipChange, Standing } from "../../rooms/index.ts";
 import { deriveSeal } from "../../sealing/index.ts";
 import { Audit } from "../ledger/audit.ts";
 import type { FactSources, SharingPolicy } from "../policy/facts.ts";
@@ -19,6 +19,7 @@ import { ShareJobs } from "../ledger/jobs.ts";
 import { Lookalikes } from "../policy/lookalike.ts";
 import { Pauses } from "../policy/pauses.ts";
 import { IdentityPins } from "../policy/pins.ts";
+import { restateInviters, stopForRemoved } from "../policy/inviter-changed.ts";
 import { recordMemberships } from "../record.ts";
 import type { Comparison } from "../policy/compare.ts";
 import type { SharedHistory } from "../reinvite/reinvite-facts.ts";
@@ -59,6 +60,7 @@ export class World {
         reinvite_thresholds: { proven: 95, likely: 70 },
         reinvite_pace: "unlimited",
         trusted_servers: ["home"],
+        other_bots: [],
         max_sessions: 50_000,
         max_age: null,
     };
@@ -97,6 +99,8 @@ export class World {
     uploadLimit: number | undefined;
     canInvite = true;
     canKick = true;
+    /** How inviters stand in the room, by what was synced; others may invite. */
+    readonly standings = new Map<string, Standing>();
     mostInvitees = 50;
     members: readonly Member[] = [];
     /** Everybody as the last change that was synced left them. */
@@ -192,6 +196,9 @@ export class World {
         this.database.transaction(() => {
             recordMemberships({ botUserId: bot, jobs: this.jobs, checks: this.checks, rooms: this.parts().facts.rooms }, changes);
             recordInvites({ botUserId: bot, reinvites: this.reinvites, now: () => this.now }, changes);
+            const parts = { jobs: this.jobs, facts: this.parts().facts };
+            stopForRemoved(parts, changes);
+            restateInviters(parts, [roomId]);
         });
     }
 
@@ -201,6 +208,14 @@ export class World {
         const previous = change.previous ?? this.#lastHeard.get(userId);
         this.#lastHeard.set(userId, { userId, membership, eventId, sender, isDirect });
         return { ...change, previous };
+    }
+
+    /** The bot hears that an inviter stands otherwise now. */
+    inviterIs(userId: string, standing: Standing): void {
+        this.standings.set(userId, standing);
+        if (standing !== "left" && standing !== "removed") return this.sync();
+        const membership = standing === "left" ? "leave" : "ban";
+        this.sync({ ...change(membership, `$${standing}-${userId}`, standing === "left" ? userId : "@admin:home"), userId });
     }
 
     /** Starts a runner as after a start of the process, lets it work until it rests, and stops it. */
@@ -303,6 +318,7 @@ export class World {
                 membersWith: () => this.members,
                 joinedRevision: () => this.#membersRevision(),
                 canInvite: () => this.canInvite,
+                standing: (_room, userId) => this.standings.get(userId) ?? "may_invite",
             },
         };
         const step: Step = async (name, answer) => {

@@ -1,0 +1,53 @@
+import type { MembershipChange } from "../../rooms/index.ts";
+import type { Job, ShareJobs } from "../ledger/jobs.ts";
+import { changeSince, isForRemoved, standingReason } from "./decide.ts";
+import { type FactSources, inviterStanding } from "./facts.ts";
+
+interface Parts {
+    readonly jobs: Pick<ShareJobs, "openBy" | "wasSent" | "move">;
+    readonly facts: Pick<FactSources, "rooms" | "botUserId">;
+}
+
+/**
+ * Stops what goes on for the invitees of somebody who was kicked or banned, whatever it waits for: there are no further
+ * copies, and an invite of the bot's that was not made yet is not made, until a person says that the invite counts all the
+ * same. What waits for a person already is decided anew when it is released. Inside the transaction that records the batch.
+ */
+export function stopForRemoved({ jobs, facts }: Parts, changes: readonly MembershipChange[]): void {
+    for (const { roomId, userId, membership } of changes) {
+        if (membership !== "ban" && membership !== "leave") continue;
+        for (const job of jobs.openBy(roomId, userId)) {
+            const inviter = { standing: inviterStanding(facts, job) };
+            if (job.state !== "held" && isForRemoved({ ...job, inviter })) stop(jobs, job);
+        }
+    }
+}
+
+/** After a join nothing is left to hold back: whoever has keys keeps them. */
+function stop(jobs: Parts["jobs"], job: Job): void {
+    const wasSent = jobs.wasSent(job.id);
+    if (job.state === "joined" && wasSent) jobs.move(job, "done", "inviter_removed_since");
+    else jobs.move(job, "held", "inviter_removed", undefined, wasSent ? whatIsDone(job) : undefined);
+}
+
+function whatIsDone({ state }: Job): string {
+    const given = "the invitee has been sent keys, and nobody can take them back";
+    return state === "reinvited" ? `${given}; the bot's own invite stands until somebody withdraws it` : given;
+}
+
+/** Of jobs that wait for approval: those who approve see how the inviters stand now. Inside a transaction of the caller's. */
+export function restateInviters(
+    { jobs, facts }: { readonly jobs: Pick<ShareJobs, "held" | "restate">; readonly facts: Parts["facts"] },
+    roomIds: readonly string[],
+): void {
+    for (const job of jobs.held("waits_for_approval", roomIds)) jobs.restate(job, changeSince(inviterStanding(facts, job)));
+}
+
+/** Says once in a job's story, when keys go out, that the inviter could not invite any more. Inside a transaction of the caller's. */
+export function tellOfInviter(
+    { jobs, facts }: { readonly jobs: Pick<ShareJobs, "timesMoved" | "tell">; readonly facts: Parts["facts"] },
+    job: Job,
+): void {
+    const reason = standingReason(inviterStanding(facts, job));
+    if (reason !== undefined && jobs.timesMoved(job.id, reason) === 0) jobs.tell(job.id, reason);
+}
