@@ -72,8 +72,7 @@ export class RoomReader implements Rooms {
         const kept = this.#members.kept(roomId, userId);
         if (kept === undefined) return "unknown";
         if (kept.past.removed) return "removed";
-        if (kept.member.membership !== "join") return "left";
-        return this.canInvite(roomId, userId) ? "may_invite" : "joined";
+        return kept.member.membership === "join" ? "joined" : "left";
     }
 
     createdBy(roomId: string, userId: string): Readonly<Record<string, unknown>> | undefined {

@@ -36,10 +36,10 @@ export interface Member {
 }
 
 /**
- * How somebody stands in a room who did something there before: they are a member who may invite, or one who may not; they
- * have left by themselves, or were kicked or banned and have not been back. "unknown": the room's state does not tell.
+ * How somebody stands in a room who did something there before: they are a member; they have left by themselves, or were kicked
+ * or banned and have not been back. "unknown": the room's state does not tell.
  */
-export type Standing = "may_invite" | "joined" | "left" | "removed" | "unknown";
+export type Standing = "joined" | "left" | "removed" | "unknown";
 
 /** Reads of the rooms tables; every answer is as of the last recorded batch. */
 export interface Rooms {

@@ -26,7 +26,7 @@ beforeEach(() => {
         membersWith: () => [],
         joinedRevision: () => 0,
         canInvite: () => false,
-        standing: () => "may_invite" as const,
+        standing: () => "joined" as const,
     };
     commands = new ShareCommands({
         database,

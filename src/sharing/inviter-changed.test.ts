@@ -1,5 +1,4 @@
 import { expect, test } from "vitest";
-import type { Standing } from "../rooms/index.ts";
 import { Notices } from "./ledger/notices.ts";
 import { jobStory } from "./ledger/status.ts";
 import { commandsOf, World } from "./testing/world.ts";
@@ -99,12 +98,18 @@ test("a command is not served past an inviter who was banned, whoever's invite s
     expect(commandsOf(world).share(roomId, charlie)).toMatchObject({ ok: false, message: expect.stringContaining("kicked or banned") });
 });
 
-test.each<[Standing, string]>([
-    ["left", "inviter_left"],
-    ["joined", "inviter_powerless"],
-])("an inviter who is %s now had the right: the invitee is served, and the story says so once", async (standing, reason) => {
+const leaves = (world: World) => world.inviterIs(alice, "left");
+const losesPower = (world: World) => {
+    world.powerless.add(alice);
+    world.sync();
+};
+
+test.each([
+    ["who has left", leaves, "inviter_left"],
+    ["who has lost the power", losesPower, "inviter_powerless"],
+] as const)("an inviter %s had the right: the invitee is served, and the story says so once", async (_, happens, reason) => {
     const world = invited();
-    world.inviterIs(alice, standing);
+    happens(world);
     await world.run();
     expect(world.status()).toMatchObject({ state: "reinvited" });
     world.devices = [...world.devices, laptop];
@@ -119,9 +124,9 @@ test("whoever approves sees how the inviter stands by now", async () => {
     await world.run();
     const message = () => jobStory(world.database.sql, "1")?.message ?? "";
     expect(message()).toMatch(/only with approval: use `backscroll approve`\.$/);
-    world.inviterIs(alice, "joined");
+    losesPower(world);
     expect(message()).toContain("Namely: the inviter may not invite any more.");
-    world.inviterIs(alice, "left");
+    leaves(world);
     expect(message()).toContain("Namely: the inviter has left the room.");
     world.inviterIs(alice, "removed");
     expect(commandsOf(world).approve("1")).toMatchObject({ ok: false, message: expect.stringContaining("kicked or banned") });

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { Notices } from "./ledger/notices.ts";
+import { reconsiderRooms } from "./room-changed.ts";
 import { change, invite, alice } from "./testing/room.ts";
 import { World } from "./testing/world.ts";
 
@@ -39,6 +40,16 @@ test("a known bot whose invite took the place of the one that it names is left a
     const [newest] = world.database.sql.prepare("SELECT state, reason FROM share_jobs ORDER BY id DESC LIMIT 1").all();
     expect(newest).toMatchObject({ state: "refused", reason: "reinvited_by_another_bot" });
     expect(puts(world)).toBe(0);
+});
+
+test("who was left to a bot that is taken off the list is served, as whoever an earlier version left to a forged mark", async () => {
+    const world = served([helper]);
+    marked(world, "$theirs", helper, "$invite");
+    await world.run();
+    world.policy = { ...world.policy, other_bots: [] };
+    world.database.transaction(() => reconsiderRooms({ jobs: world.jobs, facts: world.parts().facts }));
+    await world.run();
+    expect(puts(world)).toBe(1);
 });
 
 test("a known bot's mark that names something else is nobody's word", async () => {

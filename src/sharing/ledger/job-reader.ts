@@ -25,11 +25,6 @@ export class JobReader {
             .map(jobFrom);
     }
 
-    /** The same of those whom one inviter invited. */
-    openBy(roomId: string, inviter: string): readonly Job[] {
-        return this.open(roomId).filter((job) => job.inviter === inviter);
-    }
-
     /** The newest job that serves this very invite. */
     ofInvite(roomId: string, userId: string, inviteEventId: string): Job | undefined {
         const row = this.#sql

@@ -14,7 +14,7 @@ export const reasons = {
     devices_appeared: "The invitee has a device now that can be given the keys.",
     reinvite_stands: "Another bot's invite and the bot's own crossed, and the bot's own is the one that stands.",
     power_granted: "The bot may invite now.",
-    room_opened: "What kept the room's history from newcomers has been changed.",
+    room_opened: "What kept the room's history from newcomers, in the room or in the configuration, has been changed.",
     account_appeared: "The invitee has an account now.",
     tried_again: "What had failed is tried again, as the invite still stands.",
     delivering: "The keys are being delivered.",

@@ -9,7 +9,7 @@ const open: ShareFacts = {
     mode: "automatic",
     room: { joined: true, encryption: "encrypted", visibility: "shared", crowded: false },
     invitee: { membership: "invite", awaited: "invite", account: "there", identity: "as_pinned", resembles: undefined, redeemed: false },
-    inviter: { trusted: true, isAnotherBot: false, standing: "may_invite" },
+    inviter: { trusted: true, isAnotherBot: false, standing: "joined", mayInvite: true },
     reinvite: "possible",
 };
 const room = (changes: Partial<ShareFacts["room"]>): ShareFacts => ({ ...open, room: { ...open.room, ...changes } });
@@ -114,7 +114,7 @@ test.each<[string, ShareFacts, ReturnType<typeof decide>]>([
         hold("inviter_removed"),
     ],
     ["the inviter has left since: they had the right", inviter({ standing: "left" }), go],
-    ["the inviter has lost the power since: they had the right", inviter({ standing: "joined" }), go],
+    ["the inviter has lost the power since: they had the right", inviter({ mayInvite: false }), go],
     [
         "mode approval says that the inviter has left",
         { ...inviter({ standing: "left" }), mode: "approval" },
@@ -122,7 +122,7 @@ test.each<[string, ShareFacts, ReturnType<typeof decide>]>([
     ],
     [
         "mode approval says that the inviter may not invite any more",
-        { ...inviter({ standing: "joined" }), mode: "approval" },
+        { ...inviter({ mayInvite: false }), mode: "approval" },
         hold("waits_for_approval", "the inviter may not invite any more"),
     ],
     ["the inviter of whom the room's state does not tell", inviter({ standing: "unknown" }), wait("room_state_unknown")],

@@ -40,10 +40,14 @@ export interface ShareFacts {
         readonly isAnotherBot: boolean;
         /** In the room, now. */
         readonly standing: Standing;
+        /** The same of their power; undefined: nobody asks, as no person has to approve. */
+        readonly mayInvite: boolean | undefined;
     };
     /** Whether keys without a re-invite are of use: by the setting, or because the bot is the inviter of record already. */
     readonly reinvite: "not_needed" | "possible" | "no_power";
 }
+
+type InviterNow = Pick<ShareFacts["inviter"], "standing" | "mayInvite">;
 
 export type Decision =
     | { readonly verdict: "go" }
@@ -90,7 +94,7 @@ export function decide(facts: ShareFacts): Decision {
     if (resembles !== undefined && !isApproved(facts, "looks_like_member", resembles)) return hold("looks_like_member", resembles);
     if (!inviter.trusted && !isApproved(facts, "inviter_server_not_trusted")) return hold("inviter_server_not_trusted");
     // Whatever was approved, a person has looked at this job, and needs no limit to how many they look at.
-    if (facts.mode === "approval") return facts.approved.length > 0 ? go : hold("waits_for_approval", changeSince(inviter.standing));
+    if (facts.mode === "approval") return facts.approved.length > 0 ? go : hold("waits_for_approval", changeInWords(inviter));
     if (room.crowded && !isApproved(facts, "too_many_invitees")) return hold("too_many_invitees");
     return go;
 }
@@ -99,31 +103,26 @@ export function decide(facts: ShareFacts): Decision {
 export function isForRemoved({
     inviter,
     approved,
-}: { readonly inviter: { readonly standing: Standing } } & Pick<ShareFacts, "approved">): boolean {
+}: Pick<ShareFacts, "approved"> & { readonly inviter: Pick<InviterNow, "standing"> }): boolean {
     return inviter.standing === "removed" && !approved.some(({ reason }) => reason === "inviter_removed");
 }
 
-/** Who may not invite any more had the right when they used it: the invite counts, and people are told. */
-export function standingReason(standing: Standing): Extract<Reason, "inviter_left" | "inviter_powerless"> | undefined {
-    switch (standing) {
-        case "left":
-            return "inviter_left";
-        case "joined":
-            return "inviter_powerless";
-        case "may_invite":
-        case "removed":
-        case "unknown":
-            return undefined;
-    }
+/** Who has left, or may not invite any more, had the right when they used it: the invite counts, and people are told. */
+export function changeSince({ standing, mayInvite }: InviterNow): keyof typeof changes | undefined {
+    if (standing === "left") return "inviter_left";
+    return standing === "joined" && mayInvite === false ? "inviter_powerless" : undefined;
 }
 
-/** The same for whoever approves; undefined: nothing has changed. */
-export function changeSince(standing: Standing): string | undefined {
-    const reason = standingReason(standing);
-    return reason === undefined
-        ? undefined
-        : { inviter_left: "the inviter has left the room", inviter_powerless: "the inviter may not invite any more" }[reason];
+/** The same for whoever approves. */
+export function changeInWords(inviter: InviterNow): string | undefined {
+    const change = changeSince(inviter);
+    return change === undefined ? undefined : changes[change];
 }
+
+const changes = {
+    inviter_left: "the inviter has left the room",
+    inviter_powerless: "the inviter may not invite any more",
+} as const satisfies Partial<Record<Reason, string>>;
 
 /** Held for what a person may release, or has to put right; a pause is a person's own act. */
 export function needsRelease(decision: Decision): boolean {

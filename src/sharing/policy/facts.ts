@@ -65,6 +65,7 @@ export function gatherFacts(sources: FactSources, job: Job, identity: ShareFacts
             trusted: job.makesInvite || policy.trusted_servers.includes(serverOf(job.inviter)),
             isAnotherBot: isBelieved(job, policy) && awaited !== "join" && !isOwnInvite(),
             standing: inviterStanding(sources, job),
+            mayInvite: policy.mode === "approval" ? inviterMayInvite(sources, job) : undefined,
         },
         reinvite: reinviteFact(),
     };
@@ -105,10 +106,13 @@ function isBelieved({ inviter, replacesNamed }: Job, policy: SharingPolicy): boo
     return replacesNamed && policy.other_bots.includes(inviter);
 }
 
+type InviterSources = Pick<FactSources, "botUserId"> & { readonly rooms: Pick<FactSources["rooms"], "standing" | "canInvite"> };
+
 /** How the inviter stands in the room now. For an invite that the bot makes itself it is a person who asks. */
-export function inviterStanding(
-    { rooms, botUserId }: Pick<FactSources, "rooms" | "botUserId">,
-    { roomId, inviter }: Pick<Job, "roomId" | "inviter">,
-): Standing {
-    return inviter === botUserId ? "may_invite" : rooms.standing(roomId, inviter);
+export function inviterStanding({ rooms, botUserId }: InviterSources, { roomId, inviter }: Pick<Job, "roomId" | "inviter">): Standing {
+    return inviter === botUserId ? "joined" : rooms.standing(roomId, inviter);
+}
+
+export function inviterMayInvite({ rooms, botUserId }: InviterSources, { roomId, inviter }: Pick<Job, "roomId" | "inviter">): boolean {
+    return inviter === botUserId || rooms.canInvite(roomId, inviter);
 }

@@ -1,10 +1,10 @@
 import type { MembershipChange } from "../../rooms/index.ts";
 import type { Job, ShareJobs } from "../ledger/jobs.ts";
-import { changeSince, isForRemoved, standingReason } from "./decide.ts";
-import { type FactSources, inviterStanding } from "./facts.ts";
+import { changeInWords, changeSince, isForRemoved } from "./decide.ts";
+import { type FactSources, inviterMayInvite, inviterStanding } from "./facts.ts";
 
 interface Parts {
-    readonly jobs: Pick<ShareJobs, "openBy" | "wasSent" | "move">;
+    readonly jobs: Pick<ShareJobs, "open" | "wasSent" | "move">;
     readonly facts: Pick<FactSources, "rooms" | "botUserId">;
 }
 
@@ -14,11 +14,12 @@ interface Parts {
  * same. What waits for a person already is decided anew when it is released. Inside the transaction that records the batch.
  */
 export function stopForRemoved({ jobs, facts }: Parts, changes: readonly MembershipChange[]): void {
-    for (const { roomId, userId, membership } of changes) {
-        if (membership !== "ban" && membership !== "leave") continue;
-        for (const job of jobs.openBy(roomId, userId)) {
-            const inviter = { standing: inviterStanding(facts, job) };
-            if (job.state !== "held" && isForRemoved({ ...job, inviter })) stop(jobs, job);
+    const gone = changes.filter(({ membership }) => membership === "ban" || membership === "leave");
+    for (const [roomId, ofRoom] of Map.groupBy(gone, (change) => change.roomId)) {
+        const users = new Set(ofRoom.map(({ userId }) => userId));
+        for (const job of jobs.open(roomId)) {
+            if (job.state === "held" || !users.has(job.inviter)) continue;
+            if (isForRemoved({ ...job, inviter: { standing: inviterStanding(facts, job) } })) stop(jobs, job);
         }
     }
 }
@@ -40,7 +41,12 @@ export function restateInviters(
     { jobs, facts }: { readonly jobs: Pick<ShareJobs, "held" | "restate">; readonly facts: Parts["facts"] },
     roomIds: readonly string[],
 ): void {
-    for (const job of jobs.held("waits_for_approval", roomIds)) jobs.restate(job, changeSince(inviterStanding(facts, job)));
+    const known = new Map<string, string | undefined>();
+    for (const job of jobs.held("waits_for_approval", roomIds)) {
+        const key = JSON.stringify([job.roomId, job.inviter]);
+        if (!known.has(key)) known.set(key, changeInWords(inviterNow(facts, job)));
+        jobs.restate(job, known.get(key));
+    }
 }
 
 /** Says once in a job's story, when keys go out, that the inviter could not invite any more. Inside a transaction of the caller's. */
@@ -48,6 +54,10 @@ export function tellOfInviter(
     { jobs, facts }: { readonly jobs: Pick<ShareJobs, "timesMoved" | "tell">; readonly facts: Parts["facts"] },
     job: Job,
 ): void {
-    const reason = standingReason(inviterStanding(facts, job));
-    if (reason !== undefined && jobs.timesMoved(job.id, reason) === 0) jobs.tell(job.id, reason);
+    const change = changeSince(inviterNow(facts, job));
+    if (change !== undefined && jobs.timesMoved(job.id, change) === 0) jobs.tell(job.id, change);
+}
+
+function inviterNow(facts: Parts["facts"], job: Job): Parameters<typeof changeSince>[0] {
+    return { standing: inviterStanding(facts, job), mayInvite: inviterMayInvite(facts, job) };
 }

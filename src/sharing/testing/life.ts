@@ -53,7 +53,7 @@ const happening = fc.oneof(
         arbitrary: fc.record({
             what: fc.constant("inviter" as const),
             who: fc.constantFrom("alice", "alice", "dora", "peer"),
-            is: fc.constantFrom("removed", "removed", "left", "joined", "may_invite", "may_invite"),
+            is: fc.constantFrom("removed", "removed", "left", "powerless", "back", "back"),
         }),
     },
     { weight: 5, arbitrary: one("join") },

@@ -1,4 +1,4 @@
-import type { MembershipChange, Standing } from "../../rooms/index.ts";
+import type { MembershipChange } from "../../rooms/index.ts";
 import type { Membership } from "../../matrix/index.ts";
 import { ShareCommands } from "../commands.ts";
 import type { Job } from "../ledger/jobs.ts";
@@ -14,6 +14,8 @@ import { lookalike, Rules, WatchedRefreshes } from "./rules.ts";
 import { alice, bot, change, charlie, invite, roomId } from "./room.ts";
 import { World } from "./world.ts";
 
+type InviterNow = Extract<Happening, { what: "inviter" }>["is"];
+
 /** One invitee, one room, and a homeserver that the bot hears of only when it syncs. Every rule is checked as things happen. */
 export class Model {
     readonly world = new World();
@@ -21,7 +23,7 @@ export class Model {
     readonly #commands: ShareCommands;
     #unheard: MembershipChange[] = [];
     /** How the inviters stand; the bot hears of it later. */
-    readonly #standings = new Map<string, Standing>();
+    readonly #inviters = new Map<string, InviterNow>();
     #events = 0;
     #sets = 0;
     /** Of the life that the process lives now. */
@@ -218,18 +220,18 @@ export class Model {
 
     #invite({ by, names, redeemed }: Extract<Happening, { what: "invite" }>): void {
         const sender = inviters[by];
-        if ((this.#standings.get(sender) ?? "may_invite") !== "may_invite") return;
+        if ((this.#inviters.get(sender) ?? "back") !== "back") return;
         const named = names === "standing" ? this.world.memberEvent.event_id : "$of-another";
         const isBot = by === "otherBot" || by === "peer";
         const mark = isBot ? { "org.backscroll.reinvite": { event_id: named } } : {};
         this.#member("invite", sender, { ...mark, ...(redeemed ? { third_party_invite: { display_name: "c...@home" } } : {}) });
     }
 
-    #inviterIs(userId: string, standing: Standing): void {
-        this.#standings.set(userId, standing);
+    #inviterIs(userId: string, now: InviterNow): void {
+        this.#inviters.set(userId, now);
         this.#events += 1;
-        if (standing === "removed") this.#unheard.push({ ...change("ban", `$event${this.#events}`, "@admin:home"), userId });
-        if (standing === "left") this.#unheard.push({ ...change("leave", `$event${this.#events}`, userId), userId });
+        if (now === "removed") this.#unheard.push({ ...change("ban", `$event${this.#events}`, "@admin:home"), userId });
+        if (now === "left") this.#unheard.push({ ...change("leave", `$event${this.#events}`, userId), userId });
     }
 
     #member(membership: Membership, sender: string, more: object = {}): void {
@@ -252,7 +254,11 @@ export class Model {
         const heard = this.#unheard;
         this.#unheard = [];
         world.recorded = world.memberEvent;
-        for (const [userId, standing] of this.#standings) world.standings.set(userId, standing);
+        for (const [userId, now] of this.#inviters) {
+            world.standings.set(userId, now === "left" || now === "removed" ? now : "joined");
+            if (now === "powerless") world.powerless.add(userId);
+            else world.powerless.delete(userId);
+        }
         world.sync(...heard);
         const { jobs, checks } = world;
         const { facts } = world.parts();

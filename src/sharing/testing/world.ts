@@ -99,8 +99,10 @@ export class World {
     uploadLimit: number | undefined;
     canInvite = true;
     canKick = true;
-    /** How inviters stand in the room, by what was synced; others may invite. */
+    /** How inviters stand in the room, by what was synced; others are members. */
     readonly standings = new Map<string, Standing>();
+    /** Inviters who may not invite any more. */
+    readonly powerless = new Set<string>();
     mostInvitees = 50;
     members: readonly Member[] = [];
     /** Everybody as the last change that was synced left them. */
@@ -211,9 +213,8 @@ export class World {
     }
 
     /** The bot hears that an inviter stands otherwise now. */
-    inviterIs(userId: string, standing: Standing): void {
+    inviterIs(userId: string, standing: "left" | "removed"): void {
         this.standings.set(userId, standing);
-        if (standing !== "left" && standing !== "removed") return this.sync();
         const membership = standing === "left" ? "leave" : "ban";
         this.sync({ ...change(membership, `$${standing}-${userId}`, standing === "left" ? userId : "@admin:home"), userId });
     }
@@ -317,8 +318,8 @@ export class World {
                 member,
                 membersWith: () => this.members,
                 joinedRevision: () => this.#membersRevision(),
-                canInvite: () => this.canInvite,
-                standing: (_room, userId) => this.standings.get(userId) ?? "may_invite",
+                canInvite: (_room, userId) => (userId === bot ? this.canInvite : !this.powerless.has(userId)),
+                standing: (_room, userId) => this.standings.get(userId) ?? "joined",
             },
         };
         const step: Step = async (name, answer) => {
