@@ -56,5 +56,6 @@ export const timelineSchema: Schema = {
                 );
                 UPDATE timeline_rooms SET revision = revision + 1;
             `),
+        (sql) => sql.exec("CREATE INDEX timeline_sessions_by_sender ON timeline_sessions (room_id, sender)"),
     ],
 };

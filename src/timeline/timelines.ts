@@ -31,11 +31,11 @@ export class Timelines {
     sendersAmong(roomId: string, userIds: readonly string[]): ReadonlySet<string> {
         const rows = this.#database.sql
             .prepare(
-                `SELECT DISTINCT sender FROM timeline_sessions
-                 WHERE room_id = ? AND sender IN (SELECT value FROM json_each(?))`,
+                `SELECT value FROM json_each(?)
+                 WHERE EXISTS (SELECT 1 FROM timeline_sessions WHERE room_id = ? AND sender = value)`,
             )
-            .all(roomId, JSON.stringify(userIds));
-        return new Set(rows.map((row) => String(row["sender"])));
+            .all(JSON.stringify(userIds), roomId);
+        return new Set(rows.map((row) => String(row["value"])));
     }
 
     /** The sessions that we hold of these rooms changed: their coverage is counted anew. Inside a transaction of the caller's. */

@@ -42,13 +42,22 @@ export class FormerMembers {
 
     /** Those of these users who were never in the room: no session of theirs belongs to it. */
     strangers(roomId: string, userIds: readonly string[]): readonly string[] {
-        const { rooms, timelines } = this.#sources;
-        const pasts = new Map(userIds.map((userId) => [userId, rooms.wasMember(roomId, userId)]));
-        const unclear = userIds.filter((userId) => pasts.get(userId) === "unknown");
-        const senders = unclear.length === 0 ? new Set<string>() : timelines.sendersAmong(roomId, unclear);
-        const wholeTimeline = timelines.coverage(roomId)?.reach === "start";
-        return userIds.filter(
-            (userId) => !mayHaveBeenMember({ wasMember: pasts.get(userId) ?? "unknown", hasSent: senders.has(userId), wholeTimeline }),
+        const pasts = new Map(userIds.map((userId) => [userId, this.#sources.rooms.wasMember(roomId, userId)]));
+        const { senders, wholeTimeline } = this.#said(
+            roomId,
+            userIds.filter((userId) => pasts.get(userId) === "unknown"),
         );
+        return userIds.filter((userId) => {
+            const wasMember = pasts.get(userId) ?? "unknown";
+            return !mayHaveBeenMember({ wasMember, hasSent: senders.has(userId), wholeTimeline });
+        });
+    }
+
+    /** What the timeline knows of users of whom the member events do not tell. */
+    #said(roomId: string, userIds: readonly string[]): { readonly senders: ReadonlySet<string>; readonly wholeTimeline: boolean } {
+        if (userIds.length === 0) return { senders: new Set(), wholeTimeline: false };
+        const { timelines } = this.#sources;
+        const wholeTimeline = timelines.coverage(roomId)?.reach === "start";
+        return { senders: timelines.sendersAmong(roomId, userIds), wholeTimeline };
     }
 }
