@@ -143,4 +143,6 @@ test("whoever redeemed an invite for an e-mail address waits for a person", asyn
     expect(commandsOf(world).approve("1")).toMatchObject({ ok: true });
     await world.run();
     expect(world.status()).toMatchObject({ state: "reinvited" });
+    // The bot's own invite, which stands by now, counts for no more than the one that it repeats.
+    expect(commandsOf(world).share(roomId, charlie)).toMatchObject({ ok: false, message: expect.stringContaining("e-mail address") });
 });

@@ -59,7 +59,7 @@ export const reasons = {
     direct_chat: "The keys were sent. The bot does not invite again into a direct chat unless `backscroll share` asks for it.",
     reinvited_often: "The bot has invited this person into this room three times in 7 days: the next time is after that.",
     other_bot_not_listed:
-        "This invite carries the mark of a bot that shares history, and its sender is not in sharing.other_bots. The bot repeats such an invite of one person into one room once in 7 days, and has done so: if the sender is such a bot, and you trust it, name it there; if not, ask them what they are doing.",
+        "This invite carries the mark of a bot that shares history, and the mark is not believed: its sender is not in sharing.other_bots, or the invite did not take the place of the one that it names. The bot repeats such invites of one person into one room once in 7 days, and has done so: if the sender is such a bot, and you trust it, name it there; if not, ask them what they are doing.",
     inviter_left: "The inviter has left the room since. They had the right to invite when they did, so the keys were sent.",
     inviter_powerless: "The inviter may not invite any more. They had the right to when they did, so the keys were sent.",
     reinvite_asked: "The homeserver has taken the bot's own invite; the bot waits to see it in the room.",
