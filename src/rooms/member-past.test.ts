@@ -1,3 +1,4 @@
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Membership } from "../matrix/index.ts";
 import { type MemberPast, type MemberStep, pastWith } from "./member-past.ts";
@@ -52,3 +53,30 @@ test.each<[string, MemberStep, MemberPast]>([
     ["a member stays one, whatever was missed", missed(theirs("invite", was("join", member))), member],
     ["who was removed stays so, whatever was missed, unless they joined", missed(own("leave", was("leave", removed))), removed],
 ])("%s", (_, step, past) => expect(pastWith(step)).toEqual(past));
+
+const happening = fc.record({
+    membership: fc.constantFrom<Membership>("invite", "join", "knock", "leave", "ban"),
+    byThemselves: fc.boolean(),
+    seen: fc.boolean(),
+    /** The homeserver says what the event took the place of. */
+    tells: fc.boolean(),
+});
+
+test("whatever is missed: nobody who was in the room is taken for a stranger, and nobody who was not for a member", () => {
+    const holds = fc.property(fc.array(happening, { maxLength: 12 }), (life) => {
+        let before: MemberStep["before"];
+        let missed = false;
+        let everJoined = false;
+        for (const [index, { membership, byThemselves, seen, tells }] of life.entries()) {
+            everJoined ||= membership === "join";
+            if (seen) {
+                const replaced = tells ? life[index - 1]?.membership : undefined;
+                before = { membership, past: pastWith({ membership, byThemselves, replaced, before, follows: !missed }) };
+                if (before.past.wasMember === (everJoined ? "no" : "yes")) return false;
+            }
+            missed = !seen;
+        }
+        return true;
+    });
+    expect(() => fc.assert(holds, { numRuns: 2_000 })).not.toThrow();
+});
