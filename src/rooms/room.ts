@@ -36,8 +36,8 @@ export interface Member {
 }
 
 /**
- * How somebody stands in a room who did something there before: they are a member; they have left by themselves, or were kicked
- * or banned and have not been back. "unknown": the room's state does not tell.
+ * How somebody stands in a room who did something there before: they are a member; they have left by themselves, or
+ * were kicked or banned and have not been back. "unknown": the room's state does not tell.
  */
 export type Standing = "joined" | "left" | "removed" | "unknown";
 
@@ -54,8 +54,8 @@ export interface Rooms {
     /** Another number after each change of who is joined, or of what they call themselves. */
     joinedRevision(roomId: string): number;
     /**
-     * Whether a user was ever in the room. "unknown" of those who were only seen as they are now, after a gap or when the bot
-     * came; and of everybody else before the state was seen whole.
+     * Whether a user was ever in the room. "unknown" of those who were only seen as they are now, after a gap or when
+     * the bot came; and of everybody else before the state was seen whole.
      */
     wasMember(roomId: string, userId: string): MemberPast["wasMember"];
     standing(roomId: string, userId: string): Standing;

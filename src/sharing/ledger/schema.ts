@@ -162,7 +162,7 @@ export const sharingSchema: Schema = {
                 UPDATE share_jobs SET next_attempt_at = 0 WHERE state = 'delivered' AND reason = 'declined_lately';
             `),
         createFollowedRooms,
-        // 1: a marked invite took the place of the one that it names; 1: the invite was made for an e-mail address, say.
+        // 1: a marked invite took the place of the one that it names; the invite was made for an e-mail address, say.
         (sql) =>
             sql.exec(
                 `ALTER TABLE share_jobs ADD COLUMN replaces_named INTEGER NOT NULL DEFAULT 0;

@@ -107,7 +107,7 @@ export function isForRemoved({
     return inviter.standing === "removed" && !approved.some(({ reason }) => reason === "inviter_removed");
 }
 
-/** Who has left, or may not invite any more, had the right when they used it: the invite counts, and people are told. */
+/** Who has left, or may not invite any more, had the right when they used it: the invite counts, and it is told. */
 export function changeSince({ standing, mayInvite }: InviterNow): keyof typeof changes | undefined {
     if (standing === "left") return "inviter_left";
     return standing === "joined" && mayInvite === false ? "inviter_powerless" : undefined;

@@ -101,7 +101,7 @@ export function gatherFacts(sources: FactSources, job: Job, identity: ShareFacts
     }
 }
 
-/** A mark is believed of a bot that the configuration names, whose event took the place of the very invite that it names. */
+/** A mark is believed of a bot that the configuration names, whose event took the place of the invite that it names. */
 function isBelieved({ inviter, replacesNamed }: Job, policy: SharingPolicy): boolean {
     return replacesNamed && policy.other_bots.includes(inviter);
 }

@@ -12,9 +12,10 @@ export interface SenderFacts {
 }
 
 /**
- * Whether a user may ever have been in a room. The member events of those who left or were banned before the bot came do not
- * tell whether they had joined; their messages do. Whoever sent none in a room that is known from its beginning has no session
- * that opens anything; in any other room they count as a member, as their messages may lie where nobody has looked.
+ * Whether a user may ever have been in a room. The member events of those who left or were banned before the bot came
+ * do not tell whether they had joined; their messages do. Whoever sent none in a room that is known from its beginning
+ * has no session that opens anything; in any other room they count as a member, as their messages may lie where nobody
+ * has looked.
  */
 export function mayHaveBeenMember({ wasMember, hasSent, wholeTimeline }: SenderFacts): boolean {
     switch (wasMember) {

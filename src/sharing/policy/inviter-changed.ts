@@ -9,9 +9,10 @@ interface Parts {
 }
 
 /**
- * Stops what goes on for the invitees of somebody who was kicked or banned, whatever it waits for: there are no further
- * copies, and an invite of the bot's that was not made yet is not made, until a person says that the invite counts all the
- * same. What waits for a person already is decided anew when it is released. Inside the transaction that records the batch.
+ * Stops what goes on for the invitees of somebody who was kicked or banned, whatever it waits for: there are no
+ * further copies, and an invite of the bot's that was not made yet is not made, until a person says that the invite
+ * counts all the same. What waits for a person already is decided anew when it is released. Inside the transaction that
+ * records the batch.
  */
 export function stopForRemoved({ jobs, facts }: Parts, changes: readonly MembershipChange[]): void {
     const gone = changes.filter(({ membership }) => membership === "ban" || membership === "leave");
@@ -36,7 +37,7 @@ function whatIsDone({ state }: Job): string {
     return state === "reinvited" ? `${given}; the bot's own invite stands until somebody withdraws it` : given;
 }
 
-/** Of jobs that wait for approval: those who approve see how the inviters stand now. Inside a transaction of the caller's. */
+/** Whoever approves sees how the inviters of waiting jobs stand now. Inside a transaction of the caller's. */
 export function restateInviters(
     { jobs, facts }: { readonly jobs: Pick<ShareJobs, "held" | "restate">; readonly facts: Parts["facts"] },
     roomIds: readonly string[],
@@ -49,7 +50,10 @@ export function restateInviters(
     }
 }
 
-/** Says once in a job's story, when keys go out, that the inviter could not invite any more. Inside a transaction of the caller's. */
+/**
+ * Says once in a job's story, when keys go out, that the inviter could not invite any more. Inside a transaction of the
+ * caller's.
+ */
 export function tellOfInviter(
     { jobs, facts }: { readonly jobs: Pick<ShareJobs, "timesMoved" | "tell">; readonly facts: Parts["facts"] },
     job: Job,

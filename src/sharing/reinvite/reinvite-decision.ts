@@ -24,7 +24,7 @@ export interface ReinviteFacts {
     readonly retrialAfter: number;
     /** When the bot repeated other invites of this user to this room. */
     readonly repeatedAt: readonly number[];
-    /** The invite carries the mark of a bot that is not believed: whose, and when the bot repeated other marked ones of these. */
+    /** The invite carries a mark that is not believed: whose, and when the bot repeated other such invites of this user. */
     readonly mark: { readonly sender: string; readonly repeatedAt: readonly number[] } | undefined;
     /** When the homeserver's limits leave room for the bot's own invite, and what it waits for until then. */
     readonly turn: { readonly at: number; readonly reason: Reason };
@@ -41,7 +41,7 @@ export type ReinviteDecision =
     /** There is no invite to repeat any more. */
     | { readonly verdict: "over"; readonly reason: Reason };
 
-/** Re-invites of one invitee into one room in a week; of invites with a mark: two bots that do not know each other have to stop. */
+/** Re-invites of one invitee into one room in a week; of marked ones: bots that do not know each other have to stop. */
 const atMost = 3;
 const atMostMarked = 1;
 const week = 7 * 24 * 3_600_000;

@@ -11,7 +11,7 @@ export function repeatedInvite(content: Readonly<Record<string, unknown>>): stri
     return Mark.safeParse(content).data?.[field].event_id;
 }
 
-/** What an invite's event says of how it was made. That it took the place of the one that it names is the homeserver's word. */
+/** What an invite's event says of how it was made. What it took the place of is the homeserver's word. */
 export function originOf({
     event,
     previous,
