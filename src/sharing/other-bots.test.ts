@@ -42,6 +42,14 @@ test("a known bot whose invite took the place of the one that it names is left a
     expect(puts(world)).toBe(0);
 });
 
+test("a known bot that invited in the same moment, and took our place, is left alone", async () => {
+    const world = served([helper]);
+    await world.run();
+    marked(world, "$theirs", helper, "$invite");
+    await world.run();
+    expect(puts(world)).toBe(1);
+});
+
 test("who was left to a bot that is taken off the list is served, as whoever an earlier version left to a forged mark", async () => {
     const world = served([helper]);
     marked(world, "$theirs", helper, "$invite");

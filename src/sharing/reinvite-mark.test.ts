@@ -37,3 +37,11 @@ test.each<[string, Parameters<typeof originOf>[0], object]>([
     ["an invite for an e-mail address", told({ content: { third_party_invite: { display_name: "c...@home" } } }), { byThirdParty: true }],
     ["the same, malformed", told({ content: { third_party_invite: 5 } }), { byThirdParty: true }],
 ])("%s", (_, invite, origin) => expect(originOf(invite)).toMatchObject(origin));
+
+test.each<[string, string, boolean]>([
+    ["the same invite, in the same moment", "$first", true],
+    ["another one", "$other", false],
+])("a bot that took the place of ours, and repeats %s", (_, repeatedByUs, replacesNamed) => {
+    const crossed = told({ content: marked, replacesState: "$ours" }, known("$ours"));
+    expect(originOf(crossed, repeatedByUs)).toMatchObject({ replacesNamed });
+});

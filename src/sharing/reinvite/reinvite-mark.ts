@@ -11,15 +11,21 @@ export function repeatedInvite(content: Readonly<Record<string, unknown>>): stri
     return Mark.safeParse(content).data?.[field].event_id;
 }
 
-/** What an invite's event says of how it was made. What it took the place of is the homeserver's word. */
-export function originOf({
-    event,
-    previous,
-}: Pick<MembershipChange, "event" | "previous">): Pick<Job, "byAnotherBot" | "replacesNamed" | "byThirdParty"> {
+/**
+ * What an invite's event says of how it was made. What it took the place of is the homeserver's word.
+ * @param repeatedByUs the invite that the bot's own, which stood until now, had repeated: two bots that invite in the
+ * same moment repeat the same one, and the later takes the earlier's place
+ */
+export function originOf(
+    { event, previous }: Pick<MembershipChange, "event" | "previous">,
+    repeatedByUs?: string,
+): Pick<Job, "byAnotherBot" | "replacesNamed" | "byThirdParty"> {
     const named = repeatedInvite(event.content);
+    const replaced = event.replacesState ?? previous?.eventId;
+    const tookOurs = replaced !== undefined && replaced === previous?.eventId && named === repeatedByUs;
     return {
         byAnotherBot: named !== undefined,
-        replacesNamed: named !== undefined && named === (event.replacesState ?? previous?.eventId),
+        replacesNamed: named !== undefined && (named === replaced || tookOurs),
         // Source: Matrix v1.19, `m.room.member`, "third_party_invite"; whatever stands there.
         byThirdParty: event.content["third_party_invite"] !== undefined,
     };
