@@ -1,7 +1,15 @@
 import { adminOf, type Greetings } from "../chat/index.ts";
 import type { SyncBatch } from "../matrix/index.ts";
 import type { LeftRooms, RoomRecorder } from "../rooms/index.ts";
-import { reconsiderRooms, recordInvites, recordMemberships, recordOwnLeave, releaseEmpowered } from "../sharing/index.ts";
+import {
+    reconsiderRooms,
+    recordInvites,
+    recordMemberships,
+    recordOwnLeave,
+    releaseEmpowered,
+    restateInviters,
+    stopForRemoved,
+} from "../sharing/index.ts";
 import type { TimelineRecorder } from "../timeline/index.ts";
 import { followRooms } from "./follow-rooms.ts";
 import type { SharingLedger } from "./sharing-ledger.ts";
@@ -26,8 +34,7 @@ export function recordBatch(recording: RecordingParts, batch: SyncBatch): void {
     const parts = { botUserId, jobs: ledger.jobs, checks: ledger.checks, rooms: ledger.rooms };
     recordMemberships(parts, changes.memberships);
     recordInvites({ botUserId, reinvites: ledger.reinvites, now: Date.now }, changes.memberships);
-    ledger.formerMembers.record(changes.memberships);
-    ledger.botInvitees.record({ botUserId, formerMembers: ledger.formerMembers, now: Date.now }, changes.memberships);
+    ledger.botInvitees.record({ botUserId, now: Date.now }, changes.memberships);
     for (const { roomId } of changes.selfLeft) {
         recordOwnLeave(parts, roomId);
         ledger.botInvitees.forget(roomId);
@@ -39,6 +46,8 @@ export function recordBatch(recording: RecordingParts, batch: SyncBatch): void {
     // Others can be the inviter, too: where the bot follows a tombstone, or was invited again while it joined.
     for (const { roomId, inviter, invitedAfter } of changes.selfJoined)
         if (inviter !== undefined && mayInvite(inviter)) ledger.received.expect(roomId, inviter, Date.now(), invitedAfter);
+    stopForRemoved(ledger, changes.memberships);
+    restateInviters(ledger, [...batch.joined.keys()]);
     releaseEmpowered(parts);
     reconsiderRooms(ledger, [...batch.joined.keys()]);
     // A room found in the very first sync is not new to the people there, and its direct rooms with admins are for something else.

@@ -1,6 +1,5 @@
 import type { CryptoPort } from "../crypto/index.ts";
 import type { Database } from "../database/index.ts";
-import type { Rooms } from "../rooms/index.ts";
 import type { FormerMembers } from "../sharing/index.ts";
 import type { Timelines } from "../timeline/index.ts";
 
@@ -8,8 +7,7 @@ export interface SessionFactsParts {
     readonly database: Database;
     readonly crypto: Pick<CryptoPort, "setOwners" | "keySenders" | "setOutsiders">;
     readonly timelines: Pick<Timelines, "untoldOwners" | "ownersTold">;
-    readonly rooms: Pick<Rooms, "mayHaveBeenMember">;
-    readonly formerMembers: Pick<FormerMembers, "has">;
+    readonly formerMembers: Pick<FormerMembers, "strangers">;
     /** Something else may be shared in these rooms now. */
     readonly rejudged: (roomIds: readonly string[]) => void;
 }
@@ -51,9 +49,8 @@ export class SessionFacts {
 
     async #tell(roomId: string): Promise<void> {
         await this.tellOwners();
-        const { crypto, formerMembers, rooms, rejudged } = this.#parts;
-        const senders = await crypto.keySenders(roomId);
-        const outsiders = senders.filter((userId) => !rooms.mayHaveBeenMember(roomId, userId) && !formerMembers.has(roomId, userId));
+        const { crypto, formerMembers, rejudged } = this.#parts;
+        const outsiders = formerMembers.strangers(roomId, await crypto.keySenders(roomId));
         if (await crypto.setOutsiders(roomId, outsiders)) rejudged([roomId]);
     }
 

@@ -39,9 +39,18 @@ beforeEach(() => {
         const rooms = { join: { [room]: { timeline: { events: timeline, limited: false } } } };
         database.transaction(() => recordBatch(recording, parseSyncBatch({ next_batch: "s", rooms }, "s")));
     };
-    record(member(BOT.userId, "join", BOT.userId, 50));
+    record(create, member(BOT.userId, "join", BOT.userId, 50));
 });
 afterEach(() => database.close());
+
+const create = {
+    type: "m.room.create",
+    content: { room_version: "11" },
+    event_id: "$create",
+    sender: alice,
+    state_key: "",
+    origin_server_ts: 1,
+};
 
 function member(userId: string, membership: string, sender: string, at: number): object {
     events += 1;

@@ -84,7 +84,7 @@ export function sharingLedger(database: Database, settings: Settings): SharingLe
         audit,
         notices: new Notices(database.sql),
         followedRooms: new FollowedRooms(database.sql),
-        formerMembers: new FormerMembers(database.sql),
+        formerMembers: new FormerMembers({ rooms, timelines }),
         refreshes: new Refreshes(database.sql),
         facts,
         timelines,

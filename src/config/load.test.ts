@@ -60,6 +60,7 @@ test("the environment alone is enough, and everything else has its default", () 
             reinvite_thresholds: { proven: 95, likely: 70 },
             reinvite_pace: "polite",
             trusted_servers: ["hs.test"],
+            other_bots: [],
             max_invitees_per_hour: 50,
             max_sessions: 50_000,
             max_age: null,

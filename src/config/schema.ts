@@ -11,6 +11,7 @@ const sharing = {
     reinvite_thresholds: section({ proven: setting(value.percentage), likely: setting(value.percentage) }),
     reinvite_pace: setting(value.oneOf(["polite", "unlimited"])),
     trusted_servers: setting(value.listOf(value.server)),
+    other_bots: setting(value.listOf(value.userId)),
     max_invitees_per_hour: setting(value.count(1, 1_000_000)),
     max_sessions: setting(value.count(1, 10_000_000)),
     /** Here alone `null` is a value: no limit, which a room can need against a limit for all rooms. */

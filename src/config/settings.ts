@@ -12,6 +12,8 @@ export interface SharingSettings {
     readonly reinvite_pace: "polite" | "unlimited";
     /** Server names. */
     readonly trusted_servers: readonly string[];
+    /** User IDs of bots that share history, too, and whose mark on an invite is believed. */
+    readonly other_bots: readonly string[];
     readonly max_invitees_per_hour: number;
     readonly max_sessions: number;
     /** Milliseconds; null: no limit. */
@@ -72,6 +74,7 @@ export function completeSettings(given: GivenSettings, workingDirectory: string)
             },
             reinvite_pace: given.sharing?.reinvite_pace ?? "polite",
             trusted_servers: given.sharing?.trusted_servers ?? [serverOf(userId)],
+            other_bots: given.sharing?.other_bots ?? [],
             max_invitees_per_hour: given.sharing?.max_invitees_per_hour ?? 50,
             max_sessions: given.sharing?.max_sessions ?? 50_000,
             max_age: given.sharing?.max_age ?? null,
@@ -96,6 +99,7 @@ export function sharingPolicy({ sharing, rooms }: Pick<Settings, "sharing" | "ro
         },
         reinvite_pace: room.reinvite_pace ?? sharing.reinvite_pace,
         trusted_servers: room.trusted_servers ?? sharing.trusted_servers,
+        other_bots: room.other_bots ?? sharing.other_bots,
         max_invitees_per_hour: room.max_invitees_per_hour ?? sharing.max_invitees_per_hour,
         max_sessions: room.max_sessions ?? sharing.max_sessions,
         max_age: room.max_age === undefined ? sharing.max_age : room.max_age,

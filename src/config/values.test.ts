@@ -86,6 +86,7 @@ const sharing: SharingSettings = {
     reinvite_thresholds: { proven: 95, likely: 70 },
     reinvite_pace: "polite",
     trusted_servers: ["hs"],
+    other_bots: [],
     max_invitees_per_hour: 50,
     max_sessions: 100,
     max_age: 1_000,

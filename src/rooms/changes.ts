@@ -1,4 +1,5 @@
 import type { Membership, RoomEvent } from "../matrix/index.ts";
+import type { MemberPast } from "./member-past.ts";
 import type { Member } from "./room.ts";
 
 /** What recording a batch changed, as plain facts, for those who write their own rows in the same transaction. */
@@ -29,6 +30,8 @@ export interface MembershipChange {
     readonly isDirect: boolean;
     /** What we knew of this user here before; undefined: nothing. */
     readonly previous: Member | undefined;
+    /** Whether they had been in the room before this. */
+    readonly wasMember: MemberPast["wasMember"];
     /** True: found in the state of a room that we just joined, not seen happening. */
     readonly foundAtJoin: boolean;
     /** The whole event: `content` is anybody's word, `replacesState` the homeserver's. */

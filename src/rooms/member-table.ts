@@ -1,8 +1,15 @@
 import type { StatementSync } from "node:sqlite";
 import type { Database } from "../database/index.ts";
 import type { Membership } from "../matrix/index.ts";
+import type { MemberPast } from "./member-past.ts";
 import type { Member } from "./room.ts";
-import { memberFrom } from "./rows.ts";
+import { memberFrom, pastFrom, type Row } from "./rows.ts";
+
+/** A member as the table keeps them. */
+export interface KeptMember {
+    readonly member: Member;
+    readonly past: MemberPast;
+}
 
 /** The members of rooms, one row for the latest member event of each user. */
 export class MemberTable {
@@ -21,9 +28,11 @@ export class MemberTable {
             "SELECT count(*) AS count FROM (SELECT 1 FROM room_members WHERE room_id = ? AND membership = ? LIMIT ?)",
         );
         this.#upsert = sql.prepare(
-            `INSERT INTO room_members (room_id, user_id, membership, event_id, sender, is_direct, display_name) VALUES (?, ?, ?, ?, ?, ?, ?)
+            `INSERT INTO room_members (room_id, user_id, membership, event_id, sender, is_direct, display_name, was_member, removed)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
              ON CONFLICT DO UPDATE SET membership = excluded.membership, event_id = excluded.event_id,
-                 sender = excluded.sender, is_direct = excluded.is_direct, display_name = excluded.display_name`,
+                 sender = excluded.sender, is_direct = excluded.is_direct, display_name = excluded.display_name,
+                 was_member = excluded.was_member, removed = excluded.removed`,
         );
         this.#deleteRoom = sql.prepare("DELETE FROM room_members WHERE room_id = ?");
     }
@@ -33,8 +42,13 @@ export class MemberTable {
         return row === undefined ? undefined : memberFrom(row);
     }
 
-    inRoom(roomId: string): readonly Member[] {
-        return this.#selectRoom.all(roomId).map(memberFrom);
+    kept(roomId: string, userId: string): KeptMember | undefined {
+        const row = this.#select.get(roomId, userId);
+        return row === undefined ? undefined : keptFrom(row);
+    }
+
+    inRoom(roomId: string): readonly KeptMember[] {
+        return this.#selectRoom.all(roomId).map(keptFrom);
     }
 
     with(roomId: string, membership: Membership): readonly Member[] {
@@ -46,12 +60,18 @@ export class MemberTable {
         return Number(this.#countUpTo.get(roomId, membership, limit)?.["count"]);
     }
 
-    put(roomId: string, member: Member): void {
+    put(roomId: string, { member, past }: KeptMember): void {
         const { userId, membership, eventId, sender, isDirect, displayName } = member;
-        this.#upsert.run(roomId, userId, membership, eventId, sender, isDirect ? 1 : 0, displayName ?? null);
+        const was = past.wasMember === "unknown" ? null : past.wasMember === "yes" ? 1 : 0;
+        const removed = past.removed ? 1 : 0;
+        this.#upsert.run(roomId, userId, membership, eventId, sender, isDirect ? 1 : 0, displayName ?? null, was, removed);
     }
 
     deleteRoom(roomId: string): void {
         this.#deleteRoom.run(roomId);
     }
+}
+
+function keptFrom(row: Row): KeptMember {
+    return { member: memberFrom(row), past: pastFrom(row) };
 }

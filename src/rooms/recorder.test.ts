@@ -141,7 +141,8 @@ test("of whoever a malformed member event is about nobody knows whether they are
     expect(join({ timeline: [malformed(member(charlie, "ban", alice))] }).memberships).toEqual([]);
     expect(rooms.member(roomId, charlie)?.membership).toBe("unknown");
     expect(rooms.membersWith(roomId, "join").map(({ userId }) => userId)).toEqual([alice, bot]);
-    expect([rooms.mayHaveBeenMember(roomId, charlie), rooms.joinedRevision(roomId) > revision, rotates()]).toEqual([true, true, true]);
+    expect([rooms.wasMember(roomId, charlie), rooms.standing(roomId, charlie)]).toEqual(["yes", "unknown"]);
+    expect([rooms.joinedRevision(roomId) > revision, rotates()]).toEqual([true, true]);
     join({ timeline: [malformed(member(alice, "leave"))] });
     expect(rooms.canInvite(roomId, alice)).toBe(false);
     expect(join({ timeline: [member(charlie, "invite", alice)] }).memberships).toMatchObject([{ userId: charlie, membership: "invite" }]);
@@ -442,14 +443,65 @@ test("no state event of any content makes recording fail", () => {
     expect(() => fc.assert(fc.property(block, block, fc.boolean(), recordsAndReads), { numRuns: 300 })).not.toThrow();
 });
 
-test("who may have been a member: whoever has been in or was put out, nobody who was only asked in, and anybody while the state was not seen whole", () => {
+test("who was a member: whoever was seen in the room; nobody knows of whom the state shows as they are now only", () => {
     const [asked, left, stranger] = ["@asked:home", "@left:home", "@stranger:home"];
     join({ state: [member(alice, "join")] });
-    expect(rooms.mayHaveBeenMember(roomId, stranger)).toBe(true);
+    expect(rooms.wasMember(roomId, stranger)).toBe("unknown");
     leave({});
     join({ state: whole(member(asked, "invite", alice), member(left, "leave"), member(charlie, "ban", alice)) });
-    const members = [alice, bot, left, charlie, asked, stranger].filter((userId) => rooms.mayHaveBeenMember(roomId, userId));
-    expect(members).toEqual([alice, bot, left, charlie]);
+    const was = [alice, bot, asked, left, charlie, stranger].map((userId) => rooms.wasMember(roomId, userId));
+    expect(was).toEqual(["yes", "yes", "unknown", "unknown", "unknown", "no"]);
+});
+
+/** The homeserver says what it took the place of. */
+const instead = (event: Raw, of: Raw): Raw => ({
+    ...event,
+    unsigned: { replaces_state: of["event_id"], prev_content: of["content"], prev_sender: of["sender"] },
+});
+
+test("who was asked in before our eyes and declined never was a member; who left was; and whoever came and went in a gap may have been", () => {
+    join({ state: whole() });
+    const invite = member(charlie, "invite", alice);
+    join({ timeline: [invite, instead(member(charlie, "leave"), invite)] });
+    expect(rooms.wasMember(roomId, charlie)).toBe("no");
+
+    const unseen = member(charlie, "leave");
+    join({ limited: true, state: [instead(member(charlie, "invite", alice), unseen)] });
+    expect(rooms.wasMember(roomId, charlie)).toBe("unknown");
+    join({ timeline: [member(charlie, "join")] });
+    join({ timeline: [member(charlie, "leave")] });
+    expect(rooms.wasMember(roomId, charlie)).toBe("yes");
+});
+
+test("a member keeps their past while the bot is away", () => {
+    join({ state: whole(member(charlie, "join")) });
+    leave({});
+    join({ state: whole(member(charlie, "leave")) });
+    expect(rooms.wasMember(roomId, charlie)).toBe("yes");
+});
+
+test.each<[string, readonly Raw[], ReturnType<RoomReader["standing"]>]>([
+    ["a member", [], "joined"],
+    ["who has left", [member(charlie, "leave")], "left"],
+    ["who was kicked", [member(charlie, "leave", alice)], "removed"],
+    ["who was banned", [member(charlie, "ban", alice)], "removed"],
+    ["whose ban was taken back", [member(charlie, "ban", alice), member(charlie, "leave", alice)], "removed"],
+    ["who was kicked and knocks", [member(charlie, "leave", alice), member(charlie, "knock")], "removed"],
+    [
+        "who was kicked and declined to come back",
+        [member(charlie, "leave", alice), member(charlie, "invite", alice), member(charlie, "leave")],
+        "removed",
+    ],
+    ["who was kicked and is back", [member(charlie, "leave", alice), member(charlie, "join")], "joined"],
+])("how somebody stands: %s", (_, timeline, standing) => {
+    join({ state: whole(member(charlie, "join")) });
+    join({ timeline: [...timeline] });
+    expect(rooms.standing(roomId, charlie)).toBe(standing);
+});
+
+test("how somebody stands of whom nothing is known", () => {
+    join({ state: whole() });
+    expect(rooms.standing(roomId, charlie)).toBe("unknown");
 });
 
 test("an answer that names every room tells of those that we left, or are not invited to any more, while nobody told us", () => {

@@ -12,9 +12,9 @@ import {
 } from "../matrix/index.ts";
 import type { GrowingChanges, MembershipChange, RoomChanges } from "./changes.ts";
 import { InvitationKeeper } from "./invitation-keeper.ts";
-import { MemberTable } from "./member-table.ts";
+import { type MemberPast, pastWith } from "./member-past.ts";
+import { type KeptMember, MemberTable } from "./member-table.ts";
 import { openSince, type VisibilityCourse } from "./open-since.ts";
-import type { Member } from "./room.ts";
 import { visibilityOf } from "./room-reader.ts";
 import { RoomTable } from "./room-table.ts";
 import { rotatesOnMembership, rotatesOnVisibility } from "./rotation.ts";
@@ -35,7 +35,7 @@ export interface RecorderParts {
 interface Reading {
     readonly roomId: string;
     readonly limited: boolean;
-    readonly previously: ReadonlyMap<string, Member>;
+    readonly previously: ReadonlyMap<string, KeptMember>;
     readonly memberships: MembershipChange[];
     /** The state is seen whole, or for the first time. */
     readonly restart: boolean;
@@ -85,7 +85,7 @@ export class RoomRecorder {
         const restart = whole || !wasJoined;
         this.#rooms.setMembership(roomId, "join");
         const visibilityEvent = this.#visibilityEvent(roomId);
-        const previously = restart ? this.#forgetState(roomId) : new Map<string, Member>();
+        const previously = restart ? this.#forgetState(roomId) : new Map<string, KeptMember>();
         if (restart) this.#rooms.setWhole(roomId, whole);
 
         const memberships: MembershipChange[] = [];
@@ -111,7 +111,7 @@ export class RoomRecorder {
         const reading = {
             roomId,
             limited: room.limited,
-            previously: new Map<string, Member>(),
+            previously: new Map<string, KeptMember>(),
             restart: false,
             foundAtJoin: false,
             successors: [],
@@ -145,8 +145,8 @@ export class RoomRecorder {
     }
 
     /** Drops what an earlier stay left, and answers the members of that time. */
-    #forgetState(roomId: string): ReadonlyMap<string, Member> {
-        const members = new Map(this.#members.inRoom(roomId).map((member) => [member.userId, member]));
+    #forgetState(roomId: string): ReadonlyMap<string, KeptMember> {
+        const members = new Map(this.#members.inRoom(roomId).map((kept) => [kept.member.userId, kept]));
         this.#members.deleteRoom(roomId);
         this.#state.deleteRoom(roomId);
         return members;
@@ -180,21 +180,47 @@ export class RoomRecorder {
         const userId = event.stateKey;
         const parsed = parseMember(event.content);
         if (userId === undefined || userId === "" || parsed === undefined) return;
-        const previous = this.#members.get(roomId, userId) ?? reading.previously.get(userId);
+        const before = this.#members.kept(roomId, userId) ?? reading.previously.get(userId);
+        const previous = before?.member;
         const { eventId, sender, originServerTs: at } = event;
         const member = { userId, eventId, sender, ...parsed };
-        this.#members.put(roomId, member);
+        const past = previous?.eventId === eventId && before !== undefined ? before.past : this.#pastWith(event, member, before, reading);
+        this.#members.put(roomId, { member, past });
         // In a whole state the last word counts (`standing`), not the way to it.
         if (previous?.eventId === eventId && !reading.restart) return;
         if (rotatesOnMembership(parsed.membership, reading.limited)) this.#rooms.markRotation(roomId);
         if (userId === this.#parts.userId || (isRenaming(parsed.membership, previous) && !reading.restart)) return;
-        reading.memberships.push({ roomId, ...member, at, previous, foundAtJoin: reading.foundAtJoin, event });
+        const wasMember = before?.past.wasMember ?? "unknown";
+        reading.memberships.push({ roomId, ...member, at, previous, wasMember, foundAtJoin: reading.foundAtJoin, event });
+    }
+
+    #pastWith(
+        event: RoomEvent,
+        member: Pick<MembershipChange, "membership" | "sender" | "userId">,
+        before: KeptMember | undefined,
+        { roomId, limited, restart }: Reading,
+    ): MemberPast {
+        const { replacesState, replaced } = event;
+        const isWhole = this.#rooms.get(roomId)?.whole === true;
+        const nothingMissed = !limited && !restart && (before !== undefined || isWhole);
+        return pastWith({
+            membership: member.membership,
+            byThemselves: member.sender === member.userId,
+            replaced: replaced === undefined ? undefined : parseMember(replaced.content)?.membership,
+            before: before === undefined ? undefined : { membership: before.member.membership, past: before.past },
+            follows: replacesState === undefined ? nothingMissed : replacesState === before?.member.eventId,
+        });
     }
 
     /** They may have left, or been thrown out. */
     #memberUnknown(userId: string, { roomId }: Reading): void {
         if (userId === "") return;
-        this.#members.put(roomId, { userId, membership: "unknown", eventId: "", sender: "", isDirect: false });
+        const before = this.#members.kept(roomId, userId);
+        const wasMember = before?.member.membership === "join" || before?.past.wasMember === "yes" ? "yes" : "unknown";
+        this.#members.put(roomId, {
+            member: { userId, membership: "unknown", eventId: "", sender: "", isDirect: false },
+            past: { wasMember, removed: before?.past.removed ?? false },
+        });
         this.#rooms.markRotation(roomId);
     }
 

@@ -8,9 +8,10 @@ import {
     parseTombstone,
 } from "../matrix/index.ts";
 import { InvitationTable } from "./invitation-table.ts";
+import type { MemberPast } from "./member-past.ts";
 import { MemberTable } from "./member-table.ts";
 import { mayInvite, mayKick, type PowerFacts } from "./power.ts";
-import type { Member, Room, Rooms } from "./room.ts";
+import type { Member, Room, Rooms, Standing } from "./room.ts";
 import { type RoomRow, RoomTable } from "./room-table.ts";
 import { StateTable } from "./state-table.ts";
 
@@ -61,10 +62,18 @@ export class RoomReader implements Rooms {
         return this.#rooms.joinedRevision(roomId);
     }
 
-    mayHaveBeenMember(roomId: string, userId: string): boolean {
-        const membership = this.#members.get(roomId, userId)?.membership;
-        if (membership === undefined) return this.#rooms.get(roomId)?.whole !== true;
-        return membership !== "invite" && membership !== "knock";
+    wasMember(roomId: string, userId: string): MemberPast["wasMember"] {
+        const kept = this.#members.kept(roomId, userId);
+        if (kept !== undefined) return kept.past.wasMember;
+        return this.#rooms.get(roomId)?.whole === true ? "no" : "unknown";
+    }
+
+    standing(roomId: string, userId: string): Standing {
+        const kept = this.#members.kept(roomId, userId);
+        if (kept === undefined) return "unknown";
+        if (kept.past.removed) return "removed";
+        if (kept.member.membership === "unknown") return "unknown";
+        return kept.member.membership === "join" ? "joined" : "left";
     }
 
     createdBy(roomId: string, userId: string): Readonly<Record<string, unknown>> | undefined {

@@ -1,4 +1,5 @@
 import type { HistoryVisibility, Membership } from "../matrix/index.ts";
+import type { MemberPast } from "./member-past.ts";
 
 /**
  * What we know of a room, from its state as the homeserver told it.
@@ -35,6 +36,12 @@ export interface Member {
     readonly displayName?: string;
 }
 
+/**
+ * How somebody stands in a room who did something there before: they are a member; they have left by themselves, or
+ * were kicked or banned and have not been back. "unknown": the room's state does not tell.
+ */
+export type Standing = "joined" | "left" | "removed" | "unknown";
+
 /** Reads of the rooms tables; every answer is as of the last recorded batch. */
 export interface Rooms {
     room(roomId: string): Room | undefined;
@@ -47,8 +54,12 @@ export interface Rooms {
     isDirect(roomId: string): boolean;
     /** Another number after each change of who is joined, or of what they call themselves. */
     joinedRevision(roomId: string): number;
-    /** Whether a user may ever have been in the room. Who was thrown out or declined cannot be told from who left; nobody is ruled out before the state was seen whole. */
-    mayHaveBeenMember(roomId: string, userId: string): boolean;
+    /**
+     * Whether a user was ever in the room. "unknown" of those who were only seen as they are now, after a gap or when
+     * the bot came; and of everybody else before the state was seen whole.
+     */
+    wasMember(roomId: string, userId: string): MemberPast["wasMember"];
+    standing(roomId: string, userId: string): Standing;
     /** The content of the room's `m.room.create`, if this user made the room; undefined: somebody else did, or it was not seen. */
     createdBy(roomId: string, userId: string): Readonly<Record<string, unknown>> | undefined;
     /** Whether `userId` may invite in the room; room version 12 creators included. */

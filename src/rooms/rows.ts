@@ -1,5 +1,6 @@
 import type { SQLOutputValue } from "node:sqlite";
 import type { Membership } from "../matrix/index.ts";
+import type { MemberPast } from "./member-past.ts";
 import type { Member } from "./room.ts";
 
 export type Row = Readonly<Record<string, SQLOutputValue>>;
@@ -21,6 +22,11 @@ export function memberFrom(row: Row): Member {
         isDirect: row["is_direct"] === 1,
         ...(typeof row["display_name"] === "string" ? { displayName: row["display_name"] } : {}),
     };
+}
+
+export function pastFrom(row: Row): MemberPast {
+    const was = row["was_member"];
+    return { wasMember: was === 1 ? "yes" : was === 0 ? "no" : "unknown", removed: row["removed"] === 1 };
 }
 
 export function numberOrUndefined(value: SQLOutputValue | undefined): number | undefined {

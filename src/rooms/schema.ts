@@ -74,5 +74,15 @@ export const roomsSchema: Schema = {
                 -- After this the invite was made, as the sync before it did not have it; NULL: not known.
                 ALTER TABLE room_invitations ADD COLUMN made_after INTEGER;
             `),
+        (sql) =>
+            sql.exec(`
+                -- 1: was joined at some time; 0: never, and we saw everything; NULL: not known.
+                ALTER TABLE room_members ADD COLUMN was_member INTEGER;
+                -- 1: was kicked or banned, and has not joined since.
+                ALTER TABLE room_members ADD COLUMN removed INTEGER NOT NULL DEFAULT 0;
+                UPDATE room_members SET was_member = 1 WHERE membership = 'join';
+                UPDATE room_members SET removed = 1
+                WHERE membership = 'ban' OR (membership = 'leave' AND sender <> user_id);
+            `),
     ],
 };

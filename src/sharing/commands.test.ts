@@ -26,6 +26,7 @@ beforeEach(() => {
         membersWith: () => [],
         joinedRevision: () => 0,
         canInvite: () => false,
+        standing: () => "joined" as const,
     };
     commands = new ShareCommands({
         database,
@@ -42,6 +43,7 @@ beforeEach(() => {
                 reinvite_thresholds: { proven: 95, likely: 70 },
                 reinvite_pace: "polite",
                 trusted_servers: [],
+                other_bots: [],
                 max_invitees_per_hour: 50,
                 max_sessions: 50_000,
                 max_age: null,

@@ -1,8 +1,8 @@
 import type { Database } from "../database/index.ts";
-import type { Rooms } from "../rooms/index.ts";
+import type { Member, Rooms } from "../rooms/index.ts";
 import { decide } from "./policy/decide.ts";
 import { type FactSources, gatherFacts } from "./policy/facts.ts";
-import type { Job, ShareJobs } from "./ledger/jobs.ts";
+import type { Job, NewJob, ShareJobs } from "./ledger/jobs.ts";
 import type { Pauses } from "./policy/pauses.ts";
 import type { IdentityPins } from "./policy/pins.ts";
 import { reconsiderRooms } from "./room-changed.ts";
@@ -42,9 +42,7 @@ export class ShareCommands {
                 rooms.room(roomId)?.membership !== "join" ? "not_in_room" : member?.membership !== "invite" ? "not_invited" : undefined;
             if (problem !== undefined || member === undefined) return no(problem ?? "not_invited");
             for (const older of jobs.open(roomId, userId)) jobs.end(older, older.state === "joined" ? "left_again" : "superseded");
-            const { sender: inviter, eventId: inviteEventId } = member;
-            const byAnotherBot = jobs.ofInvite(roomId, userId, inviteEventId)?.byAnotherBot ?? false;
-            const job = jobs.create({ roomId, userId, inviter, origin: "command", inviteEventId, byAnotherBot });
+            const job = jobs.create({ roomId, userId, origin: "command", ...this.#standingInvite(member, roomId) });
             if (job === undefined) throw new Error("a job made by command cannot exist already");
             return { ...this.#answerFor(job), jobId: String(job.id) };
         });
@@ -166,6 +164,20 @@ export class ShareCommands {
         });
     }
 
+    /** An invite of the bot's own counts for as much as the one that it repeats. */
+    #standingInvite({ userId, sender, eventId }: Member, roomId: string): Omit<NewJob, "roomId" | "userId" | "origin"> {
+        const { jobs, facts } = this.#parts;
+        const isOwn = sender === facts.botUserId;
+        const known = jobs.ofInvite(roomId, userId, eventId) ?? (isOwn ? jobs.newest(roomId, userId) : undefined);
+        return {
+            inviter: isOwn ? (known?.inviter ?? sender) : sender,
+            inviteEventId: eventId,
+            byAnotherBot: known?.byAnotherBot ?? false,
+            replacesNamed: known?.replacesNamed ?? false,
+            byThirdParty: known?.byThirdParty ?? false,
+        };
+    }
+
     #whatWasSent({ id, state, userId }: Job): string {
         const served = state === "delivered" || state === "reinvited" || state === "joined";
         if (served || this.#parts.jobs.wasSent(id)) return "Keys had been sent already, and nobody can take them back.";
@@ -202,6 +214,8 @@ const approvableAlone: readonly Reason[] = [
     "account_appeared_late",
     "too_many_devices",
     "ended_the_bot",
+    "inviter_removed",
+    "invited_by_third_party",
 ];
 
 function jobNamed(jobs: ShareJobs, jobId: string): Job | undefined {

@@ -17,6 +17,7 @@ export { FormerMembers } from "./policy/former-members.ts";
 export { FollowedRooms, troublesOf } from "./ledger/followed-rooms.ts";
 export { GivenFiles } from "./given-files.ts";
 export { Holdings } from "./ledger/holdings.ts";
+export { restateInviters, stopForRemoved } from "./policy/inviter-changed.ts";
 export { ShareJobs } from "./ledger/jobs.ts";
 export { Lookalikes } from "./policy/lookalike.ts";
 export { Modes } from "./policy/modes.ts";

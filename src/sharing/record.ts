@@ -3,7 +3,7 @@ import { isToInvite, type Job } from "./ledger/job.ts";
 import type { ShareJobs } from "./ledger/jobs.ts";
 import type { ReinviteChecks } from "./reinvite/reinvite-check.ts";
 import { inviteStands } from "./policy/invite-stands.ts";
-import { repeatedInvite } from "./reinvite/reinvite-mark.ts";
+import { originOf, repeatedInvite } from "./reinvite/reinvite-mark.ts";
 import type { Reason } from "./ledger/reasons.ts";
 import { isOpen } from "./ledger/states.ts";
 
@@ -75,19 +75,14 @@ function releaseStanding({ jobs, facts }: ReleaseParts, refused: readonly Job[])
     for (const job of refused) if (inviteStands(job, rooms.member(job.roomId, job.userId), botUserId)) jobs.release(job, "keys_arrived");
 }
 
-function recordInvite({ jobs }: RecordParts, { roomId, userId, sender, eventId, event }: MembershipChange): void {
+function recordInvite({ jobs, botUserId }: RecordParts, change: MembershipChange): void {
+    const { roomId, userId, sender, eventId, previous } = change;
     // An invite that stood when the bot came back is told again.
     const known = jobs.ofInvite(roomId, userId, eventId);
     if (known !== undefined) return releaseReturned(jobs, known);
+    const repeatedByUs = previous?.sender === botUserId ? jobs.newest(roomId, userId)?.inviteEventId : undefined;
     for (const older of jobs.open(roomId, userId)) jobs.end(older, older.state === "joined" ? "left_again" : "superseded");
-    jobs.create({
-        roomId,
-        userId,
-        inviter: sender,
-        origin: "invite",
-        inviteEventId: eventId,
-        byAnotherBot: repeatedInvite(event.content) !== undefined,
-    });
+    jobs.create({ roomId, userId, inviter: sender, origin: "invite", inviteEventId: eventId, ...originOf(change, repeatedByUs) });
 }
 
 /** The echo of the bot's own invite: what was asked for has happened. */

@@ -234,8 +234,8 @@ test("a clock that was set back by years neither forbids nor repeats", async () 
 test.each([
     ["when both are told in one go", false],
     ["when the other's is told first", true],
-])("of two bots that invite in the same moment the one whose invite stands goes on, %s", async (_, separately) => {
-    const one = world({ reinvite_pace: "unlimited" });
+])("of two bots that know each other and invite in the same moment the one whose invite stands goes on, %s", async (_, separately) => {
+    const one = world({ reinvite_pace: "unlimited", other_bots: ["@another:home"] });
     invited(one, "$invite");
     await one.run();
     const ours = one.memberEvent;

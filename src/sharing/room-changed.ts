@@ -5,7 +5,13 @@ import { type FactSources, gatherFacts } from "./policy/facts.ts";
 import { inviteStands } from "./policy/invite-stands.ts";
 
 /** What `decide` refuses for the room's or the configuration's sake, and not for the invitee's. */
-export const refusedForTheRoom: readonly Reason[] = ["sharing_off", "only_by_command", "room_not_encrypted", "visibility_not_shared"];
+export const refusedForTheRoom: readonly Reason[] = [
+    "sharing_off",
+    "only_by_command",
+    "room_not_encrypted",
+    "visibility_not_shared",
+    "reinvited_by_another_bot",
+];
 
 interface Parts {
     readonly jobs: Pick<ShareJobs, "refused" | "placesTaken" | "newest" | "release" | "move">;

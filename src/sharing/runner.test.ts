@@ -99,10 +99,12 @@ test.each([
     expect(world.calls.filter((call) => call === "putMember")).toHaveLength(puts);
 });
 
-test("a person's command does not pass over another bot's marked invite either", () => {
+test("a person's command does not pass over a known bot's marked invite either", () => {
     const world = new World();
+    world.policy = { ...world.policy, other_bots: ["@otherbot:home"] };
     world.memberEvent = invite("$theirs", "@otherbot:home");
-    world.sync(change("invite", "$theirs", "@otherbot:home", { content: { "org.backscroll.reinvite": { event_id: "$invite" } } }));
+    const content = { "org.backscroll.reinvite": { event_id: "$invite" } };
+    world.sync(change("invite", "$theirs", "@otherbot:home", { replacesState: "$invite", content }));
     const parts = world.parts();
     const commands = new ShareCommands({ ...parts, pauses: world.pauses, rooms: parts.facts.rooms });
     expect(commands.share(roomId, charlie)).toMatchObject({ ok: false });

@@ -74,5 +74,6 @@ export const timelineSchema: Schema = {
                 INSERT INTO timeline_gaps (room_id) SELECT room_id FROM timeline_rooms;
                 UPDATE timeline_rooms SET cut = 0, pages = 0, revision = revision + 1;
             `),
+        (sql) => sql.exec("CREATE INDEX timeline_sessions_by_sender ON timeline_sessions (room_id, sender)"),
     ],
 };

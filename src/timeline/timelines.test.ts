@@ -52,6 +52,14 @@ test.each<[string, readonly HeldSession[], boolean]>([
     expect(await new Timelines(database).isUsable(worker(held), room)).toBe(usable);
 });
 
+test("who has sent encrypted events in the room is known, and in no other", () => {
+    say(1, 2);
+    const timelines = new Timelines(database);
+    expect([...timelines.sendersAmong(room, ["@alice:home", "@bob:home"])]).toEqual(["@alice:home"]);
+    expect([...timelines.sendersAmong(room, ["@bob:home"])]).toEqual([]);
+    expect([...timelines.sendersAmong("!other:home", ["@alice:home"])]).toEqual([]);
+});
+
 test("the first key that is of use ends the search for one, on whatever page it stands", async () => {
     say(2, 0);
     say(20, 0);

@@ -39,6 +39,17 @@ export class Timelines {
         this.#owners.told(owners);
     }
 
+    /** Those of these users of whom an encrypted event in the room is known. */
+    sendersAmong(roomId: string, userIds: readonly string[]): ReadonlySet<string> {
+        const rows = this.#database.sql
+            .prepare(
+                `SELECT value FROM json_each(?)
+                 WHERE EXISTS (SELECT 1 FROM timeline_sessions WHERE room_id = ? AND sender = value)`,
+            )
+            .all(JSON.stringify(userIds), roomId);
+        return new Set(rows.map((row) => String(row["value"])));
+    }
+
     /** The sessions that we hold of these rooms changed: their coverage is counted anew. Inside a transaction of the caller's. */
     touch(roomIds: readonly string[]): void {
         for (const roomId of roomIds) this.#rooms.touch(roomId);

@@ -58,26 +58,53 @@ async function inviters(roomId: string, userId: string): Promise<readonly string
     return chunk.filter((event) => event.state_key === userId && event.content.membership === "invite").map(({ sender }) => sender);
 }
 
-test("two bots that invite again leave each other's invites alone", async () => {
-    const [other, charlie] = [
-        await scene.bot({ SHARING_REINVITE_PACE: "unlimited", CHAT_GREETING: "false" }),
-        await scene.person("charlie"),
-    ];
-    const roomId = await roomWithBot(alice, bot, { greeted: false });
-    await alice.do("inviteWithoutSharing", roomId, other.userId);
-    await until("the other to join", async () => (await alice.do("membership", roomId, other.userId))?.membership === "join");
+/** Two further bots, of which each knows the other or not, in a room with one message. */
+async function twoBots(knowEachOther: boolean): Promise<{ readonly bots: readonly [Bot, Bot]; readonly roomId: string }> {
+    const users = [await scene.user("backscroll"), await scene.user("backscroll")] as const;
+    const settings = (other: string) => ({
+        SHARING_REINVITE_PACE: "unlimited",
+        CHAT_GREETING: "false",
+        ...(knowEachOther ? { SHARING_OTHER_BOTS: other } : {}),
+    });
+    const bots = await Promise.all([scene.botOf(users[0], settings(users[1].userId)), scene.botOf(users[1], settings(users[0].userId))]);
+    const roomId = await roomWithBot(alice, bots[0], { greeted: false });
+    await alice.do("inviteWithoutSharing", roomId, bots[1].userId);
+    await until("the other to join", async () => (await alice.do("membership", roomId, bots[1].userId))?.membership === "join");
     await alice.do("send", roomId, "a message");
+    return { bots, roomId };
+}
+
+test("two bots that know each other leave each other's invites alone", async () => {
+    const charlie = await scene.person("charlie");
+    const { bots: two, roomId } = await twoBots(true);
     await alice.do("inviteWithoutSharing", roomId, charlie.userId);
 
     // Where both have invited in the same moment, each learns of it from its sync.
     const jobs = await until("one of them to be the inviter of record", async () => {
-        const newest = await Promise.all([bot, other].map(async (one) => await one.job(roomId, charlie.userId, "reinvited", "refused")));
+        const newest = await Promise.all(two.map(async (one) => await one.job(roomId, charlie.userId, "reinvited", "refused")));
         return newest[0]?.state !== newest[1]?.state && newest;
     });
     expect(jobs.map(({ state }) => state).toSorted()).toEqual(["refused", "reinvited"]);
     const [human, ...bots] = await inviters(roomId, charlie.userId);
     expect(human).toBe(alice.userId);
     expect(bots.length).toBeLessThanOrEqual(2);
+    await charlie.do("join", roomId);
+    await charlie.reads(roomId, ["a message"]);
+});
+
+test("two bots that do not know each other stop, and one says whom to name", async () => {
+    const charlie = await scene.person("charlie");
+    const { bots, roomId } = await twoBots(false);
+    await alice.do("inviteWithoutSharing", roomId, charlie.userId);
+
+    const told = await until("one of them to stop", async () => {
+        const newest = await Promise.all(bots.map(async (one) => (await one.status("--room", roomId)).jobs[0]));
+        return newest.find((job) => job?.reason === "other_bot_not_listed");
+    });
+    expect(bots.map(({ userId }) => userId)).toContain(told.inviter);
+    expect(told.message).toContain(`Namely: ${told.inviter}.`);
+    // The first of a human, and two of each at most.
+    expect((await inviters(roomId, charlie.userId)).length).toBeLessThanOrEqual(5);
     await charlie.do("join", roomId);
     await charlie.reads(roomId, ["a message"]);
 });

@@ -175,8 +175,7 @@ export class BundleFiles {
 
     /** The room's keys are forgotten, and with them the files that hold them. */
     forget(roomId: string): void {
-        for (const table of ["bundle_files", "bundle_refreshes", "former_members"])
-            this.#sql.prepare(`DELETE FROM ${table} WHERE room_id = ?`).run(roomId);
+        for (const table of ["bundle_files", "bundle_refreshes"]) this.#sql.prepare(`DELETE FROM ${table} WHERE room_id = ?`).run(roomId);
     }
 
     /** When the room's files were made, the oldest first, for an hour and longer. */

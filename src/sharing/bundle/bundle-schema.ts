@@ -73,5 +73,7 @@ export const bundleSchema: Schema = {
                  ALTER TABLE bundle_files ADD COLUMN not_before INTEGER NOT NULL DEFAULT 0;
                  ALTER TABLE bundle_files ADD COLUMN look_failures INTEGER NOT NULL DEFAULT 0`,
             ),
+        // The rooms' tables know who was a member.
+        (sql) => sql.exec("DROP TABLE former_members"),
     ],
 };

@@ -12,6 +12,7 @@ import type { JobDevices } from "../ledger/devices.ts";
 import type { FactSources } from "../policy/facts.ts";
 import { pass } from "../policy/gate.ts";
 import { Halt } from "../policy/halt.ts";
+import { tellOfInviter } from "../policy/inviter-changed.ts";
 import { refusesOne } from "./homeserver-faults.ts";
 import type { Given } from "../ledger/sendings.ts";
 import type { Job, ShareJobs } from "../ledger/jobs.ts";
@@ -206,7 +207,10 @@ function recordDevices(
 ): void {
     if (sent?.toAll === true) recordBundle(parts, job, sent.bundle);
     for (const device of devices) parts.devices.record(job, device.deviceId, outcome(device.state), parts.now());
-    if (sent !== undefined) parts.audit.record(sent.sending, parts.now());
+    if (sent !== undefined) {
+        parts.audit.record(sent.sending, parts.now());
+        tellOfInviter(parts, job);
+    }
 
     function outcome(state: Devices[number]["state"]): DeviceState {
         switch (state) {

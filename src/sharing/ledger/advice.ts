@@ -31,6 +31,8 @@ function forReason({ id, roomId, userId, reason }: AdvisedJob): string | undefin
         case "looks_like_member":
         case "name_reordered":
         case "account_appeared_late":
+        case "inviter_removed":
+        case "invited_by_third_party":
             return `Make sure who ${userId} is. If all is well: \`backscroll approve ${id}\`; else withdraw the invite in the room.`;
         case "no_identity":
         case "no_cross_signed_device":
@@ -58,6 +60,8 @@ function forReason({ id, roomId, userId, reason }: AdvisedJob): string | undefin
             return `The log has the fault. ${again} tries it once more.`;
         case "no_such_account":
             return `Look whether ${userId} is the right name. If it is a mistake, withdraw the invite: a stranger could register it.`;
+        case "other_bot_not_listed":
+            return "If the sender of the invite is a bot of yours: name it in sharing.other_bots, and this bot in its own, and restart both.";
         case "sharing_off":
             return `Set sharing.mode for this room to something else, restart, and then ${again}.`;
         case "visibility_not_shared":

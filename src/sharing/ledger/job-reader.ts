@@ -68,8 +68,9 @@ export class JobReader {
             .map(jobFrom);
     }
 
-    held(reason: Reason): readonly Job[] {
-        return this.#sql.prepare("SELECT * FROM share_jobs WHERE state = 'held' AND reason = ? ORDER BY id").all(reason).map(jobFrom);
+    /** Jobs of these rooms, or of all, that are held for this reason, oldest first. */
+    held(reason: Reason, roomIds?: readonly string[]): readonly Job[] {
+        return this.#inState("held", [reason], roomIds);
     }
 
     /** Jobs that found nothing to share in these rooms, and whose invitee has had no newer job. */

@@ -18,8 +18,12 @@ export interface Job {
     readonly origin: "invite" | "command";
     /** The member event that invites. */
     readonly inviteEventId: string;
-    /** The invite carries the mark of another bot's re-invite. */
+    /** The invite carries the mark of another bot's re-invite. Trust limit: anybody who may invite can write it. */
     readonly byAnotherBot: boolean;
+    /** A marked invite took the place of the very invite that it names. */
+    readonly replacesNamed: boolean;
+    /** The invite was made for an e-mail address or a phone number, and the invitee redeemed it. */
+    readonly byThirdParty: boolean;
     readonly state: JobState;
     readonly reason: Reason;
     /** What of the facts belongs to the reason, for people. */
@@ -48,7 +52,7 @@ export function isToInvite({ makesInvite, inviteEventId }: Pick<Job, "makesInvit
 }
 
 export type NewJob = Pick<Job, "roomId" | "userId" | "inviter" | "origin" | "inviteEventId" | "byAnotherBot"> &
-    Partial<Pick<Job, "makesInvite">>;
+    Partial<Pick<Job, "makesInvite" | "replacesNamed" | "byThirdParty">>;
 
 const approvals: z.ZodType<readonly Approval[]> = z.array(
     z
@@ -66,6 +70,8 @@ export function jobFrom(row: Record<string, SQLOutputValue>): Job {
         origin: row["origin"] === "command" ? "command" : "invite",
         inviteEventId: String(row["invite_event_id"]),
         byAnotherBot: row["by_another_bot"] === 1,
+        replacesNamed: row["replaces_named"] === 1,
+        byThirdParty: row["by_third_party"] === 1,
         state: stateFrom(row["state"]),
         reason: reasonFrom(row["reason"]),
         detail: typeof row["detail"] === "string" ? row["detail"] : undefined,

@@ -40,8 +40,9 @@ export class ShareJobs extends JobReader {
         const reason: Reason = job.origin === "invite" ? "invited" : "requested";
         const { lastInsertRowid, changes } = this.#sql
             .prepare(
-                `INSERT INTO share_jobs (room_id, user_id, inviter, origin, invite_event_id, by_another_bot, makes_invite, state, reason, next_attempt_at, created_at, updated_at, created_ran)
-                 VALUES (?, ?, ?, ?, ?, ?, ?, 'queued', ?, ?, ?, ?, ${ranNow}) ON CONFLICT DO NOTHING`,
+                `INSERT INTO share_jobs (room_id, user_id, inviter, origin, invite_event_id, by_another_bot, replaces_named, by_third_party,
+                     makes_invite, state, reason, next_attempt_at, created_at, updated_at, created_ran)
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'queued', ?, ?, ?, ?, ${ranNow}) ON CONFLICT DO NOTHING`,
             )
             .run(
                 job.roomId,
@@ -50,6 +51,8 @@ export class ShareJobs extends JobReader {
                 job.origin,
                 job.inviteEventId,
                 job.byAnotherBot ? 1 : 0,
+                job.replacesNamed === true ? 1 : 0,
+                job.byThirdParty === true ? 1 : 0,
                 job.makesInvite === true ? 1 : 0,
                 reason,
                 now,
@@ -150,16 +153,16 @@ export class ShareJobs extends JobReader {
     }
 
     /** Adds a sentence to a job's story; where the job stands and why is unchanged. */
-    tell(jobId: number, reason: Reason, detail: string): void {
+    tell(jobId: number, reason: Reason, detail?: string): void {
         const job = this.get(jobId);
         if (job !== undefined) this.#remember(jobId, this.#now(), job.state, reason, detail);
     }
 
     /** The facts behind the reason have changed; where the job stands and why is unchanged, and so is its story. */
-    restate(job: Job, detail: string): void {
+    restate(job: Job, detail: string | undefined): void {
         this.#sql
             .prepare("UPDATE share_jobs SET detail = ?1 WHERE id = ?2 AND state = ?3 AND reason = ?4 AND detail IS NOT ?1")
-            .run(detail, job.id, job.state, job.reason);
+            .run(detail ?? null, job.id, job.state, job.reason);
     }
 
     /** Adds to a job's story what became of it after its end. */

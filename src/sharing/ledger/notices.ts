@@ -136,6 +136,7 @@ const needsPersonAnyway: ReadonlySet<Reason> = new Set<Reason>([
     "place_left",
     "joined_blocked",
     "joined_unserved",
+    "other_bot_not_listed",
 ]);
 
 /** A pause was a person's own act, and nothing is wrong with what waits for its end. */

@@ -14,7 +14,7 @@ export const reasons = {
     devices_appeared: "The invitee has a device now that can be given the keys.",
     reinvite_stands: "Another bot's invite and the bot's own crossed, and the bot's own is the one that stands.",
     power_granted: "The bot may invite now.",
-    room_opened: "What kept the room's history from newcomers has been changed.",
+    room_opened: "What kept the room's history from newcomers, in the room or in the configuration, has been changed.",
     account_appeared: "The invitee has an account now.",
     tried_again: "What had failed is tried again, as the invite still stands.",
     delivering: "The keys are being delivered.",
@@ -46,6 +46,10 @@ export const reasons = {
         "The invitee's homeserver tells of more than 300 devices of theirs, or sends more about them than the bot reads: use `backscroll approve` when they are fewer.",
     ended_the_bot:
         "The bot ended three times while it encrypted the keys for the invitee's devices: its log says of what. Use `backscroll approve` to let it try once more.",
+    inviter_removed:
+        "The inviter has been kicked or banned: make sure that the invitee is welcome all the same, then use `backscroll approve`, or withdraw the invite.",
+    invited_by_third_party:
+        "The invite was made for an e-mail address or a phone number, and nobody here knows whether the one who redeemed it is the one who was meant: make sure who they are, then use `backscroll approve`, or withdraw the invite.",
     no_power_to_invite: "The bot may not invite here, so the invitee's client would never open its keys: give the bot the power to invite.",
 
     // Going well
@@ -62,6 +66,10 @@ export const reasons = {
         "own client may have sent.",
     direct_chat: "The keys were sent. The bot does not invite again into a direct chat unless `backscroll share` asks for it.",
     reinvited_often: "The bot has invited this person into this room three times in 7 days: the next time is after that.",
+    other_bot_not_listed:
+        "This invite carries the mark of a bot that shares history, and the mark is not believed: its sender is not in sharing.other_bots, or the invite did not take the place of the one that it names. The bot repeats such invites of one person into one room once in 7 days, and has done so: if the sender is such a bot, and you trust it, name it there; if not, ask them what they are doing.",
+    inviter_left: "The inviter has left the room since. They had the right to invite when they did, so the keys were sent.",
+    inviter_powerless: "The inviter may not invite any more. They had the right to when they did, so the keys were sent.",
     reinvite_asked: "The homeserver has taken the bot's own invite; the bot waits to see it in the room.",
     reinvite_ignored:
         "The homeserver said yes to the bot's own invite, and nothing happened in the room: it may have shadow-banned the bot's account. Ask its admin; the bot tries again every few hours.",
@@ -86,6 +94,8 @@ export const reasons = {
 
     left_again: "The invitee joined, and has left again.",
     watched_long_enough: "The invitee joined, and every device that appeared within a day was served.",
+    inviter_removed_since:
+        "The invitee joined. The inviter has been kicked or banned since, so that devices that appear from now on are sent nothing.",
 
     // Refused
     sharing_off: "Sharing is off for this room (sharing.mode).",
@@ -104,7 +114,7 @@ export const reasons = {
         "The bot holds no key that may be shared and that a known message of this room uses; it looks again when there is one.",
     no_such_account: "Nobody has this user ID yet: it may be a typing mistake. The bot looks again while the invite stands.",
     joined_without_invite: "They joined without an invite (by a link, or through a space), so their client opens nobody's keys.",
-    reinvited_by_another_bot: "Another bot made this invite to share history itself.",
+    reinvited_by_another_bot: "A bot of sharing.other_bots made this invite to share history itself.",
 
     // Said by earlier versions
     declined_lately: "The keys were sent. The invitee had declined an invite to this room less than 7 days before.",

@@ -173,5 +173,11 @@ export const sharingSchema: Schema = {
                     not_before INTEGER NOT NULL DEFAULT 0
                 ) STRICT;
             `),
+        // 1: a marked invite took the place of the one that it names; the invite was made for an e-mail address, say.
+        (sql) =>
+            sql.exec(
+                `ALTER TABLE share_jobs ADD COLUMN replaces_named INTEGER NOT NULL DEFAULT 0;
+                 ALTER TABLE share_jobs ADD COLUMN by_third_party INTEGER NOT NULL DEFAULT 0`,
+            ),
     ],
 };

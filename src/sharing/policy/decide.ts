@@ -1,4 +1,5 @@
 import type { HistoryVisibility, Membership } from "../../matrix/index.ts";
+import type { Standing } from "../../rooms/index.ts";
 import type { Approval } from "../ledger/jobs.ts";
 import type { Reason } from "../ledger/reasons.ts";
 
@@ -32,15 +33,23 @@ export interface ShareFacts {
         readonly resembles: string | undefined;
         /** Invisible characters have their name shown in another order than it is written in, and the keys were not given before. */
         readonly reordered: boolean;
+        /** Somebody invited an e-mail address or a phone number, and this user redeemed that. */
+        readonly redeemed: boolean;
     };
     readonly inviter: {
         readonly trusted: boolean;
-        /** The invite carries the mark of a bot that re-invites, and the bot is not us. */
+        /** A bot that the configuration names, whose invite took the place of the one that it says it repeats. */
         readonly isAnotherBot: boolean;
+        /** In the room, now. */
+        readonly standing: Standing;
+        /** The same of their power; undefined: nobody asks, as no person has to approve. */
+        readonly mayInvite: boolean | undefined;
     };
     /** Whether keys without a re-invite are of use: by the setting, or because the bot is the inviter of record already. */
     readonly reinvite: "not_needed" | "possible" | "no_power";
 }
+
+type InviterNow = Pick<ShareFacts["inviter"], "standing" | "mayInvite">;
 
 export type Decision =
     | { readonly verdict: "go" }
@@ -70,6 +79,7 @@ export function decide(facts: ShareFacts): Decision {
     if (!room.joined) return refuse("not_in_room");
     if (room.encryption === "unknown" || room.visibility === "unknown") return wait("room_state_unknown");
     if (invitee.membership === "unknown") return wait("room_state_unknown");
+    if (inviter.standing === "unknown") return wait("room_state_unknown");
     if (room.encryption === "plain") return refuse("room_not_encrypted");
     if (!opensHistory(room.visibility)) return refuse("visibility_not_shared");
     if (invitee.membership === "ban") return refuse("invitee_banned");
@@ -80,16 +90,43 @@ export function decide(facts: ShareFacts): Decision {
     if (invitee.identity === "changed") return hold("identity_changed");
     if (facts.reinvite === "no_power") return hold("no_power_to_invite");
     if (invitee.account === "late" && !isApproved(facts, "account_appeared_late")) return hold("account_appeared_late");
-    // First of what an approval releases: many jobs are approved at once for other reasons, a look-alike never unseen.
+    // First of what an approval releases: many jobs are approved at once for other reasons, these never unseen.
+    if (isForRemoved(facts)) return hold("inviter_removed");
+    if (invitee.redeemed && !isApproved(facts, "invited_by_third_party")) return hold("invited_by_third_party");
     const { resembles } = invitee;
     if (resembles !== undefined && !isApproved(facts, "looks_like_member", resembles)) return hold("looks_like_member", resembles);
     if (invitee.reordered && !isApproved(facts, "name_reordered")) return hold("name_reordered");
     if (!inviter.trusted && !isApproved(facts, "inviter_server_not_trusted")) return hold("inviter_server_not_trusted");
     // Whatever was approved, a person has looked at this job, and needs no limit to how many they look at.
-    if (facts.mode === "approval") return facts.approved.length > 0 ? go : hold("waits_for_approval");
+    if (facts.mode === "approval") return facts.approved.length > 0 ? go : hold("waits_for_approval", changeInWords(inviter));
     if (room.crowded && !isApproved(facts, "too_many_invitees")) return hold("too_many_invitees");
     return go;
 }
+
+/** The inviter was kicked or banned, and no person has said that the invite counts all the same. */
+export function isForRemoved({
+    inviter,
+    approved,
+}: Pick<ShareFacts, "approved"> & { readonly inviter: Pick<InviterNow, "standing"> }): boolean {
+    return inviter.standing === "removed" && !approved.some(({ reason }) => reason === "inviter_removed");
+}
+
+/** Who has left, or may not invite any more, had the right when they used it: the invite counts, and it is told. */
+export function changeSince({ standing, mayInvite }: InviterNow): keyof typeof changes | undefined {
+    if (standing === "left") return "inviter_left";
+    return standing === "joined" && mayInvite === false ? "inviter_powerless" : undefined;
+}
+
+/** The same for whoever approves. */
+export function changeInWords(inviter: InviterNow): string | undefined {
+    const change = changeSince(inviter);
+    return change === undefined ? undefined : changes[change];
+}
+
+const changes = {
+    inviter_left: "the inviter has left the room",
+    inviter_powerless: "the inviter may not invite any more",
+} as const satisfies Partial<Record<Reason, string>>;
 
 /** Held for what a person may release, or has to put right; a pause is a person's own act. */
 export function needsRelease(decision: Decision): boolean {

@@ -1,6 +1,6 @@
 import type { SharingSettings } from "../../config/index.ts";
 import { serverOf } from "../../matrix/index.ts";
-import type { Rooms } from "../../rooms/index.ts";
+import type { Rooms, Standing } from "../../rooms/index.ts";
 import type { Audit } from "../ledger/audit.ts";
 import type { ShareFacts } from "./decide.ts";
 import { isToInvite, type Job } from "../ledger/job.ts";
@@ -11,12 +11,20 @@ import { isReordered } from "./skeletons.ts";
 /** The settings of one room that the decision looks at. */
 export type SharingPolicy = Pick<
     SharingSettings,
-    "mode" | "reinvite" | "reinvite_thresholds" | "reinvite_pace" | "trusted_servers" | "max_invitees_per_hour" | "max_sessions" | "max_age"
+    | "mode"
+    | "reinvite"
+    | "reinvite_thresholds"
+    | "reinvite_pace"
+    | "trusted_servers"
+    | "other_bots"
+    | "max_invitees_per_hour"
+    | "max_sessions"
+    | "max_age"
 >;
 
 export interface FactSources {
     readonly botUserId: string;
-    readonly rooms: Pick<Rooms, "room" | "member" | "membersWith" | "joinedRevision" | "canInvite">;
+    readonly rooms: Pick<Rooms, "room" | "member" | "membersWith" | "joinedRevision" | "canInvite" | "standing">;
     readonly pauses: Pick<Pauses, "covers">;
     readonly policy: (roomId: string) => SharingPolicy;
     readonly audit: Pick<Audit, "others" | "gave">;
@@ -53,10 +61,13 @@ export function gatherFacts(sources: FactSources, job: Job, identity: ShareFacts
             identity,
             resembles: given ? undefined : resembles(),
             reordered: !given && isReordered(`${invitee?.displayName ?? ""} ${job.userId}`),
+            redeemed: job.byThirdParty,
         },
         inviter: {
             trusted: job.makesInvite || policy.trusted_servers.includes(serverOf(job.inviter)),
-            isAnotherBot: job.byAnotherBot && awaited !== "join" && !isOwnInvite(),
+            isAnotherBot: isBelieved(job, policy) && awaited !== "join" && !isOwnInvite(),
+            standing: inviterStanding(sources, job),
+            mayInvite: policy.mode === "approval" ? inviterMayInvite(sources, job) : undefined,
         },
         reinvite: reinviteFact(),
     };
@@ -90,4 +101,20 @@ export function gatherFacts(sources: FactSources, job: Job, identity: ShareFacts
     function isOwnInvite(): boolean {
         return invitee?.membership === "invite" && invitee.sender === botUserId;
     }
+}
+
+/** A mark is believed of a bot that the configuration names, whose event took the place of the invite that it names. */
+function isBelieved({ inviter, replacesNamed }: Job, policy: SharingPolicy): boolean {
+    return replacesNamed && policy.other_bots.includes(inviter);
+}
+
+type InviterSources = Pick<FactSources, "botUserId"> & { readonly rooms: Pick<FactSources["rooms"], "standing" | "canInvite"> };
+
+/** How the inviter stands in the room now. For an invite that the bot makes itself it is a person who asks. */
+export function inviterStanding({ rooms, botUserId }: InviterSources, { roomId, inviter }: Pick<Job, "roomId" | "inviter">): Standing {
+    return inviter === botUserId ? "joined" : rooms.standing(roomId, inviter);
+}
+
+export function inviterMayInvite({ rooms, botUserId }: InviterSources, { roomId, inviter }: Pick<Job, "roomId" | "inviter">): boolean {
+    return inviter === botUserId || rooms.canInvite(roomId, inviter);
 }

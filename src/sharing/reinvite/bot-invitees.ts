@@ -1,10 +1,8 @@
 import type { DatabaseSync } from "node:sqlite";
 import type { MembershipChange } from "../../rooms/index.ts";
-import type { FormerMembers } from "../policy/former-members.ts";
 
 interface RecordParts {
     readonly botUserId: string;
-    readonly formerMembers: Pick<FormerMembers, "has">;
     /** Milliseconds since the epoch. */
     readonly now: () => number;
 }
@@ -21,10 +19,10 @@ export class BotInvitees {
     }
 
     /** Notes what a batch says. Who was a member before may have keys from then: they are not among these. */
-    record({ botUserId, formerMembers, now }: RecordParts, changes: readonly MembershipChange[]): void {
+    record({ botUserId, now }: RecordParts, changes: readonly MembershipChange[]): void {
         for (const change of changes) {
             const { roomId, userId } = change;
-            if (isJoinOn(botUserId, change) && !formerMembers.has(roomId, userId)) {
+            if (isJoinOn(botUserId, change) && change.wasMember === "no") {
                 this.#sql
                     .prepare("INSERT OR REPLACE INTO bot_invitees (room_id, user_id, joined_at) VALUES (?, ?, ?)")
                     .run(roomId, userId, Math.min(change.at, now()));

@@ -15,6 +15,7 @@ const open: ReinviteFacts = {
     taken: false,
     retrialAfter: day / 4,
     repeatedAt: [],
+    mark: undefined,
     turn: { at: now, reason: "reinvite_paced" },
 };
 const worse: ReinviteFacts = { ...open, comparison: { outcome: "worse", sentence: "both sides" } };
@@ -31,6 +32,9 @@ const placeFirst: ReinviteFacts = { ...worse, purpose: "place_first" };
 /** A person asked the bot to make the invite. */
 const toInvite: ReinviteFacts = { ...worse, purpose: "invite", asked: true, standing: "none" };
 
+/** The invite carries a mark, and other marked ones were repeated at these times. */
+const markedAt = (...repeatedAt: readonly number[]): ReinviteFacts["mark"] => ({ sender: "@helper:home", repeatedAt });
+
 test.each<[string, ReinviteFacts, ReinviteDecision]>([
     ["the bot's keys are better, and the invite stands", open, betterNow],
     ["the bot is the inviter of record", { ...open, standing: "own" }, { verdict: "not_needed", reason: "already_inviter" }],
@@ -39,6 +43,19 @@ test.each<[string, ReinviteFacts, ReinviteDecision]>([
         { ...worse, standing: "own" },
         { verdict: "not_needed", reason: "already_inviter" },
     ],
+    ["a marked invite of nobody whom the bot knows, for the first time in a week", { ...open, mark: markedAt() }, betterNow],
+    [
+        "the same, for the second time",
+        { ...open, mark: markedAt(now - day) },
+        { verdict: "wait", at: now + 6 * day, reason: "other_bot_not_listed", detail: "@helper:home" },
+    ],
+    ["the same, after a week", { ...open, mark: markedAt(now - 7 * day) }, betterNow],
+    [
+        "the same, of somebody whom no keys can have reached",
+        { ...placeFirst, mark: markedAt(now - day) },
+        { verdict: "wait", at: now + 6 * day, reason: "other_bot_not_listed", detail: "@helper:home" },
+    ],
+    ["a human's invite, though marked ones were repeated", { ...open, repeatedAt: [now - day] }, betterNow],
     ["the invite was withdrawn", { ...open, standing: "none" }, { verdict: "over", reason: "invite_withdrawn" }],
     ["they have joined meanwhile", { ...open, standing: "joined" }, over("joined_on_another_invite")],
     ["they are banned", { ...open, standing: "banned" }, over("invitee_banned")],

@@ -24,11 +24,13 @@ export interface ReinviteFacts {
     readonly retrialAfter: number;
     /** When the bot repeated other invites of this user to this room. */
     readonly repeatedAt: readonly number[];
+    /** The invite carries a mark that is not believed: whose, and when the bot repeated other such invites of this user. */
+    readonly mark: { readonly sender: string; readonly repeatedAt: readonly number[] } | undefined;
     /** When the homeserver's limits leave room for the bot's own invite, and what it waits for until then. */
     readonly turn: { readonly at: number; readonly reason: Reason };
 }
 
-/** `detail`: both sides of the comparison, where one was made. */
+/** `detail`: both sides of the comparison, where one was made; for `other_bot_not_listed`, which bot. */
 export type ReinviteDecision =
     | { readonly verdict: "now"; readonly reason: Reason; readonly detail?: string | undefined }
     /** The bot is the inviter of record already. */
@@ -39,8 +41,9 @@ export type ReinviteDecision =
     /** There is no invite to repeat any more. */
     | { readonly verdict: "over"; readonly reason: Reason };
 
-/** Re-invites of one invitee into one room in a week. */
+/** Re-invites of one invitee into one room in a week; of marked ones: bots that do not know each other have to stop. */
 const atMost = 3;
+const atMostMarked = 1;
 const week = 7 * 24 * 3_600_000;
 
 /**
@@ -73,16 +76,19 @@ function whyNotRepeated(facts: ReinviteFacts): ReinviteDecision | undefined {
         if (outcome === "unknown") return { verdict: "wait", at: undefined, reason: "coverage_unknown", detail };
         if (outcome === "worse") return { verdict: "wait", at: undefined, reason: "coverage_incomplete", detail };
     }
-    const nextOfTheWeek = endOfWeek(facts);
-    return nextOfTheWeek > facts.now ? { verdict: "wait", at: nextOfTheWeek, reason: "reinvited_often" } : undefined;
+    const nextOfTheWeek = endOfWeek(facts.repeatedAt, atMost);
+    if (nextOfTheWeek > facts.now) return { verdict: "wait", at: nextOfTheWeek, reason: "reinvited_often" };
+    const nextMarked = endOfWeek(facts.mark?.repeatedAt ?? [], atMostMarked);
+    if (nextMarked > facts.now) return { verdict: "wait", at: nextMarked, reason: "other_bot_not_listed", detail: facts.mark?.sender };
+    return undefined;
 }
 
 function isCompared({ purpose, setting }: ReinviteFacts): boolean {
     return purpose === "repeat" && (setting === "when_better" || setting === "when_complete");
 }
 
-/** When the oldest of the last three has passed its week. */
-function endOfWeek({ repeatedAt }: ReinviteFacts): number {
-    const oldest = repeatedAt.toSorted((one, other) => other - one)[atMost - 1];
+/** When the oldest of the last so many has passed its week. */
+function endOfWeek(repeatedAt: readonly number[], most: number): number {
+    const oldest = repeatedAt.toSorted((one, other) => other - one)[most - 1];
     return oldest === undefined ? Number.NEGATIVE_INFINITY : oldest + week;
 }

@@ -63,6 +63,7 @@ export function gatherReinviteFacts(
         taken: false,
         retrialAfter: retrialDelay(jobs.timesMoved(job.id, "reinvite_ignored")),
         repeatedAt: reinvites.repeatedAt(job, now),
+        mark: job.byAnotherBot ? { sender: job.inviter, repeatedAt: reinvites.repeatedAt(job, now, "marked") } : undefined,
         turn: { at: now, reason: "reinvite_paced" },
     };
 

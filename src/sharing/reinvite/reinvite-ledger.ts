@@ -32,11 +32,14 @@ export class ReinviteLedger {
     }
 
     /** When the bot repeated other invites of this user into this room, within a week. */
-    repeatedAt(job: Job, now: number): readonly number[] {
+    repeatedAt(job: Job, now: number, which: "all" | "marked" = "all"): readonly number[] {
         const { roomId, userId } = job;
         return this.#sql
-            .prepare("SELECT at FROM reinvites WHERE room_id = ? AND user_id = ? AND invite_event_id <> ? AND at BETWEEN ? AND ?")
-            .all(roomId, userId, nameOf(job), now - week, now + clockSlack)
+            .prepare(
+                `SELECT at FROM reinvites WHERE room_id = ? AND user_id = ? AND invite_event_id <> ? AND at BETWEEN ? AND ?
+                 AND marked >= ?`,
+            )
+            .all(roomId, userId, nameOf(job), now - week, now + clockSlack, which === "marked" ? 1 : 0)
             .map((row) => Number(row["at"]));
     }
 
@@ -53,9 +56,10 @@ export class ReinviteLedger {
         this.#sql.prepare("DELETE FROM reinvites WHERE at < ?").run(now - week);
         this.#sql
             .prepare(
-                "INSERT INTO reinvites (room_id, user_id, invite_event_id, at) VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET at = excluded.at",
+                `INSERT INTO reinvites (room_id, user_id, invite_event_id, at, marked) VALUES (?, ?, ?, ?, ?)
+                 ON CONFLICT DO UPDATE SET at = excluded.at`,
             )
-            .run(roomId, userId, nameOf(job), now);
+            .run(roomId, userId, nameOf(job), now, job.byAnotherBot ? 1 : 0);
         return this.#count(job, now, now, true);
     }
 

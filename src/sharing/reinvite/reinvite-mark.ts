@@ -1,4 +1,6 @@
 import { z } from "zod";
+import type { MembershipChange } from "../../rooms/index.ts";
+import type { Job } from "../ledger/job.ts";
 
 /** The field of a re-invite's content that names the human invite behind it. */
 const field = "org.backscroll.reinvite";
@@ -7,6 +9,26 @@ const Mark = z.object({ [field]: z.object({ event_id: z.string().max(255) }) });
 /** The invite that this content says it repeats, empty where it repeats none; undefined: no bot made it. */
 export function repeatedInvite(content: Readonly<Record<string, unknown>>): string | undefined {
     return Mark.safeParse(content).data?.[field].event_id;
+}
+
+/**
+ * What an invite's event says of how it was made. What it took the place of is the homeserver's word.
+ * @param repeatedByUs the invite that the bot's own, which stood until now, had repeated: two bots that invite in the
+ * same moment repeat the same one, and the later takes the earlier's place
+ */
+export function originOf(
+    { event, previous }: Pick<MembershipChange, "event" | "previous">,
+    repeatedByUs?: string,
+): Pick<Job, "byAnotherBot" | "replacesNamed" | "byThirdParty"> {
+    const named = repeatedInvite(event.content);
+    const replaced = event.replacesState ?? previous?.eventId;
+    const tookOurs = replaced !== undefined && replaced === previous?.eventId && named === repeatedByUs;
+    return {
+        byAnotherBot: named !== undefined,
+        replacesNamed: named !== undefined && (named === replaced || tookOurs),
+        // Source: Matrix v1.19, `m.room.member`, "third_party_invite"; whatever stands there.
+        byThirdParty: event.content["third_party_invite"] !== undefined,
+    };
 }
 
 /** The content of an invite that a person asked the bot to make. */

@@ -56,5 +56,7 @@ export const reinviteSchema: Schema = {
                     PRIMARY KEY (room_id, user_id)
                 ) STRICT, WITHOUT ROWID;
             `),
+        // 1: the invite that was repeated carried a bot's mark.
+        (sql) => sql.exec("ALTER TABLE reinvites ADD COLUMN marked INTEGER NOT NULL DEFAULT 0"),
     ],
 };

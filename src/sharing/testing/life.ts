@@ -5,7 +5,14 @@ import { alice } from "./room.ts";
 
 export const minute = 60_000;
 export const day = 24 * 60 * minute;
-export const inviters = { alice, dora: "@dora:home", mallory: "@mallory:elsewhere", otherBot: "@helper:home" } as const;
+/** `otherBot` is one that the bot knows, `peer` one that it does not. */
+export const inviters = {
+    alice,
+    dora: "@dora:home",
+    mallory: "@mallory:elsewhere",
+    otherBot: "@helper:home",
+    peer: "@peer:home",
+} as const;
 const phone = { deviceId: "PHONE", crossSigned: true, dehydrated: false };
 const laptop = { deviceId: "LAPTOP", crossSigned: true, dehydrated: false };
 export const devices = {
@@ -35,7 +42,18 @@ const happening = fc.oneof(
         weight: 3,
         arbitrary: fc.record({
             what: fc.constant("invite" as const),
-            by: fc.constantFrom("alice", "alice", "dora", "mallory", "otherBot"),
+            by: fc.constantFrom("alice", "alice", "dora", "mallory", "otherBot", "peer", "peer"),
+            /** What the mark of a bot names: the invite that stands, or another. */
+            names: fc.constantFrom("standing", "standing", "another"),
+            redeemed: fc.constantFrom(false, false, false, true),
+        }),
+    },
+    {
+        weight: 3,
+        arbitrary: fc.record({
+            what: fc.constant("inviter" as const),
+            who: fc.constantFrom("alice", "alice", "dora", "peer"),
+            is: fc.constantFrom("removed", "removed", "left", "powerless", "back", "back"),
         }),
     },
     { weight: 5, arbitrary: one("join") },
@@ -92,7 +110,13 @@ export interface Moment {
 const mostly = fc.constantFrom(true, true, true, false);
 const interruption: fc.Arbitrary<Happening> = fc.oneof(
     one("pause", "decline", "withdraw", "ban", "join", "cancel"),
-    fc.record({ what: fc.constant("invite" as const), by: fc.constantFrom("dora", "mallory") }),
+    fc.record({
+        what: fc.constant("invite" as const),
+        by: fc.constantFrom("dora", "mallory", "peer"),
+        names: fc.constant("standing" as const),
+        redeemed: fc.constant(false),
+    }),
+    fc.record({ what: fc.constant("inviter" as const), who: fc.constant("alice" as const), is: fc.constant("removed" as const) }),
     fc.record({ what: fc.constant("visibility" as const), open: fc.constant(false) }),
     fc.record({ what: fc.constant("keys" as const), shared: fc.constant(3) }),
     fc.record({ what: fc.constant("devices" as const), now: fc.constantFrom("none", "unsigned", "both") }),
@@ -113,21 +137,60 @@ const talk: fc.Arbitrary<Moment> = fc.record({
 });
 
 const firstInvite = (during: fc.Arbitrary<Moment["meanwhile"]>): fc.Arbitrary<Moment> =>
-    fc.record({ happening: fc.constant({ what: "invite", by: "alice" } as const), heard: mostly, works: mostly, meanwhile: during });
+    fc.record({
+        happening: fc.record({
+            what: fc.constant("invite" as const),
+            by: fc.constant("alice" as const),
+            names: fc.constant("standing" as const),
+            redeemed: fc.constantFrom(false, false, false, false, true),
+        }),
+        heard: mostly,
+        works: mostly,
+        meanwhile: during,
+    });
+
+/** Nothing interferes, and the bot hears and works. */
+const quietly = (...events: readonly Happening[]): readonly Moment[] =>
+    events.map((event) => ({ happening: event, heard: true, works: true, meanwhile: null }));
+const invitedBy = (by: keyof typeof inviters): Happening => ({ what: "invite", by, names: "standing", redeemed: false });
 
 /** Of this room the bot has no key yet: they come while the first invitee is served, and their homeserver takes its time. */
-const silentRoom: readonly Moment[] = (
-    [
-        { what: "slow", yes: true },
-        { what: "keys", shared: 0 },
-    ] as const
-).map((event) => ({ happening: event, heard: true, works: true, meanwhile: null }));
+const silentRoom = quietly({ what: "slow", yes: true }, { what: "keys", shared: 0 });
 const firstKeys = fc.record({ call: fc.constantFrom(...calls), happening: fc.constant({ what: "keys", shared: 3 } as const) });
+
+/** Whoever invited is banned while the delivery waits for something. */
+const bannedMeanwhile = fc
+    .constantFrom<readonly [Happening, Happening]>(
+        [{ what: "pause" }, { what: "resume" }],
+        [
+            { what: "power", granted: false },
+            { what: "power", granted: true },
+        ],
+        [
+            { what: "visibility", open: false },
+            { what: "visibility", open: true },
+        ],
+        [
+            { what: "devices", now: "none" },
+            { what: "devices", now: "phone" },
+        ],
+    )
+    .map(([stops, goesOn]) =>
+        quietly(stops, invitedBy("alice"), { what: "inviter", who: "alice", is: "removed" }, goesOn, { what: "time", passes: minute }),
+    );
+
+/** Bots that do not know each other invite in each other's place. */
+const fight = fc.array(fc.constantFrom(invitedBy("peer"), invitedBy("peer"), { what: "time", passes: day / 2 } as const), {
+    minLength: 4,
+    maxLength: 10,
+});
 
 /** There is an invite first: nothing can be told of a life in which there never was one. */
 const beginning: fc.Arbitrary<readonly Moment[]> = fc.oneof(
     { weight: 5, arbitrary: firstInvite(meanwhile).map((first) => [first]) },
     { weight: 1, arbitrary: firstInvite(firstKeys).map((first) => [...silentRoom, first]) },
+    { weight: 1, arbitrary: bannedMeanwhile },
+    { weight: 1, arbitrary: fight.map((events) => quietly(invitedBy("alice"), ...events)) },
 );
 
 export const life: fc.Arbitrary<readonly Moment[]> = fc

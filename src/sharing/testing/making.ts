@@ -5,7 +5,6 @@ import type { BundleFiles } from "../bundle/bundle-files.ts";
 import { RoomBundles } from "../bundle/room-bundles.ts";
 import { AtMost } from "../concurrency/at-most.ts";
 import type { FactSources } from "../policy/facts.ts";
-import type { FormerMembers } from "../policy/former-members.ts";
 
 /** A call that may fail, or in whose middle something may happen. */
 export type Step = <T>(name: string, answer: () => T) => Promise<T>;
@@ -13,9 +12,7 @@ export type Step = <T>(name: string, answer: () => T) => Promise<T>;
 /** What of a world its room's bundles are made of, and where they go. */
 export interface MakingWorld {
     readonly database: Database;
-    readonly formerMembers: FormerMembers;
     readonly now: number;
-    readonly memberEvent: { readonly content: { readonly membership: string } };
     readonly shared: number;
     readonly version: string;
     readonly ofStrangers: string;

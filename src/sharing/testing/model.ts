@@ -14,12 +14,16 @@ import { lookalike, Rules, WatchedRefreshes } from "./rules.ts";
 import { alice, bot, change, charlie, invite, roomId } from "./room.ts";
 import { World } from "./world.ts";
 
+type InviterNow = Extract<Happening, { what: "inviter" }>["is"];
+
 /** One invitee, one room, and a homeserver that the bot hears of only when it syncs. Every rule is checked as things happen. */
 export class Model {
     readonly world = new World();
     readonly #rules = new Rules(this.world);
     readonly #commands: ShareCommands;
     #unheard: MembershipChange[] = [];
+    /** How the inviters stand; the bot hears of it later. */
+    readonly #inviters = new Map<string, InviterNow>();
     #events = 0;
     #sets = 0;
     /** Of the life that the process lives now. */
@@ -28,6 +32,7 @@ export class Model {
     constructor() {
         const { world } = this;
         world.setClock(Date.UTC(2026, 0));
+        world.policy = { ...world.policy, other_bots: [inviters.otherBot] };
         world.memberEvent = { ...invite("$never", charlie), content: { membership: "leave" } };
         world.recorded = world.memberEvent;
         world.onReinvite = (event, replaced) => {
@@ -68,7 +73,10 @@ export class Model {
         const { membership } = world.memberEvent.content;
         switch (happening.what) {
             case "invite":
-                if (membership !== "join" && membership !== "ban") this.#invite(inviters[happening.by]);
+                if (membership !== "join" && membership !== "ban") this.#invite(happening);
+                break;
+            case "inviter":
+                this.#inviterIs(inviters[happening.who], happening.is);
                 break;
             case "join":
                 if (membership === "invite" || membership === "join") this.#member("join", charlie);
@@ -127,7 +135,7 @@ export class Model {
         return this.#rules.jobs();
     }
 
-    #changeWorld(happening: Exclude<Happening, { what: "invite" | "time" | "clock" | "fault" }>): void {
+    #changeWorld(happening: Exclude<Happening, { what: "invite" | "inviter" | "time" | "clock" | "fault" }>): void {
         const { world } = this;
         const newest = String(this.jobs().at(-1)?.id ?? 0);
         switch (happening.what) {
@@ -210,9 +218,20 @@ export class Model {
         });
     }
 
-    #invite(by: string): void {
-        const mark = by === inviters.otherBot ? { "org.backscroll.reinvite": { event_id: "$of-another" } } : {};
-        this.#member("invite", by, mark);
+    #invite({ by, names, redeemed }: Extract<Happening, { what: "invite" }>): void {
+        const sender = inviters[by];
+        if ((this.#inviters.get(sender) ?? "back") !== "back") return;
+        const named = names === "standing" ? this.world.memberEvent.event_id : "$of-another";
+        const isBot = by === "otherBot" || by === "peer";
+        const mark = isBot ? { "org.backscroll.reinvite": { event_id: named } } : {};
+        this.#member("invite", sender, { ...mark, ...(redeemed ? { third_party_invite: { display_name: "c...@home" } } : {}) });
+    }
+
+    #inviterIs(userId: string, now: InviterNow): void {
+        this.#inviters.set(userId, now);
+        this.#events += 1;
+        if (now === "removed") this.#unheard.push({ ...change("ban", `$event${this.#events}`, "@admin:home"), userId });
+        if (now === "left") this.#unheard.push({ ...change("leave", `$event${this.#events}`, userId), userId });
     }
 
     #member(membership: Membership, sender: string, more: object = {}): void {
@@ -235,6 +254,11 @@ export class Model {
         const heard = this.#unheard;
         this.#unheard = [];
         world.recorded = world.memberEvent;
+        for (const [userId, now] of this.#inviters) {
+            world.standings.set(userId, now === "left" || now === "removed" ? now : "joined");
+            if (now === "powerless") world.powerless.add(userId);
+            else world.powerless.delete(userId);
+        }
         world.sync(...heard);
         const { jobs, checks } = world;
         const { facts } = world.parts();

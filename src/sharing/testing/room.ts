@@ -35,6 +35,7 @@ export function change(
         isDirect: false,
         foundAtJoin: false,
         previous: undefined,
+        wasMember: "no",
         event: {
             type: "m.room.member",
             eventId,

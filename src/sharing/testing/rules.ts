@@ -44,6 +44,10 @@ export class Rules {
     /** Every copy that the homeserver took. */
     readonly #given: { readonly jobId: number; readonly deviceId: string }[] = [];
     #pausedAtPut = false;
+    /** Who was known to have been kicked or banned when the bot's own invite left it. */
+    #removedAtPut: readonly string[] = [];
+    /** When the bot repeated a marked invite of a bot that it does not know, by `ShareClock`. */
+    #markedAt: number | undefined;
 
     constructor(world: World) {
         this.#world = world;
@@ -52,6 +56,7 @@ export class Rules {
         world.beforePut = () => {
             // To take an invite back is allowed in a pause.
             this.#pausedAtPut = world.pauses.covers(roomId);
+            this.#removedAtPut = Object.values(inviters).filter((userId) => world.standings.get(userId) === "removed");
         };
     }
 
@@ -113,6 +118,7 @@ export class Rules {
     }
 
     clockSet(): void {
+        this.#markedAt = undefined;
         if (this.#keys !== undefined) this.#keys = { ...this.#keys, first: longAgo, refreshFrom: longAgo };
     }
 
@@ -135,9 +141,20 @@ export class Rules {
         // The bot's own invite may be overtaken by a human's while it is on its way: the one that it was for is over then.
         const own = (): Job | undefined => jobs.toInvite(roomId, charlie) ?? this.jobs().findLast(({ state }) => state === "cancelled");
         const job = repeated === "" ? own() : jobs.ofInvite(roomId, charlie, repeated);
+        if (job !== undefined) this.#reinviteOf(job);
         if (job === undefined) this.broken.push(`a re-invite for ${repeated}, which no job serves`);
         else if (!this.#world.jobs.wasSent(job.id) && !this.#nobodyCanHaveKeys())
             this.broken.push(`a re-invite for ${repeated} before any delivery`);
+    }
+
+    #reinviteOf(job: Job): void {
+        const isRemoved = this.#removedAtPut.includes(job.inviter);
+        if (isRemoved && !isApproved(job, "inviter_removed")) this.broken.push(`a re-invite for ${job.inviter}, who was banned`);
+        if (job.byThirdParty && !isApproved(job, "invited_by_third_party")) this.broken.push("a re-invite of whoever redeemed it");
+        if (!job.byAnotherBot) return;
+        const ran = this.#world.clock.ran();
+        if (this.#markedAt !== undefined && ran - this.#markedAt < 7 * day) this.broken.push("a second re-invite of a marked invite");
+        this.#markedAt = ran;
     }
 
     /** The invitee's own homeserver has said, and all of that was understood, that they have an account and no device to encrypt for. */
@@ -161,6 +178,9 @@ export class Rules {
         const ran = this.#world.clock.ran();
         for (const { id, state, createdRan } of this.jobs())
             if (state === "expired" && ran - createdRan < 30 * day) this.broken.push(`job ${id} expired by a clock that was set`);
+        for (const { id, reason, inviter, replacesNamed } of this.jobs())
+            if (reason === "reinvited_by_another_bot" && !(replacesNamed && inviter === inviters.otherBot))
+                this.broken.push(`job ${id} was left to a bot whose mark is nobody's word`);
         for (const job of this.jobs()) if (job.reason === "internal_error") this.broken.push(`job ${job.id} ended by a fault of ours`);
         this.broken.push(...this.#world.faults);
     }
@@ -171,6 +191,8 @@ export class Rules {
         if (masterKey === null) return;
         const { facts, devices } = this.#world.parts();
         for (const job of this.jobs()) {
+            const goesOn = isOpen(job.state) && job.state !== "held" && this.#isForRemoved(job);
+            if (goesOn) this.broken.push(`job ${job.id} goes on as ${job.state} though ${job.inviter} was banned`);
             if (job.state === "joined") this.#isServed(job);
             if (job.reason === "nothing_to_share" && shared > 0 && this.#world.jobs.emptyHanded([roomId]).some(({ id }) => id === job.id))
                 if (inviteStands(job, facts.rooms.member(roomId, charlie), bot))
@@ -270,7 +292,6 @@ export class Rules {
         const { recorded, sealedFor } = this.#world;
         const membership = recorded?.content.membership;
         const device = sealedFor.devices.find((one) => one.deviceId === deviceId);
-        const approved = (reason: Job["reason"]): boolean => job.approved.some((approval) => approval.reason === reason);
         return [
             ["to a device that is not cross-signed", device?.crossSigned !== true],
             ["for a job that is over", !isOpen(job.state)],
@@ -278,10 +299,16 @@ export class Rules {
                 "to somebody who is neither invited nor has joined on the bot's own invite",
                 isToInvite(job) ? membership === "ban" : membership !== (job.state === "joined" ? "join" : "invite"),
             ],
-            ["on the word of a foreign server", job.inviter === inviters.mallory && !approved("inviter_server_not_trusted")],
-            ["to a look-alike of whom nobody knew", this.#isUnseenDouble(job) && !approved("looks_like_member")],
-            ["over another bot's invite", job.byAnotherBot],
+            ["on the word of a foreign server", job.inviter === inviters.mallory && !isApproved(job, "inviter_server_not_trusted")],
+            ["to a look-alike of whom nobody knew", this.#isUnseenDouble(job) && !isApproved(job, "looks_like_member")],
+            ["over a known bot's invite", job.replacesNamed && job.inviter === inviters.otherBot && membership === "invite"],
+            ["on the word of somebody who was banned", this.#isForRemoved(job)],
+            ["to whoever redeemed it, of whom nobody knew", job.byThirdParty && !isApproved(job, "invited_by_third_party")],
         ];
+    }
+
+    #isForRemoved(job: Job): boolean {
+        return this.#world.standings.get(job.inviter) === "removed" && !isApproved(job, "inviter_removed");
     }
 
     #isUnseenDouble({ id }: Job): boolean {
@@ -325,6 +352,10 @@ export class WatchedRefreshes extends Refreshes {
     }
 }
 
+function isApproved(job: Job, reason: Job["reason"]): boolean {
+    return job.approved.some((approval) => approval.reason === reason);
+}
+
 /** A member for whom Charlie can be taken. */
 export const lookalike: World["members"][number] = {
     userId: double,
@@ -344,4 +375,6 @@ const waitsForSomebody = new Set<Job["reason"]>([
     "name_reordered",
     "too_many_invitees",
     "account_appeared_late",
+    "inviter_removed",
+    "invited_by_third_party",
 ]);

@@ -6,20 +6,20 @@ import type { BundleDelivery, BundleRequest, SealedDelivery, UserKeys } from "..
 import type { Database } from "../../database/index.ts";
 import { type CallOptions, HomeserverError } from "../../homeserver/index.ts";
 import type { HistoryVisibility } from "../../matrix/index.ts";
-import type { Member, MembershipChange } from "../../rooms/index.ts";
+import type { Member, MembershipChange, Standing } from "../../rooms/index.ts";
 import { deriveSeal } from "../../sealing/index.ts";
 import { Audit } from "../ledger/audit.ts";
 import type { FactSources, SharingPolicy } from "../policy/facts.ts";
 import { BundleFiles } from "../bundle/bundle-files.ts";
 import { BundleMessages } from "../delivery/bundle-messages.ts";
 import { bundleSchema } from "../bundle/bundle-schema.ts";
-import { FormerMembers } from "../policy/former-members.ts";
 import { JobDevices } from "../ledger/devices.ts";
 import { GivenFiles, type GivenFilesParts } from "../given-files.ts";
 import { ShareJobs } from "../ledger/jobs.ts";
 import { Lookalikes } from "../policy/lookalike.ts";
 import { Pauses } from "../policy/pauses.ts";
 import { IdentityPins } from "../policy/pins.ts";
+import { restateInviters, stopForRemoved } from "../policy/inviter-changed.ts";
 import { recordMemberships } from "../record.ts";
 import type { Comparison } from "../policy/compare.ts";
 import type { SharedHistory } from "../reinvite/reinvite-facts.ts";
@@ -60,6 +60,7 @@ export class World {
         reinvite_thresholds: { proven: 95, likely: 70 },
         reinvite_pace: "unlimited",
         trusted_servers: ["home"],
+        other_bots: [],
         max_sessions: 50_000,
         max_age: null,
     };
@@ -93,11 +94,14 @@ export class World {
     visibility: HistoryVisibility = "shared";
     /** Who sent the room's sessions. */
     outsiders: readonly string[] = [];
-    readonly formerMembers: FormerMembers;
     refreshes: Refreshes;
     uploadLimit: number | undefined;
     canInvite = true;
     canKick = true;
+    /** How inviters stand in the room, by what was synced; others are members. */
+    readonly standings = new Map<string, Standing>();
+    /** Inviters who may not invite any more. */
+    readonly powerless = new Set<string>();
     mostInvitees = 50;
     members: readonly Member[] = [];
     /** Everybody as the last change that was synced left them. */
@@ -172,7 +176,6 @@ export class World {
         this.checks = new ReinviteChecks(sql);
         this.reinvites = new ReinviteLedger(sql);
         this.pins = new IdentityPins(sql);
-        this.formerMembers = new FormerMembers(sql);
         this.refreshes = new Refreshes(sql);
     }
 
@@ -196,6 +199,9 @@ export class World {
         this.database.transaction(() => {
             recordMemberships({ botUserId: bot, jobs: this.jobs, checks: this.checks, rooms: this.parts().facts.rooms }, changes);
             recordInvites({ botUserId: bot, reinvites: this.reinvites, now: () => this.now }, changes);
+            const parts = { jobs: this.jobs, facts: this.parts().facts };
+            stopForRemoved(parts, changes);
+            restateInviters(parts, [roomId]);
         });
     }
 
@@ -205,6 +211,13 @@ export class World {
         const previous = change.previous ?? this.#lastHeard.get(userId);
         this.#lastHeard.set(userId, { userId, membership, eventId, sender, isDirect });
         return { ...change, previous };
+    }
+
+    /** The bot hears that an inviter stands otherwise now. */
+    inviterIs(userId: string, standing: "left" | "removed"): void {
+        this.standings.set(userId, standing);
+        const membership = standing === "left" ? "leave" : "ban";
+        this.sync({ ...change(membership, `$${standing}-${userId}`, standing === "left" ? userId : "@admin:home"), userId });
     }
 
     /** Starts a runner as after a start of the process, lets it work until it rests, and stops it. */
@@ -307,7 +320,8 @@ export class World {
                 member,
                 membersWith: () => this.members,
                 joinedRevision: () => this.#membersRevision(),
-                canInvite: () => this.canInvite,
+                canInvite: (_room, userId) => (userId === bot ? this.canInvite : !this.powerless.has(userId)),
+                standing: (_room, userId) => this.standings.get(userId) ?? "joined",
             },
         };
         const step: Step = async (name, answer) => {
