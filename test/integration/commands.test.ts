@@ -70,7 +70,7 @@ test("keys exported from one bot and imported into another: the other one shares
 test("SIGTERM in the middle of a long import: stopped within 5 s with 0, the command is told so, and importing again finishes it", async () => {
     const bot = await scene.bot();
     const roomId = await roomWithBot(alice, bot);
-    const [file, count] = [join(folder.path, "many.json"), 2_000];
+    const [file, count] = [join(folder.path, "many.json"), 20_000];
     writeFileSync(file, JSON.stringify(Array.from({ length: count }, () => madeUpKey(roomId))));
     const importing = bot.command("import-keys", file);
     const held = async () => (await bot.status("--room", roomId)).rooms[0]?.sessions.shareable ?? 0;
