@@ -23,6 +23,9 @@ interface Measured {
 
 type Format = "plain" | "protected";
 
+/** Sessions whose import takes long enough to be stopped in its middle. */
+const longImport = 30_000;
+
 /** `import-keys` and `export-keys` as an operator runs them, beside a running bot and without one; for each measurement a new bot. */
 export async function importing(stage: Stage): Promise<void> {
     const { sizes, disposal, progress } = stage;
@@ -46,7 +49,7 @@ export async function importing(stage: Stage): Promise<void> {
                 measured.push({ what: "export", ...(await measure(bot, running, ["export-keys", "--room", roomId, "--plain", exported])) });
                 if (running && format === "plain")
                     progress(
-                        `stopped in ${(await stopWithin(bot, roomId, scene.sessions(roomId, size))).toFixed(0)} ms during an import (limit 5000)`,
+                        `stopped in ${(await stopWithin(bot, roomId, scene.sessions(roomId, longImport))).toFixed(0)} ms during an import (limit 5000)`,
                     );
             }
         }
