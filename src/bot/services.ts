@@ -1,6 +1,6 @@
 import { rmSync } from "node:fs";
 import { Greetings } from "../chat/index.ts";
-import type { Settings } from "../config/index.ts";
+import { type Settings, sharingPolicy } from "../config/index.ts";
 import { OutgoingRequests } from "../crypto/index.ts";
 import type { Failure } from "../failures/index.ts";
 import { serverOf } from "../matrix/index.ts";
@@ -76,6 +76,7 @@ export function startServices(given: ServicesOptions): Services {
         database: given.store.database,
         ...given.ledger,
         crypto: given.online.crypto,
+        hasAge: (roomId) => sharingPolicy(given.settings, roomId).max_age !== null,
         rejudged: (roomIds) => {
             stock
                 .take(roomIds)
@@ -218,6 +219,7 @@ function sharingParts(
             ...ledger,
             files,
             sessionTimes: (roomId) => ledger.timelines.sessionTimes(roomId),
+            timesVersion: (roomId) => ledger.timelines.timesVersion(roomId),
             crypto,
             homeserver,
             building: new AtMost(4),

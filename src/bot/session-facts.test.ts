@@ -24,6 +24,7 @@ function told(untold: SessionOwner[], senders: readonly string[] = []) {
             ownersTold: (owners) => void untold.splice(0, owners.length),
         },
         formerMembers: { strangers: (_room, userIds) => userIds.filter((userId) => userId === "@mallory:home") },
+        hasAge: () => false,
         rejudged: (roomIds) => rejudged.push(roomIds),
     });
     return { calls, rejudged, facts, crypto: facts.informed(crypto as never) };

@@ -8,12 +8,14 @@ export interface SessionFactsParts {
     readonly crypto: Pick<CryptoPort, "setOwners" | "keySenders" | "setOutsiders">;
     readonly timelines: Pick<Timelines, "untoldOwners" | "ownersTold">;
     readonly formerMembers: Pick<FormerMembers, "strangers">;
+    /** Only what an event used lately is shared in this room, so that each event may open something. */
+    readonly hasAge: (roomId: string) => boolean;
     /** Something else may be shared in these rooms now. */
     readonly rejudged: (roomIds: readonly string[]) => void;
 }
 
 /** What one call tells of. */
-const ownersAtOnce = 500;
+const ownersAtOnce = 100;
 
 /**
  * Tells the crypto worker what only the rooms say: whose a session is, and who was never in a room. It judges by that whose word counts
@@ -55,11 +57,13 @@ export class SessionFacts {
     }
 
     async #tellOwners(): Promise<void> {
-        const { crypto, database, rejudged, timelines } = this.#parts;
+        const { crypto, database, hasAge, rejudged, timelines } = this.#parts;
         for (let owners = timelines.untoldOwners(ownersAtOnce); owners.length > 0; owners = timelines.untoldOwners(ownersAtOnce)) {
             const changed = await crypto.setOwners(owners);
             database.transaction(() => timelines.ownersTold(owners));
-            if (changed.length > 0) rejudged(changed);
+            const aged = owners.map(({ roomId }) => roomId).filter(hasAge);
+            const rooms = [...new Set([...changed, ...aged])];
+            if (rooms.length > 0) rejudged(rooms);
         }
     }
 }

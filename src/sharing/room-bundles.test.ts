@@ -172,6 +172,18 @@ test("what people send who were never in the room makes no new file, however muc
     expect(count(world, "putMedia")).toBe(3);
 });
 
+test("where an age is set, an event that tells one makes a new file; elsewhere it does not", async () => {
+    const world = new World();
+    const first = await world.bundles().current(roomId);
+    world.times = "1 event";
+    expect((await world.bundles().current(roomId)).id).toBe(first.id);
+    world.policy = { ...world.policy, max_age: day };
+    const aged = await world.bundles().current(roomId);
+    expect(aged.id).not.toBe(first.id);
+    world.times = "2 events";
+    expect((await world.bundles().current(roomId)).id).not.toBe(aged.id);
+});
+
 test("the job says when older sessions were left out, once, and keeps what the file held", async () => {
     const world = new World();
     world.leftOut = { tooOld: 2, overLimit: 3, fromStrangers: 1 };

@@ -213,3 +213,11 @@ test("a room that was left while its page was under way is not called cut", asyn
     await fill();
     expect(isCut()).toBe(false);
 });
+
+test("what is read once more keeps nobody waiting, and where it ends says nothing of the room's beginning", async () => {
+    database.sql.exec(`INSERT INTO timeline_gaps (room_id, again) VALUES ('${room}', 1)`);
+    backFill = newBackFill({ pagesOfAGap: 2 });
+    expect(isOpen()).toBe(false);
+    await fill();
+    expect([past.asked.length, gaps().all().length, isCut()]).toEqual([2, 0, false]);
+});

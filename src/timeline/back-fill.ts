@@ -131,7 +131,7 @@ export class BackFill {
         this.#write(() => {
             const bounds = { notBefore: firstMessageEver, notAfter: this.#parts.now() };
             const { seen, added } = this.#uses.record(roomId, messages, bounds);
-            const pages = this.#rooms.addPage(roomId);
+            const pages = gap.again ? 0 : this.#rooms.addPage(roomId);
             // A server that does not heed `to` leads back into what we know.
             const arrived =
                 end === undefined || end === gap.from || (gap.to !== undefined && (end === gap.to || (seen > 0 && added === 0)));
@@ -171,7 +171,7 @@ export class BackFill {
 
     /** Unless the room was left meanwhile, or is looked at from its newest event again. */
     #giveUp(gap: Gap): void {
-        if (!this.#gaps.close(gap)) return;
+        if (!this.#gaps.close(gap) || gap.again) return;
         this.#rooms.setCut(gap.roomId, true);
         this.#rooms.touch(gap.roomId);
     }

@@ -13,6 +13,8 @@ export interface Gap {
     readonly pages: number;
     /** Asking for it has failed again and again. */
     readonly stalled: boolean;
+    /** What is known already is read once more: nobody waits for it, and its end says nothing of the room's beginning. */
+    readonly again: boolean;
 }
 
 /** What is still to be back-filled. Every writing call stands in a transaction of the caller. */
@@ -29,11 +31,11 @@ export class Gaps {
     constructor({ sql }: Database) {
         this.#insert = sql.prepare("INSERT INTO timeline_gaps (room_id, from_token, to_token) VALUES (?, ?, ?)");
         this.#deleteRoom = sql.prepare("DELETE FROM timeline_gaps WHERE room_id = ?");
-        this.#selectNext = sql.prepare("SELECT * FROM timeline_gaps ORDER BY pages, id");
+        this.#selectNext = sql.prepare("SELECT * FROM timeline_gaps ORDER BY again, pages, id");
         this.#update = sql.prepare("UPDATE timeline_gaps SET from_token = ?, pages = pages + 1, stalled = 0 WHERE id = ?");
         this.#delete = sql.prepare("DELETE FROM timeline_gaps WHERE id = ?");
         this.#stall = sql.prepare("UPDATE timeline_gaps SET stalled = 1 WHERE id = ?");
-        this.#selectRoom = sql.prepare("SELECT min(stalled) AS stalled FROM timeline_gaps WHERE room_id = ?");
+        this.#selectRoom = sql.prepare("SELECT min(stalled) AS stalled FROM timeline_gaps WHERE room_id = ? AND again = 0");
     }
 
     add(roomId: string, from: string | undefined, to: string | undefined): void {
@@ -53,6 +55,7 @@ export class Gaps {
             to: textOrUndefined(row["to_token"]),
             pages: Number(row["pages"]),
             stalled: row["stalled"] === 1,
+            again: row["again"] === 1,
         }));
     }
 

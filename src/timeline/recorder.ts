@@ -1,6 +1,7 @@
 import type { Database } from "../database/index.ts";
 import { hasWholeState, type JoinedRoomChanges, type SyncBatch } from "../matrix/index.ts";
 import { Gaps } from "./gaps.ts";
+import { SessionOwners } from "./session-owners.ts";
 import { firstMessageEver, SessionUses } from "./session-uses.ts";
 import { TimelineRooms } from "./timeline-rooms.ts";
 
@@ -18,6 +19,7 @@ export interface TimelineParts {
 /** Writes down what a sync batch says of the sessions that encrypt the rooms' events, and where it left events out. */
 export class TimelineRecorder {
     readonly #uses: SessionUses;
+    readonly #owners: SessionOwners;
     readonly #gaps: Gaps;
     readonly #rooms: TimelineRooms;
     readonly #parts: TimelineParts;
@@ -25,6 +27,7 @@ export class TimelineRecorder {
     constructor(parts: TimelineParts) {
         this.#parts = parts;
         this.#uses = new SessionUses(parts.database);
+        this.#owners = new SessionOwners(parts.database);
         this.#gaps = new Gaps(parts.database);
         this.#rooms = new TimelineRooms(parts.database);
     }
@@ -60,6 +63,7 @@ export class TimelineRecorder {
         if (known === undefined) {
             this.#gaps.forget(roomId);
             this.#rooms.setCut(roomId, false);
+            this.#owners.tellAgain(roomId);
         }
         this.#gaps.add(roomId, prevBatch, known);
         return true;

@@ -70,9 +70,10 @@ export const timelineSchema: Schema = {
                     PRIMARY KEY (room_id, session_id)
                 ) STRICT, WITHOUT ROWID;
                 CREATE INDEX session_owners_untold ON session_owners (told) WHERE told = 0;
-                DELETE FROM timeline_gaps;
-                INSERT INTO timeline_gaps (room_id) SELECT room_id FROM timeline_rooms;
-                UPDATE timeline_rooms SET cut = 0, pages = 0, revision = revision + 1;
+                -- 1: what is known already is read once more; whatever becomes of it, the room's beginning was found or not before.
+                ALTER TABLE timeline_gaps ADD COLUMN again INTEGER NOT NULL DEFAULT 0;
+                INSERT INTO timeline_gaps (room_id, again) SELECT room_id, 1 FROM timeline_rooms
+                    WHERE room_id NOT IN (SELECT room_id FROM timeline_gaps WHERE from_token IS NULL);
             `),
         (sql) => sql.exec("CREATE INDEX timeline_sessions_by_sender ON timeline_sessions (room_id, sender)"),
     ],

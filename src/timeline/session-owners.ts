@@ -31,6 +31,8 @@ export class SessionOwners {
     readonly #selectUntold: StatementSync;
     readonly #tell: StatementSync;
     readonly #selectPage: StatementSync;
+    readonly #tellAgain: StatementSync;
+    readonly #selectTimes: StatementSync;
 
     /** @param database opened with `timelineSchema` */
     constructor({ sql }: Database) {
@@ -41,6 +43,8 @@ export class SessionOwners {
         );
         this.#selectUntold = sql.prepare("SELECT room_id, session_id, sender FROM session_owners WHERE told = 0 LIMIT ?");
         this.#tell = sql.prepare("UPDATE session_owners SET told = 1 WHERE room_id = ? AND session_id = ? AND sender = ?");
+        this.#tellAgain = sql.prepare("UPDATE session_owners SET told = 0 WHERE room_id = ?");
+        this.#selectTimes = sql.prepare("SELECT count(*) AS n, total(signed_at) AS sum FROM session_owners WHERE room_id = ?");
         this.#selectPage = sql.prepare(
             "SELECT session_id, signed_at FROM session_owners WHERE room_id = ? AND session_id > ? ORDER BY session_id LIMIT ?",
         );
@@ -69,8 +73,19 @@ export class SessionOwners {
         }));
     }
 
+    /** Another text after each change of what `pages` would say. */
+    version(roomId: string): string {
+        const row = this.#selectTimes.get(roomId);
+        return `${Number(row?.["n"])} ${Number(row?.["sum"])}`;
+    }
+
     told(owners: readonly SessionOwner[]): void {
         for (const { roomId, sessionId, userId } of owners) this.#tell.run(roomId, sessionId, userId);
+    }
+
+    /** The crypto worker may have forgotten the room. */
+    tellAgain(roomId: string): void {
+        this.#tellAgain.run(roomId);
     }
 
     /** When each session of the room was first used, so many at a time that nobody waits long for one page. */

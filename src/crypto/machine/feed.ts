@@ -4,7 +4,7 @@ import { z } from "zod";
 import { type MachineContext, Undone } from "./context.ts";
 import { readSessionKey, unpadded } from "./exported-session-key.ts";
 import { readExportFlag } from "./flags.ts";
-import { ReadyEntries, type SeenSession, type SessionKey, type Word } from "./ready-entries.ts";
+import { type Arrival, ReadyEntries, type SeenSession, type SessionKey, type Word } from "./ready-entries.ts";
 import { noteKeys } from "./sharing-signs.ts";
 
 /** Never changes: another version or key would bring every session again. It names no backup on any server. */
@@ -55,39 +55,45 @@ export async function openFeed(machine: OlmMachine, privateKey: Uint8Array): Pro
 /**
  * Takes every session that the machine has not told of yet into the ready entries, with the senders' claims, in the caller's transaction, and
  * out of the machine's store. Answers the rooms of whose sessions we now hold or know more.
+ * @param claims what senders said in this batch; undefined: nothing was received
  * @throws {CopiesMet}
  */
-export async function drainFeed(context: MachineContext, sql: DatabaseSync, claims: Claims = new Map()): Promise<ReadonlySet<string>> {
+export async function drainFeed(context: MachineContext, sql: DatabaseSync, claims?: Claims): Promise<ReadonlySet<string>> {
     const entries = new ReadyEntries(sql, context.seal, context.ownKey);
-    const fed = new Set<string>();
+    const fed = new Map<string, SessionKey>();
     const rooms = new Set<string>();
     for (;;) {
         const request = await context.machine.backupRoomKeys();
         if (request === undefined) break;
-        const arrivals = [...readFeed(context, request.body)].map((seen) => {
+        const arrivals = [...readFeed(context, request.body)].flatMap((seen): readonly Arrival[] => {
             const { room_id: roomId, session_id: sessionId, sender_key: senderKey } = seen.entry;
-            const name = sessionName({ roomId, sessionId, senderKey });
-            fed.add(name);
+            const key = { roomId, sessionId, senderKey };
+            fed.set(sessionName(key), key);
+            const word = claims?.get(sessionName(key))?.word;
+            const source = word !== undefined || senderKey === context.ownKey ? "sent" : "import";
+            // The machine goes by the key alone: it came under another ID than its own, so that nobody can tell whose word goes with it.
+            if (source === "import" && claims !== undefined) {
+                context.log.warn({ operation: "feed", room_id: roomId }, "left out a room key that was sent under another ID than its own");
+                return [];
+            }
             rooms.add(roomId);
-            const word = claims.get(name)?.word;
-            // Without a word we made it, or an earlier version imported it into the machine.
-            const source = word !== undefined || senderKey === context.ownKey ? ("sent" as const) : ("import" as const);
-            return { source, seen, word };
+            // What an earlier version imported into the machine.
+            return [{ source, seen, word }];
         });
         entries.store(arrivals);
         noteKeys(sql, arrivals);
         await context.machine.markRequestAsSent(request.id, RequestType.KeysBackup, ACKNOWLEDGEMENT);
     }
     if (fed.size > 0) await context.sessions.empty();
-    const untold = [...claims].filter(([name]) => !fed.has(name)).map(([, claim]) => claim);
-    if (untold.some(({ key }) => hasAnother(claims, key))) throw new CopiesMet();
+    const untold = [...(claims ?? [])].filter(([name]) => !fed.has(name)).map(([, claim]) => claim);
+    if (untold.some(({ key }) => isUnderAnother(fed.values(), key))) throw new CopiesMet();
     for (const { key, word } of untold) if (entries.hear(key, word)) rooms.add(key.roomId);
     return rooms;
 }
 
-/** Whether another sender's key claims the session in the same batch. */
-function hasAnother(claims: Claims, { roomId, sessionId, senderKey }: SessionKey): boolean {
-    return [...claims.values()].some(({ key }) => key.roomId === roomId && key.sessionId === sessionId && key.senderKey !== senderKey);
+/** Whether the machine has told of the session under another sender's key: then it has dropped this one's copy. */
+function isUnderAnother(told: Iterable<SessionKey>, { roomId, sessionId, senderKey }: SessionKey): boolean {
+    return [...told].some((key) => key.roomId === roomId && key.sessionId === sessionId && key.senderKey !== senderKey);
 }
 
 function* readFeed(context: MachineContext, body: string): Generator<SeenSession> {

@@ -79,7 +79,8 @@ export class GivenEntries {
         const firstIndex = readSessionKey(entry.session_key)?.firstIndex;
         if (firstIndex === undefined) return "refused";
         const copies = this.#rows.ofSession({ roomId: this.#roomId, sessionId: entry.session_id });
-        if (!copies.filter(isVouched).every((known) => this.#agrees(entry, firstIndex, known, reader))) return "refused";
+        const [sent] = copies.filter(({ source }) => source === "sent").toSorted((one, other) => one.firstIndex - other.firstIndex);
+        if (sent !== undefined && !this.#agrees(entry, firstIndex, sent, reader)) return "refused";
         const isNeeded = !copies.some(
             (known) => known.source === "sent" && known.senderKey === entry.sender_key && known.firstIndex <= firstIndex,
         );
@@ -115,8 +116,4 @@ export class GivenEntries {
         this.#rows.remove(known);
         this.#rows.renew(this.#roomId);
     }
-}
-
-function isVouched({ source }: KnownRow): boolean {
-    return source !== "bundle";
 }

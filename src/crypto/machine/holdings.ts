@@ -2,9 +2,8 @@ import { z } from "zod";
 import type { ImportReport, RoomHoldings, RoomKeyPage, ShareableSet } from "../port.ts";
 import { commit, type MachineContext } from "./context.ts";
 import { readSessionKey } from "./exported-session-key.ts";
-import { sessionName } from "./feed.ts";
 import { readExportFlag } from "./flags.ts";
-import { type Arrival, ReadyEntries, type SessionKey } from "./ready-entries.ts";
+import { type Arrival, ReadyEntries } from "./ready-entries.ts";
 import { normaliseRoomKey, type RoomKeyExport } from "./room-key-export.ts";
 
 const EXPORT_PAGE = 500;
@@ -32,35 +31,48 @@ export async function exportRoomKeys(context: MachineContext, roomId: string, af
     return { sessions, next };
 }
 
+interface Numbered {
+    readonly index: number;
+    readonly entry: RoomKeyExport;
+}
+
 /**
  * Imports in chunks of one commit each, into the ready entries alone. The flag of an entry counts for a session of which its sender has told us
  * nothing; a `false` is nobody's no (other software writes it for flags that it cannot read).
  */
 export async function importRoomKeys(context: MachineContext, input: readonly unknown[]): Promise<ImportReport> {
     const refused: { index: number; reason: string }[] = [];
-    const valid: RoomKeyExport[] = [];
+    const valid: Numbered[] = [];
     for (const [index, candidate] of input.entries()) {
         const result = normaliseRoomKey(candidate);
-        if ("entry" in result) valid.push(result.entry);
+        if ("entry" in result) valid.push({ index, entry: result.entry });
         else refused.push({ index, reason: result.refused });
     }
     let imported = 0;
     for (let start = 0; start < valid.length; start += IMPORT_CHUNK)
-        imported += await importChunk(context, valid.slice(start, start + IMPORT_CHUNK));
-    return { imported, total: input.length, refused };
+        imported += await importChunk(context, valid.slice(start, start + IMPORT_CHUNK), refused);
+    return { imported, total: input.length, refused: refused.toSorted((one, other) => one.index - other.index) };
 }
 
-function importChunk(context: MachineContext, chunk: readonly RoomKeyExport[]): Promise<number> {
+function importChunk(context: MachineContext, chunk: readonly Numbered[], refused: { index: number; reason: string }[]): Promise<number> {
     return commit(context, (sql) => {
         const entries = new ReadyEntries(sql, context.seal, context.ownKey);
+        let imported = 0;
         // One after another where a file has a session twice.
-        return rounds(chunk).reduce((sum, round) => sum + entries.store(round.map(arrivalOf)), 0);
+        for (const round of rounds(chunk)) {
+            const fitting = entries.fitting(round.map(({ entry }) => arrivalOf(entry)));
+            imported += entries.store(fitting.flatMap((arrival) => arrival ?? []));
+            for (const [place, arrival] of fitting.entries())
+                if (arrival === undefined)
+                    refused.push({ index: round[place]?.index ?? 0, reason: "is not the session of its ID that the bot has" });
+        }
+        return imported;
     });
 }
 
 /** The entries in as few rounds as it takes for each to have a session at most once. */
-function rounds(chunk: readonly RoomKeyExport[]): readonly (readonly RoomKeyExport[])[] {
-    const rest = Map.groupBy(chunk, (entry) => sessionName(sessionKey(entry)));
+function rounds(chunk: readonly Numbered[]): readonly (readonly Numbered[])[] {
+    const rest = Map.groupBy(chunk, ({ entry }) => JSON.stringify([entry.room_id, entry.session_id]));
     const most = Math.max(0, ...[...rest.values()].map(({ length }) => length));
     return Array.from({ length: most }, (_, round) => [...rest.values()].flatMap((copies) => copies[round] ?? []));
 }
@@ -68,10 +80,6 @@ function rounds(chunk: readonly RoomKeyExport[]): readonly (readonly RoomKeyExpo
 function arrivalOf(entry: RoomKeyExport): Arrival {
     const firstIndex = readSessionKey(entry.session_key)?.firstIndex ?? 0;
     return { source: "import", seen: { firstIndex, machineFlag: readExportFlag(entry) ?? false, entry }, word: undefined };
-}
-
-function sessionKey({ room_id: roomId, session_id: sessionId, sender_key: senderKey }: RoomKeyExport): SessionKey {
-    return { roomId, sessionId, senderKey };
 }
 
 function read<T>(context: MachineContext, work: (entries: ReadyEntries) => T): Promise<T> {

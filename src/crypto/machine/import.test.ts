@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { BOT, inThisThread, temporaryStore, TestBot } from "./testing/bot.ts";
 import { KeyServer } from "./testing/key-server.ts";
@@ -96,6 +97,23 @@ test("refused entries are named by place and reason, and the others come in", as
     expect(report).toMatchObject({ total: 5 });
     expect(report.refused.map(({ index }) => index)).toEqual(expect.arrayContaining([0, 2]));
     expect(await bot.crypto.holdings(ROOM)).toEqual({ shareable: 0, notShareable: 0, unknown: 2 });
+});
+
+test("an import that is not the session that was sent, or imported before, is refused and changes nothing", async () => {
+    const [sent, imported] = [new MegolmSession(), new MegolmSession()];
+    await give(sent, { shared_history: true }, 3);
+    await bot.crypto.importRoomKeys([exported(imported, { shared_history: true }, 3)]);
+    const before = await bot.crypto.exportRoomKeys(ROOM);
+    const madeUp = (session: MegolmSession, more: object): object => {
+        const key = Buffer.from(session.exportedAt(0), "base64");
+        const session_key = Buffer.concat([key.subarray(0, 5), randomBytes(128), key.subarray(-32)]).toString("base64");
+        return { ...exported(session, { shared_history: true }), session_key: session_key.replaceAll("=", ""), ...more };
+    };
+    const lies = [madeUp(sent, {}), madeUp(imported, {}), madeUp(imported, { sender_key: "A".repeat(43) })];
+    const report = await bot.crypto.importRoomKeys(lies);
+    expect(report).toMatchObject({ imported: 0, total: 3 });
+    expect(report.refused.map(({ index }) => index)).toEqual([0, 1, 2]);
+    expect(await bot.crypto.exportRoomKeys(ROOM)).toEqual(before);
 });
 
 test("more than one chunk comes in whole, and can be exported page by page and imported again", async () => {

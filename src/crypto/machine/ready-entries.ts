@@ -4,9 +4,10 @@ import type { RoomHoldings, SessionOwner, ShareableSet } from "../port.ts";
 import type { BundleEntry } from "./bundle.ts";
 import { EntryReader } from "./entry.ts";
 import { EntryPages } from "./entry-pages.ts";
-import { EntryRows, readVerdict, type SessionName } from "./entry-rows.ts";
+import { EntryRows, type KnownRow, readVerdict, type SessionName } from "./entry-rows.ts";
 import { type FlagFacts, mergeFlags, type SpokenClaim, type Verdict } from "./flags.ts";
 import { Judgements } from "./judgements.ts";
+import { leadsTo } from "./megolm-ratchet.ts";
 import { type NewCopy, writeCopies } from "./write-copies.ts";
 
 /** A session as an Olm sender named it. The key is the one that the machine authenticated. */
@@ -42,6 +43,9 @@ export interface EntryRow {
     /** UTF-8 JSON of a `BundleEntry`. */
     readonly json: Uint8Array;
 }
+
+/** Copies of one session that a user may send, each from a device of its own. */
+const mostOfAUser = 8;
 
 /** What is kept of a room. */
 const tablesOfRooms = [
@@ -80,6 +84,22 @@ export class ReadyEntries {
         let brought = 0;
         for (const [roomId, ofRoom] of ofRooms) brought += this.#storeRoom(roomId, ofRoom);
         return brought;
+    }
+
+    /** The same imports; undefined where one is not the session that was sent or imported before: a ratchet can be made up under any ID. */
+    fitting(imports: readonly Arrival[]): readonly (Arrival | undefined)[] {
+        const readers = new Map<string, EntryReader>();
+        return imports.map((arrival) => {
+            const { entry, firstIndex } = arrival.seen;
+            const reader = readers.get(entry.room_id) ?? new EntryReader(this.#pages, entry.room_id);
+            readers.set(entry.room_id, reader);
+            const copies = this.#rows.ofSession({ roomId: entry.room_id, sessionId: entry.session_id });
+            const known = copies.find(({ source }) => source === "sent") ?? copies.find(({ source }) => source === "import");
+            const held = known === undefined ? undefined : reader.read(known)?.session_key;
+            if (known === undefined || held === undefined) return arrival;
+            const fits = firstIndex <= known.firstIndex ? leadsTo(entry.session_key, held) : leadsTo(held, entry.session_key);
+            return fits ? arrival : undefined;
+        });
     }
 
     /** A sender's word about a session of which the machine could not read the key. Answers whether it changed anything. */
@@ -211,10 +231,10 @@ export class ReadyEntries {
             const { entry } = seen;
             const name = { roomId, sessionId: entry.session_id };
             const copy = this.#copyOf(arrival);
-            const known = this.#rows.ofSession(name).find((one) => isSameCopy(one, copy));
+            const known = this.#keptFor(name, copy);
             if (word !== undefined) this.#rows.noteSender(roomId, word.sender);
             const flags = mergeFlags(known, copy.machineFlag, word?.claim);
-            if (known === undefined || copy.firstIndex < known.firstIndex)
+            if (known === undefined || (isSameCopy(known, copy) && copy.firstIndex < known.firstIndex))
                 fresh.push({ sessionId: name.sessionId, copy: { ...copy, ...flags }, entry, known });
             else if (differ(flags, known)) this.#rows.setFlags(known, flags);
             else continue;
@@ -224,6 +244,14 @@ export class ReadyEntries {
         this.#judgements.renew(roomId, changed);
         this.#pages.merge(roomId);
         return changed.size;
+    }
+
+    /** The row that this copy adds to: its own, or one of the user's if they send the session from too many devices. */
+    #keptFor(name: SessionName, copy: NewCopy["copy"]): KnownRow | undefined {
+        const copies = this.#rows.ofSession(name);
+        const same = copies.find((one) => isSameCopy(one, copy));
+        const theirs = copies.filter(({ source, by }) => source === "sent" && by === copy.by);
+        return same ?? (copy.source === "sent" && theirs.length >= mostOfAUser ? theirs[0] : undefined);
     }
 
     #copyOf({ source, seen: { firstIndex, machineFlag, entry }, word }: Arrival): NewCopy["copy"] {

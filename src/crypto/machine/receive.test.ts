@@ -149,6 +149,36 @@ test.each([
     );
 });
 
+test("a key that is sent under another ID than its own counts for nothing, and takes nobody's away", async () => {
+    const mallory = await acquaint("@mallory:elsewhere", "MALLORY");
+    const session = new MegolmSession();
+    const mislabelled = async (): Promise<void> => {
+        for (const id of [new MegolmSession().sessionId, "x".repeat(256)])
+            await give(mallory, session, { "m.shared_history": true }, 5, id);
+    };
+    await mislabelled();
+    await bot.receive();
+    expect((await bot.crypto.exportRoomKeys(ROOM)).sessions).toEqual([]);
+    await give(alice, session, { shared_history: true }, 0);
+    await mislabelled();
+    await bot.receive();
+    expect((await bot.crypto.exportRoomKeys(ROOM)).sessions).toEqual([
+        expect.objectContaining({ sender_key: alice.curve25519, session_key: session.exportedAt(0), shared_history: true }),
+    ]);
+});
+
+test("of one user's copies of a session a few are kept, and each no counts", async () => {
+    const session = new MegolmSession();
+    for (let device = 0; device < 11; device += 1) {
+        await give(await acquaint("@mallory:elsewhere", `MALLORY${device}`), session, { shared_history: true }, 5);
+        await bot.receive();
+    }
+    expect(await bot.crypto.holdings(ROOM)).toEqual(counts(1, 0, 0));
+    await give(await acquaint("@mallory:elsewhere", "LAST"), session, { shared_history: false }, 5);
+    await bot.receive();
+    expect(await bot.crypto.holdings(ROOM)).toEqual(counts(0, 1, 0));
+});
+
 test("the machine keeps no room key", async () => {
     await give(alice, new MegolmSession(), { shared_history: true });
     await bot.receive();

@@ -312,14 +312,19 @@ test("where the sender's own copy came after a given one under another sender's 
     expect(await bot.crypto.heldSessions(ROOM)).toEqual([expect.objectContaining({ firstIndex: 1, given: false })]);
 });
 
-test("what the operator imported stays the operator's, and a bundle says what was not known of it", async () => {
-    const session = new MegolmSession();
-    await bot.crypto.importRoomKeys([{ ...entry(session, 2), forwarding_curve25519_key_chain: [] }]);
-    expect(await holdings()).toMatchObject({ unknown: 1 });
-    expect(await give({ room_keys: [entry(session, 3, { session_key: madeUp(session) })] })).toMatchObject({ taken: 0, refused: 1 });
-    expect(await holdings()).toMatchObject({ unknown: 1 });
+test("what the operator imported stays the operator's, and a bundle that has the same says what was not known of it", async () => {
+    const [session, other] = [new MegolmSession(), new MegolmSession()];
+    await bot.crypto.importRoomKeys([session, other].map((one) => ({ ...entry(one, 2), forwarding_curve25519_key_chain: [] })));
+    expect(await holdings()).toMatchObject({ unknown: 2 });
+    expect(await give({ room_keys: [entry(other, 3, { session_key: madeUp(other) })] })).toMatchObject({ taken: 0 });
     expect(await give({ room_keys: [entry(session, 3)] })).toMatchObject({ taken: 1 });
-    expect(await bot.crypto.heldSessions(ROOM)).toEqual([expect.objectContaining({ firstIndex: 2, verdict: "shareable" })]);
+    expect(await holdings()).toMatchObject({ shareable: 1, unknown: 1 });
+    expect(await bot.crypto.heldSessions(ROOM)).toContainEqual({
+        sessionId: session.sessionId,
+        firstIndex: 2,
+        verdict: "shareable",
+        given: true,
+    });
 });
 
 test("what a bundle brought and the operator imports counts as the operator's", async () => {

@@ -78,11 +78,13 @@ function furthestBack<C extends Copy>(these: readonly C[], all: readonly C[], { 
     return { copy: earlier.find((copy) => agree(copy, best)) ?? best, names: best };
 }
 
-/** Whatever was sent is the session's own, whoever sent it: the machine has checked its signature. And the operator is trusted. */
+/** Whatever was sent is the session's own, whoever sent it: the machine has checked its signature, so that one is enough. And the operator is trusted. */
 function isGenuine<C extends Copy>(copy: C, { copies, agree }: SessionFacts<C>): boolean {
-    return copies
-        .filter(({ source }) => source === "sent" || (source === "import" && copy.source === "bundle"))
-        .every((known) => (copy.firstIndex <= known.firstIndex ? agree(copy, known) : agree(known, copy)));
+    const fits = (known: C): boolean => (copy.firstIndex <= known.firstIndex ? agree(copy, known) : agree(known, copy));
+    const [sent] = copies.filter(({ source }) => source === "sent").toSorted(byReach);
+    if (sent !== undefined) return fits(sent);
+    const [imported] = copies.filter(({ source }) => source === "import").toSorted(byReach);
+    return copy.source === "import" || imported === undefined || fits(imported);
 }
 
 const sources: readonly Source[] = ["sent", "import", "bundle"];

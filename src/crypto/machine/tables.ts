@@ -121,6 +121,7 @@ const migrations: readonly Step[] = [
     DROP TABLE old_entries;
     CREATE INDEX ready_entries_by_verdict ON ready_entries (room_id, verdict, page, start, length);
     CREATE INDEX ready_entries_by_page ON ready_entries (room_id, page);
+    CREATE INDEX ready_entries_by_user ON ready_entries (room_id, by_user);
     -- Who says that a session's sender keeps it from newcomers.
     CREATE TABLE session_closings (
         room_id TEXT NOT NULL,

@@ -14,6 +14,8 @@ export interface RoomBundleParts {
     readonly facts: Pick<FactSources, "policy" | "rooms">;
     /** When the sessions of a room were first used, as far as its timeline is known. */
     readonly sessionTimes: (roomId: string) => Promise<PackedTimes>;
+    /** Another text after each change of them. */
+    readonly timesVersion: (roomId: string) => string;
     readonly crypto: Pick<CryptoPort, "shareableSet" | "buildBundle">;
     readonly homeserver: Pick<Homeserver, "createMedia" | "putMedia" | "mediaExists" | "uploadLimit">;
     /** Rooms whose bundles are built and uploaded at once. */
@@ -32,6 +34,7 @@ const worthAsking = 1_048_576;
 /** What a file is made by, beside its sessions. */
 interface Rules {
     readonly outsiders: readonly string[];
+    readonly times: string;
     readonly maxSessions: number;
     readonly maxAge: number | null;
     /** Of these, the ones that people set. */
@@ -178,10 +181,12 @@ export class RoomBundles {
     }
 
     #rules(roomId: string, { outsiders }: ShareableSet): Rules {
-        return { outsiders, ...this.#settings(roomId) };
+        const settings = this.#settings(roomId);
+        // Where an age is set, what tells of one changes what is in the file.
+        return { outsiders, times: settings.maxAge === null ? "" : this.#parts.timesVersion(roomId), ...settings };
     }
 
-    #settings(roomId: string): Omit<Rules, "outsiders"> {
+    #settings(roomId: string): Omit<Rules, "outsiders" | "times"> {
         const { facts } = this.#parts;
         const { mode, max_sessions: maxSessions, max_age: maxAge } = facts.policy(roomId);
         const settings = JSON.stringify([mode, maxSessions, maxAge, facts.rooms.room(roomId)?.visibility ?? null]);
@@ -194,9 +199,9 @@ function longestUseOf(maxAge: number | null): number {
 }
 
 /** Names a file by its sessions and its rules. */
-function fingerprint(version: string, { settings, outsiders }: Rules): string {
+function fingerprint(version: string, { settings, outsiders, times }: Rules): string {
     return createHash("sha256")
-        .update(JSON.stringify([version, settings, outsiders]))
+        .update(JSON.stringify([version, settings, outsiders, times]))
         .digest("base64url");
 }
 

@@ -18,6 +18,7 @@ export interface MakingWorld {
     readonly ofStrangers: string;
     readonly bundleBytes: number;
     readonly outsiders: readonly string[];
+    readonly times: string;
     readonly leftOut: EncryptedBundle["leftOut"];
     readonly uploadLimit: number | undefined;
     readonly disturbance: string;
@@ -32,6 +33,7 @@ export function bundlesOf(world: MakingWorld, files: BundleFiles, facts: FactSou
         database: world.database,
         files,
         facts,
+        timesVersion: () => world.times,
         sessionTimes: () => Promise.resolve([packTimes([{ sessionId: "used", firstAt: 1 }])]),
         building: new AtMost(4),
         now: () => world.now,

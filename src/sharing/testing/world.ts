@@ -94,6 +94,8 @@ export class World {
     visibility: HistoryVisibility = "shared";
     /** Who sent the room's sessions. */
     outsiders: readonly string[] = [];
+    /** What is known of when the sessions were used. */
+    times = "";
     refreshes: Refreshes;
     uploadLimit: number | undefined;
     canInvite = true;
