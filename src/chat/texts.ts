@@ -1,3 +1,5 @@
+import { printableInLine } from "../telemetry/index.ts";
+
 /** Everything that the bot says in rooms. */
 
 /**
@@ -165,7 +167,7 @@ const mostDescribed = 5;
 
 /** What an admin is told of deliveries and rooms. Plain text; of keys nothing but that they were not given. */
 export function noticeText(notices: readonly NoticeFacts[]): string {
-    const described = notices.slice(0, mostDescribed).map((notice) => visible(description(notice)));
+    const described = notices.slice(0, mostDescribed).map((notice) => printableInLine(description(notice)));
     const rest = notices.slice(mostDescribed);
     const jobs = rest.filter(({ about }) => about === "job").length;
     return [...described, ...moreJobs(jobs), ...moreRooms(rest.length - jobs)].join("\n\n");
@@ -211,9 +213,4 @@ function roomChange({ trouble, present }: RoomFacts): string {
                 ? "I lack many keys there: newcomers may get more from whoever invites them. Importing keys helps."
                 : "I have enough of the keys there again for newcomers.";
     }
-}
-
-/** Names come from other people's servers: control characters in them must not pass for text of ours. */
-function visible(text: string): string {
-    return text.replaceAll(/\p{Cc}|\p{Bidi_Control}|[\u2028\u2029]/gu, "\u{fffd}");
 }

@@ -11,7 +11,7 @@ import {
     type SiftedKeys,
     type Sifting,
 } from "../matrix/index.ts";
-import type { Logger } from "../telemetry/index.ts";
+import { type Logger, printableInLine } from "../telemetry/index.ts";
 import * as answers from "./answers.ts";
 import type { CallOptions } from "./api.ts";
 import type { Answer, Client } from "./client.ts";
@@ -76,7 +76,7 @@ async function ask<Wanted>(parts: OthersKeysParts, options: CallOptions, questio
     const sifted = await askInHalves(parts.client, options, question, question.wanted);
     const leftOut = sifted.flatMap((part) => part.leftOut);
     if (leftOut.length > 0) {
-        const facts = { operation: operationOf(question), count: leftOut.length, users: leftOut.slice(0, namedUsers).map(visible) };
+        const facts = { operation: operationOf(question), count: leftOut.length, users: leftOut.slice(0, namedUsers).map(printableInLine) };
         parts.log.warn(facts, "left malformed parts out of an answer for keys");
     }
     return question.text(sifted);
@@ -107,9 +107,4 @@ async function askInHalves<Wanted>(
 
 function operationOf({ endpoint }: Pick<Question<unknown>, "endpoint">): string {
     return `keys_${endpoint}`;
-}
-
-/** User IDs come from other people's servers: control characters in them must not pass for text of ours. */
-function visible(text: string): string {
-    return text.replaceAll(/\p{Cc}|\p{Bidi_Control}|[\u2028\u2029]/gu, "\u{fffd}");
 }

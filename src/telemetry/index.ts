@@ -1,4 +1,4 @@
 export { createLogger, type LogOptions } from "./create-logger.ts";
 export type { Logger } from "./logger.ts";
-export { printable } from "./printable.ts";
+export { printable, printableInLine } from "./printable.ts";
 export { programVersion } from "./version.ts";
