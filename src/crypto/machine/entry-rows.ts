@@ -92,9 +92,9 @@ export class EntryRows {
         return true;
     }
 
-    /** The copy of a giver makes room for a better one of theirs. */
-    remove({ id }: KnownRow): void {
+    remove(roomId: string, { id, verdict }: KnownRow): void {
         this.#sql.prepare("DELETE FROM ready_entries WHERE rowid = ?").run(id);
+        if (isInBundles(verdict)) this.renew(roomId);
     }
 
     /** Somebody brought sessions of the room: if it turns out that they were never in it, those count for nothing. */

@@ -2,12 +2,12 @@ import type { DatabaseSync } from "node:sqlite";
 import type { Seal } from "../../sealing/index.ts";
 import { EntryReader } from "./entry.ts";
 import { EntryPages } from "./entry-pages.ts";
-import { EntryRows, type KnownRow } from "./entry-rows.ts";
+import { EntryRows } from "./entry-rows.ts";
 import { readSessionKey } from "./exported-session-key.ts";
 import { Judgements } from "./judgements.ts";
-import { leadsTo } from "./megolm-ratchet.ts";
+import { areOfOneSession } from "./megolm-ratchet.ts";
 import type { RoomKeyExport } from "./room-key-export.ts";
-import { type NewCopy, writeCopies } from "./write-copies.ts";
+import { type NewCopy, removeCopy, writeCopies } from "./write-copies.ts";
 
 /** How many sessions of a bundle brought something, how many claim to be what they are not, and how many were looked at: all, or the first. */
 export interface TakenKeys {
@@ -80,13 +80,13 @@ export class GivenEntries {
         if (firstIndex === undefined) return "refused";
         const copies = this.#rows.ofSession({ roomId: this.#roomId, sessionId: entry.session_id });
         const [sent] = copies.filter(({ source }) => source === "sent").toSorted((one, other) => one.firstIndex - other.firstIndex);
-        if (sent !== undefined && !this.#agrees(entry, firstIndex, sent, reader)) return "refused";
+        if (sent !== undefined && !areOfOneSession(entry.session_key, reader.read(sent)?.session_key ?? "")) return "refused";
         const isNeeded = !copies.some(
             (known) => known.source === "sent" && known.senderKey === entry.sender_key && known.firstIndex <= firstIndex,
         );
         const known = copies.find(({ source, by }) => source === "bundle" && by === this.#giver);
         if (!isNeeded || (known !== undefined && known.firstIndex <= firstIndex)) return "nothing";
-        if (known !== undefined && known.senderKey !== entry.sender_key) this.#makeRoom(known);
+        if (known !== undefined && known.senderKey !== entry.sender_key) removeCopy(this.#pages, this.#rows, this.#roomId, known);
         return {
             sessionId: entry.session_id,
             entry,
@@ -103,17 +103,5 @@ export class GivenEntries {
                 receivedAt: undefined,
             },
         };
-    }
-
-    #agrees(entry: RoomKeyExport, firstIndex: number, known: KnownRow, reader: EntryReader): boolean {
-        const held = reader.read(known)?.session_key;
-        if (held === undefined) return false;
-        return firstIndex <= known.firstIndex ? leadsTo(entry.session_key, held) : leadsTo(held, entry.session_key);
-    }
-
-    #makeRoom(known: KnownRow): void {
-        this.#pages.drop(known.page);
-        this.#rows.remove(known);
-        this.#rows.renew(this.#roomId);
     }
 }

@@ -6,6 +6,7 @@ import type { EntryPages } from "./entry-pages.ts";
 import type { EntryRows, KnownRow, SessionName } from "./entry-rows.ts";
 import { leadsTo } from "./megolm-ratchet.ts";
 import { judge } from "./session-law.ts";
+import { removeCopy } from "./write-copies.ts";
 
 /** Of one room and user. What they say of closed sessions is a courtesy. */
 const mostClosings = 10_000;
@@ -110,13 +111,8 @@ export class Judgements {
         if (chosen !== undefined && chosen.copy !== chosen.names) this.#giveNames(name, chosen, reader);
         const changes = copies.map((copy) => this.#rows.setVerdict(name, copy, copy === chosen?.copy ? verdict : "aside"));
         // What leads to no copy that was sent never will: nobody has to see that again.
-        for (const copy of forged) this.#remove(copy);
+        for (const copy of forged) removeCopy(this.#pages, this.#rows, name.roomId, copy);
         return changes.includes(true);
-    }
-
-    #remove(copy: KnownRow): void {
-        this.#pages.drop(copy.page);
-        this.#rows.remove(copy);
     }
 
     /** A copy that came another way goes out under the names that the machine filed the sender's own under. */

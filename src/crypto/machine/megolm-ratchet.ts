@@ -17,6 +17,13 @@ export function leadsTo(earlier: string, later: string): boolean {
     return advanced(ratchetOf(earlier), from.firstIndex, to).equals(ratchetOf(later));
 }
 
+/** Whether two exported session keys are of one session: the one that reaches further back leads to the other. */
+export function areOfOneSession(one: string, other: string): boolean {
+    const [first, second] = [readSessionKey(one), readSessionKey(other)];
+    if (first === undefined || second === undefined) return false;
+    return first.firstIndex <= second.firstIndex ? leadsTo(one, other) : leadsTo(other, one);
+}
+
 /** Version and index stand in front of it. */
 function ratchetOf(sessionKey: string): Buffer {
     return Buffer.from(sessionKey, "base64").subarray(5, 5 + parts.length * partBytes);

@@ -7,7 +7,7 @@ import { EntryPages } from "./entry-pages.ts";
 import { EntryRows, type KnownRow, readVerdict, type SessionName } from "./entry-rows.ts";
 import { type FlagFacts, mergeFlags, type SpokenClaim, type Verdict } from "./flags.ts";
 import { Judgements } from "./judgements.ts";
-import { leadsTo } from "./megolm-ratchet.ts";
+import { areOfOneSession } from "./megolm-ratchet.ts";
 import { type NewCopy, writeCopies } from "./write-copies.ts";
 
 /** A session as an Olm sender named it. The key is the one that the machine authenticated. */
@@ -90,15 +90,13 @@ export class ReadyEntries {
     fitting(imports: readonly Arrival[]): readonly (Arrival | undefined)[] {
         const readers = new Map<string, EntryReader>();
         return imports.map((arrival) => {
-            const { entry, firstIndex } = arrival.seen;
+            const { entry } = arrival.seen;
             const reader = readers.get(entry.room_id) ?? new EntryReader(this.#pages, entry.room_id);
             readers.set(entry.room_id, reader);
             const copies = this.#rows.ofSession({ roomId: entry.room_id, sessionId: entry.session_id });
             const known = copies.find(({ source }) => source === "sent") ?? copies.find(({ source }) => source === "import");
             const held = known === undefined ? undefined : reader.read(known)?.session_key;
-            if (known === undefined || held === undefined) return arrival;
-            const fits = firstIndex <= known.firstIndex ? leadsTo(entry.session_key, held) : leadsTo(held, entry.session_key);
-            return fits ? arrival : undefined;
+            return held === undefined || areOfOneSession(entry.session_key, held) ? arrival : undefined;
         });
     }
 

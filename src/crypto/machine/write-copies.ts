@@ -24,3 +24,9 @@ export function writeCopies(pages: EntryPages, rows: EntryRows, roomId: string, 
         rows.put({ roomId, sessionId }, { ...copy, ...place }, known);
     }
 }
+
+/** Takes a copy away, and its entry. Inside a transaction of the caller's, who has its session judged. */
+export function removeCopy(pages: EntryPages, rows: EntryRows, roomId: string, copy: KnownRow): void {
+    pages.drop(copy.page);
+    rows.remove(roomId, copy);
+}
