@@ -209,7 +209,8 @@ export class BundleReceiver {
     async #took(row: ReceivedBundle, taken: TakenBundle): Promise<void> {
         switch (taken.outcome) {
             case "replaced":
-                return;
+                // At once for ever, if its giver has another one ready each time.
+                return this.#pause(row);
             case "hash_mismatch":
                 return await this.#settle(row, { state: "not_taken", reason: taken.outcome });
             case "malformed":
