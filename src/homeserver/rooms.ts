@@ -32,6 +32,7 @@ export async function join(client: Client, roomId: string, via: readonly string[
     );
     await client.call({
         operation: "join",
+        limit: `join ${roomId}`,
         method: "POST",
         path: path`/_matrix/client/v3/join/${roomId}`,
         query,
@@ -45,6 +46,7 @@ export async function join(client: Client, roomId: string, via: readonly string[
 export async function leave(client: Client, roomId: string, reason: string): Promise<void> {
     await client.call({
         operation: "leave",
+        limit: `leave ${roomId}`,
         method: "POST",
         path: path`/_matrix/client/v3/rooms/${roomId}/leave`,
         body: JSON.stringify({ reason }),
