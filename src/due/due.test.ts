@@ -190,14 +190,32 @@ test.each([
     expect(part.begun.length).toBeLessThanOrEqual(2);
 });
 
-test("a mistake in a due time does not spin: an item rests for a second", async () => {
+test("a mistake in a due time does not spin: an item rests for a second after a few runs", async () => {
     const part = new Part();
     part.add("a", 0);
     part.work = () => Promise.resolve({ is: "waits", until: part.now - minute });
     part.due.wake();
     await vi.advanceTimersByTimeAsync(10 * second);
-    expect(part.begun).toHaveLength(11);
+    expect(part.begun.length).toBeLessThanOrEqual(3 * 11);
     await part.due.stop();
+});
+
+test("what is not ready is looked at when somebody wakes the part, also while it is being looked at", async () => {
+    const part = new Part();
+    part.add("a", 0);
+    part.work = () => Promise.resolve({ is: "unready" });
+    part.due.wake();
+    await vi.advanceTimersByTimeAsync(hour);
+    expect(part.begun).toHaveLength(1);
+    part.work = () => {
+        part.work = () => Promise.resolve({ is: "done" });
+        part.due.wake();
+        return Promise.resolve({ is: "unready" });
+    };
+    part.due.wake();
+    await vi.advanceTimersByTimeAsync(hour);
+    expect(part.begun.map(([, at]) => at)).toEqual([0, hour, hour]);
+    expect(part.recorded).toEqual([undefined]);
 });
 
 test("a stop waits for what is under way, and nothing begins after it", async () => {

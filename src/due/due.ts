@@ -15,6 +15,8 @@ export type Outcome =
     | { readonly is: "done" }
     /** Nothing failed, and it is to be looked at again at this time of the part's clock. */
     | { readonly is: "waits"; readonly until: number }
+    /** There is nothing to do for it as things are: it is looked at again when somebody wakes the part. */
+    | { readonly is: "unready" }
     /** It may succeed later. `forAll`: whoever refused it would refuse the part's other items as well. */
     | { readonly is: "failed"; readonly retryAfterMs?: number | undefined; readonly forAll?: boolean };
 
@@ -50,7 +52,8 @@ export interface DuePart<Item extends DueItem> {
 
 /** Milliseconds of rest when something happened that nobody expected: the ledger cannot be written, most often. */
 const restAfterFault = 30_000;
-/** Milliseconds before an item that is due again at once is taken up again: a mistake in a due time must not spin. */
+/** An item that was worked on so often within a second rests for one: a mistake in a due time must not spin. */
+const runsInARow = 3;
 const restOfItem = 1_000;
 /**
  * Milliseconds. A timer waits by another clock than the part's, which may be set meanwhile; and one above 24 days fires
@@ -81,8 +84,11 @@ export class Due<Item extends DueItem> {
     readonly #part: DuePart<Item>;
     readonly #stopping = new AbortController();
     readonly #working = new Map<string, Promise<void>>();
-    /** When the work on an item ended, by the monotonic clock; only those that rest. */
-    readonly #ended = new Map<string, number>();
+    /** Not looked at before the next call of `wake`. */
+    readonly #unready = new Set<string>();
+    #wakes = 0;
+    /** How often in a row an item was worked on lately, and when that ended, by the monotonic clock. */
+    readonly #ended = new Map<string, { readonly runs: number; readonly at: number }>();
     #timer: NodeJS.Timeout | undefined;
     /** By the monotonic clock. */
     #notBefore = Number.NEGATIVE_INFINITY;
@@ -92,6 +98,12 @@ export class Due<Item extends DueItem> {
     }
 
     wake(): void {
+        this.#wakes += 1;
+        this.#unready.clear();
+        this.#look();
+    }
+
+    #look(): void {
         if (this.#stopping.signal.aborted || this.#working.size >= this.#part.atOnce) return;
         clearTimeout(this.#timer);
         const resting = this.#notBefore - performance.now();
@@ -115,7 +127,7 @@ export class Due<Item extends DueItem> {
         let wait = Number.POSITIVE_INFINITY;
         for (const item of this.#part.due(now)) {
             if (this.#working.size >= this.#part.atOnce) break;
-            if (this.#working.has(item.key)) continue;
+            if (this.#working.has(item.key) || this.#unready.has(item.key)) continue;
             const rest = this.#restOf(item.key);
             if (rest > 0) wait = Math.min(wait, rest);
             else this.#start(item);
@@ -124,10 +136,16 @@ export class Due<Item extends DueItem> {
         return next === undefined ? wait : Math.min(wait, next - now);
     }
 
+    /** Milliseconds for which an item rests that was just worked on. */
     #restOf(key: string): number {
-        const rest = (this.#ended.get(key) ?? Number.NEGATIVE_INFINITY) + restOfItem - performance.now();
-        if (rest <= 0) this.#ended.delete(key);
-        return rest;
+        const { runs, at } = this.#ended.get(key) ?? { runs: 0, at: 0 };
+        return runs < runsInARow ? 0 : at + restOfItem - performance.now();
+    }
+
+    #noteEnd(key: string): void {
+        const now = performance.now();
+        for (const [known, { at }] of this.#ended) if (now - at >= restOfItem) this.#ended.delete(known);
+        this.#ended.set(key, { runs: (this.#ended.get(key)?.runs ?? 0) + 1, at: now });
     }
 
     #start(item: Item): void {
@@ -135,19 +153,22 @@ export class Due<Item extends DueItem> {
             .catch((error: unknown) => this.#fault(error, item.key))
             .finally(() => {
                 this.#working.delete(item.key);
-                this.#ended.set(item.key, performance.now());
-                for (const key of this.#ended.keys()) this.#restOf(key);
-                this.wake();
+                this.#noteEnd(item.key);
+                this.#look();
             });
         this.#working.set(item.key, work);
     }
 
     async #work(item: Item): Promise<void> {
+        const wakes = this.#wakes;
         const outcome = await this.#part.work(item);
         const now = this.#part.now();
         switch (outcome.is) {
             case "done":
                 return this.#part.record(item, undefined);
+            case "unready":
+                if (wakes === this.#wakes) this.#unready.add(item.key);
+                return;
             case "waits":
                 return this.#part.record(item, { at: outcome.until, failures: item.failures, notBefore: 0 });
             case "failed": {
@@ -175,6 +196,6 @@ export class Due<Item extends DueItem> {
     #wakeIn(milliseconds: number): void {
         clearTimeout(this.#timer);
         if (this.#stopping.signal.aborted || milliseconds === Number.POSITIVE_INFINITY) return;
-        this.#timer = setTimeout(() => this.wake(), Math.min(milliseconds, longestTimer));
+        this.#timer = setTimeout(() => this.#look(), Math.min(milliseconds, longestTimer));
     }
 }

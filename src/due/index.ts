@@ -2,3 +2,4 @@ export { Due, type DueItem, type DuePart, type Later, type Outcome } from "./due
 export { type InPieces, inPieces } from "./in-pieces.ts";
 export { waitsUntil } from "./due-columns.ts";
 export { waitAfterFailure } from "./wait.ts";
+export { WaitsInMemory } from "./waits-in-memory.ts";
