@@ -79,6 +79,7 @@ function start(): BundleReceiver {
         log,
         now: Date.now,
         monotonic: () => performance.now(),
+        random: () => 0,
     });
 }
 
