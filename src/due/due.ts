@@ -11,14 +11,26 @@ export interface DueItem {
 }
 
 /** How a piece of work ended. Times are milliseconds. */
-export type Outcome =
+export type Outcome<Why = undefined> =
     | { readonly is: "done" }
     /** Nothing failed, and it is to be looked at again at this time of the part's clock. */
     | { readonly is: "waits"; readonly until: number }
     /** There is nothing to do for it as things are: it is looked at again when somebody wakes the part. */
     | { readonly is: "unready" }
-    /** It may succeed later. `forAll`: whoever refused it would refuse the part's other items as well. */
-    | { readonly is: "failed"; readonly retryAfterMs?: number | undefined; readonly forAll?: boolean };
+    | Failed<Why>;
+
+/** It may succeed later. */
+export interface Failed<Why = undefined> {
+    readonly is: "failed";
+    /** What whoever refused asked for. */
+    readonly retryAfterMs?: number | undefined;
+    /** Whoever refused it would refuse the part's other items as well. */
+    readonly forAll?: boolean;
+    /** The fault: what one fault stopped comes back together, and can share its requests again. */
+    readonly cause?: unknown;
+    /** What the part writes down of it. */
+    readonly why?: Why;
+}
 
 /** When an item is taken up again, by the part's clock. */
 export interface Later {
@@ -29,11 +41,11 @@ export interface Later {
 }
 
 /** What a part has to say of itself. */
-export interface DuePart<Item extends DueItem> {
+export interface DuePart<Item extends DueItem, Why = undefined> {
     /** What it does, for the log: "the refreshing of bundles". */
     readonly name: string;
     readonly log: Pick<Logger, "error">;
-    /** The clock that the part's times are kept in, in milliseconds. */
+    /** Milliseconds: the running clock, or, for times that are kept in memory alone, the monotonic one. It never jumps. */
     readonly now: () => number;
     /** In [0, 1). */
     readonly random: () => number;
@@ -45,29 +57,26 @@ export interface DuePart<Item extends DueItem> {
     /** When the next of the others falls due; undefined: none waits. */
     nextAt(now: number): number | undefined;
     /** Rejects only with what nobody expected, or an abort. */
-    work(item: Item): Promise<Outcome>;
-    /** Writes down when the item is taken up again; undefined: it is done. */
-    record(item: Item, later: Later | undefined): void;
+    work(item: Item): Promise<Outcome<Why>>;
+    /** Writes down when the item is taken up again, and why if it failed; undefined: it is done. */
+    record(item: Item, later: Later | undefined, why?: Why): void;
 }
 
 /** Milliseconds of rest when something happened that nobody expected: the ledger cannot be written, most often. */
 const restAfterFault = 30_000;
 /** An item that was worked on so often within a second rests for one: a mistake in a due time must not spin. */
-const runsInARow = 3;
+const runsInARow = 10;
 const restOfItem = 1_000;
-/**
- * Milliseconds. A timer waits by another clock than the part's, which may be set meanwhile; and one above 24 days fires
- * at once.
- */
-const longestTimer = 60_000;
+/** Milliseconds; a timer above 24 days fires at once. */
+const longestTimer = 3_600_000;
 
 /**
  * Works on what has fallen due, and again when the next falls due. A part that does something later is made of one of
  * these and of answers to three questions; it has no timer, no backoff and no clock guard of its own.
  *
  * 1. *What is due, and when is the next?* A table with a due time and a `not_before` for each row; `waitsUntil` is the
- *    SQL that both `due` and `nextAt` are written with, and it knows of clocks that were set. A wake may list what is
- *    under way: that is left out.
+ *    SQL that both `due` and `nextAt` are written with. A wake may list what is under way: that is left out. A part
+ *    without a table keeps its waits in `WaitsInMemory`.
  * 2. *How many at once?* `atOnce`.
  * 3. *What does a failure do?* `work` answers "failed" for what may succeed later, with the `Retry-After` if there is
  *    one. How long to wait is decided here, by `waitAfterFailure` and the part's `pace`; the part only writes it down
@@ -78,22 +87,23 @@ const longestTimer = 60_000;
  * nothing new begin and waits for what is under way; an `AbortError` from `work` means that the bot stops, and is no
  * failure. What was under way then is still due after the next start, so `work` must be safe to run again.
  *
- * Due times are kept by the part's clock, rests of the whole part by one that never jumps.
+ * All times are of the part's clock, which never jumps.
  */
-export class Due<Item extends DueItem> {
-    readonly #part: DuePart<Item>;
+export class Due<Item extends DueItem, Why = undefined> {
+    readonly #part: DuePart<Item, Why>;
+    /** By fault, in [0, 1). */
+    readonly #spread = new WeakMap<object, number>();
     readonly #stopping = new AbortController();
     readonly #working = new Map<string, Promise<void>>();
     /** Not looked at before the next call of `wake`. */
     readonly #unready = new Set<string>();
     #wakes = 0;
-    /** How often in a row an item was worked on lately, and when that ended, by the monotonic clock. */
+    /** How often in a row an item was worked on lately, and when that ended. */
     readonly #ended = new Map<string, { readonly runs: number; readonly at: number }>();
     #timer: NodeJS.Timeout | undefined;
-    /** By the monotonic clock. */
     #notBefore = Number.NEGATIVE_INFINITY;
 
-    constructor(part: DuePart<Item>) {
+    constructor(part: DuePart<Item, Why>) {
         this.#part = part;
     }
 
@@ -106,13 +116,18 @@ export class Due<Item extends DueItem> {
     #look(): void {
         if (this.#stopping.signal.aborted || this.#working.size >= this.#part.atOnce) return;
         clearTimeout(this.#timer);
-        const resting = this.#notBefore - performance.now();
+        const resting = this.#notBefore - this.#part.now();
         if (resting > 0) return this.#wakeIn(resting);
         try {
             this.#wakeIn(this.#begin());
         } catch (error) {
             this.#fault(error);
         }
+    }
+
+    /** For the work, to end early. */
+    get isStopping(): boolean {
+        return this.#stopping.signal.aborted;
     }
 
     async stop(): Promise<void> {
@@ -139,11 +154,11 @@ export class Due<Item extends DueItem> {
     /** Milliseconds for which an item rests that was just worked on. */
     #restOf(key: string): number {
         const { runs, at } = this.#ended.get(key) ?? { runs: 0, at: 0 };
-        return runs < runsInARow ? 0 : at + restOfItem - performance.now();
+        return runs < runsInARow ? 0 : at + restOfItem - this.#part.now();
     }
 
     #noteEnd(key: string): void {
-        const now = performance.now();
+        const now = this.#part.now();
         for (const [known, { at }] of this.#ended) if (now - at >= restOfItem) this.#ended.delete(known);
         this.#ended.set(key, { runs: (this.#ended.get(key)?.runs ?? 0) + 1, at: now });
     }
@@ -172,13 +187,20 @@ export class Due<Item extends DueItem> {
             case "waits":
                 return this.#part.record(item, { at: outcome.until, failures: item.failures, notBefore: 0 });
             case "failed": {
-                const { retryAfterMs, forAll } = outcome;
-                const wait = waitAfterFailure(item.failures, this.#part.pace, this.#part.random(), retryAfterMs);
-                if (forAll === true) this.#notBefore = performance.now() + wait;
+                const { retryAfterMs, forAll, cause, why } = outcome;
+                const wait = waitAfterFailure(item.failures, this.#part.pace, this.#randomOf(cause), retryAfterMs);
+                if (forAll === true) this.#notBefore = now + wait;
                 const notBefore = retryAfterMs === undefined ? 0 : now + retryAfterMs;
-                return this.#part.record(item, { at: now + wait, failures: item.failures + 1, notBefore });
+                return this.#part.record(item, { at: now + wait, failures: item.failures + 1, notBefore }, why);
             }
         }
+    }
+
+    #randomOf(cause: unknown): number {
+        if (typeof cause !== "object" || cause === null) return this.#part.random();
+        const random = this.#spread.get(cause) ?? this.#part.random();
+        this.#spread.set(cause, random);
+        return random;
     }
 
     /**
@@ -188,7 +210,7 @@ export class Due<Item extends DueItem> {
     #fault(error: unknown, key?: string): void {
         if (isAbort(error)) this.#stopping.abort();
         if (this.#stopping.signal.aborted) return;
-        this.#notBefore = performance.now() + restAfterFault;
+        this.#notBefore = this.#part.now() + restAfterFault;
         this.#part.log.error({ ...(key === undefined ? {} : { item: key }), err: error }, `a fault stopped ${this.#part.name}; resting`);
         this.#wakeIn(restAfterFault);
     }

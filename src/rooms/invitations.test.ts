@@ -1,3 +1,4 @@
+import { RunningClock, runningClockSchema } from "../due/index.ts";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { type Database, openDatabase } from "../database/index.ts";
 import { parseSyncBatch } from "../matrix/index.ts";
@@ -33,7 +34,7 @@ let server: HomeserverThatAnswers;
 let invitations: Invitations;
 beforeEach(() => {
     vi.useFakeTimers({ now: 1_000_000 });
-    database = openDatabase({ path: ":memory:", schemas: [roomsSchema] });
+    database = openDatabase({ path: ":memory:", schemas: [runningClockSchema, roomsSchema] });
     rooms = new RoomReader(database);
     server = new HomeserverThatAnswers();
     start({ from: [admin], others: "reject" });
@@ -45,7 +46,16 @@ afterEach(async () => {
 });
 
 function start(policy: InvitationPolicy, now = Date.now): void {
-    invitations = new Invitations({ database, policy, join: server.join, leave: server.leave, logger: silent, now, random: () => 0 });
+    invitations = new Invitations({
+        database,
+        policy,
+        join: server.join,
+        leave: server.leave,
+        retryAfterOf: () => undefined,
+        logger: silent,
+        now,
+        random: () => 0,
+    });
     invitations.start();
 }
 
@@ -125,13 +135,16 @@ test("a failed answer heals by itself", async () => {
 
 test("a clock that is set back by months spins nothing and holds up nobody", async () => {
     vi.setSystemTime(Date.UTC(2026, 10));
+    const clock = new RunningClock({ database, monotonic: () => performance.now(), wall: Date.now });
+    await invitations.stop();
+    start({ from: [admin], others: "reject" }, () => clock.now());
     server.failure = new Error("not now");
     await record({ invite: { [roomId]: invite(admin) } });
     server.failure = undefined;
     await invitations.stop();
     let looks = 0;
     vi.setSystemTime(Date.UTC(2026, 8));
-    start({ from: [admin], others: "reject" }, () => (looks++, Date.now()));
+    start({ from: [admin], others: "reject" }, () => (looks++, clock.now()));
     await vi.advanceTimersByTimeAsync(60_000);
     expect(server.calls).toHaveLength(2);
     expect(looks).toBeLessThan(20);

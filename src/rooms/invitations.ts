@@ -27,7 +27,9 @@ export interface InvitationParts {
     /** Also rejects an invite. */
     readonly leave: (roomId: string, reason: string) => Promise<void>;
     readonly logger: Logger;
-    /** Milliseconds since the epoch. */
+    /** Milliseconds for which whoever refused does not want to be asked; undefined: the error names no time. */
+    readonly retryAfterOf: (error: unknown) => number | undefined;
+    /** The time of `RunningClock`. */
     readonly now: () => number;
     /** In [0, 1); spreads the attempts. */
     readonly random?: () => number;
@@ -65,11 +67,11 @@ export class Invitations {
 
     /** Invites that were left pending are judged again: the configuration may have changed. */
     start(): void {
-        const { database, now } = this.#parts;
+        const { database } = this.#parts;
         const pending = this.#table.all().filter(({ state }) => state === "left_pending");
         if (pending.length > 0) {
             database.transaction(() => {
-                for (const row of pending) this.#table.put({ ...row, state: "open", nextAttemptAt: now(), reason: undefined });
+                for (const row of pending) this.#table.put({ ...row, state: "open", nextAttemptAt: 0, reason: undefined });
             });
         }
         this.wake();
@@ -93,7 +95,7 @@ export class Invitations {
             if (isAbort(error)) throw error;
             const reason = (error instanceof Error ? error.message : String(error)).slice(0, longestReason);
             this.#update(row, { reason });
-            return { is: "failed" };
+            return { is: "failed", retryAfterMs: this.#parts.retryAfterOf(error) };
         }
     }
 
