@@ -268,3 +268,11 @@ test("it is in order again after a start with the new identity's recovery key, o
     expect(account.masterKey).not.toBe(masterKey);
     expect(bot.status()).toMatchObject({ fingerprint: account.masterKey, cross_signed: true, identity: inOrder });
 });
+
+test("an identity that is published no more is published again by the next start, the same one", async () => {
+    const bot = new Installation();
+    const { masterKey } = await bot.start();
+    bot.homeserver.signingKeys = undefined;
+    expect(await bot.start()).toMatchObject({ masterKey });
+    expect(bot.status()).toMatchObject({ fingerprint: masterKey, cross_signed: true });
+});

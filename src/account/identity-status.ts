@@ -52,7 +52,7 @@ function sentence(identity: OwnIdentity): string | null {
         case "gone":
             return [
                 "The homeserver publishes no cross-signing identity for the account any more.",
-                `${waits} Start the bot again: it publishes one.`,
+                `${waits} Start the bot again, with its recovery key: it publishes one.`,
             ].join(" ");
         case "unsigned":
             return [
