@@ -13,7 +13,8 @@ const mostOfASender = 100;
 const mostInAll = 1_000;
 
 /**
- * What is to go of all that came for unknown rooms: what is a day old, and the oldest of what is too much.
+ * What is to go of all that came for unknown rooms, the oldest last: what is a day old, and the oldest of what is too
+ * much.
  * @param now by the running clock. What seems to come later than that has just come.
  */
 export function outsideLimits<A extends UnknownArrival>(arrivals: readonly A[], now: number): readonly A[] {

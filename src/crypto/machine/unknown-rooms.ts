@@ -7,6 +7,8 @@ import { readMeta, writeMeta } from "./tables.ts";
 import { outsideLimits, type UnknownArrival } from "./unknown-room-limits.ts";
 
 const TOLD = "rooms_told";
+/** Forgotten in one commit at most, in a second or two: a store of an earlier version may have any number. */
+const mostAtOnce = 5_000;
 
 type Kind = "key" | "bundle" | "refusal";
 
@@ -111,7 +113,8 @@ export class UnknownRooms {
 
     #drop(now: number, spared: readonly string[]): readonly Arrival[] {
         const select = "SELECT * FROM unknown_room_arrivals WHERE room_id NOT IN (SELECT value FROM json_each(?))";
-        const gone = outsideLimits(this.#sql.prepare(select).all(JSON.stringify(spared)).map(arrivalFrom), now);
+        const arrivals = this.#sql.prepare(select).all(JSON.stringify(spared)).map(arrivalFrom);
+        const gone = outsideLimits(arrivals, now).slice(-mostAtOnce);
         if (gone.length === 0) return gone;
         const entries = new ReadyEntries(this.#sql, this.#context.seal, this.#context.ownKey);
         const forget = this.#sql.prepare("DELETE FROM unknown_room_arrivals WHERE id = ?");
