@@ -13,6 +13,8 @@ export interface ForgettingParts {
     /** `rooms_left.keys`: for how many milliseconds the keys of a room are kept that the bot has left. */
     readonly after: "keep" | number;
     readonly crypto: Pick<CryptoPort, "forgetRoom">;
+    /** Tells which rooms' keys are kept; what came for others is let go in time. */
+    readonly tellRooms: () => Promise<void>;
     /** Forgets what this database knows of the room's sessions, inside a transaction. */
     readonly forgetRows: (roomId: string) => void;
     /** Removes copies of the stores that were kept before an upgrade: the room's keys are in them, too. */
@@ -23,7 +25,8 @@ export interface ForgettingParts {
 }
 
 /**
- * Forgets the keys of rooms that the bot has left, once it has been away for the time that the operator set. Only time in which the bot ran
+ * Forgets the keys of rooms that the bot has left, once it has been away for the time that the operator set, and has
+ * what came for rooms that are not its own forgotten. Only time in which the bot ran
  * counts, by the monotonic clock: a clock that jumps a year ahead must not cost anybody their history. So keys are forgotten late rather than early.
  */
 export class Forgetting {
@@ -57,8 +60,17 @@ export class Forgetting {
     /** Counts, and forgets what is due. What fails, on a full disk for instance, is done again at the next look. */
     async look(): Promise<void> {
         const { leftRooms, after } = this.#parts;
-        if (!this.#tryTo(() => this.#count()) || after === "keep") return;
-        for (const roomId of leftRooms.due(after)) await this.#forget(roomId);
+        const due = this.#tryTo(() => this.#count()) && after !== "keep" ? leftRooms.due(after) : [];
+        for (const roomId of due) await this.#forget(roomId);
+        await this.#tellRooms();
+    }
+
+    async #tellRooms(): Promise<void> {
+        try {
+            await this.#parts.tellRooms();
+        } catch (error) {
+            this.#parts.log.warn({ err: error }, "could not forget what came for unknown rooms; trying again later");
+        }
     }
 
     /** Marked as forgotten last: if a crash comes between, or a step fails, all of it is done once more. */

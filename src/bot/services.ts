@@ -75,6 +75,7 @@ export function startServices(given: ServicesOptions): Services {
     const facts = new SessionFacts({
         database: given.store.database,
         ...given.ledger,
+        leftRooms: new LeftRooms(given.store.database),
         crypto: given.online.crypto,
         hasAge: (roomId) => sharingPolicy(given.settings, roomId).max_age !== null,
         rejudged: (roomIds) => {
@@ -166,7 +167,7 @@ export function startServices(given: ServicesOptions): Services {
         greeter.wake();
     };
     const timelines = timelineServices(options, counted);
-    const forgetting = keyForgetting(options);
+    const forgetting = keyForgetting(options, () => facts.tellRooms());
     releases.add("the keys of rooms that were left", () => forgetting.stop());
     const joined = ledger.rooms.joined().map(({ roomId }) => roomId);
     const stock = new StockTaking(joined, async (roomIds) => {
@@ -175,7 +176,9 @@ export function startServices(given: ServicesOptions): Services {
         await takeStock(store.database, ledger, crypto, roomIds);
     });
     const announced = (roomIds: readonly string[]): void => receiver.announced(roomIds);
-    const sync = startSync(options, outgoing, { recorder: timelines.recorder, stock, announced, verification }, () => {
+    const roomsMoved = (): void => facts.roomsMoved();
+    const followers = { recorder: timelines.recorder, stock, announced, roomsMoved, verification };
+    const sync = startSync(options, outgoing, followers, () => {
         if (!caughtUp) {
             // The configuration may be another since the last start.
             store.database.transaction(() => reconsiderRooms(ledger));
@@ -243,8 +246,10 @@ function sharingParts(
     };
 }
 
-function keyForgetting({ settings, store, ledger, online, log }: ServicesOptions): Forgetting {
+function keyForgetting(options: ServicesOptions, tellRooms: () => Promise<void>): Forgetting {
+    const { settings, store, ledger, online, log } = options;
     return new Forgetting({
+        tellRooms,
         database: store.database,
         leftRooms: new LeftRooms(store.database),
         after: settings.rooms_left.keys,
