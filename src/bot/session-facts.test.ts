@@ -31,6 +31,7 @@ function told(untold: SessionOwner[], senders: readonly string[] = []) {
             untoldOwners: (most) => untold.slice(0, Math.min(most, 2)),
             ownersTold: (owners) => void untold.splice(0, owners.length),
         },
+        clock: { now: () => 1 },
         leftRooms: { kept: () => [roomId] },
         formerMembers: { strangers: (_room, userIds) => userIds.filter((userId) => userId === "@mallory:home") },
         hasAge: () => false,

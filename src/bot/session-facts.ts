@@ -1,5 +1,6 @@
 import type { CryptoPort } from "../crypto/index.ts";
 import type { Database } from "../database/index.ts";
+import type { RunningClock } from "../due/index.ts";
 import type { LeftRooms } from "../rooms/index.ts";
 import type { FormerMembers } from "../sharing/index.ts";
 import type { Timelines } from "../timeline/index.ts";
@@ -7,6 +8,7 @@ import type { Timelines } from "../timeline/index.ts";
 export interface SessionFactsParts {
     readonly database: Database;
     readonly crypto: Pick<CryptoPort, "setRooms" | "setOwners" | "keySenders" | "setOutsiders">;
+    readonly clock: Pick<RunningClock, "now">;
     readonly leftRooms: Pick<LeftRooms, "kept">;
     readonly timelines: Pick<Timelines, "untoldOwners" | "ownersTold">;
     readonly formerMembers: Pick<FormerMembers, "strangers">;
@@ -62,9 +64,9 @@ export class SessionFacts {
 
     /** Also has the worker let go what has waited long enough for its room. */
     async tellRooms(): Promise<void> {
-        const { crypto, leftRooms, rejudged } = this.#parts;
+        const { clock, crypto, leftRooms, rejudged } = this.#parts;
         try {
-            const came = await crypto.setRooms(leftRooms.kept());
+            const came = await crypto.setRooms(leftRooms.kept(), clock.now());
             this.#roomsMoved = false;
             if (came.length > 0) rejudged(came);
         } catch (error) {

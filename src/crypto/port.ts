@@ -74,10 +74,11 @@ export interface CryptoPort {
 
     /**
      * Which rooms are the bot's: all that it is in or invited to, and those that it has left and whose keys it keeps.
-     * What comes for any other is kept, within limits, until this is called after a day in which the bot ran. Answers
-     * the rooms that were not the bot's so far, and of which there is something.
+     * What comes for any other is kept, within limits, until this is called a day later. Answers the rooms that were not
+     * the bot's so far, and of which there is something.
+     * @param now the time of `RunningClock`; to be told every ten minutes at least
      */
-    setRooms(roomIds: readonly string[]): Promise<readonly string[]>;
+    setRooms(roomIds: readonly string[], now: number): Promise<readonly string[]>;
     /** Whose sessions these are, by the rooms' events; answers the rooms in which something else may be shared now. */
     setOwners(owners: readonly SessionOwner[]): Promise<readonly string[]>;
     /** Users whose `m.room_key` or bundle brought sessions of the room: as their Olm messages name them. */

@@ -38,8 +38,6 @@ export interface MachineContext {
     /** The machine's own copies of inbound sessions, of which it is to keep none. */
     readonly sessions: Pick<MachineSessions, "empty" | "close">;
     readonly memory: MachineMemory;
-    /** Milliseconds, of a clock that nobody sets. */
-    readonly monotonic: () => number;
     /** Told the number of each commit once it is on disk, before anybody is answered. */
     readonly onCommit: (commits: number) => void;
 }
@@ -58,8 +56,6 @@ export interface MachineMemory {
     trackedUsers: Set<string> | undefined;
     /** What the machine's own log told of room keys since the last batch. */
     readonly unreadableKeys: UnreadableKeys;
-    /** Until when the running clock has counted, by the monotonic one. */
-    ranUntil: number;
     /** Rooms whose session was prepared and not used since: encrypting in any other would make the machine panic. */
     readonly preparedRooms: Set<string>;
 }

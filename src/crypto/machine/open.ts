@@ -41,8 +41,6 @@ export interface OpenMachine extends Owner {
     readonly onFault: (reason: Failure) => void;
     /** Told how many commits are on disk, after each one. */
     readonly onCommit?: (commits: number) => void;
-    /** Milliseconds, of a clock that nobody sets; for tests. */
-    readonly monotonic?: () => number;
 }
 
 /**
@@ -64,7 +62,7 @@ export async function openMachine(options: OpenMachine): Promise<CryptoPort> {
 }
 
 async function openContext(store: CryptoStore, options: OpenMachine): Promise<MachineContext> {
-    const { log, userId, deviceId, onCommit = () => undefined, monotonic = () => performance.now() } = options;
+    const { log, userId, deviceId, onCommit = () => undefined } = options;
     const seal = deriveSeal(options.storeKey, "crypto rows");
     await keepOutdated(store, options, seal);
     store.install(globalThis);
@@ -88,13 +86,11 @@ async function openContext(store: CryptoStore, options: OpenMachine): Promise<Ma
         awaitingQuery: new Set(),
         resting: new Map(),
         trackedUsers: undefined,
-        ranUntil: monotonic(),
         preparedRooms: new Set(),
         unreadableKeys,
     };
     const sessions = await MachineSessions.open(store);
-    const opened = { machine, store, seal, log, userId, deviceId, ownKey, feed, sessions, memory };
-    const context: MachineContext = { ...opened, monotonic, onCommit };
+    const context: MachineContext = { machine, store, seal, log, userId, deviceId, ownKey, feed, sessions, memory, onCommit };
     await commit(context, (sql) => drainFeed(context, sql));
     await store.atomically(async (sql) => {
         // What it had told of before it was to keep none.
@@ -123,7 +119,7 @@ function portOf(machine: LiveMachine, check: StoreCheck): CryptoPort {
         heldSessions: (roomId, after) => machine.run((context) => heldSessions(context, roomId, after)),
         keyRefusals: (roomId) => machine.run((context) => keyRefusals(context, roomId)),
         findVerificationRequests: (roomId, events) => machine.run((context) => findVerificationRequests(context, roomId, events)),
-        setRooms: (roomIds) => machine.run((context) => setRooms(context, roomIds)),
+        setRooms: (roomIds, now) => machine.run((context) => setRooms(context, roomIds, now)),
         setOwners: (owners) => machine.run((context) => setOwners(context, owners)),
         keySenders: (roomId) => machine.run((context) => keySenders(context, roomId)),
         setOutsiders: (roomId, userIds) => machine.run((context) => setOutsiders(context, roomId, userIds)),

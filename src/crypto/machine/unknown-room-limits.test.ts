@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { outsideLimits, type UnknownArrival } from "./unknown-room-limits.ts";
+import { keptFor, outsideLimits, type UnknownArrival } from "./unknown-room-limits.ts";
 
 const hour = 3_600_000;
 const now = 100 * hour;
@@ -10,7 +10,6 @@ function sent(sender: string, first: number, many: number, cameAt = now): readon
 }
 
 const numbers = (first: number, many: number): readonly number[] => Array.from({ length: many }, (_, n) => first + n);
-const day = 24 * hour;
 /** Ten senders with a hundred each. */
 const full = numbers(0, 10).flatMap((n) => sent(`@stranger${n}:elsewhere`, 1 + 100 * n, 100));
 
@@ -22,9 +21,9 @@ test.each<[string, readonly UnknownArrival[], readonly number[]]>([
     ["a thousand of ten senders stay", full, []],
     ["of more than a thousand the oldest go, whosever they are", [...full, ...sent("@last:x", 1_001, 2)], [1, 2]],
     ["what is too much of one takes no place from others", [...full.slice(100), ...sent("@a:x", 1_001, 101)], [1_001]],
-    ["what came a day ago goes", [...sent("@a:x", 1, 2, now - day), ...sent("@a:x", 3, 1, now - day + 1)], [1, 2]],
+    ["what came a day ago goes", [...sent("@a:x", 1, 2, now - keptFor), ...sent("@a:x", 3, 1, now - keptFor + 1)], [1, 2]],
     ["what seems to come later than now has just come", sent("@a:x", 1, 1, now + 1_000 * hour), []],
-    ["what is too old takes no place", [...sent("@a:x", 1, 100), ...sent("@a:x", 101, 2, now - day)], [101, 102]],
+    ["what is too old takes no place", [...sent("@a:x", 1, 100), ...sent("@a:x", 101, 2, now - keptFor)], [101, 102]],
 ])("%s", (_, arrivals, gone) => {
     for (const order of [arrivals, arrivals.toReversed()]) {
         const ids = outsideLimits(order, now).map(({ id }) => id);

@@ -3,17 +3,21 @@ export interface UnknownArrival {
     /** The newest has the highest number. */
     readonly id: number;
     readonly sender: string;
-    /** By the running clock (`running-clock.ts`), in milliseconds. */
+    /** By `RunningClock`, in milliseconds. */
     readonly cameAt: number;
 }
 
-/** A bundle is announced before the bot is invited, and keys may come before its join is seen: neither takes longer. */
-const keptFor = 24 * 3_600_000;
+/**
+ * Milliseconds: a day, and the longest time between two tellings of which rooms are the bot's, as what comes in between
+ * counts as having come at the first. A bundle is announced before the bot is invited, and keys may come before its
+ * join is seen: neither takes longer.
+ */
+export const keptFor = 24 * 3_600_000 + 600_000;
 const mostOfASender = 100;
 const mostInAll = 1_000;
 
 /**
- * What is to go of all that came for unknown rooms, the oldest last: what is a day old, and the oldest of what is too
+ * What is to go of all that came for unknown rooms, the oldest last: what is too old, and the oldest of what is too
  * much.
  * @param now by the running clock. What seems to come later than that has just come.
  */

@@ -4,6 +4,7 @@ import { BOT, inThisThread, temporaryStore, TestBot } from "./testing/bot.ts";
 import { sealFile } from "./testing/bundle.ts";
 import { exported } from "./testing/fixtures/story.ts";
 import { KeyServer } from "./testing/key-server.ts";
+import { keptFor } from "./unknown-room-limits.ts";
 import { MegolmSession } from "./testing/megolm.ts";
 import { Peer } from "./testing/peer.ts";
 
@@ -18,7 +19,7 @@ let bot: TestBot;
 let mallory: Peer;
 let ran: number;
 
-const open = (): Promise<TestBot["crypto"]> => inThisThread(store.path, { monotonic: () => ran });
+const open = (): Promise<TestBot["crypto"]> => inThisThread(store.path);
 
 beforeEach(async () => {
     ran = 5_000;
@@ -103,7 +104,7 @@ async function machineKeeps(): Promise<readonly string[]> {
 }
 
 test("of 3 000 sessions that somebody made up a hundred are kept, for a day", { timeout: 300_000 }, async () => {
-    await bot.crypto.setRooms([HOME]);
+    await bot.crypto.setRooms([HOME], ran);
     let last = "";
     for (let batch = 0; batch < 6; batch++) {
         for (let one = 0; one < 500; one++) last = await give(mallory, { room: `!${one % 3}:made-up` });
@@ -115,13 +116,13 @@ test("of 3 000 sessions that somebody made up a hundred are kept, for a day", { 
     expect(rows["entry_pages"]).toBeLessThan(100);
     // The newest.
     expect((await bot.crypto.heldSessions("!1:made-up")).map(({ sessionId }) => sessionId)).toContain(last);
-    ran += 24 * hour;
-    await bot.crypto.setRooms([HOME]);
+    ran += keptFor;
+    await bot.crypto.setRooms([HOME], ran);
     expect(await rowsOf("!%:made-up")).toEqual({});
 });
 
 test("of all strangers together a thousand are kept, of every kind", async () => {
-    await bot.crypto.setRooms([HOME]);
+    await bot.crypto.setRooms([HOME], ran);
     await announce(mallory);
     await give(mallory);
     await bot.receive();
@@ -132,19 +133,19 @@ test("of all strangers together a thousand are kept, of every kind", async () =>
 });
 
 test("what came up to a day before an invite stays; where nobody invites the bot it goes", async () => {
-    await bot.crypto.setRooms([HOME]);
+    await bot.crypto.setRooms([HOME], ran);
     const alice = await acquaint("@alice:home", "ALICE");
     for (const room of ["!new:home", MADE_UP]) {
         await give(alice, { room });
         await announce(alice, room);
         await bot.receive(refusal(alice.userId, room));
     }
-    ran += 24 * hour - 1;
+    ran += keptFor - 1;
     await reopen();
-    expect(await bot.crypto.setRooms([HOME, "!new:home"])).toEqual(["!new:home"]);
-    expect(await bot.crypto.setRooms([HOME, "!new:home"])).toEqual([]);
+    expect(await bot.crypto.setRooms([HOME, "!new:home"], ran)).toEqual(["!new:home"]);
+    expect(await bot.crypto.setRooms([HOME, "!new:home"], ran)).toEqual([]);
     ran += 48 * hour;
-    await bot.crypto.setRooms([HOME, "!new:home"]);
+    await bot.crypto.setRooms([HOME, "!new:home"], ran);
     expect(await shareable("!new:home")).toBe(1);
     expect(await bot.crypto.bundleOfferers("!new:home")).toEqual([alice.userId]);
     expect(await bot.crypto.keyRefusals("!new:home")).toHaveLength(1);
@@ -152,32 +153,13 @@ test("what came up to a day before an invite stays; where nobody invites the bot
     expect(await rowsOf(MADE_UP)).toEqual({});
 });
 
-test("time in which the bot did not run does not count, nor does a wall clock that was set", async () => {
-    await bot.crypto.setRooms([HOME]);
-    await give(mallory);
-    await bot.receive();
-    ran += 12 * hour;
-    await bot.crypto.setRooms([HOME]);
-    await bot.crypto.close();
-    // Another process, years later by the wall clock.
-    ran = 0;
-    vi.useFakeTimers({ now: Date.now() + 100_000 * hour, toFake: ["Date"] });
-    bot = new TestBot(await open(), server);
-    ran += 12 * hour - 1;
-    await bot.crypto.setRooms([HOME]);
-    expect(await shareable()).toBe(1);
-    ran += 1;
-    await bot.crypto.setRooms([HOME]);
-    expect(await shareable()).toBe(0);
-});
-
 test("of a room that the same batch shows as the bot's nothing is too much", async () => {
-    await bot.crypto.setRooms([HOME]);
+    await bot.crypto.setRooms([HOME], ran);
     for (let n = 0; n < 120; n++) await give(mallory, { room: "!joined:home" });
     for (let n = 0; n < 120; n++) await give(mallory);
     await bot.receiveChanges({ toDevice: server.take(BOT.userId, BOT.deviceId), rooms: ["!joined:home"] });
     expect([await shareable("!joined:home"), await shareable()]).toEqual([120, 100]);
-    await bot.crypto.setRooms([HOME, "!joined:home"]);
+    await bot.crypto.setRooms([HOME, "!joined:home"], ran);
     await give(mallory);
     await bot.receive();
     expect([await shareable("!joined:home"), await shareable()]).toEqual([120, 100]);
@@ -187,7 +169,7 @@ test("before anybody told which rooms are the bot's, and in those that are, noth
     for (let n = 0; n < 220; n++) await give(mallory, { room: n % 2 === 0 ? HOME : MADE_UP });
     await bot.receive();
     expect([await shareable(HOME), await shareable()]).toEqual([110, 110]);
-    expect(await bot.crypto.setRooms([HOME])).toEqual([]);
+    expect(await bot.crypto.setRooms([HOME], ran)).toEqual([]);
     expect([await shareable(HOME), await shareable()]).toEqual([110, 100]);
     await give(mallory, { room: HOME });
     await bot.receive();
@@ -196,43 +178,44 @@ test("before anybody told which rooms are the bot's, and in those that are, noth
 });
 
 test("a room that is the bot's no more, as its invite was taken back, is like any other", async () => {
-    await bot.crypto.setRooms([HOME, MADE_UP]);
+    await bot.crypto.setRooms([HOME, MADE_UP], ran);
     for (let n = 0; n < 110; n++) await give(mallory);
     await announce(mallory);
     await bot.receive(refusal(mallory.userId));
-    await bot.crypto.setRooms([HOME]);
+    await bot.crypto.setRooms([HOME], ran);
     const { unknown_room_arrivals: arrivals } = await rowsOf(MADE_UP);
     expect(arrivals).toBe(100);
-    ran += 24 * hour;
-    await bot.crypto.setRooms([HOME]);
+    ran += keptFor;
+    await bot.crypto.setRooms([HOME], ran);
     expect(await rowsOf(MADE_UP)).toEqual({});
 });
 
 test("what the operator imported for a room where the bot is not stays, also beside what somebody sent", async () => {
-    await bot.crypto.setRooms([HOME]);
+    await bot.crypto.setRooms([HOME], ran);
     const [both, sent] = [new MegolmSession(), new MegolmSession()];
     await give(mallory, { session: both, flags: {} });
     await give(mallory, { session: sent });
     await bot.receive();
     await bot.crypto.importRoomKeys([{ ...exported(both), room_id: MADE_UP }]);
     ran += 48 * hour;
-    await bot.crypto.setRooms([HOME]);
+    await bot.crypto.setRooms([HOME], ran);
     expect(await bot.crypto.heldSessions(MADE_UP)).toEqual([
         { sessionId: both.sessionId, firstIndex: 0, verdict: "shareable", given: true },
     ]);
-    expect(await bot.crypto.setRooms([HOME, MADE_UP])).toEqual([MADE_UP]);
+    expect(await bot.crypto.setRooms([HOME, MADE_UP], ran)).toEqual([MADE_UP]);
 });
 
 test("what is sent again is as if it had come then", async () => {
-    await bot.crypto.setRooms([HOME]);
+    await bot.crypto.setRooms([HOME], ran);
     const session = new MegolmSession();
     await give(mallory, { session });
     await bot.receive();
     ran += 20 * hour;
+    await bot.crypto.setRooms([HOME], ran);
     await give(mallory, { session });
     await bot.receive();
     ran += 20 * hour;
-    await bot.crypto.setRooms([HOME]);
+    await bot.crypto.setRooms([HOME], ran);
     expect(await shareable()).toBe(1);
 });
 

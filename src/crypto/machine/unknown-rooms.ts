@@ -2,10 +2,10 @@ import type { DatabaseSync } from "node:sqlite";
 import { commit, type MachineContext } from "./context.ts";
 import { forgetSent } from "./forget-sent.ts";
 import { ReadyEntries } from "./ready-entries.ts";
-import { ranFor } from "./running-clock.ts";
 import { readMeta, writeMeta } from "./tables.ts";
 import { outsideLimits, type UnknownArrival } from "./unknown-room-limits.ts";
 
+/** The time when the rooms were last told; what comes until the next time counts as having come then. */
 const TOLD = "rooms_told";
 /** Forgotten in one commit at most, in a second or two: a store of an earlier version may have any number. */
 const mostAtOnce = 5_000;
@@ -47,7 +47,7 @@ export class UnknownRooms {
     admit(news: readonly RoomNews[], inBatch: readonly string[] = []): (one: RoomNews) => boolean {
         const unknown = this.#unknownOf(news);
         if (unknown.size === 0) return () => true;
-        const now = ranFor(this.#context, this.#sql);
+        const now = this.#toldAt() ?? 0;
         const put = this.#sql.prepare(
             `INSERT OR REPLACE INTO unknown_room_arrivals (room_id, sender, kind, session_id, came_at)
              VALUES (?, ?, ?, ?, ?)`,
@@ -62,23 +62,27 @@ export class UnknownRooms {
      * Which rooms are the bot's. What came for others before that was known, or while they were the bot's, counts as
      * having come now. Answers the rooms that were not the bot's so far, and of which there is something.
      */
-    setRooms(roomIds: readonly string[]): readonly string[] {
-        const isFirst = readMeta(this.#sql, TOLD) === undefined;
-        if (isFirst) writeMeta(this.#sql, TOLD, "yes");
+    setRooms(roomIds: readonly string[], now: number): readonly string[] {
+        const isFirst = this.#toldAt() === undefined;
+        writeMeta(this.#sql, TOLD, String(now));
         const all = JSON.stringify(roomIds);
         const remove = "DELETE FROM bot_rooms WHERE room_id NOT IN (SELECT value FROM json_each(?))";
         const add = "INSERT OR IGNORE INTO bot_rooms SELECT value FROM json_each(?) RETURNING room_id";
         const gone = this.#sql.prepare(remove).run(all).changes;
         const came = this.#sql.prepare(add).all(all);
         const held = came.map((row) => String(row["room_id"])).filter((roomId) => this.#takeIn(roomId));
-        if (isFirst || gone > 0) this.#adopt();
-        if (this.#sql.prepare("SELECT 1 FROM unknown_room_arrivals LIMIT 1").get() !== undefined)
-            this.#drop(ranFor(this.#context, this.#sql), []);
+        if (isFirst || gone > 0) this.#adopt(now);
+        if (this.#sql.prepare("SELECT 1 FROM unknown_room_arrivals LIMIT 1").get() !== undefined) this.#drop(now, []);
         return isFirst ? [] : held;
     }
 
+    #toldAt(): number | undefined {
+        const told = readMeta(this.#sql, TOLD);
+        return told === undefined ? undefined : Number(told);
+    }
+
     #unknownOf(news: readonly RoomNews[]): ReadonlySet<string> {
-        if (news.length === 0 || readMeta(this.#sql, TOLD) === undefined) return new Set();
+        if (news.length === 0 || this.#toldAt() === undefined) return new Set();
         const find = this.#sql.prepare("SELECT 1 FROM bot_rooms WHERE room_id = ?");
         return new Set(news.map(({ roomId }) => roomId).filter((roomId) => find.get(roomId) === undefined));
     }
@@ -91,7 +95,7 @@ export class UnknownRooms {
     }
 
     /** Of what was stored when its room counted as the bot's. */
-    #adopt(): void {
+    #adopt(now: number): void {
         this.#sql
             .prepare(
                 `INSERT INTO unknown_room_arrivals (room_id, sender, kind, session_id, came_at)
@@ -103,7 +107,7 @@ export class UnknownRooms {
                     UNION ALL SELECT room_id, sender, 'refusal', session_id, 0, id FROM key_refusals
                  ) WHERE room_id NOT IN (SELECT room_id FROM bot_rooms) ORDER BY at, nr ON CONFLICT DO NOTHING`,
             )
-            .run(ranFor(this.#context, this.#sql), this.#context.ownKey);
+            .run(now, this.#context.ownKey);
         for (const table of ["sharing_signs", "room_key_senders"])
             this.#sql.exec(
                 `DELETE FROM ${table} WHERE room_id NOT IN (SELECT room_id FROM bot_rooms)
@@ -162,8 +166,8 @@ export class UnknownRooms {
 }
 
 /** @see CryptoPort.setRooms */
-export async function setRooms(context: MachineContext, roomIds: readonly string[]): Promise<readonly string[]> {
-    return await commit(context, (sql) => new UnknownRooms(context, sql).setRooms(roomIds));
+export async function setRooms(context: MachineContext, roomIds: readonly string[], now: number): Promise<readonly string[]> {
+    return await commit(context, (sql) => new UnknownRooms(context, sql).setRooms(roomIds, now));
 }
 
 function nameOf({ kind, roomId, sender, sessionId = "" }: RoomNews): string {

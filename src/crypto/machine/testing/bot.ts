@@ -31,8 +31,6 @@ export interface OpenMore {
     readonly deviceId?: string;
     readonly storeKey?: Uint8Array;
     readonly onFault?: (reason: Failure) => void;
-    /** In this thread only. */
-    readonly monotonic?: () => number;
     /** In this thread only: the store as the machine sees it. */
     readonly wrap?: (store: CryptoStore) => CryptoStore;
 }
