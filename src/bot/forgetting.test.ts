@@ -39,7 +39,8 @@ function forgetting(more: Partial<ForgettingParts> = {}): Forgetting {
         forgetRows: () => undefined,
         removeCopies: () => undefined,
         log: silent,
-        monotonic: () => now,
+        clock: { now: () => now },
+        random: () => 0,
         ...more,
     });
 }
@@ -104,7 +105,7 @@ test("the count survives a restart, and the time in between does not count, what
     await days(before, 20);
     now += 9 * day;
     await before.stop();
-    // Another process has another monotonic clock; that of the computer may say anything.
+    // As if a long time in which the bot did not run had counted.
     now = 1_000 * day;
     const after = forgetting();
     after.start();

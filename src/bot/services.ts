@@ -263,7 +263,8 @@ function keyForgetting(options: ServicesOptions, tellRooms: () => Promise<void>)
             for (const path of [store.folder.database, store.folder.cryptoStore]) rmSync(`${path}.before-upgrade`, { force: true });
         },
         log,
-        monotonic: () => performance.now(),
+        clock: ledger.clock,
+        random: Math.random,
     });
 }
 
