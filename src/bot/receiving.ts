@@ -22,7 +22,7 @@ export function bundleReceiver(
         ...told,
         log,
         now: Date.now,
-        monotonic: () => performance.now(),
+        clock: ledger.clock,
         random: Math.random,
     });
     releases.add("received bundles", () => receiver.stop());

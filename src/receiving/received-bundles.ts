@@ -1,4 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
+import { ranNow } from "../due/index.ts";
 import { type Reason, reasonFrom, reasons } from "./reasons.ts";
 
 export type BundleState = "waiting" | "taken" | "not_taken";
@@ -8,6 +9,8 @@ export interface ReceivedBundle {
     readonly roomId: string;
     readonly inviter: string;
     readonly joinedAt: number;
+    /** How long the running clock had run when the bot joined. */
+    readonly joinedRan: number;
     /** A time before which they had not invited it; undefined: not known. */
     readonly invitedAfter: number | undefined;
     readonly state: BundleState;
@@ -37,8 +40,8 @@ export class ReceivedBundles {
     expect(roomId: string, inviter: string, now: number, invitedAfter?: number): void {
         this.#sql
             .prepare(
-                `INSERT OR REPLACE INTO received_bundles (room_id, inviter, joined_at, invited_after, state, changed_at)
-                 VALUES (?, ?, ?, ?, 'waiting', ?)`,
+                `INSERT OR REPLACE INTO received_bundles (room_id, inviter, joined_at, joined_ran, invited_after, state, changed_at)
+                 VALUES (?, ?, ?, ${ranNow}, ?, 'waiting', ?)`,
             )
             .run(roomId, inviter, now, invitedAfter ?? null, now);
     }
@@ -100,6 +103,7 @@ function bundleFrom(row: Readonly<Record<string, unknown>>): ReceivedBundle {
         roomId: String(row["room_id"]),
         inviter: String(row["inviter"]),
         joinedAt: Number(row["joined_at"]),
+        joinedRan: Number(row["joined_ran"]),
         invitedAfter: typeof row["invited_after"] === "number" ? row["invited_after"] : undefined,
         state: state === "taken" || state === "not_taken" ? state : "waiting",
         reason: reasonFrom(row["reason"]),

@@ -1,9 +1,8 @@
 import { type CryptoPort, hasSignedDevice, type OfferedBundle, type TakenBundle, type UserKeys } from "../crypto/index.ts";
 import type { Database } from "../database/index.ts";
-import { Due, type DueItem, type Outcome, WaitsInMemory } from "../due/index.ts";
+import { Due, type DueItem, type Outcome, type RunningClock, WaitsInMemory } from "../due/index.ts";
 import { type Homeserver, isAbort, problemOf, retryAfterOf } from "../homeserver/index.ts";
 import type { Logger } from "../telemetry/index.ts";
-import { BelievedTime, type Clocks, overFor } from "./believed-time.ts";
 import { announcedWithin, distrust } from "./judge.ts";
 import type { Reason } from "./reasons.ts";
 import { type BundleChange, bundleSentence, type ReceivedBundle, type ReceivedBundles } from "./received-bundles.ts";
@@ -17,7 +16,7 @@ const pace = { first: 10_000, longest: 600_000 } as const;
 /** Milliseconds after the join at which homeservers that do not answer are given up. */
 const waitedFor = 7 * 24 * 3_600_000;
 
-export interface ReceiverParts extends Clocks {
+export interface ReceiverParts {
     /** Opened with `receivingSchema`. */
     readonly database: Database;
     readonly bundles: ReceivedBundles;
@@ -33,6 +32,9 @@ export interface ReceiverParts extends Clocks {
     readonly keysCame: (roomId: string) => Promise<void>;
     /** A room was looked at. */
     readonly looked: () => void;
+    /** Milliseconds since the epoch. */
+    readonly now: () => number;
+    readonly clock: Pick<RunningClock, "now" | "ran">;
     /** In [0, 1). */
     readonly random: () => number;
     readonly log: Logger;
@@ -50,7 +52,6 @@ export class BundleReceiver {
     readonly #underWay = new Set<string>();
     /** By room: of whose bundles the log has said that they stay unopened. They can announce ten a second. */
     readonly #told = new Map<string, string>();
-    readonly #time: BelievedTime;
     /** Rooms of which something was announced while they were looked at. */
     readonly #newsOf = new Set<string>();
     readonly #stopping = Promise.withResolvers<undefined>();
@@ -60,8 +61,7 @@ export class BundleReceiver {
 
     constructor(parts: ReceiverParts) {
         this.#parts = parts;
-        this.#time = new BelievedTime(parts);
-        const { bundles, log, monotonic, random } = parts;
+        const { bundles, clock, log, random } = parts;
         this.#waits = new WaitsInMemory(() => bundles.waiting().map((row) => ({ ...row, key: nameOf(row) })));
         const { due, nextAt, record } = this.#waits.answers;
         this.#due = new Due({
@@ -69,7 +69,7 @@ export class BundleReceiver {
             atOnce,
             pace,
             log,
-            now: monotonic,
+            now: () => clock.now(),
             random,
             due: (at) => due(at).filter(({ roomId }) => !this.#underWay.has(roomId)),
             nextAt,
@@ -159,7 +159,7 @@ export class BundleReceiver {
     }
 
     async #nothingYet(row: ReceivedBundle): Promise<Outcome> {
-        const { crypto, log, now, monotonic } = this.#parts;
+        const { clock, crypto, log } = this.#parts;
         const others = await crypto.bundleOfferers(row.roomId);
         const told = others.join(" ");
         if (others.length > 0 && this.#told.get(row.roomId) !== told)
@@ -169,10 +169,7 @@ export class BundleReceiver {
             );
         this.#told.set(row.roomId, told);
         if (this.#isOver(row, announcedWithin)) return await this.#noneCame(row);
-        const left = row.joinedAt + announcedWithin - now();
-        // No longer than that, however far the clock was set back.
-        const wait = left > 0 ? Math.min(left, announcedWithin) : overFor;
-        return { is: "waits", until: monotonic() + wait };
+        return { is: "waits", until: clock.now() + row.joinedRan + announcedWithin - clock.ran() };
     }
 
     /** The wait ends, once it is known whether they could have sent one: that says something of their client. */
@@ -181,7 +178,6 @@ export class BundleReceiver {
         const { roomId, inviter: userId, invitedAfter } = row;
         const keys = invitedAfter === undefined ? undefined : await this.#keysOf(userId);
         if (invitedAfter !== undefined && keys === undefined && !this.#isOver(row, waitedFor)) return { is: "failed" };
-        this.#time.forget(nameOf(row));
         database.transaction(() => {
             const expired = bundles.expire(row);
             if (expired && invitedAfter !== undefined && keys !== undefined && hasSignedDevice(keys))
@@ -201,8 +197,8 @@ export class BundleReceiver {
     }
 
     /** Whether so many milliseconds have passed since the join. */
-    #isOver(row: ReceivedBundle, after: number): boolean {
-        return this.#time.isOver(nameOf(row), row.joinedAt + after);
+    #isOver({ joinedRan }: ReceivedBundle, after: number): boolean {
+        return this.#parts.clock.ran() - joinedRan >= after;
     }
 
     #pinned(inviter: string, { masterKey, crossSigned }: OfferedBundle): string | undefined {
@@ -253,7 +249,6 @@ export class BundleReceiver {
 
     async #settle(row: ReceivedBundle, change: BundleChange): Promise<Outcome> {
         const changed = this.#write(row, change);
-        this.#time.forget(nameOf(row));
         // What others announced stays: one of them may invite the bot again.
         if (changed) await this.#parts.crypto.forgetOffer(row.roomId, row.inviter);
         return { is: "done" };

@@ -1,4 +1,5 @@
 import type { Schema } from "../database/index.ts";
+import { ranNow } from "../due/index.ts";
 
 export const receivingSchema: Schema = {
     feature: "receiving",
@@ -26,6 +27,12 @@ export const receivingSchema: Schema = {
             sql.exec(`
                 -- After this the inviter had invited the bot; NULL: not known.
                 ALTER TABLE received_bundles ADD COLUMN invited_after INTEGER;
+            `),
+        // How long the running clock had run when the bot joined. Joins of before count from now on.
+        (sql) =>
+            sql.exec(`
+                ALTER TABLE received_bundles ADD COLUMN joined_ran INTEGER NOT NULL DEFAULT 0;
+                UPDATE received_bundles SET joined_ran = ${ranNow};
             `),
     ],
 };
