@@ -31,7 +31,7 @@ Exit codes 77 and 78, credentials, device, identity and configuration: [failures
 const ofTheAccount = `# Failures of the account and the configuration
 
 What Backscroll says when its account, device, identity or configuration keeps it from going on. The other exit
-codes, and how to read these tables: [failures.md](failures.md).
+codes, and how to read these tables: [failures.md](failures.md). A Node that is too old ends with 78, too, and says so.
 ${writtenBy}
 `;
 
