@@ -53,13 +53,14 @@ test.each(docs.flatMap(steps))("$page: there is $name in $file", ({ file, name }
 
 const contract = [
     { file: "src/control/status-report.ts", until: "export interface StatusFilters" },
+    { file: "src/account/identity-status.ts", until: "/** As it was heard" },
     { file: "src/sharing/ledger/status.ts", until: "/** Jobs that pass" },
     { file: "src/sharing/ledger/audit.ts", until: "export interface AuditFilter" },
 ];
 
 test.each(contract)("status-json.md has every field of $file", ({ file, until }) => {
     const fields = [...(read(file).split(until)[0] ?? "").matchAll(/readonly ([a-z_]+):/g)].map(([, name = ""]) => name);
-    expect(fields.length).toBeGreaterThan(5);
+    expect(fields.length).toBeGreaterThan(3);
     const page = read("docs/operate/status-json.md");
     expect(fields.filter((field) => !new RegExp(`[\`.-]${field}[\`.]`).test(page))).toEqual([]);
 });
