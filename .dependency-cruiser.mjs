@@ -1,5 +1,5 @@
-// Who may import whom in src/: DESIGN "Shape" as rules. A folder imports lower layers only; folders of one layer are peers and do not
-// import each other; from outside, a folder is its index.ts. See ARCHITECTURE.md for the picture.
+// Who may import whom in src/. A folder imports lower layers only; folders of one layer are peers and do not
+// import each other; from outside, a folder is its index.ts. See docs/understand/overview.md for the picture.
 const layers = [
     ["main"],
     ["cli"],

@@ -18,7 +18,7 @@ const config: KnipConfig = {
     ],
     project: ["src/**/*.ts", "test/**/*.ts", "demo/**/*.ts", "bench/**/*.ts"],
     ignoreDependencies: [
-        // Replaced by local stubs, required by matrix-bot-sdk (ARCHITECTURE.md, "Dependencies").
+        // Replaced by local stubs, required by matrix-bot-sdk (docs/decisions/dependencies.md).
         "@matrix-org/matrix-sdk-crypto-nodejs",
         "request",
         "request-promise",

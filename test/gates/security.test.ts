@@ -1,11 +1,8 @@
-import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 import { expect, test } from "vitest";
-
-const root = join(import.meta.dirname, "../..");
+import { read } from "./documents.ts";
 
 /** The rows of "Whom it does not believe": who could, and the tests that show what is in the way. */
-const rows = readFileSync(join(root, "SECURITY.md"), "utf8")
+const rows = read("SECURITY.md")
     .split("\n")
     .filter((line) => line.startsWith("| **"))
     .map((line) => {
@@ -19,8 +16,5 @@ test("the table is there", () => {
 
 test.each(rows)("what SECURITY.md says of $who is shown by tests that are there", ({ shownBy }) => {
     expect(shownBy).not.toEqual([]);
-    for (const [, file = "", name = ""] of shownBy) {
-        const path = join(root, file);
-        expect(existsSync(path) && readFileSync(path, "utf8").includes(name), `${file}: "${name}"`).toBe(true);
-    }
+    for (const [, file = "", name = ""] of shownBy) expect(read(file).includes(name), `${file}: "${name}"`).toBe(true);
 });

@@ -94,7 +94,7 @@ function forState({ id, roomId, userId, state }: AdvisedJob): string {
             return `Nothing: ${userId} can accept the invite. To send everything once more: ${again}.`;
         case "joined":
         case "done":
-            return 'Nothing. If the history stays unreadable, see README.md, "When somebody cannot read".';
+            return "Nothing. If the history stays unreadable, see docs/operate/cannot-read.md.";
         case "failed":
             return `The bot tries again by itself while ${userId} is invited. When what the reason names is put right, ${again} does it at once.`;
         case "refused":

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { reasons } from "./reasons.ts";
+import { type Reason, reasons } from "./reasons.ts";
 import { moves, openStates, states, type JobState } from "./states.ts";
 
 const meanings: Readonly<Record<JobState, string>> = {
@@ -17,27 +17,81 @@ const meanings: Readonly<Record<JobState, string>> = {
     failed: "It cannot be done.",
 };
 
-const introduction = `# Share jobs
+const writtenBy = `This page is written by a test from \`src/sharing/ledger/states.ts\` and
+\`src/sharing/ledger/reasons.ts\` (\`npx vitest run src/sharing/ledger/reference -u\`).`;
 
-Every invite that the bot sees, and every \`share\`, is a job. \`backscroll status\` lists them, \`backscroll status --job ID\` tells one
-job's whole story. Scripts may rely on the words of the first columns; the sentences may be improved. This file is written by a
-test from \`src/sharing/ledger/states.ts\` and \`src/sharing/ledger/reasons.ts\` (\`npx vitest run src/sharing/ledger/reference -u\`).
-`;
+/** The reasons, in the order of `reasons.ts`: each chapter begins with one, and goes on until the next begins. */
+const chapters: readonly { readonly begins: Reason; readonly title: string }[] = [
+    { begins: "invited", title: "Waiting: the bot goes on by itself" },
+    { begins: "paused", title: "Held: a person decides" },
+    { begins: "sent", title: "The keys were sent, or the bot has invited" },
+    { begins: "left_again", title: "The invitee joined, and the job is over" },
+    { begins: "sharing_off", title: "Refused: not right as things are" },
+    { begins: "declined_lately", title: "Said by earlier versions" },
+    { begins: "superseded", title: "Cancelled: what it was for is over" },
+    { begins: "unanswered", title: "Expired" },
+    { begins: "upload_refused", title: "Failed" },
+];
 
-function reference(): string {
+const pages = [
+    {
+        name: "jobs.md",
+        chapters: chapters.slice(0, 2),
+        introduction: `# Share jobs
+
+Every invite that the bot sees, and every \`share\`, \`invite\` or \`accept\`, is a job. \`backscroll status\` lists them.
+\`backscroll status --job ID\` tells one job's whole story: all that happened, each device, how many sessions were sent,
+and what you can do next. A year after its end a job is forgotten, unless it is the newest of that person in that room.
+
+Scripts may rely on the words in the first columns; the sentences may be improved.
+${writtenBy}
+
+Each job has a state and a reason. Reasons of jobs that wait stand on this page, the others in
+[jobs-sent.md](jobs-sent.md) and [jobs-over.md](jobs-over.md). What to do about the most frequent ones:
+[cannot-read.md](cannot-read.md).
+
+${statesTable()}`,
+    },
+    {
+        name: "jobs-sent.md",
+        chapters: chapters.slice(2, 3),
+        introduction: `# Share jobs whose keys were sent
+
+Reasons of jobs that go well, or as well as they can. States, and how to read this: [jobs.md](jobs.md).
+${writtenBy}
+`,
+    },
+    {
+        name: "jobs-over.md",
+        chapters: chapters.slice(3),
+        introduction: `# Share jobs that are over
+
+Reasons with which jobs end. States, and how to read this: [jobs.md](jobs.md).
+${writtenBy}
+`,
+    },
+];
+
+function statesTable(): string {
     const open: readonly JobState[] = openStates;
-    const stateRows = states.map((state) => {
+    const rows = states.map((state) => {
         const next = moves[state].filter((to) => to !== state).map((to) => `\`${to}\``);
         return `| \`${state}\` | ${open.includes(state) ? "open" : "over"} | ${meanings[state]} | ${next.join(", ")} |`;
     });
-    const reasonRows = Object.entries(reasons).map(([code, sentence]) => `| \`${code}\` | ${sentence} |`);
-    return [
-        introduction,
-        `## States\n\n| state | job is | means | may go to |\n|---|---|---|---|\n${stateRows.join("\n")}\n`,
-        `## Reasons\n\n| reason | what \`status\` says |\n|---|---|\n${reasonRows.join("\n")}\n`,
-    ].join("\n");
+    return `## States\n\n| state | job is | means | may go to |\n|---|---|---|---|\n${rows.join("\n")}\n`;
 }
 
-test("the reference for operators has every state and every reason", async () => {
-    await expect(reference()).toMatchFileSnapshot(join(import.meta.dirname, "..", "..", "..", "docs", "jobs.md"));
+function chapter({ begins, title }: (typeof chapters)[number]): string {
+    const all = Object.entries(reasons);
+    const starts = chapters.map((one) => all.findIndex(([code]) => code === one.begins));
+    const start = all.findIndex(([code]) => code === begins);
+    const end = Math.min(all.length, ...starts.filter((other) => other > start));
+    const rows = all.slice(start, end).map(([code, sentence]) => `| \`${code}\` | ${sentence} |`);
+    return `## ${title}\n\n| reason | what \`status\` says |\n|---|---|\n${rows.join("\n")}\n`;
+}
+
+test.each(pages)("the reference for operators has every state and every reason: $name", async ({ name, introduction, ...page }) => {
+    const folder = join(import.meta.dirname, "..", "..", "..", "docs", "operate");
+    const text = [introduction, ...page.chapters.map(chapter)].join("\n");
+    await expect(text).toMatchFileSnapshot(join(folder, name));
 });
