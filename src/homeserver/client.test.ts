@@ -23,7 +23,14 @@ async function start(
     const server = await scriptedServer(...steps);
     onTestFinished(() => server[Symbol.asyncDispose]());
     const log = collectingLog();
-    const client = new Client({ url: server.url + at, signal: new AbortController().signal, log, random: () => 0, ...options });
+    const client = new Client({
+        url: server.url + at,
+        signal: new AbortController().signal,
+        log,
+        random: () => 0,
+        pace: { first: 0, longest: 0 },
+        ...options,
+    });
     client.useAccessToken(token);
     return { client, server, log };
 }

@@ -2,10 +2,12 @@ import { doHttpRequest } from "matrix-bot-sdk/lib/http.js";
 import { LogService } from "matrix-bot-sdk/lib/logging/LogService.js";
 import { setRequestFn } from "matrix-bot-sdk/lib/request.js";
 import type { Secret } from "../config/index.ts";
+import { type Pace, waitFor } from "../due/index.ts";
+import { abortError } from "../failures/index.ts";
 import type { Logger } from "../telemetry/index.ts";
 import { classifyAnswer, classifyFailure, contentType, parseJson } from "./classify.ts";
-import { abortError, HomeserverError, isAbort, problemOf } from "./errors.ts";
-import { pause, retryDelay, retryFacts } from "./retry.ts";
+import { HomeserverError, isAbort, problemOf } from "./errors.ts";
+import { retryDelay, retryFacts } from "./retry.ts";
 import { Refusals } from "./refusals.ts";
 import { AnswerTooLong, fetchRequest, HttpAnswer, Wire } from "./transport.ts";
 
@@ -26,6 +28,8 @@ export interface ClientOptions {
     readonly renewToken?: () => Promise<Secret>;
     /** A number from 0 up to 1, for the jitter. */
     readonly random?: () => number;
+    /** Of repeated attempts. */
+    readonly pace?: Pace;
 }
 
 export interface Call {
@@ -127,7 +131,7 @@ export class Client {
     }
 
     async #persist(call: Call): Promise<Answer> {
-        const { log, attempts: usual = Number.POSITIVE_INFINITY, random = Math.random } = this.#options;
+        const { log, attempts: usual = Number.POSITIVE_INFINITY, random = Math.random, pace } = this.#options;
         const { attempts = usual, strangers = usualStrangers } = call;
         for (let failures = 1, strange = 0; ; failures++) {
             try {
@@ -135,10 +139,10 @@ export class Client {
             } catch (error) {
                 if (!(error instanceof HomeserverError) || failures >= attempts) throw error;
                 if (error.problem.kind === "not_matrix" && ++strange >= strangers) throw error;
-                const delay = retryDelay(error.problem, failures, random());
+                const delay = retryDelay(error.problem, failures, random(), pace);
                 if (delay === undefined || (isLocked(error) && Number.isFinite(attempts))) throw error;
                 log.warn(retryFacts(error, failures, delay), "the homeserver did not answer as it should, trying again");
-                await pause(delay, this.#signals(call));
+                await waitFor(delay, this.#signals(call));
             }
         }
     }

@@ -12,7 +12,14 @@ async function start(...steps: readonly Step[]): Promise<{
 }> {
     const server = await scriptedServer(...steps);
     onTestFinished(() => server[Symbol.asyncDispose]());
-    const options = { url: server.url, userId, signal: new AbortController().signal, log: collectingLog(), random: () => 0 };
+    const options = {
+        url: server.url,
+        userId,
+        signal: new AbortController().signal,
+        log: collectingLog(),
+        random: () => 0,
+        pace: { first: 0, longest: 0 },
+    };
     return { homeserver: connectHomeserver(options), server };
 }
 

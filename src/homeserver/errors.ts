@@ -48,11 +48,6 @@ export class HomeserverError extends Error {
     }
 }
 
-/** What a caller of `Homeserver` gets when the bot stops or its own signal aborts. */
-export function abortError(): DOMException {
-    return new DOMException("The request was given up because the bot stops or its caller does.", "AbortError");
-}
-
 /** The problem's kind if `error` is the homeserver's; undefined for anything else. */
 export function problemOf(error: unknown): HomeserverProblem | undefined {
     return error instanceof HomeserverError ? error.problem : undefined;

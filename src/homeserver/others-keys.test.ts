@@ -8,7 +8,7 @@ async function start(...steps: readonly Step[]) {
     const server = await scriptedServer(...steps);
     onTestFinished(() => server[Symbol.asyncDispose]());
     const log = collectingLog();
-    const options = { url: server.url, userId, signal: new AbortController().signal, log, random: () => 0 };
+    const options = { url: server.url, userId, signal: new AbortController().signal, log, random: () => 0, pace: { first: 0, longest: 0 } };
     return { homeserver: connectHomeserver(options), server, log };
 }
 

@@ -1,3 +1,4 @@
+import { waitFor } from "../due/index.ts";
 import { credentialsFailure, credentialsVerdict } from "../account/index.ts";
 import type { Database } from "../database/index.ts";
 import type { Homeserver, SyncOptions } from "../homeserver/index.ts";
@@ -5,7 +6,6 @@ import { type CryptoChanges, type DroppedPart, parseSyncBatch, type SyncBatch } 
 import type { Logger } from "../telemetry/index.ts";
 import { CryptoNews } from "./crypto-news.ts";
 import { syncFilter } from "./filter.ts";
-import { pause } from "./pause.ts";
 import { Persistence } from "./persistence.ts";
 import { forgetSyncPosition, SyncPosition } from "./position.ts";
 import type { SyncProblem } from "./problem.ts";
@@ -121,14 +121,14 @@ export class SyncLoop {
         // The first answer of a run is wanted at once: it says that we are up to date.
         const timeoutMs = this.#polled ? longPollMs : 0;
         const rest = this.#answered + this.#parts.restMs - performance.now();
-        if (rest > 0) await pause(rest, signal);
+        if (rest > 0) await waitFor(rest, [signal]);
         const asked = performance.now();
         const raw = await this.#request({ since, timeoutMs, filter: syncFilter, signal });
         this.#answered = performance.now();
         const drops: DroppedPart[] = [];
         const batch = parseSyncBatch(raw, since, (drop) => drops.push(drop));
         if (drops.length > 0) this.#warn(drops);
-        if (this.#polled && batch.nextBatch === since && this.#answered - asked < quietRestMs) await pause(quietRestMs, signal);
+        if (this.#polled && batch.nextBatch === since && this.#answered - asked < quietRestMs) await waitFor(quietRestMs, [signal]);
         this.#polled = true;
         return batch;
     }

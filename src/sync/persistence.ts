@@ -1,5 +1,5 @@
+import { waitFor } from "../due/index.ts";
 import type { Logger } from "../telemetry/index.ts";
-import { pause } from "./pause.ts";
 import { setbackOf, type Setback, type SyncProblem, waitAfter } from "./problem.ts";
 
 export interface PersistenceParts {
@@ -42,7 +42,7 @@ export class Persistence {
                 const setback = setbackOf(error);
                 if (setback === undefined) throw error;
                 this.#note(setback);
-                await pause(waitAfter(setback, failures, this.#parts.random()), signal);
+                await waitFor(waitAfter(setback, failures, this.#parts.random()), [signal]).catch(() => undefined);
                 if (signal.aborted) return undefined;
             }
         }

@@ -1,4 +1,5 @@
 import { credentialsVerdict } from "../account/index.ts";
+import { waitAfterFailure } from "../due/index.ts";
 import { Failure } from "../failures/index.ts";
 import { HomeserverError, type HomeserverProblem } from "../homeserver/index.ts";
 import { MalformedSync } from "../matrix/index.ts";
@@ -50,10 +51,9 @@ export function setbackOf(error: unknown): Setback | undefined {
     return setback(code, `${error.message}${cure}`, asked);
 }
 
-/** Milliseconds before the next attempt: doubling, with jitter, never before the server's own time. */
-export function waitAfter(setback: Setback, failures: number, random: number): number {
-    const ceiling = Math.min(setback.longestWait, firstWait * 2 ** Math.min(failures - 1, 20));
-    return setback.shortestWait + ceiling * (0.5 + random / 2);
+/** Milliseconds before the next attempt. */
+export function waitAfter({ longestWait: longest, shortestWait }: Setback, failures: number, random: number): number {
+    return waitAfterFailure(failures - 1, { first: firstWait, longest }, random, shortestWait);
 }
 
 function setback(code: SyncProblemCode, message: string, shortestWait = 0): Setback {
