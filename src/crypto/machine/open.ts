@@ -85,6 +85,8 @@ async function openContext(store: CryptoStore, options: OpenMachine): Promise<Ma
         awaitingQuery: new Set(),
         resting: new Map(),
         trackedUsers: undefined,
+        heard: 0,
+        outdated: false,
         preparedRooms: new Set(),
         unreadableKeys,
     };
@@ -136,7 +138,7 @@ function portOf(machine: LiveMachine, check: StoreCheck): CryptoPort {
         forgetOffer: (roomId, sender) => machine.run((context) => forgetOffer(context, roomId, sender)),
         importRoomKeys: (entries) => machine.run((context) => importRoomKeys(context, entries)),
         exportRoomKeys: (roomId, after = 0) => machine.run((context) => exportRoomKeys(context, roomId, after)),
-        forgetRoom: (roomId) => machine.runBehindIt((context) => forgetRoom(context, roomId)),
+        forgetRoom: (roomId) => machine.run((context) => forgetRoom(context, roomId)),
         handOver: (deviceId) => machine.run((context) => handOver(context, deviceId)),
         roomsWithKeys: () => machine.run(roomsWithKeys),
         copyStore: (path) => machine.run((context) => copyStore(context, path)),
