@@ -3,6 +3,7 @@ import { Greetings } from "../chat/index.ts";
 import { type Settings, sharingPolicy } from "../config/index.ts";
 import { OutgoingRequests } from "../crypto/index.ts";
 import type { Failure } from "../failures/index.ts";
+import { retryAfterOf } from "../homeserver/index.ts";
 import { serverOf } from "../matrix/index.ts";
 import { Invitations, LeftRooms } from "../rooms/index.ts";
 import { deriveSeal } from "../sealing/index.ts";
@@ -130,6 +131,7 @@ export function startServices(given: ServicesOptions): Services {
         policy: settings.invites,
         join: (roomId, via) => homeserver.join(roomId, via),
         leave: (roomId, reason) => homeserver.leave(roomId, reason),
+        retryAfter: retryAfterOf,
         logger: log,
         now: Date.now,
     });

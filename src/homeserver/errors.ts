@@ -58,6 +58,12 @@ export function problemOf(error: unknown): HomeserverProblem | undefined {
     return error instanceof HomeserverError ? error.problem : undefined;
 }
 
+/** Milliseconds for which whoever refused does not want to be asked, a day at most; undefined: they did not say. */
+export function retryAfterOf(error: unknown): number | undefined {
+    const problem = problemOf(error);
+    return problem !== undefined && "retryAfterMs" in problem ? problem.retryAfterMs : undefined;
+}
+
 function describe(problem: HomeserverProblem): string {
     switch (problem.kind) {
         case "unreachable":

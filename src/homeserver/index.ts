@@ -1,4 +1,4 @@
 export type * from "./api.ts";
 export { connectHomeserver, type ConnectOptions } from "./connect.ts";
-export { HomeserverError, type HomeserverProblem, isAbort, problemOf } from "./errors.ts";
+export { HomeserverError, type HomeserverProblem, isAbort, problemOf, retryAfterOf } from "./errors.ts";
 export { isTransient } from "./retry.ts";
