@@ -151,11 +151,14 @@ function portOf(machine: LiveMachine, check: StoreCheck): CryptoPort {
     };
 }
 
+/** Characters of a line of the machine's own log that the bot's log has. A line repeats what a stranger wrote. */
+const longestLine = 2_000;
+
 /** What the machine says of itself is for developers; its warnings are about other people's malformed events. */
 function quiet(log: Logger, keys: UnreadableKeys): Record<"debug" | "info" | "warn" | "error", (line: unknown) => void> {
     const say = (line: unknown) => {
         keys.heard(String(line));
-        log.debug({ operation: "olm_machine", line: String(line) }, "the machine's own log");
+        log.debug({ operation: "olm_machine", line: String(line).slice(0, longestLine) }, "the machine's own log");
     };
     return { debug: () => undefined, info: () => undefined, warn: say, error: say };
 }
