@@ -40,7 +40,15 @@ export function chatParts(
         spokeIn(roomId);
         await homeserver.sendEvent(roomId, event.type, txnId, event.content);
     };
-    const common = { botUserId: settings.homeserver.user_id, rooms, sendEncrypted, now: Date.now, log };
+    const common = {
+        botUserId: settings.homeserver.user_id,
+        rooms,
+        sendEncrypted,
+        now: Date.now,
+        monotonic: () => performance.now(),
+        random: Math.random,
+        log,
+    };
     return {
         greeter: new Greeter({
             ...common,
@@ -58,7 +66,7 @@ export function chatParts(
             newest: () => notices.newest(),
             homeserver,
         }),
-        verification: new VerificationAnswerer({ ...common, crypto, homeserver, monotonic: () => performance.now() }),
+        verification: new VerificationAnswerer({ ...common, crypto, homeserver }),
     };
 }
 

@@ -1,3 +1,4 @@
+import { runningClockSchema } from "../due/index.ts";
 import { beforeEach, expect, test } from "vitest";
 import { chatSchema, Greetings } from "../chat/index.ts";
 import { type Database, openDatabase } from "../database/index.ts";
@@ -13,7 +14,7 @@ let creation: Readonly<Record<string, unknown>>;
 let coverage: ReturnType<FollowParts["ledger"]["timelines"]["coverage"]>;
 
 beforeEach(() => {
-    database = openDatabase({ path: ":memory:", schemas: [sharingSchema, chatSchema] });
+    database = openDatabase({ path: ":memory:", schemas: [runningClockSchema, sharingSchema, chatSchema] });
     room = { roomId, membership: "join", encryption: "encrypted", visibility: "shared", joinedAt: 0, openSince: 0, successor: undefined };
     [now, creation, coverage] = [1_000_000, {}, undefined];
 });

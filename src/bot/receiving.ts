@@ -23,6 +23,7 @@ export function bundleReceiver(
         log,
         now: Date.now,
         monotonic: () => performance.now(),
+        random: Math.random,
     });
     releases.add("received bundles", () => receiver.stop());
     return receiver;

@@ -33,7 +33,7 @@ export function recordBatch(recording: RecordingParts, batch: SyncBatch): void {
     timelines.record(batch);
     const parts = { botUserId, jobs: ledger.jobs, checks: ledger.checks, rooms: ledger.rooms };
     recordMemberships(parts, changes.memberships);
-    recordInvites({ botUserId, reinvites: ledger.reinvites, now: Date.now }, changes.memberships);
+    recordInvites({ botUserId, reinvites: ledger.reinvites, now: () => ledger.clock.now() }, changes.memberships);
     ledger.botInvitees.record({ botUserId, now: Date.now }, changes.memberships);
     for (const { roomId } of changes.selfLeft) {
         recordOwnLeave(parts, roomId);

@@ -1,6 +1,7 @@
 import { accountSchema } from "../account/index.ts";
 import { chatSchema } from "../chat/index.ts";
 import type { Schema } from "../database/index.ts";
+import { runningClockSchema } from "../due/index.ts";
 import { receivingSchema } from "../receiving/index.ts";
 import { leftRoomsSchema, roomsSchema } from "../rooms/index.ts";
 import { bundleSchema, evidenceSchema, reinviteSchema, sharingSchema } from "../sharing/index.ts";
@@ -11,6 +12,8 @@ import { storeCheckSchema } from "./store-check-record.ts";
 
 /** Every part's tables in `backscroll.sqlite`. */
 export const schemas: readonly Schema[] = [
+    // Before the parts whose tables it takes something over from.
+    runningClockSchema,
     accountSchema,
     roomsSchema,
     sharingSchema,

@@ -21,9 +21,7 @@ import {
     releaseOnceUsed,
     releaseUncovered,
     RoomBundles,
-    RunningTime,
     Sealings,
-    ShareClock,
     ShareRunner,
     Watches,
 } from "../sharing/index.ts";
@@ -105,11 +103,10 @@ export function startServices(given: ServicesOptions): Services {
         (roomId) => stock.note([roomId]),
     );
     const sharing = sharingParts(options, outgoing, () => notifier.wake());
+    ledger.clock.start(log);
+    releases.add("the running clock", () => ledger.clock.stop());
     const runner = new ShareRunner(sharing);
     releases.add("sharing", () => runner.stop());
-    const runningTime = new RunningTime({ ...sharing, clock: new ShareClock(store.database.sql), monotonic: () => performance.now() });
-    runningTime.start();
-    releases.add("the count of the running time", () => runningTime.stop());
     const watch = new DeviceWatch({ ...sharing, released: () => runner.wake() });
     releases.add("the watch for devices", () => watch.stop());
     const refresher = new BundleRefresher(sharing);
@@ -131,9 +128,9 @@ export function startServices(given: ServicesOptions): Services {
         policy: settings.invites,
         join: (roomId, via) => homeserver.join(roomId, via),
         leave: (roomId, reason) => homeserver.leave(roomId, reason),
-        retryAfter: retryAfterOf,
+        retryAfterOf,
         logger: log,
-        now: Date.now,
+        now: () => ledger.clock.now(),
     });
     releases.add("invitations", () => invitations.stop());
     // Before the first batch the rooms are as they were when the bot went down: nobody acts on that.
@@ -155,7 +152,7 @@ export function startServices(given: ServicesOptions): Services {
     const counted = (roomId: string): void => {
         runner.keysCame([roomId]);
         store.database.transaction(() => {
-            releaseUncovered({ ...ledger, now: Date.now });
+            releaseUncovered(ledger);
             if (ledger.timelines.isCountedUsable(roomId)) releaseOnceUsed(ledger, roomId);
             followRooms({ botUserId: settings.homeserver.user_id, ledger, greetings, now: Date.now }, [roomId]);
         });
@@ -214,7 +211,6 @@ function sharingParts(
         ...ledger,
         devices: new JobDevices(sql),
         watches: new Watches(sql),
-        clock: new ShareClock(sql),
         files,
         bundles: new RoomBundles({
             database: store.database,

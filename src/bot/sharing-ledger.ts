@@ -1,6 +1,7 @@
 import type { Settings } from "../config/index.ts";
 import { sharingPolicy } from "../config/index.ts";
 import type { Database } from "../database/index.ts";
+import { RunningClock } from "../due/index.ts";
 import { ReceivedBundles } from "../receiving/index.ts";
 import { RoomReader } from "../rooms/index.ts";
 import {
@@ -31,6 +32,8 @@ import { type Coverage, Timelines, uncoveredBefore } from "../timeline/index.ts"
 /** What sharing keeps in the database and the commands on it: the same with a running bot and without one. */
 export interface SharingLedger {
     readonly rooms: RoomReader;
+    /** By which everything falls due; it runs once it is started. */
+    readonly clock: RunningClock;
     readonly jobs: ShareJobs;
     readonly pins: IdentityPins;
     readonly pauses: Pauses;
@@ -55,7 +58,8 @@ export interface SharingLedger {
 export function sharingLedger(database: Database, settings: Settings): SharingLedger {
     const now = Date.now;
     const rooms = new RoomReader(database);
-    const jobs = new ShareJobs(database.sql, now);
+    const clock = new RunningClock({ database, monotonic: () => performance.now(), wall: now });
+    const jobs = new ShareJobs(database.sql, now, () => clock.now());
     const pins = new IdentityPins(database.sql);
     const pauses = new Pauses(database.sql);
     const audit = new Audit(database.sql);
@@ -85,6 +89,7 @@ export function sharingLedger(database: Database, settings: Settings): SharingLe
         notices: new Notices(database.sql),
         followedRooms: new FollowedRooms(database.sql),
         formerMembers: new FormerMembers({ rooms, timelines }),
+        clock,
         refreshes: new Refreshes(database.sql),
         facts,
         timelines,

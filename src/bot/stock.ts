@@ -43,11 +43,11 @@ export class StockTaking {
  */
 export async function takeStock(
     database: Database,
-    ledger: Pick<SharingLedger, "evidence" | "facts" | "holdings" | "jobs" | "refreshes" | "rooms" | "timelines">,
+    ledger: Pick<SharingLedger, "clock" | "evidence" | "facts" | "holdings" | "jobs" | "refreshes" | "rooms" | "timelines">,
     crypto: Pick<CryptoPort, "holdings" | "sharingSigns">,
     roomIds: readonly string[],
 ): Promise<void> {
-    const { facts, holdings, jobs, refreshes, timelines } = ledger;
+    const { clock, facts, holdings, jobs, refreshes, timelines } = ledger;
     const counts = await Promise.all(roomIds.map(async (roomId) => [roomId, await crypto.holdings(roomId)] as const));
     if (counts.length === 0) return;
     const signs = await signsOf(crypto, roomIds);
@@ -56,7 +56,7 @@ export async function takeStock(
         noteSigns(ledger, signs);
         timelines.touch(roomIds);
         releaseEmptyHanded({ jobs, facts }, roomIds);
-        refreshes.note(roomIds, Date.now());
+        refreshes.note(roomIds, clock.now());
     });
 }
 

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { openDatabase } from "../database/index.ts";
 import { LeftRooms } from "../rooms/index.ts";
 import { deriveSeal, SealBroken } from "../sealing/index.ts";
-import { auditReport, BundleFiles, ShareClock } from "../sharing/index.ts";
+import { auditReport, BundleFiles } from "../sharing/index.ts";
 import { schemas } from "./schemas.ts";
 import { invitees } from "./testing/fixtures/batches.ts";
 import { readings } from "./testing/fixtures/readings.ts";
@@ -97,7 +97,7 @@ test.each(fixtures.filter((fixture) => fixture !== "first"))(
         ]);
         expect(received.of(ROOM)).toMatchObject({ state: "taken", keys: 12, withheld: 1 });
         expect(jobs.newest(ROOM, invitees.done)?.approved).toEqual([approval]);
-        expect(new ShareClock(database.sql).ran()).toBe(ran);
+        expect(database.sql.prepare("SELECT ran FROM running_clock").get()).toEqual({ ran });
         const inDoubt = (): readonly string[] =>
             auditReport(database.sql, { roomId: ROOM, userId: undefined, since: undefined }).deliveries.flatMap(
                 ({ user_id: userId, sent }) => (sent === "unknown" ? [userId] : []),

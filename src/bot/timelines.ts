@@ -17,6 +17,7 @@ export function timelineServices(
     const { database } = store;
     const { homeserver, crypto } = online;
     const now = Date.now;
+    const steady = { monotonic: () => performance.now(), random: Math.random };
     const recorder = new TimelineRecorder({ database, lastBatchAt: () => lastSuccessAt(database), now });
     // Rooms from before there was such a record.
     database.transaction(() => recorder.adopt(ledger.rooms.joined().map(({ roomId }) => roomId)));
@@ -33,7 +34,7 @@ export function timelineServices(
         log,
     });
     releases.add("the count of what is covered", () => count.stop());
-    const backFill = new BackFill({ database, homeserver, recorded: () => count.wake(), now, rest, log });
+    const backFill = new BackFill({ database, homeserver, recorded: () => count.wake(), now, ...steady, rest, log });
     releases.add("the search for earlier events", () => backFill.stop());
     return {
         recorder,

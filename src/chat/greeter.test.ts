@@ -58,6 +58,8 @@ function newGreeter(): Greeter {
             return fault === undefined ? Promise.resolve() : Promise.reject(fault);
         },
         now: () => now,
+        monotonic: () => now,
+        random: () => 0,
         log: silent,
     });
 }

@@ -1,10 +1,12 @@
+import { Due, type DueItem, type Outcome, WaitsInMemory } from "../due/index.ts";
+import { isAbort } from "../failures/index.ts";
+import { retryAfterOf } from "../homeserver/index.ts";
 import type { Room, Rooms } from "../rooms/index.ts";
 import type { Logger } from "../telemetry/index.ts";
 import type { Coverage } from "../timeline/index.ts";
 import type { Greetings, OwedWord } from "./greetings.ts";
-import { Rounds } from "./rounds.ts";
-import { type SendEncrypted, speakingRoom } from "./speaking-room.ts";
-import { correction, greeting, type GreetingFacts, kindOf } from "./texts.ts";
+import { canSpeakIn, type SendEncrypted, speakingRoom } from "./speaking-room.ts";
+import { correction, greeting, type GreetingFacts, type GreetingKind, kindOf } from "./texts.ts";
 
 export interface GreeterParts {
     readonly botUserId: string;
@@ -22,11 +24,26 @@ export interface GreeterParts {
     readonly inviting: (roomId: string) => GreetingFacts["inviting"];
     readonly sendEncrypted: SendEncrypted;
     readonly now: () => number;
+    /** Milliseconds, of a clock that never jumps. */
+    readonly monotonic: () => number;
+    /** In [0, 1). */
+    readonly random: () => number;
     readonly log: Logger;
 }
 
-/** Milliseconds. */
-const pauseAfterFailure = 60_000;
+/** What is to be said in a room. */
+interface Words {
+    readonly key: string;
+    readonly owed: OwedWord;
+    /** Of a greeting. */
+    readonly kind: GreetingKind | undefined;
+    readonly body: string;
+}
+
+/** Rooms that are spoken to at once: one whose homeserver is slow holds up no other. */
+const roomsAtOnce = 4;
+/** Milliseconds after which what could not be sent is tried again. */
+const pace = { first: 60_000, longest: 3_600_000 } as const;
 /** How long after the join a greeting waits for keys that are being taken, and for the room's past to be counted. */
 const patienceMs = 30_000;
 
@@ -37,64 +54,70 @@ const patienceMs = 30_000;
  */
 export class Greeter {
     readonly #parts: GreeterParts;
-    readonly #rounds = new Rounds(() => this.#sayAll());
-    /** Rooms where sending failed, with the time before which it is not tried again. */
-    readonly #notBefore = new Map<string, number>();
+    readonly #due: Due<Words & DueItem>;
 
     constructor(parts: GreeterParts) {
         this.#parts = parts;
+        const { greetings, log, monotonic, random } = parts;
+        const waits = new WaitsInMemory(() => greetings.owed().flatMap((owed) => this.#words(owed) ?? []));
+        this.#due = new Due({
+            name: "the greetings",
+            atOnce: roomsAtOnce,
+            pace,
+            log,
+            now: monotonic,
+            random,
+            ...waits.answers,
+            work: (words) => this.#sayOrTell(words),
+        });
     }
 
-    /** Looks for what is owed; what failed is tried again at a later call. */
+    /** Looks for what is owed. */
     wake(): void {
-        this.#rounds.wake();
+        this.#due.wake();
     }
 
     stop(): Promise<void> {
-        return this.#rounds.stop();
+        return this.#due.stop();
     }
 
-    async #sayAll(): Promise<void> {
-        const { greetings, now, log } = this.#parts;
-        for (const owed of greetings.owed()) {
-            if (this.#rounds.isStopped) return;
-            const { roomId, what } = owed;
-            if (this.#rests(roomId)) continue;
-            try {
-                await this.#say(owed);
-            } catch (err) {
-                this.#notBefore.set(roomId, now() + pauseAfterFailure);
-                if (!this.#rounds.isStopped) log.warn({ room: roomId, err }, `the ${what} was not sent; it is tried again`);
-            }
+    async #sayOrTell(words: Words): Promise<Outcome> {
+        const { roomId, what } = words.owed;
+        try {
+            await this.#say(words);
+            return { is: "done" };
+        } catch (err) {
+            if (isAbort(err)) throw err;
+            this.#parts.log.warn({ room: roomId, err }, `the ${what} was not sent; it is tried again`);
+            return { is: "failed", retryAfterMs: retryAfterOf(err) };
         }
     }
 
-    async #say(owed: OwedWord): Promise<void> {
+    async #say({ owed, kind, body }: Words): Promise<void> {
         const { rooms, sendEncrypted, greetings, now } = this.#parts;
         const { roomId, txnId } = owed;
-        const room = rooms.room(roomId);
-        if (room === undefined || speakingRoom(rooms, roomId) === undefined) return;
-        const body = this.#body(owed, room);
-        if (body === undefined) return;
+        if (kind !== undefined) greetings.prepare(roomId, kind);
         await sendEncrypted(() => speakingRoom(rooms, roomId), roomId, txnId, { msgtype: "m.notice", body });
         greetings.sent(owed, now());
     }
 
     /** What there is to say now; undefined: nothing yet. */
-    #body({ what, said }: OwedWord, room: Room): string | undefined {
-        switch (what) {
+    #words(owed: OwedWord): Words | undefined {
+        const room = this.#parts.rooms.room(owed.roomId);
+        if (room === undefined || !canSpeakIn(room)) return undefined;
+        const key = owed.roomId;
+        switch (owed.what) {
             case "greeting": {
                 // A try that was cut off may stand in the room: what it left open is left open again, and the
                 // correction follows.
-                const facts = this.#facts(room, said !== "looking");
+                const facts = this.#facts(room, owed.said !== "looking");
                 const kind = kindOf(facts);
-                if (kind === "looking" && said !== "looking" && this.#isPatientWith(room)) return undefined;
-                this.#parts.greetings.prepare(room.roomId, kind);
-                return greeting(facts);
+                if (kind === "looking" && owed.said !== "looking" && this.#isPatientWith(room)) return undefined;
+                return { key, owed, kind, body: greeting(facts) };
             }
             case "correction": {
                 const facts = this.#facts(room, true);
-                return kindOf(facts) === "counted" ? correction(facts) : undefined;
+                return kindOf(facts) === "counted" ? { key, owed, kind: undefined, body: correction(facts) } : undefined;
             }
         }
     }
@@ -123,10 +146,5 @@ export class Greeter {
         const waited = this.#parts.now() - joinedAt;
         // A join to come is that of a clock that was set back since.
         return waited >= 0 && waited < patienceMs;
-    }
-
-    #rests(roomId: string): boolean {
-        const wait = (this.#notBefore.get(roomId) ?? 0) - this.#parts.now();
-        return wait > 0 && wait <= pauseAfterFailure;
     }
 }

@@ -128,6 +128,8 @@ function newNotifier(admins = [admin]): Notifier {
                 said.push({ txnId, to: to()?.members ?? [], body: (message as { body: string }).body });
             }),
         now: () => now,
+        monotonic: () => now,
+        random: () => 0,
         log: silent,
     });
 }

@@ -1,9 +1,9 @@
-import { type Homeserver, isAbort } from "../homeserver/index.ts";
+import { Due, type DueItem, type Outcome, WaitsInMemory } from "../due/index.ts";
+import { type Homeserver, isAbort, retryAfterOf } from "../homeserver/index.ts";
 import type { Rooms } from "../rooms/index.ts";
 import type { Logger } from "../telemetry/index.ts";
 import type { AdminMessage, AdminRoom, AdminRooms } from "./admin-rooms.ts";
 import { adminOf, adminRoomContent, withDirectRoom } from "./direct-room.ts";
-import { Rounds } from "./rounds.ts";
 import { type SendEncrypted, speakingRoom } from "./speaking-room.ts";
 import { noticeText, type NoticeFacts } from "./texts.ts";
 
@@ -22,8 +22,17 @@ export interface NotifierParts {
     readonly homeserver: Pick<Homeserver, "createRoom" | "putMember" | "accountData" | "putAccountData">;
     readonly sendEncrypted: SendEncrypted;
     readonly now: () => number;
+    /** Milliseconds, of a clock that never jumps. */
+    readonly monotonic: () => number;
+    /** In [0, 1). */
+    readonly random: () => number;
     readonly log: Logger;
 }
+
+/** Admins who are told at once. */
+const adminsAtOnce = 4;
+/** Milliseconds after which a step that failed is taken again. */
+const pace = { first: 60_000, longest: 3_600_000 } as const;
 
 /** Messages to one admin within an hour; what comes meanwhile is collected for the next. */
 const mostPerHour = 4;
@@ -31,7 +40,6 @@ const mostPerHour = 4;
 const hour = 3_600_000;
 /** Milliseconds after which an admin who left, or declined, is invited once more, if there is something to say. */
 const restAfterLeaving = 7 * 24 * hour;
-const firstPause = 60_000;
 
 /**
  * Tells each admin, in an encrypted direct room, which deliveries need a person and what changed in rooms. One room for
@@ -40,36 +48,41 @@ const firstPause = 60_000;
  */
 export class Notifier {
     readonly #parts: NotifierParts;
-    readonly #rounds = new Rounds(() => this.#tellAll());
-    readonly #failures = new Map<string, { readonly count: number; readonly notBefore: number }>();
+    readonly #due: Due<{ readonly key: string } & DueItem>;
 
     constructor(parts: NotifierParts) {
         this.#parts = parts;
+        const { admins, log, monotonic, random } = parts;
+        const waits = new WaitsInMemory(() => admins.map((key) => ({ key })));
+        this.#due = new Due({
+            name: "the notices to admins",
+            atOnce: adminsAtOnce,
+            pace,
+            log,
+            now: monotonic,
+            random,
+            ...waits.answers,
+            work: ({ key }) => this.#takeStep(key),
+        });
     }
 
-    /** Looks for what has to be told; a step that failed is tried again at a later call. */
+    /** Looks for what has to be told. */
     wake(): void {
-        this.#rounds.wake();
+        this.#due.wake();
     }
 
     stop(): Promise<void> {
-        return this.#rounds.stop();
+        return this.#due.stop();
     }
 
-    async #tellAll(): Promise<void> {
-        for (const admin of this.#parts.admins) {
-            if (this.#rounds.isStopped) return;
-            const failures = this.#failures.get(admin);
-            if (failures !== undefined && failures.notBefore > this.#parts.now()) continue;
-            try {
-                await this.#tell(admin);
-                this.#failures.delete(admin);
-            } catch (error) {
-                if (this.#rounds.isStopped || isAbort(error)) return;
-                const count = (failures?.count ?? 0) + 1;
-                this.#failures.set(admin, { count, notBefore: this.#parts.now() + Math.min(hour, firstPause * 2 ** (count - 1)) });
-                this.#parts.log.warn({ user: admin, err: error }, "an admin could not be told what needs a person; it is tried again");
-            }
+    async #takeStep(admin: string): Promise<Outcome> {
+        try {
+            await this.#tell(admin);
+            return { is: "unready" };
+        } catch (error) {
+            if (isAbort(error)) throw error;
+            this.#parts.log.warn({ user: admin, err: error }, "an admin could not be told what needs a person; it is tried again");
+            return { is: "failed", retryAfterMs: retryAfterOf(error) };
         }
     }
 

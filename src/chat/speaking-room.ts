@@ -1,5 +1,10 @@
 import type { EncryptionRoom } from "../crypto/index.ts";
-import type { Rooms } from "../rooms/index.ts";
+import type { Room, Rooms } from "../rooms/index.ts";
+
+/** Whether anything can be said there, encrypted: not where the bot is no member, nor where what the room is set to is not known. */
+export function canSpeakIn({ membership, encryption, visibility }: Room): boolean {
+    return membership === "join" && encryption === "encrypted" && visibility !== "unknown";
+}
 
 /**
  * The room as one to say something in, encrypted: to its joined members, or to those of `listeners` among them; undefined: it is none, or
@@ -11,7 +16,7 @@ export function speakingRoom(
     listeners?: readonly string[],
 ): EncryptionRoom | undefined {
     const room = rooms.room(roomId);
-    if (room?.membership !== "join" || room.encryption !== "encrypted" || room.visibility === "unknown") return undefined;
+    if (room === undefined || !canSpeakIn(room) || room.visibility === "unknown") return undefined;
     const joined = rooms.membersWith(roomId, "join").map(({ userId }) => userId);
     return { visibility: room.visibility, members: joined.filter((userId) => listeners?.includes(userId) ?? true) };
 }

@@ -104,6 +104,19 @@ test("nothing is asked again before the time that the server named", async () =>
     expect(performance.now() - before).toBeGreaterThanOrEqual(198);
 });
 
+test.each<readonly [string, Step]>([
+    ["429", json(429, { errcode: "M_LIMIT_EXCEEDED", retry_after_ms: 60_000 })],
+    ["503", page(503, { "retry-after": "60" })],
+])("after a %s nobody asks for the same before the time that it named, and for other things everybody may", async (_, refusal) => {
+    const { client, server } = await start([refusal, done]);
+    const refused = { problem: { retryAfterMs: expect.any(Number) } };
+    await expect(client.call({ ...ask, attempts: 1 })).rejects.toMatchObject(refused);
+    await expect(client.call({ ...ask, attempts: 1 })).rejects.toMatchObject(refused);
+    await expect(client.bytes(ask)).rejects.toMatchObject(refused);
+    await expect(client.call({ ...ask, limit: "ask for something else", attempts: 1 })).resolves.toMatchObject({ json: { ok: true } });
+    expect(server.requests).toHaveLength(2);
+});
+
 test("an answer that does not come is given up after the time-out and asked for again", async () => {
     const { client, server } = await start([silence, done]);
     expect((await client.call({ ...ask, timeoutMs: 50 })).json).toEqual({ ok: true });

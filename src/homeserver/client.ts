@@ -6,6 +6,7 @@ import type { Logger } from "../telemetry/index.ts";
 import { classifyAnswer, classifyFailure, contentType, parseJson } from "./classify.ts";
 import { abortError, HomeserverError, isAbort, problemOf } from "./errors.ts";
 import { pause, retryDelay, retryFacts } from "./retry.ts";
+import { Refusals } from "./refusals.ts";
 import { AnswerTooLong, fetchRequest, HttpAnswer, Wire } from "./transport.ts";
 
 const usualTimeoutMs = 60_000;
@@ -30,6 +31,8 @@ export interface ClientOptions {
 export interface Call {
     /** Its name in errors and logs. */
     readonly operation: string;
+    /** What the homeserver refuses together with it (`Refusals`); default: every call of this operation. */
+    readonly limit?: string;
     readonly method: "GET" | "POST" | "PUT";
     readonly path: string;
     readonly query?: URLSearchParams;
@@ -59,6 +62,7 @@ export interface Answer {
 export class Client {
     readonly #options: ClientOptions;
     readonly #base: string;
+    readonly #refusals = new Refusals();
     #token: Secret | undefined;
     #renewal: Promise<void> | undefined;
 
@@ -149,7 +153,20 @@ export class Client {
         return { text, json };
     }
 
+    /** Nothing is asked before the time that the homeserver named, whoever asks. */
     async #exchange(call: Call, headOnly = false): Promise<HttpAnswer> {
+        const { operation, limit = operation } = call;
+        const retryAfterMs = this.#refusals.left(limit);
+        if (retryAfterMs > 0) throw new HomeserverError(operation, { kind: "rate_limited", retryAfterMs });
+        try {
+            return await this.#send(call, headOnly);
+        } catch (error) {
+            if (error instanceof HomeserverError) this.#refusals.note(limit, error.problem);
+            throw error;
+        }
+    }
+
+    async #send(call: Call, headOnly: boolean): Promise<HttpAnswer> {
         const upload = typeof call.body === "object" ? call.body : undefined;
         const signals = this.#signals(call);
         const wire = new Wire({

@@ -95,12 +95,12 @@ test("identifiers with reserved characters stay one segment each", async () => {
 
 test("another user's membership is written once, whatever the fault: what was read before has to be read again", async () => {
     const { homeserver, server } = await start(
-        json(429, { errcode: "M_LIMIT_EXCEEDED", retry_after_ms: 5 }),
+        json(429, { errcode: "M_LIMIT_EXCEEDED", retry_after_ms: 0 }),
         cut,
         json(200, { event_id: "$e" }),
     );
     const invite = (): Promise<string> => homeserver.putMember("!r:x", "@u:x", { membership: "invite" });
-    await expect(invite()).rejects.toMatchObject({ problem: { kind: "rate_limited", retryAfterMs: 5 } });
+    await expect(invite()).rejects.toMatchObject({ problem: { kind: "rate_limited", retryAfterMs: 0 } });
     await expect(invite()).rejects.toMatchObject({ problem: { kind: "unreachable" } });
     expect(await invite()).toBe("$e");
     expect(server.requests).toHaveLength(3);

@@ -58,7 +58,7 @@ export function problemOf(error: unknown): HomeserverProblem | undefined {
     return error instanceof HomeserverError ? error.problem : undefined;
 }
 
-/** Milliseconds for which whoever refused does not want to be asked, a day at most; undefined: they did not say. */
+/** Milliseconds for which whoever refused does not want to be asked; undefined: they named no time. */
 export function retryAfterOf(error: unknown): number | undefined {
     const problem = problemOf(error);
     return problem !== undefined && "retryAfterMs" in problem ? problem.retryAfterMs : undefined;

@@ -35,6 +35,8 @@ export async function putMember(client: Client, roomId: string, userId: string, 
     const operation = "put_member";
     const answer = await client.call({
         operation,
+        // A homeserver counts invites by room, by inviter and by invitee, and does not say which were too many.
+        limit: `${operation} ${roomId} ${userId}`,
         method: "PUT",
         path: path`/_matrix/client/v3/rooms/${roomId}/state/${type}/${userId}`,
         body: JSON.stringify(content),

@@ -30,6 +30,7 @@ export async function join(client: Client, roomId: string, via: readonly string[
     );
     await client.call({
         operation: "join",
+        limit: `join ${roomId}`,
         method: "POST",
         path: path`/_matrix/client/v3/join/${roomId}`,
         query,
@@ -43,6 +44,7 @@ export async function join(client: Client, roomId: string, via: readonly string[
 export async function leave(client: Client, roomId: string, reason: string): Promise<void> {
     await client.call({
         operation: "leave",
+        limit: `leave ${roomId}`,
         method: "POST",
         path: path`/_matrix/client/v3/rooms/${roomId}/leave`,
         body: JSON.stringify({ reason }),

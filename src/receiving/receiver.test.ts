@@ -79,6 +79,7 @@ function start(): BundleReceiver {
         log,
         now: Date.now,
         monotonic: () => performance.now(),
+        random: () => 0,
     });
 }
 
@@ -377,8 +378,25 @@ test("another bundle that is announced during the download is downloaded in its 
         return Promise.resolve({ outcome: "replaced" });
     };
     join();
+    await pass(10_000);
     await settled();
     expect(calls.filter((call) => call.startsWith("get"))).toEqual(["get mxc://home/one", "get mxc://home/two"]);
+});
+
+test("a giver who announces another bundle whenever one is taken does not keep the bot busy", async () => {
+    let file = 0;
+    const another = (): void => void offers.set(alice, offer({ url: `mxc://home/${file++}` }));
+    does.takeBundle = () => {
+        another();
+        receiver.announced([room]);
+        return Promise.resolve({ outcome: "replaced" });
+    };
+    another();
+    join();
+    await pass(hour);
+    const downloads = calls.filter((call) => call.startsWith("get")).length;
+    expect(downloads).toBeGreaterThan(5);
+    expect(downloads).toBeLessThan(12);
 });
 
 test("a disk that does not take the outcome has it taken again", async () => {
@@ -434,6 +452,6 @@ test("rooms of an inviter whose server does not answer stand behind those that w
     const before = calls.length;
     // Nobody is told of the new room before the older ones fall due.
     database.transaction(() => bundles.expect(room, alice, Date.now()));
-    await pass(1_100);
+    await pass(6_100);
     expect(calls[before]).toBe(`keys of ${alice}`);
 });

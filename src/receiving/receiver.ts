@@ -1,6 +1,7 @@
 import { type CryptoPort, hasSignedDevice, type OfferedBundle, type TakenBundle, type UserKeys } from "../crypto/index.ts";
 import type { Database } from "../database/index.ts";
-import { type Homeserver, isAbort, problemOf } from "../homeserver/index.ts";
+import { Due, type DueItem, type Outcome, WaitsInMemory } from "../due/index.ts";
+import { type Homeserver, isAbort, problemOf, retryAfterOf } from "../homeserver/index.ts";
 import type { Logger } from "../telemetry/index.ts";
 import { BelievedTime, type Clocks, overFor } from "./believed-time.ts";
 import { announcedWithin, distrust } from "./judge.ts";
@@ -11,8 +12,8 @@ import { type BundleChange, bundleSentence, type ReceivedBundle, type ReceivedBu
 const largestFile = 64 * 1024 * 1024;
 /** Rooms whose bundles are looked at, downloaded or taken at once. */
 const atOnce = 3;
-/** Waits after the first, second ... look in vain, in milliseconds; the last one repeats. */
-const backoff = [5_000, 30_000, 120_000, 600_000] as const;
+/** Milliseconds after a look in vain. */
+const pace = { first: 10_000, longest: 600_000 } as const;
 /** Milliseconds after the join at which homeservers that do not answer are given up. */
 const waitedFor = 7 * 24 * 3_600_000;
 
@@ -32,23 +33,21 @@ export interface ReceiverParts extends Clocks {
     readonly keysCame: (roomId: string) => Promise<void>;
     /** A room was looked at. */
     readonly looked: () => void;
+    /** In [0, 1). */
+    readonly random: () => number;
     readonly log: Logger;
 }
 
-interface Pause {
-    readonly until: number;
-    readonly failures: number;
-}
-
+type WaitingBundle = ReceivedBundle & { readonly key: string };
 /**
  * Takes the room key bundle of whoever invited the bot into a room, and of nobody else (MSC4268): the one that is here when
  * the bot joins, or comes within 24 hours. What waits is a row: a kill anywhere repeats the step, and taking a bundle twice changes nothing.
  */
 export class BundleReceiver {
     readonly #parts: ReceiverParts;
-    readonly #underWay = new Map<string, Promise<void>>();
-    /** By room and join, by the monotonic clock. */
-    readonly #pauses = new Map<string, Pause>();
+    readonly #waits: WaitsInMemory<WaitingBundle>;
+    readonly #due: Due<WaitingBundle & DueItem>;
+    readonly #underWay = new Set<string>();
     /** By room: of whose bundles the log has said that they stay unopened. They can announce ten a second. */
     readonly #told = new Map<string, string>();
     readonly #time: BelievedTime;
@@ -56,49 +55,52 @@ export class BundleReceiver {
     readonly #newsOf = new Set<string>();
     readonly #stopping = Promise.withResolvers<undefined>();
     /** Files are downloaded and taken one after the other, as each may be in memory as a whole. */
-    #files: Promise<void> = Promise.resolve();
-    #timer: NodeJS.Timeout | undefined;
+    #files: Promise<unknown> = Promise.resolve();
     #stopped = false;
 
     constructor(parts: ReceiverParts) {
         this.#parts = parts;
         this.#time = new BelievedTime(parts);
+        const { bundles, log, monotonic, random } = parts;
+        this.#waits = new WaitsInMemory(() => bundles.waiting().map((row) => ({ ...row, key: nameOf(row) })));
+        const { due, nextAt, record } = this.#waits.answers;
+        this.#due = new Due({
+            name: "the taking of room key bundles",
+            atOnce,
+            pace,
+            log,
+            now: monotonic,
+            random,
+            // An inviter whose server is slow, and who brings the bot into many rooms, holds up nobody else's for long.
+            due: (at) =>
+                due(at)
+                    .filter(({ roomId }) => !this.#underWay.has(roomId))
+                    .toSorted((one, other) => one.failures - other.failures),
+            nextAt,
+            record: (item, later) => {
+                record(item, later);
+                if (this.#newsOf.delete(item.roomId)) this.#waits.hurry(item.key);
+            },
+            work: (row) => this.#lookAndTell(row),
+        });
     }
 
     /** Looks at what is due, and returns at once; to be called after every batch. */
     wake(): void {
-        clearTimeout(this.#timer);
-        if (this.#stopped) return;
-        const waiting = this.#parts.bundles.waiting().filter(({ roomId }) => !this.#underWay.has(roomId));
-        const now = this.#parts.monotonic();
-        const pausedUntil = (row: ReceivedBundle): number => this.#pauses.get(nameOf(row))?.until ?? now;
-        // An inviter whose server is slow, and who brings the bot into many rooms, holds up nobody else's for long.
-        const due = waiting
-            .filter((row) => pausedUntil(row) <= now)
-            .toSorted((one, other) => this.#failures(one) - this.#failures(other))
-            .slice(0, Math.max(0, atOnce - this.#underWay.size));
-        for (const row of due) this.#underWay.set(row.roomId, this.#lookAndGoOn(row));
-        const later = waiting.map(pausedUntil).filter((until) => until > now);
-        if (later.length > 0) this.#timer = setTimeout(() => this.wake(), Math.min(...later) - now + 1);
+        this.#due.wake();
     }
 
-    #failures(row: ReceivedBundle): number {
-        return this.#pauses.get(nameOf(row))?.failures ?? 0;
-    }
-
-    /** Bundles of these rooms were announced, among other news. */
+    /**
+     * Bundles of these rooms were announced, among other news: the wait for an announcement ends. A wait after a failure stands: anybody can
+     * announce things without end, and each look asks homeservers.
+     */
     announced(roomIds: readonly string[]): void {
         for (const roomId of roomIds) {
             const row = this.#parts.bundles.of(roomId);
-            if (row?.state === "waiting") this.#hurry(row);
+            if (row?.state === "waiting") this.#waits.hurry(nameOf(row));
             if (this.#underWay.has(roomId)) this.#newsOf.add(roomId);
         }
         this.wake();
-    }
-
-    /** Ends the wait for an announcement. A wait after a failure stands: anybody can announce things without end, and each look asks homeservers. */
-    #hurry(row: ReceivedBundle): void {
-        if (this.#pauses.get(nameOf(row))?.failures === 0) this.#pauses.delete(nameOf(row));
     }
 
     /** Whether it is being found out, at this moment, what the room's inviter gave us. */
@@ -110,27 +112,24 @@ export class BundleReceiver {
     async stop(): Promise<void> {
         this.#stopped = true;
         this.#stopping.resolve(undefined);
-        clearTimeout(this.#timer);
-        await Promise.all(this.#underWay.values());
+        await this.#due.stop();
     }
 
-    async #lookAndGoOn(row: ReceivedBundle): Promise<void> {
-        // The map has its entry before anything happens.
-        await Promise.resolve();
+    async #lookAndTell(row: ReceivedBundle): Promise<Outcome> {
+        this.#underWay.add(row.roomId);
         try {
-            await this.#look(row);
+            return await this.#look(row);
         } catch (error) {
-            if (!isAbort(error) && !this.#stopped) await this.#failedSafely(row, error);
+            if (isAbort(error)) throw error;
+            return await this.#failed(row, error);
         } finally {
             this.#underWay.delete(row.roomId);
-            if (this.#newsOf.delete(row.roomId)) this.#hurry(row);
-            this.wake();
-            if (!this.#stopped) this.#parts.looked();
+            this.#parts.looked();
         }
     }
 
     /** The steps of a client that was invited, in order; each may be repeated. */
-    async #look(row: ReceivedBundle): Promise<void> {
+    async #look(row: ReceivedBundle): Promise<Outcome> {
         const { crypto, refreshKeys } = this.#parts;
         const { roomId, inviter } = row;
         // 1. Announced by whoever invited us? What others announce stays unopened.
@@ -139,20 +138,20 @@ export class BundleReceiver {
         // 2. Whose device was that? As their homeserver says now.
         if ((await refreshKeys(inviter)) === undefined) return await this.#later(row, "unreachable", waitedFor);
         const offer = await crypto.offeredBundle(roomId, inviter);
-        if (offer === undefined) return;
+        if (offer === undefined) return await this.#nothingYet(row);
         const reason = distrust(offer, { joinedAt: row.joinedAt, pinned: this.#pinned(inviter, offer), now: this.#parts.now() });
         if (reason === "late") return await this.#settle(row, { state: "not_taken", reason });
         if (reason !== undefined) return await this.#later(row, reason, announcedWithin);
 
         const file = this.#files.then(() => this.#take(row, offer.url));
         this.#files = file.catch(() => undefined);
-        await file;
+        return await file;
     }
 
-    async #take(row: ReceivedBundle, url: string): Promise<void> {
+    async #take(row: ReceivedBundle, url: string): Promise<Outcome> {
         const { crypto, homeserver } = this.#parts;
         const { roomId, inviter: sender } = row;
-        if (this.#stopped) return;
+        if (this.#stopped) return { is: "unready" };
         // 3. The file, bounded before and while it is read.
         const ciphertext = await homeserver.getMedia(url, largestFile);
 
@@ -160,10 +159,10 @@ export class BundleReceiver {
         const taking = crypto.takeBundle({ roomId, sender, url, ciphertext });
         // A large one takes longer than a stop may: it is left in the middle, and taken once more after the next start.
         const taken = await Promise.race([taking, this.#stopping.promise]);
-        if (taken !== undefined) await this.#took(row, taken);
+        return taken === undefined ? { is: "unready" } : await this.#took(row, taken);
     }
 
-    async #nothingYet(row: ReceivedBundle): Promise<void> {
+    async #nothingYet(row: ReceivedBundle): Promise<Outcome> {
         const { crypto, log, now, monotonic } = this.#parts;
         const others = await crypto.bundleOfferers(row.roomId);
         const told = others.join(" ");
@@ -177,21 +176,22 @@ export class BundleReceiver {
         const left = row.joinedAt + announcedWithin - now();
         // No longer than that, however far the clock was set back.
         const wait = left > 0 ? Math.min(left, announcedWithin) : overFor;
-        this.#pauses.set(nameOf(row), { until: monotonic() + wait, failures: 0 });
+        return { is: "waits", until: monotonic() + wait };
     }
 
     /** The wait ends, once it is known whether they could have sent one: that says something of their client. */
-    async #noneCame(row: ReceivedBundle): Promise<void> {
+    async #noneCame(row: ReceivedBundle): Promise<Outcome> {
         const { bundles, database, noBundleCame } = this.#parts;
         const { roomId, inviter: userId, invitedAfter } = row;
         const keys = invitedAfter === undefined ? undefined : await this.#keysOf(userId);
-        if (invitedAfter !== undefined && keys === undefined && !this.#isOver(row, waitedFor)) return this.#pause(row);
+        if (invitedAfter !== undefined && keys === undefined && !this.#isOver(row, waitedFor)) return { is: "failed" };
         this.#time.forget(nameOf(row));
         database.transaction(() => {
             const expired = bundles.expire(row);
             if (expired && invitedAfter !== undefined && keys !== undefined && hasSignedDevice(keys))
                 noBundleCame({ roomId, userId, invitedAfter });
         });
+        return { is: "done" };
     }
 
     /** Undefined: nobody could be asked, now. */
@@ -214,66 +214,53 @@ export class BundleReceiver {
         return masterKey === null || !crossSigned ? undefined : database.transaction(() => pin(inviter, masterKey));
     }
 
-    async #took(row: ReceivedBundle, taken: TakenBundle): Promise<void> {
+    async #took(row: ReceivedBundle, taken: TakenBundle): Promise<Outcome> {
         switch (taken.outcome) {
             case "replaced":
-                return;
+                // At once for ever, if its giver has another one ready each time.
+                return { is: "failed" };
             case "hash_mismatch":
                 return await this.#settle(row, { state: "not_taken", reason: taken.outcome });
             case "malformed":
                 await this.#settle(row, { state: "not_taken", reason: taken.outcome });
                 // What stood before the place where it breaks off is taken.
-                return await this.#parts.keysCame(row.roomId);
+                await this.#parts.keysCame(row.roomId);
+                return { is: "done" };
             case "taken": {
                 const { keys, refused, taken: news, withheld } = taken;
                 const facts = { operation: "received_bundle", room: row.roomId, user: row.inviter, keys, refused, news, withheld };
                 this.#parts.log.info(facts, "took the room key bundle of whoever invited the bot");
                 await this.#settle(row, { state: "taken", keys: keys - refused, withheld });
-                return await this.#parts.keysCame(row.roomId);
+                await this.#parts.keysCame(row.roomId);
+                return { is: "done" };
             }
         }
     }
 
-    async #failedSafely(row: ReceivedBundle, error: unknown): Promise<void> {
-        try {
-            await this.#failed(row, error);
-        } catch (fault) {
-            this.#pause(row);
-            const facts = { operation: "received_bundle", room: row.roomId, err: fault };
-            this.#parts.log.error(facts, "could not write down what became of a room key bundle; it is looked at again");
-        }
-    }
-
-    async #failed(row: ReceivedBundle, error: unknown): Promise<void> {
+    async #failed(row: ReceivedBundle, error: unknown): Promise<Outcome> {
         const problem = problemOf(error)?.kind;
         if (problem === "not_found") return await this.#settle(row, { state: "not_taken", reason: "media_gone" });
         if (problem === "too_large") return await this.#settle(row, { state: "not_taken", reason: "too_large" });
         const facts = { operation: "received_bundle", room: row.roomId, user: row.inviter, err: error };
         this.#parts.log.warn(facts, "could not take a room key bundle; it is tried again");
         // A fault of our own, a full disk say, is no reason to give up.
-        if (problem === undefined) this.#pause(row);
-        else await this.#later(row, "unreachable", waitedFor);
+        if (problem === undefined) return { is: "failed" };
+        return await this.#later(row, "unreachable", waitedFor, retryAfterOf(error));
     }
 
     /** Looked at again after a while, until so many milliseconds after the join. */
-    async #later(row: ReceivedBundle, reason: Reason, until: number): Promise<void> {
+    async #later(row: ReceivedBundle, reason: Reason, until: number, retryAfterMs?: number): Promise<Outcome> {
         if (this.#isOver(row, until)) return await this.#settle(row, { state: "not_taken", reason });
-        this.#pause(row);
         if (row.reason !== reason) this.#write(row, { reason });
+        return { is: "failed", retryAfterMs };
     }
 
-    #pause(row: ReceivedBundle): void {
-        const failures = this.#failures(row) + 1;
-        const wait = backoff[Math.min(failures, backoff.length) - 1] ?? 0;
-        this.#pauses.set(nameOf(row), { until: this.#parts.monotonic() + wait, failures });
-    }
-
-    async #settle(row: ReceivedBundle, change: BundleChange): Promise<void> {
+    async #settle(row: ReceivedBundle, change: BundleChange): Promise<Outcome> {
         const changed = this.#write(row, change);
-        this.#pauses.delete(nameOf(row));
         this.#time.forget(nameOf(row));
         // What others announced stays: one of them may invite the bot again.
         if (changed) await this.#parts.crypto.forgetOffer(row.roomId, row.inviter);
+        return { is: "done" };
     }
 
     /** Answers whether the row is still this one. */

@@ -64,7 +64,7 @@ export class InvitationKeeper {
             madeAfter,
             state: "open",
             attempts: 0,
-            nextAttemptAt: now,
+            nextAttemptAt: 0,
             reason: undefined,
         });
     }
@@ -81,7 +81,7 @@ export class InvitationKeeper {
         if (row.kind === "successor" && create !== undefined) {
             const predecessor = create.content === undefined ? undefined : parseCreate(create.content, create.sender).predecessor;
             if (predecessor !== row.predecessor) {
-                this.#table.put({ ...row, kind: "false_successor", state: "open", attempts: 0, nextAttemptAt: this.#clock.now() });
+                this.#table.put({ ...row, kind: "false_successor", state: "open", attempts: 0, nextAttemptAt: 0 });
                 return false;
             }
         }

@@ -1,6 +1,6 @@
 import type { StatementSync } from "node:sqlite";
 import type { Database } from "../database/index.ts";
-import { type DueItem, waitsUntil } from "../due/index.ts";
+import { type DueItem } from "../due/index.ts";
 import { numberOrUndefined, type Row } from "./rows.ts";
 
 /** Why a room waits for us: we were invited; a tombstone names it; or we joined what only claimed to be a successor. */
@@ -34,9 +34,6 @@ export interface DueInvitation extends DueItem {
     readonly invitation: Invitation;
 }
 
-/** No server asks for any rest here. */
-const waits = waitsUntil("next_attempt_at", "0");
-
 /** Rooms that wait for our answer. Every method belongs inside a transaction of the caller's. */
 export class InvitationTable {
     readonly #select: StatementSync;
@@ -54,13 +51,11 @@ export class InvitationTable {
                  SELECT *, row_number() OVER (
                      PARTITION BY substr(sender, instr(sender, ':') + 1) ORDER BY attempts, since, room_id
                  ) AS of_server
-                 FROM room_invitations WHERE next_attempt_at IS NOT NULL AND ${waits} = 0
+                 FROM room_invitations WHERE next_attempt_at <= ?1
              )
              SELECT * FROM due WHERE of_server <= ?3 ORDER BY attempts, since, room_id LIMIT ?2`,
         );
-        this.#selectNext = sql.prepare(
-            `SELECT min(${waits}) AS at FROM room_invitations WHERE next_attempt_at IS NOT NULL AND ${waits} > 0`,
-        );
+        this.#selectNext = sql.prepare("SELECT min(next_attempt_at) AS at FROM room_invitations WHERE next_attempt_at > ?1");
         this.#upsert = sql.prepare(
             `INSERT OR REPLACE INTO room_invitations
                 (room_id, kind, sender, predecessor, via, since, made_after, state, attempts, next_attempt_at, reason)

@@ -30,10 +30,10 @@ export interface InvitationParts {
     readonly join: (roomId: string, via: readonly string[]) => Promise<void>;
     /** Also rejects an invite. */
     readonly leave: (roomId: string, reason: string) => Promise<void>;
-    /** Milliseconds for which whoever refused does not want to be asked; undefined: they did not say. */
-    readonly retryAfter: (error: unknown) => number | undefined;
     readonly logger: Logger;
-    /** Milliseconds since the epoch. */
+    /** Milliseconds for which whoever refused does not want to be asked; undefined: the error names no time. */
+    readonly retryAfterOf: (error: unknown) => number | undefined;
+    /** The time of `RunningClock`. */
     readonly now: () => number;
     /** In [0, 1); spreads the attempts. */
     readonly random?: () => number;
@@ -72,11 +72,11 @@ export class Invitations {
 
     /** Invites that were left pending are judged again: the configuration may have changed. */
     start(): void {
-        const { database, now } = this.#parts;
+        const { database } = this.#parts;
         const pending = this.#table.all().filter(({ state }) => state === "left_pending");
         if (pending.length > 0) {
             database.transaction(() => {
-                for (const row of pending) this.#table.put({ ...row, state: "open", nextAttemptAt: now(), reason: undefined });
+                for (const row of pending) this.#table.put({ ...row, state: "open", nextAttemptAt: 0, reason: undefined });
             });
         }
         this.wake();
@@ -101,7 +101,7 @@ export class Invitations {
             const reason = (error instanceof Error ? error.message : String(error)).slice(0, longestReason);
             this.#update(row, { reason });
             // It may be the word of the room's server, which ours passes on.
-            const asked = this.#parts.retryAfter(error);
+            const asked = this.#parts.retryAfterOf(error);
             return { is: "failed", retryAfterMs: asked === undefined ? undefined : Math.min(asked, pace.longest) };
         }
     }

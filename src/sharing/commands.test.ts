@@ -1,3 +1,4 @@
+import { runningClockSchema } from "../due/index.ts";
 import { beforeEach, expect, test } from "vitest";
 import { type Database, openDatabase } from "../database/index.ts";
 import { Audit } from "./ledger/audit.ts";
@@ -17,7 +18,7 @@ let jobs: ShareJobs;
 let commands: ShareCommands;
 
 beforeEach(() => {
-    database = openDatabase({ path: ":memory:", schemas: [sharingSchema] });
+    database = openDatabase({ path: ":memory:", schemas: [runningClockSchema, sharingSchema] });
     jobs = new ShareJobs(database.sql, () => 1_000);
     const pauses = new Pauses(database.sql);
     const rooms = {

@@ -24,14 +24,14 @@ async function work(world: World): Promise<void> {
     givenFiles.wake();
     refresher.wake();
     await vi.waitFor(() => {
-        const due = world.files().dueLooks(world.now, 10).length + world.refreshes.due(world.now).length;
+        const due = world.files().dueLooks(world.clock.now(), 10).length + world.refreshes.due(world.clock.now()).length;
         if (due > 0) throw new Error("still at work");
     });
     await Promise.all([givenFiles.stop(), refresher.stop()]);
 }
 
 const count = (world: World, call: string) => world.calls.filter((name) => name === call).length;
-const nextLook = (world: World) => (world.files().nextLookAt(world.now) ?? Number.NaN) - world.now;
+const nextLook = (world: World) => (world.files().nextLookAt(world.clock.now()) ?? Number.NaN) - world.clock.now();
 
 test("a file that somebody was given is looked at about every hour while their invite stands, and not before", async () => {
     const world = await pending();
@@ -47,7 +47,7 @@ test("a file that somebody was given is looked at about every hour while their i
     world.join();
     world.now += hour;
     await work(world);
-    expect([count(world, "mediaExists"), world.files().nextLookAt(world.now)]).toEqual([3, undefined]);
+    expect([count(world, "mediaExists"), world.files().nextLookAt(world.clock.now())]).toEqual([3, undefined]);
 });
 
 test("where it is gone, a new file goes out at once to all who were given it", async () => {
@@ -96,7 +96,7 @@ test.each([
     world.now += hour;
     world.fault = { call: "mediaExists", error: new HomeserverError("media_exists", problem) };
     await work(world);
-    expect([nextLook(world), world.refreshes.nextAt(world.now)]).toEqual([wait, undefined]);
+    expect([nextLook(world), world.refreshes.nextAt(world.clock.now())]).toEqual([wait, undefined]);
     expect(world.calls).toEqual([]);
     world.now += wait;
     await work(world);
@@ -136,7 +136,7 @@ test("a stop in the middle leaves the look due", async () => {
     givenFiles.wake();
     await vi.waitFor(() => expect(world.fault).toBeUndefined());
     await givenFiles.stop();
-    expect(world.files().dueLooks(world.now, 10)).toHaveLength(1);
+    expect(world.files().dueLooks(world.clock.now(), 10)).toHaveLength(1);
     expect(world.faults).toEqual([]);
 });
 
@@ -152,5 +152,5 @@ test("whoever is held is given a new file when they are released, and those who 
     await work(world);
     expect(count(world, "sendToDevice")).toBe(1);
     world.sync(change("leave", "$left", charlie));
-    expect(world.files().nextLookAt(world.now)).toBeUndefined();
+    expect(world.files().nextLookAt(world.clock.now())).toBeUndefined();
 });

@@ -1,5 +1,5 @@
 import type { Database } from "../database/index.ts";
-import { Due, type Outcome } from "../due/index.ts";
+import { Due, type Outcome, type RunningClock } from "../due/index.ts";
 import { type Homeserver, isTransient, problemOf } from "../homeserver/index.ts";
 import type { Logger } from "../telemetry/index.ts";
 import { type BundleFiles, type GivenFile, nextLook } from "./bundle/bundle-files.ts";
@@ -13,6 +13,7 @@ export interface GivenFilesParts {
     readonly homeserver: Pick<Homeserver, "mediaExists">;
     readonly log: Logger;
     readonly now: () => number;
+    readonly clock: Pick<RunningClock, "now">;
     /** In [0, 1). */
     readonly random: () => number;
     /** A room is to be refreshed. */
@@ -35,13 +36,13 @@ export class GivenFiles {
 
     constructor(parts: GivenFilesParts) {
         this.#parts = parts;
-        const { database, files, log, now, random } = parts;
+        const { clock, database, files, log, random } = parts;
         this.#due = new Due({
             name: "the look at files that were given",
             atOnce: filesAtOnce,
             pace,
             log,
-            now,
+            now: () => clock.now(),
             random,
             // What is under way is among them.
             due: (at) => files.dueLooks(at, 2 * filesAtOnce),
@@ -62,7 +63,7 @@ export class GivenFiles {
     }
 
     async #look({ id, roomId, url }: GivenFile): Promise<Outcome> {
-        const { database, files, refreshes, homeserver, log, now, fileGone } = this.#parts;
+        const { clock, database, files, refreshes, homeserver, log, now, fileGone } = this.#parts;
         let isThere: boolean;
         try {
             isThere = await homeserver.mediaExists(url);
@@ -70,17 +71,17 @@ export class GivenFiles {
             return notAnswered(error);
         }
         if (isThere) {
-            database.transaction(() => files.seen(id, now()));
+            database.transaction(() => files.seen(id, now(), clock.now()));
             return { is: "done" };
         }
         database.transaction(() => {
             files.gone(id);
-            refreshes.fileGone(roomId, now());
+            refreshes.fileGone(roomId, clock.now());
         });
         log.warn({ room: roomId }, "a file of keys that was handed out is gone from the media repository; a new one goes out");
         fileGone();
         // Whoever could not be given the new one is found again then.
-        return { is: "waits", until: nextLook(id, now()) };
+        return { is: "waits", until: nextLook(id, clock.now()) };
     }
 }
 

@@ -4,13 +4,14 @@ import { accountOf } from "./policy/account.ts";
 import { Halt } from "./policy/halt.ts";
 import type { Job, ShareJobs } from "./ledger/jobs.ts";
 import type { Reason } from "./ledger/reasons.ts";
-import type { ShareClock } from "./ledger/share-clock.ts";
+import type { RunningClock } from "../due/index.ts";
 import { type ReinviteParts, takePlaceFirst } from "./reinvite/reinvite.ts";
 
 export type PlaceFirstParts = ReinviteParts & {
     readonly jobs: Pick<ShareJobs, "setAccount">;
-    readonly clock: Pick<ShareClock, "ran">;
+    readonly clock: Pick<RunningClock, "ran" | "now">;
     readonly homeserver: Pick<Homeserver, "hasAccount">;
+    readonly now: () => number;
 };
 
 /**

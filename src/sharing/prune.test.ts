@@ -1,18 +1,18 @@
 import { expect, test } from "vitest";
 import { type Database, openDatabase } from "../database/index.ts";
+import { runningClockSchema } from "../due/index.ts";
 import { bundleSchema } from "./bundle/bundle-schema.ts";
 import { auditReport } from "./ledger/audit.ts";
 import { ShareJobs } from "./ledger/jobs.ts";
 import { keptFor } from "./ledger/old-jobs.ts";
 import { sharingSchema } from "./ledger/schema.ts";
-import { ShareClock } from "./ledger/share-clock.ts";
 import { jobStatuses, jobStory } from "./ledger/status.ts";
 import { prune } from "./prune.ts";
 
 const roomId = "!room:home";
 
 function ledger() {
-    const database = openDatabase({ path: ":memory:", schemas: [sharingSchema, bundleSchema] });
+    const database = openDatabase({ path: ":memory:", schemas: [runningClockSchema, sharingSchema, bundleSchema] });
     const jobs = new ShareJobs(database.sql, () => 1_000);
     let invites = 0;
     const over = (userId: string): number => {
@@ -30,7 +30,12 @@ function ledger() {
         jobs.move(held, "cancelled", "invite_withdrawn");
         return job.id;
     };
-    return { database, jobs, over, clock: new ShareClock(database.sql) };
+    return {
+        database,
+        jobs,
+        over,
+        clock: { count: (ms: number) => void database.sql.prepare("UPDATE running_clock SET ran = ran + ?").run(ms) },
+    };
 }
 
 async function pruned(database: Database, jobs: ShareJobs, signal = new AbortController().signal): Promise<readonly number[]> {

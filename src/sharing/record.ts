@@ -179,7 +179,7 @@ function recordLeave({ jobs }: RecordParts, { roomId, userId, sender, previous }
         // Who leaves so that the bot can invite them has not declined; who was removed, or does not knock any more, is not to be invited.
         const isAwaited = isToInvite(job) && byThemselves && previous?.membership !== "knock";
         if (!isAwaited) jobs.end(job, job.state === "joined" ? "left_again" : reason);
-        else if (job.reason === "waits_for_leave") jobs.move(job, "delivered", "sent", jobs.now());
+        else if (job.reason === "waits_for_leave") jobs.move(job, "delivered", "sent", 0);
     }
 }
 

@@ -1,4 +1,4 @@
-import { Due, type Outcome } from "../due/index.ts";
+import { Due, type Failed, type Outcome, type RunningClock } from "../due/index.ts";
 import { isAbort } from "../homeserver/index.ts";
 import type { Logger } from "../telemetry/index.ts";
 import type { BundleFile } from "./bundle/bundle-files.ts";
@@ -20,6 +20,7 @@ export type RefreshParts = DeliveryParts & {
     readonly bundles: Pick<RoomBundles, "current" | "newest">;
     readonly deviceKeys: Pick<DeviceKeys, "refresh" | "look" | "openSessions">;
     readonly messages: Pick<BundleMessages, "seal" | "send" | "sent">;
+    readonly clock: Pick<RunningClock, "now">;
     readonly log: Logger;
     /** In [0, 1). */
     readonly random: () => number;
@@ -34,14 +35,14 @@ const untilAllowed = 60_000;
 /** Milliseconds; the shortest time after which a room in which somebody is just being served is looked at again. */
 const untilServed = 1_000;
 
-/** Who may be sent the room's bundle now, and when somebody may be who may not now, in milliseconds since the epoch. */
+/** `takenUpAt`: when it was found to be due, in milliseconds since the epoch. */
+type DueRefresh = Refresh & { readonly takenUpAt: number };
+
+/** Who may be sent the room's bundle now, and when somebody may be who may not now, by the running clock. */
 interface Pending {
     readonly ready: readonly Job[];
     readonly later: number | undefined;
 }
-
-/** Somebody could not be served who may be later. */
-type Failed = Extract<Outcome, { readonly is: "failed" }>;
 
 /**
  * Sends the room's new bundle to everybody who was served and has not joined yet, when sessions have come since or its
@@ -49,11 +50,12 @@ type Failed = Extract<Outcome, { readonly is: "failed" }>;
  */
 export class BundleRefresher {
     readonly #parts: RefreshParts;
-    readonly #due: Due<Refresh>;
+    readonly #due: Due<DueRefresh>;
 
     constructor(parts: RefreshParts) {
         this.#parts = parts;
-        const { database, log, now, random, refreshes } = parts;
+        const { clock, database, log, now: wall, random, refreshes } = parts;
+        const now = (): number => clock.now();
         this.#due = new Due({
             name: "the refreshing of bundles",
             atOnce: roomsAtOnce,
@@ -61,7 +63,7 @@ export class BundleRefresher {
             log,
             now,
             random,
-            due: (at) => refreshes.due(at),
+            due: (at) => refreshes.due(at).map((due) => ({ ...due, takenUpAt: wall() })),
             nextAt: (at) => refreshes.nextAt(at),
             work: (refresh) => this.#refresh(refresh),
             record: (refresh, later) =>
@@ -81,32 +83,34 @@ export class BundleRefresher {
         await this.#due.stop();
     }
 
-    #hasMadeFile({ key: roomId, takenUpAt }: Refresh): boolean {
+    #hasMadeFile({ key: roomId, takenUpAt }: DueRefresh): boolean {
         return this.#parts.files.madeAt(roomId).some((at) => at >= takenUpAt);
     }
 
-    async #refresh({ key: roomId, keysAt }: Refresh): Promise<Outcome> {
-        const { files, now } = this.#parts;
+    async #refresh({ key: roomId, keysAt }: DueRefresh): Promise<Outcome> {
+        const { files, clock, now } = this.#parts;
         const { ready, later } = this.#pending(roomId, keysAt);
         const rest: Outcome = later === undefined ? { is: "done" } : { is: "waits", until: later };
         if (ready.length === 0) return rest;
-        const fileAt = nextFileAt(files.madeAt(roomId), now());
-        const failed = await this.#serve(roomId, ready, fileAt > now());
+        const untilFile = nextFileAt(files.madeAt(roomId), now()) - now();
+        const fileAt = clock.now() + untilFile;
+        const failed = await this.#serve(roomId, ready, untilFile > 0);
         if (failed !== undefined) return failed;
-        return fileAt > now() ? { is: "waits", until: Math.min(fileAt, later ?? fileAt) } : rest;
+        return untilFile > 0 ? { is: "waits", until: Math.min(fileAt, later ?? fileAt) } : rest;
     }
 
     /** @param keysAt when the keys came that the refresh is for */
     #pending(roomId: string, keysAt: number): Pending {
-        const { files, jobs, now } = this.#parts;
+        const { clock, files, jobs } = this.#parts;
+        const now = clock.now();
         const open = jobs.open(roomId);
         const served = open.filter(({ id, state }) => isPending(state) && files.deliveryOf(id) !== undefined);
         const [ready, held] = this.#sift(served);
-        if (held) return { ready, later: now() + untilAllowed };
+        if (held) return { ready, later: now + untilAllowed };
         // Who is being served at this moment may be given the bundle of a moment ago.
         if (!open.some(({ state }) => state === "delivering")) return { ready, later: undefined };
-        const sinceThen = Math.max(untilServed, Math.min(now() - keysAt, untilAllowed));
-        return { ready, later: now() + sinceThen };
+        const sinceThen = Math.max(untilServed, Math.min(now - keysAt, untilAllowed));
+        return { ready, later: now + sinceThen };
     }
 
     /** @param asItIs no new file may be made: whoever was not given the newest one is given that */

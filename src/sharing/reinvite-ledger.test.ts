@@ -32,7 +32,7 @@ function deliveredJobs(world: World, count: number): void {
         world.reinvites.invited({ roomId, userId }, world.now, world.now);
         const job = world.jobs.create({ roomId, userId, inviter, origin: "invite", inviteEventId: `$${number}`, byAnotherBot: false });
         const delivering = job && world.jobs.move(job, "delivering", "delivering") && world.jobs.get(job.id);
-        if (delivering) world.jobs.move(delivering, "delivered", "sent", world.now);
+        if (delivering) world.jobs.move(delivering, "delivered", "sent", 0);
     }
 }
 
@@ -50,7 +50,7 @@ function serveAll(world: World, ask: (job: Job) => number | undefined): { readon
         }
         const turn = world.reinvites.turn(job, "polite", world.now);
         if (turn.at > world.now) {
-            world.jobs.move(job, "delivered", turn.reason, turn.at);
+            world.jobs.move(job, "delivered", turn.reason, turn.at - world.now);
             continue;
         }
         world.reinvites.reserve(job, world.now);
@@ -59,7 +59,7 @@ function serveAll(world: World, ask: (job: Job) => number | undefined): { readon
             order.push(job.userId);
             world.jobs.move(job, "reinvited", "reinvited");
             for (const rested of world.reinvites.made(job).map((id) => world.jobs.get(id)))
-                if (rested) world.jobs.move(rested, "delivered", rested.reason, world.now);
+                if (rested) world.jobs.move(rested, "delivered", rested.reason, 0);
         } else {
             refusals += 1;
             world.jobs.move(job, "delivered", "reinvite_limited", world.reinvites.limited(job, wait, "polite", world.now));

@@ -53,8 +53,8 @@ function pendingInvites(homeserverTakesMs: number) {
         return { userId, membership: "invite" as const, eventId, sender: alice, isDirect: false };
     };
     const facts = { ...parts.facts, rooms: { ...parts.facts.rooms, member } };
-    const now = (): number => world.now + performance.now();
-    const watch = new DeviceWatch({ ...parts, facts, deviceKeys, watches, now, random: Math.random, released: () => undefined });
+    const clock = { ran: () => world.clock.ran(), now: () => world.clock.now() + performance.now() };
+    const watch = new DeviceWatch({ ...parts, facts, deviceKeys, watches, clock, random: Math.random, released: () => undefined });
     return { watch, watches, questions };
 }
 

@@ -1,5 +1,4 @@
 import { hasSignedDevice } from "../crypto/index.ts";
-import { setTimeout as sleep } from "node:timers/promises";
 import { type Homeserver, isAbort } from "../homeserver/index.ts";
 import type { Logger } from "../telemetry/index.ts";
 import type { BundleMessages } from "./delivery/bundle-messages.ts";
@@ -16,13 +15,13 @@ import { haltFor } from "./delivery/homeserver-faults.ts";
 import type { Job } from "./ledger/jobs.ts";
 import { type Reason, reasons } from "./ledger/reasons.ts";
 import { unansweredTooLong, lookDelay, newDevicesFor, watchedAfterJoin } from "./ledger/schedule.ts";
-import type { ShareClock } from "./ledger/share-clock.ts";
+import { Due, type DueItem, type Outcome, type RunningClock } from "../due/index.ts";
 import { isOpen } from "./ledger/states.ts";
 import type { Watch, Watches } from "./ledger/watches.ts";
 
 export type DeviceWatchParts = DeliveryParts & {
     readonly watches: Watches;
-    readonly clock: Pick<ShareClock, "ran">;
+    readonly clock: Pick<RunningClock, "ran" | "now">;
     readonly deviceKeys: Pick<DeviceKeys, "refresh" | "look" | "openSessions">;
     readonly messages: Pick<BundleMessages, "seal" | "send" | "sent">;
     readonly homeserver: Pick<Homeserver, "hasAccount">;
@@ -38,94 +37,77 @@ interface Watched {
     readonly job: Job;
 }
 
-/** Invitees that one look asks for at most: a thousand fresh invites are looked at within two minutes, for a few percent of a core. */
+type DueWatch = DueItem & { readonly watch: Watch };
+
+/** Invitees that are asked for at once at most, and those among them who have just joined. */
 const most = 50;
-/** Milliseconds between two looks, unless somebody has just joined. */
+/** Milliseconds. Looks are made at multiples of it, so that one question covers many. */
 const betweenLooks = 5_000;
 /** Milliseconds until a look that is not allowed now, in a paused room for example, is tried again. */
 const untilAllowed = 300_000;
-/** Milliseconds. The clock may be set back by any amount, and a timer above 24 days fires at once. */
-const longestTimer = 3_600_000;
+/** Milliseconds after a look that could not be written down. */
+const pace = { first: betweenLooks, longest: 600_000 } as const;
 
 /**
  * Looks again for the devices of people who were served, or who had none, as their homeservers tell nobody of new ones while they are only
- * invited; and gives a copy to each that has appeared. One question covers everybody who is due; whoever has just joined is asked for at once.
+ * invited; and gives a copy to each that has appeared. One question covers everybody who is due; whoever has just joined is asked for at once,
+ * and does not wait for a look at others, whose homeservers may be slow.
  */
 export class DeviceWatch {
     readonly #parts: DeviceWatchParts;
-    readonly #stopping = new AbortController();
-    readonly #arriving = new Map<number, Promise<void>>();
-    #looking: Promise<void> | undefined;
-    #timer: NodeJS.Timeout | undefined;
-    #lastLook = Number.NEGATIVE_INFINITY;
+    readonly #due: Due<DueWatch>;
+    /** The last time of looks, and who is still to be looked at then. */
+    #look: { readonly at: number; readonly watches: Map<number, Watch> } = { at: 0, watches: new Map() };
 
     constructor(parts: DeviceWatchParts) {
         this.#parts = parts;
+        const { clock, log, random, watches } = parts;
+        this.#due = new Due({
+            name: "the watch for devices",
+            atOnce: 2 * most,
+            pace,
+            log,
+            now: () => clock.now(),
+            random,
+            due: (now) => [
+                ...watches.arrivals(most).map((watch) => ({ key: `${watch.jobId} joined`, failures: 0, watch })),
+                ...this.#ofLook(atLook(now)).map((watch) => ({ key: String(watch.jobId), failures: 0, watch })),
+            ],
+            nextAt: (now) => {
+                const next = watches.nextAt();
+                return next === undefined ? undefined : Math.max(atLook(next + betweenLooks - 1), atLook(now) + betweenLooks);
+            },
+            work: ({ watch }) => this.#lookAt(watch),
+            // When the next look is due stands in the row of the watch.
+            record: () => undefined,
+        });
     }
 
     /** Looks as soon as a look is due: after the start, after each recorded batch. */
     wake(): void {
-        if (this.#stopping.signal.aborted) return;
-        this.#welcome();
-        if (this.#looking !== undefined) return;
-        clearTimeout(this.#timer);
-        const { watches, now } = this.#parts;
-        const next = watches.nextAt(now());
-        if (next === undefined) return;
-        const rest = this.#lastLook + betweenLooks - performance.now();
-        this.#timer = setTimeout(() => this.#startLook(), Math.min(Math.max(0, next - now(), rest), longestTimer));
+        this.#due.wake();
     }
 
     /** Waits for what is under way to reach a place where it can be picked up again. */
-    async stop(): Promise<void> {
-        this.#stopping.abort();
-        clearTimeout(this.#timer);
-        await Promise.all([this.#looking, ...this.#arriving.values()]);
+    stop(): Promise<void> {
+        return this.#due.stop();
     }
 
-    /** Nobody who has just joined waits for a look at others, whose homeservers may be slow. */
-    #welcome(): void {
-        const { watches, jobs, deviceKeys } = this.#parts;
-        for (const watch of watches.arrivals(most)) {
-            const job = jobs.get(watch.jobId);
-            if (job === undefined || this.#arriving.has(job.id) || this.#arriving.size >= most) continue;
-            const served = this.#rested(this.#serve({ watch, job }, (userId) => deviceKeys.refresh(userId))).finally(() => {
-                this.#arriving.delete(job.id);
-                this.wake();
-            });
-            this.#arriving.set(job.id, served);
-        }
+    /** However many are due, no more are asked for at once: whoever is under way from the look before is among them. */
+    #ofLook(at: number): readonly Watch[] {
+        if (this.#look.at !== at)
+            this.#look = { at, watches: new Map(this.#parts.watches.due(at, most).map((watch) => [watch.jobId, watch])) };
+        return [...this.#look.watches.values()];
     }
 
-    #startLook(): void {
-        this.#lastLook = performance.now();
-        this.#looking = this.#rested(this.#look()).finally(() => {
-            this.#looking = undefined;
-            this.wake();
-        });
-    }
-
-    /** A stop ends it quietly; what could not be written down is done again after a rest. */
-    async #rested(work: Promise<void>): Promise<void> {
-        try {
-            await work;
-        } catch (error) {
-            if (isAbort(error)) this.#stopping.abort();
-            if (this.#stopping.signal.aborted) return;
-            this.#parts.log.warn({ err: error }, "could not look for new devices; trying again");
-            await sleep(betweenLooks, undefined, { signal: this.#stopping.signal, ref: false }).catch(() => undefined);
-        }
-    }
-
-    async #look(): Promise<void> {
-        const { watches, deviceKeys, jobs, now } = this.#parts;
-        const due = watches.due(now(), most).flatMap((watch): readonly Watched[] => {
-            const job = jobs.get(watch.jobId);
-            return job === undefined || this.#isOver(watch, job) ? [] : [{ watch, job }];
-        });
-        // All come to their end before the first fault is told: a stop has to wait for each.
-        const ends = await Promise.allSettled(due.map((watched) => this.#serve(watched, (userId) => deviceKeys.look(userId))));
-        for (const end of ends) if (end.status === "rejected") throw end.reason;
+    async #lookAt(watch: Watch): Promise<Outcome> {
+        const { deviceKeys, jobs } = this.#parts;
+        const job = jobs.get(watch.jobId);
+        const hasJoined = watch.joinedAt !== undefined && watch.looks === 0;
+        if (!hasJoined) this.#look.watches.delete(watch.jobId);
+        if (job === undefined || (!hasJoined && this.#isOver(watch, job))) return { is: "done" };
+        await this.#serve({ watch, job }, (userId) => (hasJoined ? deviceKeys.refresh(userId) : deviceKeys.look(userId)));
+        return { is: "done" };
     }
 
     #isOver({ jobId, joinedAt, joinedRan }: Watch, job: Job): boolean {
@@ -148,19 +130,19 @@ export class DeviceWatch {
     }
 
     async #serve({ watch, job }: Watched, ask: (userId: string) => Promise<Answered | undefined>): Promise<void> {
-        const { database, watches, facts, now, random } = this.#parts;
+        const { database, watches, facts, clock, random } = this.#parts;
         const decision = decide(gatherFacts(facts, job, "not_asked"));
         if (!this.#mayLook(job, decision)) return this.#postpone(watch, job, decision);
-        let answered = false;
+        let [answered, retryAfter] = [false, 0];
         try {
             if (job.state === "failed") this.#release(job, "tried_again");
             else if (job.reason === "no_such_account") await this.#lookForAccount(job);
             else answered = await this.#lookForDevices(watch, job, ask);
         } catch (error) {
             if (isAbort(error)) throw error;
-            this.#tell(job, error);
+            retryAfter = this.#tell(job, error);
         }
-        const at = now() + lookDelay(watch.looks, watch.joinedAt !== undefined, random());
+        const at = clock.now() + Math.max(lookDelay(watch.looks, watch.joinedAt !== undefined, random()), retryAfter);
         database.transaction(() => watches.looked(watch, { at, answered: watch.answered || answered }));
     }
 
@@ -176,9 +158,9 @@ export class DeviceWatch {
 
     /** Not now. Where the invitee's client waits for the bot's keys, and none were sent, nobody else's will be opened: the job says so. */
     #postpone(watch: Watch, job: Job, decision: Decision): void {
-        const { database, watches, jobs, now } = this.#parts;
+        const { database, watches, jobs, clock } = this.#parts;
         database.transaction(() => {
-            watches.postpone(watch, now() + untilAllowed);
+            watches.postpone(watch, clock.now() + untilAllowed);
             if (decision.verdict === "go" || jobs.wasSent(job.id)) return;
             const { reason } = decision;
             if (job.state === "reinvited") jobs.move(job, "reinvited", "place_blocked", undefined, reasons[reason]);
@@ -222,10 +204,11 @@ export class DeviceWatch {
     }
 
     async #serveNew(watch: Watch, job: Job, keys: Answered): Promise<void> {
-        const { database, jobs, devices, messages, log, now } = this.#parts;
+        const { clock, database, jobs, devices, messages, log, now } = this.#parts;
         const served = devices.of(job.id);
         // Who logs in long after the join was not waiting for these keys: their other devices have them.
-        const late = watch.joinedAt !== undefined && watch.answered && now() - watch.joinedAt >= newDevicesFor && jobs.wasSent(job.id);
+        const late =
+            watch.joinedAt !== undefined && watch.answered && clock.now() - watch.joinedAt >= newDevicesFor && jobs.wasSent(job.id);
         const considered = late ? { ...keys, devices: concerned(keys, served) } : keys;
         const deviceIds = devicesToServe(considered, served, watch.joinedAt !== undefined);
         database.transaction(() => devices.observe(job, considered, now()));
@@ -244,12 +227,19 @@ export class DeviceWatch {
         released();
     }
 
-    #tell(job: Job, error: unknown): void {
+    /** Answers for how many milliseconds nobody wants to be asked. */
+    #tell(job: Job, error: unknown): number {
         const { log } = this.#parts;
-        const { reason, cause, to } = haltFor(error);
+        const { reason, cause, to, notBefore = 0 } = haltFor(error);
         const facts = { job: job.id, room: job.roomId, user: job.userId, reason, ...(cause === undefined ? {} : { err: cause }) };
         if (reason === "internal_error") log.error(facts, "a fault stopped the delivery to a new device");
         else log.info(facts, "a new device is not served now");
         if (to === "held" && reason === "identity_changed") stopServed(this.#parts, job.userId);
+        return notBefore;
     }
+}
+
+/** The last time at or before this one at which looks are made. */
+export function atLook(time: number): number {
+    return Math.floor(time / betweenLooks) * betweenLooks;
 }

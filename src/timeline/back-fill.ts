@@ -1,4 +1,12 @@
-import { type Homeserver, HomeserverError, type HomeserverProblem, isAbort, isTransient, type MessagesPage } from "../homeserver/index.ts";
+import {
+    type Homeserver,
+    HomeserverError,
+    type HomeserverProblem,
+    isTransient,
+    type MessagesPage,
+    retryAfterOf,
+} from "../homeserver/index.ts";
+import { Due, type DueItem, type Outcome, WaitsInMemory } from "../due/index.ts";
 import type { Database } from "../database/index.ts";
 import { parseRoomEvent } from "../matrix/index.ts";
 import type { Logger } from "../telemetry/index.ts";
@@ -27,8 +35,10 @@ export const backFillBounds: BackFillBounds = { eventsOfAPage: 100, pagesOfAGap:
 const restFactor = 2;
 const shortestRestMs = 200;
 const longestRestMs = 30_000;
-const firstBackoffMs = 5_000;
-const longestBackoffMs = 3_600_000;
+/** Milliseconds after which a gap that failed is tried again. */
+const pace = { first: 5_000, longest: 3_600_000 } as const;
+
+type GapToFill = Gap & { readonly key: string };
 
 export interface BackFillParts {
     /** Opened with `timelineSchema`. */
@@ -38,6 +48,10 @@ export interface BackFillParts {
     readonly recorded: () => void;
     /** Milliseconds since the epoch. */
     readonly now: () => number;
+    /** Milliseconds, of a clock that never jumps. */
+    readonly monotonic: () => number;
+    /** In [0, 1). */
+    readonly random: () => number;
     readonly log: Logger;
     readonly bounds?: BackFillBounds;
     /** Resolves after so many milliseconds, or at once when the signal aborts. */
@@ -55,9 +69,7 @@ export class BackFill {
     readonly #uses: SessionUses;
     readonly #rooms: TimelineRooms;
     readonly #stopping = new AbortController();
-    /** Gaps that failed, by ID. */
-    readonly #setbacks = new Map<number, { readonly failures: number; readonly notBefore: number }>();
-    #running: Promise<void> | undefined;
+    readonly #due: Due<GapToFill & DueItem>;
 
     constructor(parts: BackFillParts) {
         this.#parts = parts;
@@ -65,46 +77,40 @@ export class BackFill {
         this.#gaps = new Gaps(parts.database);
         this.#uses = new SessionUses(parts.database);
         this.#rooms = new TimelineRooms(parts.database);
+        const { log, monotonic, random } = parts;
+        const waits = new WaitsInMemory(() => this.#gaps.all().map((gap) => ({ ...gap, key: String(gap.id) })));
+        this.#due = new Due({
+            name: "the search for earlier events",
+            atOnce: 1,
+            pace,
+            log,
+            now: monotonic,
+            random,
+            ...waits.answers,
+            work: (gap) => this.#fillAndRest(gap),
+        });
     }
 
-    /** Looks for gaps; a search under way is not doubled, and what failed is tried again by a later call. */
+    /** Looks for gaps; a search under way is not doubled. */
     wake(): void {
-        if (this.#stopping.signal.aborted) return;
-        this.#running ??= this.#fillAll()
-            .catch((error: unknown) =>
-                this.#parts.log.warn({ operation: "back_fill", err: error }, "could not go on with earlier events; tried again later"),
-            )
-            .finally(() => {
-                this.#running = undefined;
-            });
+        this.#due.wake();
     }
 
     async stop(): Promise<void> {
         this.#stopping.abort();
-        await this.#running;
+        await this.#due.stop();
     }
 
-    async #fillAll(): Promise<void> {
-        const { signal } = this.#stopping;
-        for (let gap = this.#next(); gap !== undefined && !signal.aborted; gap = this.#next()) {
-            const begun = performance.now();
-            const rest = await this.#fill(gap);
-            const taken = performance.now() - begun;
-            await this.#parts.rest(Math.max(rest, Math.min(taken * restFactor, longestRestMs), shortestRestMs), signal);
-        }
+    async #fillAndRest(gap: GapToFill & DueItem): Promise<Outcome> {
+        const begun = performance.now();
+        const outcome = await this.#fill(gap);
+        const rest = Math.min((performance.now() - begun) * restFactor, longestRestMs);
+        await this.#parts.rest(Math.max(rest, shortestRestMs), this.#stopping.signal);
+        return outcome;
     }
 
-    #next(): Gap | undefined {
-        const now = this.#parts.now();
-        return this.#gaps.all().find(({ id }) => {
-            const wait = (this.#setbacks.get(id)?.notBefore ?? 0) - now;
-            // One that nobody ordered comes of a clock that was set back.
-            return wait <= 0 || wait > longestBackoffMs;
-        });
-    }
-
-    /** One page. Answers how long everything has to rest after it, in milliseconds. */
-    async #fill(gap: Gap): Promise<number> {
+    /** One page. */
+    async #fill(gap: GapToFill & DueItem): Promise<Outcome> {
         const { homeserver } = this.#parts;
         try {
             const limit = this.#bounds.eventsOfAPage;
@@ -115,11 +121,9 @@ export class BackFill {
                 filter,
                 signal: this.#stopping.signal,
             });
-            this.#setbacks.delete(gap.id);
             this.#record(gap, page);
-            return 0;
+            return { is: "done" };
         } catch (error) {
-            if (isAbort(error)) return 0;
             if (!(error instanceof HomeserverError)) throw error;
             return this.#failed(gap, error);
         }
@@ -142,26 +146,22 @@ export class BackFill {
         });
     }
 
-    #failed(gap: Gap, error: HomeserverError): number {
-        const { now, log } = this.#parts;
-        const { problem } = error;
-        const failures = (this.#setbacks.get(gap.id)?.failures ?? 0) + 1;
-        if (isRefusal(problem) && failures >= this.#bounds.refusals) {
+    #failed(gap: GapToFill & DueItem, error: HomeserverError): Outcome {
+        const { log } = this.#parts;
+        const failures = gap.failures + 1;
+        if (isRefusal(error.problem) && failures >= this.#bounds.refusals) {
             log.warn({ room: gap.roomId, err: error }, "earlier events are not to be had: what they need is not known");
-            this.#setbacks.delete(gap.id);
             this.#write(() => this.#giveUp(gap));
-            return 0;
+            return { is: "done" };
         }
-        const backoff = Math.min(firstBackoffMs * 2 ** Math.min(failures - 1, 20), longestBackoffMs);
-        this.#setbacks.set(gap.id, { failures, notBefore: now() + backoff });
-        log.debug({ room: gap.roomId, err: error, wait_ms: backoff }, "earlier events were not to be had; tried again");
+        log.debug({ room: gap.roomId, err: error }, "earlier events were not to be had; tried again");
         if (failures >= this.#bounds.patience && !gap.stalled) {
             this.#write(() => {
                 this.#gaps.stall(gap);
                 this.#rooms.touch(gap.roomId);
             });
         }
-        return problem.kind === "rate_limited" ? Math.max(problem.retryAfterMs ?? 0, firstBackoffMs) : 0;
+        return { is: "failed", retryAfterMs: retryAfterOf(error), forAll: error.problem.kind === "rate_limited" };
     }
 
     #write(work: () => void): void {

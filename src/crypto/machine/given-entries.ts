@@ -2,18 +2,30 @@ import type { DatabaseSync } from "node:sqlite";
 import type { Seal } from "../../sealing/index.ts";
 import { EntryReader } from "./entry.ts";
 import { EntryPages } from "./entry-pages.ts";
-import { EntryRows } from "./entry-rows.ts";
+import { EntryRows, type KnownRow } from "./entry-rows.ts";
 import { readSessionKey } from "./exported-session-key.ts";
 import { Judgements } from "./judgements.ts";
-import { areOfOneSession } from "./megolm-ratchet.ts";
+import { areOfOneSession, hashesBetween } from "./megolm-ratchet.ts";
 import type { RoomKeyExport } from "./room-key-export.ts";
 import { type NewCopy, removeCopy, writeCopies } from "./write-copies.ts";
 
-/** How many sessions of a bundle brought something, how many claim to be what they are not, and how many were looked at: all, or the first. */
+/** What became of sessions of a bundle. */
 export interface TakenKeys {
+    /** How many brought something. */
     readonly taken: number;
+    /** How many are not of the session that they name. */
     readonly refused: number;
+    /** How many were looked at: all, or the first. */
     readonly looked: number;
+    /** How often ratchets were hashed to see it (`hashesBetween`). */
+    readonly hashed: number;
+}
+
+/** Of a session that stands in a bundle: where its key there begins, the copy that somebody sent, and the one that this giver gave before. */
+interface Known {
+    readonly firstIndex: number;
+    readonly sent: KnownRow | undefined;
+    readonly given: KnownRow | undefined;
 }
 
 /** A session that its sender closed, as a bundle says. */
@@ -47,7 +59,7 @@ export class GivenEntries {
      */
     take(entries: readonly RoomKeyExport[], until = Number.POSITIVE_INFINITY): TakenKeys {
         const fresh: NewCopy[] = [];
-        let [refused, looked] = [0, 0];
+        let [refused, looked, hashed] = [0, 0, 0];
         const seen = new Set<string>();
         const reader = new EntryReader(this.#pages, this.#roomId);
         for (const entry of entries) {
@@ -55,9 +67,11 @@ export class GivenEntries {
             looked++;
             if (seen.has(entry.session_id)) continue;
             seen.add(entry.session_id);
-            const weighed = this.#weigh(entry, reader);
-            if (weighed === "refused") refused++;
-            else if (weighed !== "nothing") fresh.push(weighed);
+            const asked = this.#ask(entry);
+            if (asked === undefined) continue;
+            if (asked.sent !== undefined) hashed += hashesBetween(asked.sent.firstIndex, asked.firstIndex);
+            if (this.#isMadeUp(entry, asked, reader)) refused++;
+            else fresh.push(this.#copyOf(entry, asked));
         }
         if (fresh.length > 0) this.#rows.noteSender(this.#roomId, this.#giver);
         writeCopies(this.#pages, this.#rows, this.#roomId, fresh);
@@ -66,7 +80,7 @@ export class GivenEntries {
             fresh.map(({ sessionId }) => sessionId),
         );
         this.#pages.merge(this.#roomId);
-        return { taken: changed.size, refused, looked };
+        return { taken: changed.size, refused, looked, hashed };
     }
 
     /** Keeps these, unless there are too many; answers how many are new. */
@@ -74,23 +88,32 @@ export class GivenEntries {
         return this.#judgements.close(this.#roomId, this.#giver, records);
     }
 
-    /** A giver has one copy of each session here: the one that reaches furthest back. */
-    #weigh(entry: RoomKeyExport, reader: EntryReader): NewCopy | "nothing" | "refused" {
+    /** What we have of the session; undefined: nothing that the entry could better. A giver has one copy of each, which reaches furthest back. */
+    #ask(entry: RoomKeyExport): Known | undefined {
         const firstIndex = readSessionKey(entry.session_key)?.firstIndex;
-        if (firstIndex === undefined) return "refused";
+        if (firstIndex === undefined) return undefined;
         const copies = this.#rows.ofSession({ roomId: this.#roomId, sessionId: entry.session_id });
-        const [sent] = copies.filter(({ source }) => source === "sent").toSorted((one, other) => one.firstIndex - other.firstIndex);
-        if (sent !== undefined && !areOfOneSession(entry.session_key, reader.read(sent)?.session_key ?? "")) return "refused";
-        const isNeeded = !copies.some(
-            (known) => known.source === "sent" && known.senderKey === entry.sender_key && known.firstIndex <= firstIndex,
+        const isBetter = copies.every(
+            ({ source, by, senderKey, firstIndex: known }) =>
+                known > firstIndex ||
+                !((source === "sent" && senderKey === entry.sender_key) || (source === "bundle" && by === this.#giver)),
         );
-        const known = copies.find(({ source, by }) => source === "bundle" && by === this.#giver);
-        if (!isNeeded || (known !== undefined && known.firstIndex <= firstIndex)) return "nothing";
-        if (known !== undefined && known.senderKey !== entry.sender_key) removeCopy(this.#pages, this.#rows, this.#roomId, known);
+        if (!isBetter) return undefined;
+        const [sent] = copies.filter(({ source }) => source === "sent").toSorted((one, other) => one.firstIndex - other.firstIndex);
+        return { firstIndex, sent, given: copies.find(({ source, by }) => source === "bundle" && by === this.#giver) };
+    }
+
+    #isMadeUp(entry: RoomKeyExport, { sent }: Known, reader: EntryReader): boolean {
+        return sent !== undefined && !areOfOneSession(entry.session_key, reader.read(sent)?.session_key ?? "");
+    }
+
+    #copyOf(entry: RoomKeyExport, { firstIndex, given }: Known): NewCopy {
+        const isSameRow = given?.senderKey === entry.sender_key;
+        if (given !== undefined && !isSameRow) removeCopy(this.#pages, this.#rows, this.#roomId, given);
         return {
             sessionId: entry.session_id,
             entry,
-            known: known?.senderKey === entry.sender_key ? known : undefined,
+            known: isSameRow ? given : undefined,
             copy: {
                 source: "bundle",
                 by: this.#giver,

@@ -1,7 +1,7 @@
 import { createHmac, randomBytes } from "node:crypto";
 import { expect, test } from "vitest";
 import { unpadded } from "./exported-session-key.ts";
-import { leadsTo } from "./megolm-ratchet.ts";
+import { hashesBetween, leadsTo } from "./megolm-ratchet.ts";
 import { MegolmSession } from "./testing/megolm.ts";
 
 /** A session's exported key at each of these indices, by single steps as the specification writes them. */
@@ -42,4 +42,16 @@ test("what is made up, of another session or no key at all leads nowhere", () =>
     expect(leadsTo(another.exportedAt(0), session.exportedAt(5))).toBe(false);
     expect(leadsTo("nonsense", session.exportedAt(5))).toBe(false);
     expect(leadsTo(session.exportedAt(3), session.sharedAt(5))).toBe(false);
+});
+
+test.each([
+    [0, 0, 0],
+    [0, 100, 100],
+    [100, 0, 100],
+    [0, 256, 1],
+    [255, 256, 1],
+    [3, 259, 4],
+    [0, 0xffff_ffff, 1_020],
+])("between %i and %i the ratchet is hashed %i times", (one, other, times) => {
+    expect(hashesBetween(one, other)).toBe(times);
 });

@@ -29,18 +29,31 @@ function ratchetOf(sessionKey: string): Buffer {
     return Buffer.from(sessionKey, "base64").subarray(5, 5 + parts.length * partBytes);
 }
 
-/** The ratchet some messages later: at most 256 steps of each part. Source: Matrix v1.19, olm-megolm, "Advancing the ratchet". */
+/** How often the ratchet is hashed between two message indexes, for `areOfOneSession`: at most 1 020 times, each some 17 µs. */
+export function hashesBetween(one: number, other: number): number {
+    return wayBetween(Math.min(one, other), Math.max(one, other)).reduce((sum, { steps }) => sum + steps, 0);
+}
+
+/** The ratchet some messages later. Source: Matrix v1.19, olm-megolm, "Advancing the ratchet". */
 function advanced(ratchet: Buffer, from: number, { firstIndex: to }: Pick<ExportedSessionKey, "firstIndex">): Buffer {
     const data = Buffer.from(ratchet);
-    for (const part of parts) {
-        const steps = Math.floor(to / 2 ** bitsOf(part)) - Math.floor(from / 2 ** bitsOf(part));
-        if (steps === 0) continue;
+    for (const { part, steps } of wayBetween(from, to)) {
         for (let step = 1; step < steps; step++) rehash(data, part, part);
         for (const below of parts.toReversed()) if (below >= part) rehash(data, part, below);
-        // From here on the lower parts go from where this part's last step has put them.
-        from = Math.floor(to / 2 ** bitsOf(part)) * 2 ** bitsOf(part);
     }
     return data;
+}
+
+/** How many steps of which part lead from one message index to a later one: the last step of a part sets those below it anew. */
+function wayBetween(from: number, to: number): readonly { readonly part: number; readonly steps: number }[] {
+    let at = from;
+    return parts.flatMap((part) => {
+        const length = 2 ** bitsOf(part);
+        const steps = Math.floor(to / length) - Math.floor(at / length);
+        if (steps === 0) return [];
+        at = Math.floor(to / length) * length;
+        return [{ part, steps }];
+    });
 }
 
 function rehash(data: Buffer, from: number, to: number): void {

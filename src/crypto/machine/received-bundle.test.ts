@@ -92,7 +92,7 @@ function keyOf(session: MegolmSession, flags: object, index: number): object {
 
 /** A key of the session's ID that is none of its own. */
 function madeUp(session: MegolmSession): string {
-    const real = Buffer.from(session.exportedAt(0), "base64");
+    const real = Buffer.from(session.exportedAt(session.firstIndex), "base64");
     return Buffer.concat([Buffer.from([1, 0, 0, 0, 0]), randomBytes(128), real.subarray(-32)])
         .toString("base64")
         .replaceAll("=", "");
@@ -228,16 +228,27 @@ test("a made-up key of a session that we hold changes nothing", async () => {
     expect([await held(), await bot.crypto.shareableSet(ROOM)]).toEqual(before);
 });
 
-test("a bundle of made-up keys is given up after a hundred, and what was good of it stays", async () => {
-    const [good, ...bad] = Array.from({ length: 152 }, () => new MegolmSession());
-    if (good === undefined) throw new Error("no session");
-    for (const session of bad) await bob.tell(BOT.userId, BOT.deviceId, "m.room_key", keyOf(session, { shared_history: true }, 5));
+test("a bundle of keys that lead nowhere is given up after some seconds of work, and what was good of it stays", async () => {
+    const good = new MegolmSession();
+    const bad = Array.from({ length: 300 }, () => new MegolmSession(0xffff_ff00));
+    for (const session of bad)
+        await bob.tell(BOT.userId, BOT.deviceId, "m.room_key", keyOf(session, { shared_history: true }, session.firstIndex));
     await bot.receive();
-    const made = bad.map((session) => entry(session, 0, { session_key: madeUp(session) }));
-    expect(await give({ room_keys: [entry(good), ...made] })).toMatchObject({ outcome: "malformed" });
-    expect((await bot.crypto.heldSessions(ROOM)).filter(({ firstIndex }) => firstIndex === 0)).toEqual([
-        expect.objectContaining({ sessionId: good.sessionId, given: true }),
-    ]);
+    const made = bad.map((session) => entry(session, session.firstIndex, { session_key: madeUp(session) }));
+    expect(await give({ room_keys: [entry(good), ...made] })).toMatchObject({
+        outcome: "malformed",
+        detail: expect.stringMatching("takes too long"),
+    });
+    expect(await shared()).toContain(good.sessionId);
+});
+
+test("keys that could better nothing are not looked into", async () => {
+    const sessions = Array.from({ length: 300 }, () => new MegolmSession(0xffff_ff00));
+    for (const session of sessions)
+        await bob.tell(BOT.userId, BOT.deviceId, "m.room_key", keyOf(session, { shared_history: true }, session.firstIndex));
+    await bot.receive();
+    const later = sessions.map((session) => entry(session, session.firstIndex + 1));
+    expect(await give({ room_keys: [...later, entry(new MegolmSession())] })).toMatchObject({ outcome: "taken", taken: 1, refused: 0 });
 });
 
 test("a made-up key that came before the session's own is gone when that comes", async () => {

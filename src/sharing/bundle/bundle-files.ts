@@ -119,11 +119,15 @@ export class BundleFiles {
         return { id, file, contents, reservedAt: now, seenAt: undefined };
     }
 
-    /** The homeserver says that it has the file. */
-    seen(id: number, now: number): void {
+    /**
+     * The homeserver says that it has the file.
+     * @param now milliseconds since the epoch
+     * @param clock the time of `RunningClock`, by which looks fall due
+     */
+    seen(id: number, now: number, clock: number): void {
         this.#sql
             .prepare("UPDATE bundle_files SET seen_at = ?1, look_at = ?2, not_before = 0, look_failures = 0 WHERE id = ?3")
-            .run(now, nextLook(id, now), id);
+            .run(now, nextLook(id, clock), id);
     }
 
     /**
@@ -137,7 +141,7 @@ export class BundleFiles {
     /** Files of pending invitees that are to be looked at, those first that wait the longest. */
     dueLooks(now: number, limit: number): readonly GivenFile[] {
         const rows = this.#sql
-            .prepare(`SELECT * FROM bundle_files WHERE ${looks} = 0 AND id IN (${given}) ORDER BY look_at, id LIMIT ?2`)
+            .prepare(`SELECT * FROM bundle_files WHERE ${looks} <= ?1 AND id IN (${given}) ORDER BY look_at, id LIMIT ?2`)
             .all(now, limit);
         return rows.map((row) => {
             const { id, file } = this.#fileFrom(row);
@@ -147,7 +151,7 @@ export class BundleFiles {
 
     /** When the next of the others is to be looked at; undefined: none. */
     nextLookAt(now: number): number | undefined {
-        const row = this.#sql.prepare(`SELECT min(${looks}) AS at FROM bundle_files WHERE ${looks} > 0 AND id IN (${given})`).get(now);
+        const row = this.#sql.prepare(`SELECT min(${looks}) AS at FROM bundle_files WHERE ${looks} > ?1 AND id IN (${given})`).get(now);
         return typeof row?.["at"] === "number" ? row["at"] : undefined;
     }
 
@@ -211,7 +215,7 @@ export class BundleFiles {
     }
 }
 
-/** When a file that was there at `now` is looked at again, in milliseconds since the epoch. */
+/** When a file that was there at `now` is looked at again, by `RunningClock`. */
 export function nextLook(id: number, now: number): number {
     return now + betweenLooks + (id % spread.files) * spread.by;
 }

@@ -1,3 +1,4 @@
+import type { RunningClock } from "../../due/index.ts";
 import { createHash } from "node:crypto";
 import type { CryptoPort, EncryptedBundle, PackedTimes, ShareableSet } from "../../crypto/index.ts";
 import type { Database } from "../../database/index.ts";
@@ -21,6 +22,7 @@ export interface RoomBundleParts {
     /** Rooms whose bundles are built and uploaded at once. */
     readonly building: AtMost;
     readonly now: () => number;
+    readonly clock: Pick<RunningClock, "now">;
 }
 
 /** Milliseconds after which a file is replaced, whatever else; where an age limits what is in it, its oldest sessions grow too old meanwhile. */
@@ -145,7 +147,7 @@ export class RoomBundles {
 
     /** @param interrupted a file of the same sessions and rules whose upload did not arrive */
     async #make(roomId: string, set: ShareableSet, rules: Rules, interrupted?: BundleFile): Promise<BundleFile> {
-        const { database, files, homeserver, now } = this.#parts;
+        const { clock, database, files, homeserver, now } = this.#parts;
         const secrets = interrupted === undefined ? newFileSecrets() : secretsOf(interrupted.file);
         const bundle = await this.#build(roomId, set, rules, secrets);
         if (bundle.shared === 0) throw new Halt("refused", "nothing_to_share");
@@ -154,7 +156,7 @@ export class RoomBundles {
         if (!same) return await this.#make(roomId, set, rules);
         const reserved = interrupted ?? (await this.#reserve(roomId, rules, secrets, bundle));
         await homeserver.putMedia(reserved.file.url, bundle.pieces);
-        database.transaction(() => files.seen(reserved.id, now()));
+        database.transaction(() => files.seen(reserved.id, now(), clock.now()));
         return { ...reserved, seenAt: now() };
     }
 
@@ -175,8 +177,8 @@ export class RoomBundles {
     }
 
     #seen(file: BundleFile): BundleFile {
-        const { database, files, now } = this.#parts;
-        database.transaction(() => files.seen(file.id, now()));
+        const { clock, database, files, now } = this.#parts;
+        database.transaction(() => files.seen(file.id, now(), clock.now()));
         return { ...file, seenAt: now() };
     }
 

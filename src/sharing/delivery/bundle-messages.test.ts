@@ -1,3 +1,4 @@
+import { runningClockSchema } from "../../due/index.ts";
 import { beforeEach, expect, test } from "vitest";
 import { type Database, openDatabase } from "../../database/index.ts";
 import { HomeserverError } from "../../homeserver/index.ts";
@@ -38,7 +39,7 @@ let homeserver: ToDevice;
 const gone = new HomeserverError("send_to_device", { kind: "unreachable", reason: "connection", detail: "reset" });
 
 beforeEach(() => {
-    database = openDatabase({ path: ":memory:", schemas: [sharingSchema] });
+    database = openDatabase({ path: ":memory:", schemas: [runningClockSchema, sharingSchema] });
     homeserver = new ToDevice();
     const jobs = new ShareJobs(database.sql, () => 1);
     for (const name of ["a", "b", "c"]) {

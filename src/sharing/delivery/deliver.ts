@@ -57,7 +57,7 @@ export async function deliver(parts: DeliveryParts, job: Job): Promise<Job | und
     const record = await sealAndSend(parts, job, { deliveryId: deliveryIds(job.id).first, pin, reachable, bundle, toAll: true });
     return parts.database.transaction(() => {
         record();
-        return parts.jobs.move(job, "delivered", "sent", parts.now()) ? parts.jobs.get(job.id) : undefined;
+        return parts.jobs.move(job, "delivered", "sent", 0) ? parts.jobs.get(job.id) : undefined;
     });
 }
 

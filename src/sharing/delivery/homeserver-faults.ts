@@ -29,7 +29,7 @@ export function isOnesFault(error: unknown): boolean {
 /**
  * Whether this refusal is not believed yet. A proxy, a restart or a quota may say no to anything for a while; that something is too large is
  * a matter of fact.
- * @param refusedFor for how long the homeserver has refused what the job asks, in milliseconds of `ShareClock`
+ * @param refusedFor for how long the homeserver has refused what the job asks, in milliseconds of `RunningClock`
  */
 export function doubtsRefusal({ to, reason }: Pick<Halt, "to" | "reason">, refusedFor: () => number): boolean {
     const mayPass = reason === "upload_refused" || reason === "refused_by_homeserver";

@@ -1,3 +1,4 @@
+import { runningClockSchema } from "../../due/index.ts";
 import { beforeEach, expect, test } from "vitest";
 import type { BundleDelivery, SealedDelivery } from "../../crypto/index.ts";
 import { type Database, openDatabase } from "../../database/index.ts";
@@ -19,7 +20,7 @@ let steps: (readonly string[])[];
 let messages: BundleMessages;
 
 beforeEach(() => {
-    database = openDatabase({ path: ":memory:", schemas: [sharingSchema] });
+    database = openDatabase({ path: ":memory:", schemas: [runningClockSchema, sharingSchema] });
     now = 1_000_000;
     jobs = new ShareJobs(database.sql, () => now);
     deadly = new Set(["@mallory:evil"]);

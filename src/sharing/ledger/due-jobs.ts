@@ -2,9 +2,6 @@ import type { DatabaseSync } from "node:sqlite";
 import { type Job, jobFrom } from "./job.ts";
 import { openList } from "./states.ts";
 
-/** Milliseconds. What was written further ahead than this was written before the clock was set back: its times mean nothing now. */
-const clockSlack = 60_000;
-
 /** How many jobs at most: in all, of the invitees of a room who share a homeserver, and of a homeserver that is not our own. */
 export interface Places {
     readonly limit: number;
@@ -22,21 +19,18 @@ export function dueJobs(sql: DatabaseSync, { limit, ofRoom, ofServer, ownServer 
         .prepare(
             `WITH waiting AS (
                  SELECT *, substr(user_id, instr(user_id, ':') + 1) AS server FROM share_jobs
-                 WHERE state IN (${openList}) AND next_attempt_at IS NOT NULL AND (next_attempt_at <= ?1 OR updated_at > ?1 + ?6)
+                 WHERE state IN (${openList}) AND next_attempt_at IS NOT NULL AND next_attempt_at <= ?1
              ), ranked AS (
                  SELECT *, row_number() OVER (PARTITION BY room_id, server ORDER BY id) AS in_room,
                      row_number() OVER (PARTITION BY server ORDER BY id) AS of_server FROM waiting
              )
              SELECT * FROM ranked WHERE in_room <= ?2 AND (of_server <= ?3 OR server = ?4) ORDER BY id LIMIT ?5`,
         )
-        .all(now, ofRoom, ofServer, ownServer, limit, clockSlack)
+        .all(now, ofRoom, ofServer, ownServer, limit)
         .map(jobFrom);
 }
 
-/**
- * When the next job falls due that `dueJobs` at this very `now` did not name: with two clock readings one could be in neither.
- * Undefined if none waits.
- */
+/** When the next job falls due that does not yet; undefined if none waits. */
 export function nextDueAt(sql: DatabaseSync, now: number): number | undefined {
     const row = sql
         .prepare(`SELECT min(next_attempt_at) AS at FROM share_jobs WHERE state IN (${openList}) AND next_attempt_at > ?`)

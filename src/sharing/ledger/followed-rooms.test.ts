@@ -1,3 +1,4 @@
+import { runningClockSchema } from "../../due/index.ts";
 import { DatabaseSync } from "node:sqlite";
 import { beforeEach, expect, test } from "vitest";
 import { type Database, openDatabase } from "../../database/index.ts";
@@ -44,7 +45,7 @@ let now: number;
 let told: Map<string, number>;
 
 beforeEach(() => {
-    database = openDatabase({ path: ":memory:", schemas: [sharingSchema] });
+    database = openDatabase({ path: ":memory:", schemas: [runningClockSchema, sharingSchema] });
     followed = new FollowedRooms(database.sql);
     [now, told] = [1_000_000, new Map()];
 });
@@ -132,6 +133,7 @@ test("a clock that was set back holds nothing up", () => {
 
 test("numbers of notices that were deleted before the table was made anew are not used again", () => {
     const sql = new DatabaseSync(":memory:");
+    for (const migration of runningClockSchema.migrations) migration(sql);
     for (const migration of sharingSchema.migrations.slice(0, sharingSchema.migrations.indexOf(createFollowedRooms))) migration(sql);
     const jobs = `(room_id, user_id, inviter, origin, invite_event_id, by_another_bot, state, reason, created_at, updated_at)`;
     sql.exec(`INSERT INTO share_jobs ${jobs} VALUES ('!a:b', '@c:d', '@e:f', 'invite', '$i', 0, 'held', 'paused', 1, 1)`);

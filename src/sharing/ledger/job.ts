@@ -36,12 +36,12 @@ export interface Job {
     readonly account: "missing" | "there" | "late" | undefined;
     /** The bot took the place of the inviter, and has sent nothing yet. */
     readonly placeTaken: boolean;
-    /** When the invitee joined on the bot's own invite, by `ShareClock`. */
+    /** When the invitee joined on the bot's own invite, by `RunningClock`. */
     readonly joinedRan: number | undefined;
     readonly attempts: number;
     readonly nextAttemptAt: number | undefined;
     readonly createdAt: number;
-    /** By `ShareClock`. */
+    /** By `RunningClock`. */
     readonly createdRan: number;
     readonly updatedAt: number;
 }

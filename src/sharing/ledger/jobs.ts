@@ -6,7 +6,7 @@ import type { Reason } from "./reasons.ts";
 import { Sendings } from "./sendings.ts";
 import { isOpen, type JobState, moves, openList } from "./states.ts";
 import { watchedAfterJoin } from "./schedule.ts";
-import { ranNow } from "./share-clock.ts";
+import { ranNow } from "../../due/index.ts";
 import { Watches } from "./watches.ts";
 
 export type { Approval, Job, NewJob } from "./job.ts";
@@ -24,14 +24,20 @@ export class ShareJobs extends JobReader {
     readonly #notices: Notices;
     readonly #sendings: Sendings;
     readonly #now: () => number;
+    readonly #clock: () => number;
 
-    constructor(sql: DatabaseSync, now: () => number) {
+    /**
+     * @param now milliseconds since the epoch
+     * @param clock the time of `RunningClock`, by which jobs fall due
+     */
+    constructor(sql: DatabaseSync, now: () => number, clock = now) {
         super(sql);
         this.#sql = sql;
         this.#watches = new Watches(sql);
         this.#notices = new Notices(sql);
         this.#sendings = new Sendings(sql);
         this.#now = now;
+        this.#clock = clock;
     }
 
     /** Queues a job, unless this very invite has one already: replayed batches make no second job. */
@@ -55,7 +61,7 @@ export class ShareJobs extends JobReader {
                 job.byThirdParty === true ? 1 : 0,
                 job.makesInvite === true ? 1 : 0,
                 reason,
-                now,
+                this.#clock(),
                 now,
                 now,
             );
@@ -72,11 +78,11 @@ export class ShareJobs extends JobReader {
 
     /**
      * Moves a job on, if it still is in the state that the caller saw.
-     * @param nextAttemptAt when the runner should look at it again; undefined: not by itself.
+     * @param wait milliseconds after which the runner should look at it again; undefined: not by itself.
      * @param detail what of the facts belongs to the reason, for people
      * @returns false if something else (a withdrawal, a command) moved it first: then the caller's step is void.
      */
-    move(job: Job, state: JobState, reason: Reason, nextAttemptAt?: number, detail?: string): boolean {
+    move(job: Job, state: JobState, reason: Reason, wait?: number, detail?: string): boolean {
         if (!moves[job.state].includes(state)) throw new Error(`share job ${job.id} cannot go from ${job.state} to ${state} (${reason})`);
         const now = this.#now();
         const { changes } = this.#sql
@@ -87,10 +93,10 @@ export class ShareJobs extends JobReader {
                      place_taken = iif(?2 IN ('waits_for_device', 'sent'), ?2 = 'waits_for_device', place_taken)
                  WHERE id = ?6 AND state = ?7`,
             )
-            .run(state, reason, detail ?? null, nextAttemptAt ?? null, now, job.id, job.state);
+            .run(state, reason, detail ?? null, wait === undefined ? null : this.#clock() + wait, now, job.id, job.state);
         if (changes === 0) return false;
         this.#remember(job.id, now, state, reason, detail);
-        this.#watches.follow(job.id, state, reason, now);
+        this.#watches.follow(job.id, state, reason, this.#clock());
         // From there nobody may ever ask again what became of a request whose answer was lost.
         if (state === "held" || !isOpen(state)) this.#sendings.doubt(job.id);
         return true;
@@ -98,11 +104,13 @@ export class ShareJobs extends JobReader {
 
     /**
      * Counts a failed attempt and has the job looked at again; what was delivered stays delivered.
-     * @param notBefore before which the homeserver does not want to be asked, whatever happens
+     * @param wait milliseconds
+     * @param retryAfter milliseconds for which the homeserver does not want to be asked, whatever happens
      */
-    retry(job: Job, reason: Reason, nextAttemptAt: number, detail?: string, notBefore?: number): boolean {
-        this.#sql.prepare("UPDATE share_jobs SET attempts = attempts + 1, not_before = ? WHERE id = ?").run(notBefore ?? null, job.id);
-        return this.move(job, job.state === "delivered" ? "delivered" : "queued", reason, nextAttemptAt, detail);
+    retry(job: Job, reason: Reason, wait: number, detail?: string, retryAfter = 0): boolean {
+        const notBefore = this.#clock() + retryAfter;
+        this.#sql.prepare("UPDATE share_jobs SET attempts = attempts + 1, not_before = ? WHERE id = ?").run(notBefore, job.id);
+        return this.move(job, job.state === "delivered" ? "delivered" : "queued", reason, wait, detail);
     }
 
     /** The homeserver answers again: what waits for nothing else waits no longer, unless the homeserver said for how long. */
@@ -112,14 +120,14 @@ export class ShareJobs extends JobReader {
                 `UPDATE share_jobs SET next_attempt_at = max(?1, coalesce(not_before, ?1))
                  WHERE state IN (${openList}) AND reason = 'homeserver_unavailable' AND next_attempt_at > ?1`,
             )
-            .run(this.#now());
+            .run(this.#clock());
     }
 
     /** Gives a job that rested to the runner; or, if the invitee has joined on the bot's own invite meanwhile, to the watch. */
     release(job: Job, reason: Reason): boolean {
         // What was cancelled is told again as an invite: that is another stay.
         if (job.state === "cancelled") this.#sql.prepare("UPDATE share_jobs SET joined_ran = NULL WHERE id = ?").run(job.id);
-        if (job.state === "cancelled" || job.joinedRan === undefined) return this.move(job, "queued", reason, this.#now());
+        if (job.state === "cancelled" || job.joinedRan === undefined) return this.move(job, "queued", reason, 0);
         const inTime = this.#ran() - job.joinedRan < watchedAfterJoin;
         return inTime ? this.move(job, "joined", reason) : this.move(job, "cancelled", "released_too_late");
     }
@@ -127,7 +135,7 @@ export class ShareJobs extends JobReader {
     /** The invitee of a held job has joined on the bot's own invite: what is released within a day is sent. */
     noteJoin(job: Job): void {
         this.#sql.prepare(`UPDATE share_jobs SET joined_ran = ${ranNow} WHERE id = ?`).run(job.id);
-        this.#watches.joined(job.id, this.#now());
+        this.#watches.joined(job.id, this.#clock());
     }
 
     setAccount(job: Job, account: NonNullable<Job["account"]>): void {
@@ -139,7 +147,7 @@ export class ShareJobs extends JobReader {
         this.#sql.prepare("UPDATE share_jobs SET invite_event_id = ? WHERE id = ?").run(inviteEventId, job.id);
     }
 
-    /** For how long the homeserver has refused what the job asks, this time included; milliseconds of `ShareClock`. */
+    /** For how long the homeserver has refused what the job asks, this time included; milliseconds of `RunningClock`. */
     refusedFor(job: Job): number {
         this.#sql.prepare(`UPDATE share_jobs SET refused_ran = coalesce(refused_ran, ${ranNow}) WHERE id = ?`).run(job.id);
         return this.#ran() - Number(this.#sql.prepare("SELECT refused_ran FROM share_jobs WHERE id = ?").get(job.id)?.["refused_ran"]);

@@ -1,8 +1,8 @@
 import type { DatabaseSync } from "node:sqlite";
-import { ranNow } from "./share-clock.ts";
+import { ranNow } from "../../due/index.ts";
 import { openList } from "./states.ts";
 
-/** Milliseconds of `ShareClock` for which a job that is over is kept, with its story. */
+/** Milliseconds of `RunningClock` for which a job that is over is kept, with its story. */
 export const keptFor = 365 * 24 * 3_600_000;
 
 /** What belongs to a job alone. The audit does not. */

@@ -25,7 +25,7 @@ const countedOver = 3_600_000;
  */
 const betweenFiles = [0, 0, 20_000, 120_000, 480_000, 1_500_000] as const;
 
-/** How a room's keys have come lately. Times are milliseconds since the epoch. */
+/** How a room's keys have come lately. Times are of `RunningClock`. */
 export interface Series {
     /** When the first of those came that a refresh waits for. */
     readonly since: number;

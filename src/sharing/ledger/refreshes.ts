@@ -8,15 +8,13 @@ export interface Refresh extends DueItem {
     readonly key: string;
     /** How often keys came. */
     readonly changes: number;
-    /** When keys last came, in milliseconds since the epoch. */
+    /** When keys last came. */
     readonly keysAt: number;
-    /** When it was found to be due. */
-    readonly takenUpAt: number;
 }
 
 const waits = waitsUntil("due_at", "not_before");
 
-/** Which rooms are to be refreshed, and when. Times are milliseconds since the epoch. Every method belongs inside a transaction of the caller's. */
+/** Which rooms are to be refreshed, and when. Times are of `RunningClock`. Every method belongs inside a transaction of the caller's. */
 export class Refreshes {
     readonly #sql: DatabaseSync;
 
@@ -47,21 +45,20 @@ export class Refreshes {
 
     due(now: number): readonly Refresh[] {
         return this.#sql
-            .prepare(`SELECT * FROM bundle_refreshes WHERE due_at IS NOT NULL AND ${waits} = 0 ORDER BY due_at`)
+            .prepare(`SELECT * FROM bundle_refreshes WHERE due_at IS NOT NULL AND ${waits} <= ?1 ORDER BY due_at`)
             .all(now)
             .map((row) => ({
                 key: String(row["room_id"]),
                 changes: Number(row["changes"]),
                 failures: Number(row["failures"]),
                 keysAt: Number(row["keys_at"]),
-                takenUpAt: now,
             }));
     }
 
     /** When the next of the others falls due; undefined if none waits. */
     nextAt(now: number): number | undefined {
         const at = this.#sql
-            .prepare(`SELECT min(${waits}) AS at FROM bundle_refreshes WHERE due_at IS NOT NULL AND ${waits} > 0`)
+            .prepare(`SELECT min(${waits}) AS at FROM bundle_refreshes WHERE due_at IS NOT NULL AND ${waits} > ?1`)
             .get(now)?.["at"];
         return typeof at === "number" ? at : undefined;
     }

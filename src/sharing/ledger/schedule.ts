@@ -3,34 +3,20 @@ import { waitAfterFailure } from "../../due/index.ts";
 /** Milliseconds from a delivery to the first look for devices that have appeared since. */
 export const firstLook = 10_000;
 /** Milliseconds; the longest time between two looks. */
-export const rarestLook = 12 * 3_600_000;
+const rarestLook = 12 * 3_600_000;
 const firstLookAfterJoin = 5_000;
 const rarestLookAfterJoin = 3_600_000;
 
-/** Milliseconds of `ShareClock` after the join for which a member's devices are served. */
+/** Milliseconds of `RunningClock` after the join for which a member's devices are served. */
 export const watchedAfterJoin = 24 * 3_600_000;
 /** Milliseconds after the join within which a device may appear and still be given the keys. */
 export const newDevicesFor = 10 * 60_000;
-/** Milliseconds of `ShareClock` that an invite may wait for an answer before the bot stops working for it. */
+/** Milliseconds of `RunningClock` that an invite may wait for an answer before the bot stops working for it. */
 const answeredWithin = 30 * 24 * 3_600_000;
 
-const first = 2_000;
-const longest = 15 * 60_000;
-/** Milliseconds of `ShareClock` for which the homeserver has to refuse before it is believed: a restart or a quota passes. */
+/** Milliseconds of `RunningClock` for which the homeserver has to refuse before it is believed: a restart or a quota passes. */
 export const refusalBelievedAfter = 3 * 3_600_000;
 const retrials = { first: 3_600_000, longest: 12 * 3_600_000 } as const;
-
-/**
- * When a failed attempt is made again: doubling from 2 s to 15 min, with full jitter over the upper half.
- * @param attempts how many have failed before this one
- * @param random in [0, 1)
- * @param notBefore milliseconds from now before which the server does not want to be asked
- * @returns milliseconds from now
- */
-export function retryDelay(attempts: number, random: number, notBefore = 0): number {
-    const ceiling = Math.min(longest, first * 2 ** Math.min(attempts, 20));
-    return Math.max(notBefore, Math.round(ceiling / 2 + (ceiling / 2) * random));
-}
 
 /**
  * When what has failed, or what the homeserver will not do, is tried again: after an hour, then in ever longer steps up to twice a day.

@@ -134,7 +134,7 @@ export const sharingSchema: Schema = {
             `),
         (sql) =>
             sql.exec(`
-                -- One row: see ShareClock. Jobs and joins of before count from now on.
+                -- One row: how long the bot has run. Jobs and joins of before count from now on.
                 CREATE TABLE share_clock (ran INTEGER NOT NULL) STRICT;
                 INSERT INTO share_clock VALUES (0);
                 ALTER TABLE share_jobs ADD COLUMN created_ran INTEGER NOT NULL DEFAULT 0;
@@ -143,7 +143,7 @@ export const sharingSchema: Schema = {
         createSendings,
         // Before which the homeserver does not want to be asked; of meaning while a job waits for it.
         (sql) => sql.exec("ALTER TABLE share_jobs ADD COLUMN not_before INTEGER"),
-        // When the job was last moved, by ShareClock. Jobs of before count from now on.
+        // When the job was last moved, by RunningClock. Jobs of before count from now on.
         (sql) => sql.exec("ALTER TABLE share_jobs ADD COLUMN moved_ran INTEGER NOT NULL DEFAULT 0"),
         (sql) =>
             sql.exec(`
@@ -151,7 +151,7 @@ export const sharingSchema: Schema = {
                 ALTER TABLE share_jobs ADD COLUMN makes_invite INTEGER NOT NULL DEFAULT 0;
                 -- Of the invitee: missing, there, or late; NULL: nobody has asked.
                 ALTER TABLE share_jobs ADD COLUMN account TEXT;
-                -- When the invitee joined on the bot's own invite, and since when the homeserver refuses what the job asks: by ShareClock.
+                -- When the invitee joined on the bot's own invite, and since when the homeserver refuses what the job asks: by RunningClock.
                 ALTER TABLE share_jobs ADD COLUMN joined_ran INTEGER;
                 UPDATE share_jobs SET joined_ran = (SELECT joined_ran FROM share_watches WHERE job_id = share_jobs.id) WHERE state = 'joined';
                 ALTER TABLE share_jobs ADD COLUMN refused_ran INTEGER;
@@ -179,5 +179,13 @@ export const sharingSchema: Schema = {
                 `ALTER TABLE share_jobs ADD COLUMN replaces_named INTEGER NOT NULL DEFAULT 0;
                  ALTER TABLE share_jobs ADD COLUMN by_third_party INTEGER NOT NULL DEFAULT 0`,
             ),
+        // Of `running_clock` now, which has taken it over. What was put off far was put off by a clock that went wrong.
+        (sql) =>
+            sql.exec(`
+                DROP TABLE share_clock;
+                UPDATE share_jobs SET next_attempt_at = 0 WHERE next_attempt_at > unixepoch() * 1000 + 86400000;
+                UPDATE share_jobs SET not_before = 0 WHERE not_before > unixepoch() * 1000 + 86400000;
+                UPDATE share_watches SET look_at = 0 WHERE look_at > unixepoch() * 1000 + 86400000;
+            `),
     ],
 };

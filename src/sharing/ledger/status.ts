@@ -1,3 +1,4 @@
+import { wallTime } from "../../due/index.ts";
 import type { DatabaseSync, SQLOutputValue } from "node:sqlite";
 import { advice } from "./advice.ts";
 import { type AuditedDelivery, givenBy } from "./audit.ts";
@@ -56,7 +57,7 @@ export interface JobEvent {
 export function jobStatuses(sql: DatabaseSync, filter: JobFilter): readonly JobStatus[] {
     return sql
         .prepare(
-            `SELECT * FROM share_jobs
+            `SELECT *, ${wallTime("next_attempt_at")} AS due_wall FROM share_jobs
              WHERE room_id = coalesce(?1, room_id) AND user_id = coalesce(?2, user_id) AND state = coalesce(?3, state) AND updated_at >= coalesce(?4, 0)
              ORDER BY id DESC LIMIT ?5`,
         )
@@ -66,7 +67,7 @@ export function jobStatuses(sql: DatabaseSync, filter: JobFilter): readonly JobS
 
 /** The job with this ID and its story; undefined if there is none. */
 export function jobStory(sql: DatabaseSync, jobId: string): JobStory | undefined {
-    const row = sql.prepare("SELECT * FROM share_jobs WHERE id = ?").get(jobId);
+    const row = sql.prepare(`SELECT *, ${wallTime("next_attempt_at")} AS due_wall FROM share_jobs WHERE id = ?`).get(jobId);
     if (row === undefined) return undefined;
     const story = sql
         .prepare("SELECT at, state, reason, detail FROM share_job_moves WHERE job_id = ? ORDER BY rowid")
@@ -104,7 +105,7 @@ function jobStatus(sql: DatabaseSync, row: Readonly<Record<string, SQLOutputValu
         reason: String(row["reason"]),
         message: sentence(reasonFrom(row["reason"]), row["detail"]),
         attempts: Number(row["attempts"]),
-        next_attempt_at: row["next_attempt_at"] === null ? null : isoTime(Number(row["next_attempt_at"])),
+        next_attempt_at: row["due_wall"] === null ? null : isoTime(Number(row["due_wall"])),
         devices: sql
             .prepare("SELECT device_id, state, updated_at FROM share_job_devices WHERE job_id = ? ORDER BY device_id")
             .all(Number(row["id"]))

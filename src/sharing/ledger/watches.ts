@@ -1,17 +1,17 @@
 import type { DatabaseSync, SQLOutputValue } from "node:sqlite";
 import type { Reason } from "./reasons.ts";
-import { firstLook, rarestLook, retrialDelay } from "./schedule.ts";
-import { ranNow } from "./share-clock.ts";
+import { firstLook, retrialDelay } from "./schedule.ts";
+import { ranNow } from "../../due/index.ts";
 import type { JobState } from "./states.ts";
 
-/** A job whose invitee's devices are looked at again. Times are milliseconds since the epoch. */
+/** A job whose invitee's devices are looked at again. Times are of `RunningClock`. */
 export interface Watch {
     readonly jobId: number;
     /** How often it was looked at since the delivery, or since the join. */
     readonly looks: number;
     /** Undefined: the invite is pending. */
     readonly joinedAt: number | undefined;
-    /** By `ShareClock`; of no meaning while the invite is pending. */
+    /** How long the clock had run then; of no meaning while the invite is pending. */
     readonly joinedRan: number;
     /** Their homeserver has answered a look since the delivery, or since the join. */
     readonly answered: boolean;
@@ -44,21 +44,17 @@ export class Watches {
         return this.#sql.prepare(`SELECT * FROM share_watches WHERE ${isArrival} ORDER BY look_at LIMIT ?`).all(limit).map(watchFrom);
     }
 
-    /** Those others whose look is due, the longest due first. What lies further ahead than any schedule was written under a clock that went wrong. */
+    /** Those others whose look is due, the longest due first. */
     due(now: number, limit: number): readonly Watch[] {
         return this.#sql
-            .prepare(
-                `SELECT * FROM share_watches WHERE NOT (${isArrival}) AND (look_at <= ?1 OR look_at > ?1 + ?2) ORDER BY look_at LIMIT ?3`,
-            )
-            .all(now, rarestLook, limit)
+            .prepare(`SELECT * FROM share_watches WHERE NOT (${isArrival}) AND look_at <= ?1 ORDER BY look_at LIMIT ?2`)
+            .all(now, limit)
             .map(watchFrom);
     }
 
     /** When the next of those looks falls due; undefined if nobody is watched. */
-    nextAt(now: number): number | undefined {
-        const at = this.#sql
-            .prepare(`SELECT min(iif(look_at > ?1 + ?2, ?1, look_at)) AS at FROM share_watches WHERE NOT (${isArrival})`)
-            .get(now, rarestLook)?.["at"];
+    nextAt(): number | undefined {
+        const at = this.#sql.prepare(`SELECT min(look_at) AS at FROM share_watches WHERE NOT (${isArrival})`).get()?.["at"];
         return typeof at === "number" ? at : undefined;
     }
 
@@ -66,8 +62,7 @@ export class Watches {
     looked({ jobId, looks, joinedAt }: Watch, next: { readonly at: number; readonly answered: boolean }): void {
         this.#sql
             .prepare(
-                // A join of the future is one of a clock that was set back since.
-                `UPDATE share_watches SET looks = looks + 1, look_at = ?1, answered = ?2, joined_at = min(joined_at, ?1)
+                `UPDATE share_watches SET looks = looks + 1, look_at = ?1, answered = ?2
                  WHERE job_id = ?3 AND looks = ?4 AND joined_at IS ?5`,
             )
             .run(next.at, next.answered ? 1 : 0, jobId, looks, joinedAt ?? null);

@@ -3,7 +3,7 @@ import type { Job } from "../ledger/jobs.ts";
 /** Milliseconds after the invite: whoever makes the account later may not be the one who was meant. */
 const expectedWithin = 24 * 3_600_000;
 
-/** Now, in milliseconds: by `ShareClock`, which stands still while the bot does, and by the wall clock. */
+/** Now, in milliseconds: by `RunningClock` and by the wall clock. */
 interface Clocks {
     readonly ran: number;
     readonly now: number;

@@ -29,15 +29,13 @@ export class ReinviteChecks {
             .run(check.eventId, check.jobId, check.replacedEventId ?? null);
     }
 
-    next(): ReinviteCheck | undefined {
-        const row = this.#sql.prepare("SELECT event_id, job_id, replaced_event_id FROM reinvite_checks ORDER BY job_id LIMIT 1").get();
-        if (row === undefined) return undefined;
-        const replaced = row["replaced_event_id"];
-        return {
+    all(): readonly ReinviteCheck[] {
+        const rows = this.#sql.prepare("SELECT event_id, job_id, replaced_event_id FROM reinvite_checks ORDER BY job_id").all();
+        return rows.map((row) => ({
             eventId: String(row["event_id"]),
             jobId: Number(row["job_id"]),
-            replacedEventId: typeof replaced === "string" ? replaced : undefined,
-        };
+            replacedEventId: typeof row["replaced_event_id"] === "string" ? row["replaced_event_id"] : undefined,
+        }));
     }
 
     done(check: ReinviteCheck): void {

@@ -1,3 +1,4 @@
+import type { RunningClock } from "../../due/index.ts";
 import type { RoomEvent } from "../../matrix/index.ts";
 import type { FactSources, SharingPolicy } from "../policy/facts.ts";
 import type { Comparison } from "../policy/compare.ts";
@@ -25,7 +26,7 @@ export interface ReinviteFactSources {
     readonly history: SharedHistory;
     readonly reinvites: Pick<ReinviteLedger, "repeatedAt">;
     readonly jobs: Pick<ShareJobs, "timesMoved">;
-    readonly now: () => number;
+    readonly clock: Pick<RunningClock, "now">;
 }
 
 /** How the invitee stands in the room, as the last batch or the homeserver says. */
@@ -50,7 +51,7 @@ export function gatherReinviteFacts(
     member: Standing | undefined,
 ): ReinviteFacts {
     const { facts, history, reinvites, jobs } = sources;
-    const now = sources.now();
+    const now = sources.clock.now();
     const policy = facts.policy(job.roomId);
     return {
         now,

@@ -81,7 +81,7 @@ export class ReinviteLedger {
             .run(job.roomId, job.userId, nameOf(job));
     }
 
-    /** The homeserver had no room for the re-invite. Answers when it may be asked again. */
+    /** The homeserver had no room for the re-invite. Answers after how many milliseconds it may be asked again. */
     limited(job: Job, retryAfter: number | undefined, pace: "polite" | "unlimited", now: number): number {
         this.notMade(job);
         const refusals = this.#refusals(job);
@@ -95,7 +95,7 @@ export class ReinviteLedger {
         this.#sql
             .prepare("INSERT OR REPLACE INTO invite_rests (of, until, refusals) VALUES (?, ?, ?)")
             .run(bucket === "room" ? job.roomId : job.userId, until, refusals + 1);
-        return until;
+        return rest;
     }
 
     /** The homeserver said yes. Answers the jobs that rested because it had not taken others of this room or person: they need not any more. */

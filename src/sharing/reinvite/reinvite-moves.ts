@@ -1,3 +1,4 @@
+import type { RunningClock } from "../../due/index.ts";
 import type { Database } from "../../database/index.ts";
 import type { HomeserverError } from "../../homeserver/index.ts";
 import type { FactSources } from "../policy/facts.ts";
@@ -14,7 +15,7 @@ export interface ReinviteMovesParts {
     readonly facts: Pick<FactSources, "policy">;
     readonly jobs: Pick<ShareJobs, "move" | "timesMoved" | "inviteMade">;
     readonly reinvites: Pick<ReinviteLedger, "limited" | "notMade">;
-    readonly now: () => number;
+    readonly clock: Pick<RunningClock, "now">;
 }
 
 /** Refusals of the invite after which it is no accident of the moment: power that was lost a second ago, which the sync will tell. */
@@ -26,13 +27,13 @@ export function waitingState({ state }: Job): "queued" | "delivered" {
 }
 
 /** Where nobody knows whether the invite was made, it stays counted: the next look at the member event will tell. */
-export function afterRefusal({ database, jobs, reinvites, facts, now }: ReinviteMovesParts, job: Job, error: HomeserverError): Reason {
+export function afterRefusal({ database, jobs, reinvites, facts, clock }: ReinviteMovesParts, job: Job, error: HomeserverError): Reason {
     const { problem } = error;
     switch (problem.kind) {
         case "rate_limited":
             database.transaction(() => {
-                const until = reinvites.limited(job, problem.retryAfterMs, facts.policy(job.roomId).reinvite_pace, now());
-                jobs.move(job, waitingState(job), "reinvite_limited", until);
+                const wait = reinvites.limited(job, problem.retryAfterMs, facts.policy(job.roomId).reinvite_pace, clock.now());
+                jobs.move(job, waitingState(job), "reinvite_limited", wait);
             });
             return "reinvite_limited";
         case "forbidden":
@@ -61,7 +62,7 @@ function forbidden(jobs: ReinviteMovesParts["jobs"], { id }: Job, error: Homeser
  * @param otherwise where it goes if the place is not to be taken before there is anything to send
  */
 export function follow(
-    { jobs }: Pick<ReinviteMovesParts, "jobs">,
+    { jobs, clock }: Pick<ReinviteMovesParts, "jobs" | "clock">,
     job: Job,
     decision: ReinviteDecision,
     { member, otherwise }: { readonly member: Standing | undefined; readonly otherwise: Halt | undefined },
@@ -80,7 +81,7 @@ export function follow(
         case "wait":
             // Who is in the room has no device that could read: to leave and come back would not help.
             if (otherwise !== undefined && decision.reason === "waits_for_leave") jobs.move(job, "refused", otherwise.reason);
-            else jobs.move(job, waitingState(job), decision.reason, decision.at, decision.detail);
+            else jobs.move(job, waitingState(job), decision.reason, decision.at && decision.at - clock.now(), decision.detail);
             return;
         case "over":
             jobs.move(

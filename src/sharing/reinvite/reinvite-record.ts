@@ -23,11 +23,10 @@ interface ReleaseParts {
     readonly reinvites: Pick<ReinviteLedger, "uncovered">;
     readonly history: SharedHistory;
     readonly facts: Pick<FactSources, "policy">;
-    readonly now: () => number;
 }
 
 /** Jobs that wait for more keys, or for a count of them, go on once the bot's bundle is the better one. */
-export function releaseUncovered({ jobs, reinvites, history, facts, now }: ReleaseParts): void {
+export function releaseUncovered({ jobs, reinvites, history, facts }: ReleaseParts): void {
     for (const jobId of reinvites.uncovered()) {
         const job = jobs.get(jobId);
         if (job === undefined) continue;
@@ -37,7 +36,7 @@ export function releaseUncovered({ jobs, reinvites, history, facts, now }: Relea
         const asSet = policy.reinvite === "always" || policy.reinvite === "never";
         // The bundle that was sent may lack what has come since: they are served anew.
         if (job.reason === "coverage_incomplete" && (asSet || outcome === "better")) jobs.release(job, "keys_arrived");
-        else if (job.reason === "coverage_unknown" && (asSet || outcome !== "unknown")) jobs.move(job, "delivered", "sent", now());
+        else if (job.reason === "coverage_unknown" && (asSet || outcome !== "unknown")) jobs.move(job, "delivered", "sent", 0);
         else jobs.restate(job, sentence);
     }
 }

@@ -1,3 +1,4 @@
+import type { RunningClock } from "../../due/index.ts";
 import type { Database } from "../../database/index.ts";
 import type { Homeserver } from "../../homeserver/index.ts";
 import { HomeserverError } from "../../homeserver/index.ts";
@@ -21,11 +22,11 @@ export interface ReinviteParts {
     readonly jobs: Pick<ShareJobs, "get" | "move" | "timesMoved" | "inviteMade" | "restate">;
     readonly reinvites: ReinviteLedger;
     readonly history: SharedHistory;
+    readonly clock: Pick<RunningClock, "now">;
     /** Whether the bot holds a shareable key that a known event of the room uses. */
     readonly isUsable: (roomId: string) => Promise<boolean>;
     readonly deviceKeys: Pick<DeviceKeys, "look">;
     readonly homeserver: Pick<Homeserver, "memberEvent" | "putMember">;
-    readonly now: () => number;
 }
 
 /** Milliseconds within which a sync shows what the homeserver has said yes to; then it is asked. */
@@ -96,14 +97,14 @@ function takeTurn(
     attempt: Attempt,
     otherwise: Halt | undefined,
 ): { readonly decision: ReinviteDecision; readonly reservation: number | undefined } {
-    const { database, facts, jobs, reinvites, now } = parts;
+    const { database, facts, jobs, reinvites, clock } = parts;
     return database.transaction(() => {
-        const turn = reinvites.turn(job, facts.policy(job.roomId).reinvite_pace, now());
+        const turn = reinvites.turn(job, facts.policy(job.roomId).reinvite_pace, clock.now());
         const member = facts.rooms.member(job.roomId, job.userId);
         const decision = decideReinvite({ ...gatherReinviteFacts(parts, job, attempt, member), turn });
         if (decision.verdict === "now") {
             if (decision.detail !== undefined) jobs.restate(job, decision.detail);
-            return { decision, reservation: reinvites.reserve(job, now()) };
+            return { decision, reservation: reinvites.reserve(job, clock.now()) };
         }
         follow(parts, job, decision, { member, otherwise });
         return { decision, reservation: undefined };
@@ -162,7 +163,7 @@ async function memberEvent({ homeserver }: ReinviteParts, { roomId, userId, make
 }
 
 async function write(parts: ReinviteParts, job: Job, invite: RoomEvent | undefined): Promise<Reason> {
-    const { database, homeserver, jobs, reinvites, now } = parts;
+    const { database, homeserver, jobs, reinvites } = parts;
     const repeats = job.makesInvite || invite === undefined ? undefined : invite.content;
     const content =
         repeats === undefined ? ownInviteContent() : reinviteContent(repeats, { eventId: job.inviteEventId, inviter: job.inviter });
@@ -174,9 +175,9 @@ async function write(parts: ReinviteParts, job: Job, invite: RoomEvent | undefin
     }
     // The homeserver's yes is no proof: it is seen in the sync (`record.ts`), or read back.
     database.transaction(() => {
-        jobs.move(job, waitingState(job), "reinvite_asked", now() + echoWithin, jobs.get(job.id)?.detail);
+        jobs.move(job, waitingState(job), "reinvite_asked", echoWithin, jobs.get(job.id)?.detail);
         for (const rested of reinvites.made(job).map((id) => jobs.get(id)))
-            if (rested !== undefined) jobs.move(rested, waitingState(rested), rested.reason, now());
+            if (rested !== undefined) jobs.move(rested, waitingState(rested), rested.reason, 0);
     });
     return "reinvite_asked";
 }

@@ -1,3 +1,4 @@
+import type { RunningClock } from "../../due/index.ts";
 import { createHash } from "node:crypto";
 import { type BundleRequest, type EncryptedBundle, packTimes } from "../../crypto/index.ts";
 import type { Database } from "../../database/index.ts";
@@ -22,6 +23,7 @@ export interface MakingWorld {
     readonly leftOut: EncryptedBundle["leftOut"];
     readonly uploadLimit: number | undefined;
     readonly disturbance: string;
+    readonly clock: RunningClock;
     readonly media: Set<string>;
     readonly versions: Map<string, string>;
     readonly built: BundleRequest[];
@@ -37,6 +39,7 @@ export function bundlesOf(world: MakingWorld, files: BundleFiles, facts: FactSou
         sessionTimes: () => Promise.resolve([packTimes([{ sessionId: "used", firstAt: 1 }])]),
         building: new AtMost(4),
         now: () => world.now,
+        clock: world.clock,
         crypto: {
             shareableSet: () =>
                 step("shareableSet", () => ({

@@ -7,7 +7,7 @@ import { reconsiderRooms } from "../room-changed.ts";
 import { GivenFiles } from "../given-files.ts";
 import { BundleRefresher } from "../refresh.ts";
 import { ShareRunner } from "../runner.ts";
-import { DeviceWatch } from "../watch.ts";
+import { atLook, DeviceWatch } from "../watch.ts";
 import { Watches } from "../ledger/watches.ts";
 import { day, devices, faults, type Happening, inviters, minute, type Moment } from "./life.ts";
 import { lookalike, Rules, WatchedRefreshes } from "./rules.ts";
@@ -95,7 +95,6 @@ export class Model {
                 break;
             case "clock":
                 world.setClock(world.now + happening.by);
-                this.#rules.clockSet();
                 break;
             case "fault":
                 world.fault = { call: happening.call, after: happening.after, error: faults[happening.kind](happening.call) };
@@ -213,7 +212,7 @@ export class Model {
         this.#runner?.keysCame([roomId]);
         world.database.transaction(() => {
             releaseEmptyHanded(world.parts(), [roomId]);
-            world.refreshes.note([roomId], world.now);
+            world.refreshes.note([roomId], world.clock.now());
             this.#rules.keysNoted(world.refreshes);
         });
     }
@@ -286,11 +285,11 @@ export class Model {
         givenFiles.wake();
         const busy = (): boolean =>
             world.due().length > 0 ||
-            world.checks.next() !== undefined ||
+            world.checks.all().length > 0 ||
             watches.arrivals(1).length > 0 ||
-            watches.due(world.now, 1).length > 0 ||
-            world.refreshes.due(world.now).length > 0 ||
-            parts.files.dueLooks(world.now, 10).length > 0;
+            watches.due(atLook(world.clock.now()), 1).length > 0 ||
+            world.refreshes.due(world.clock.now()).length > 0 ||
+            parts.files.dueLooks(world.clock.now(), 10).length > 0;
         for (let turns = 0; turns < 40 && busy(); turns += 1) await new Promise((next) => setTimeout(next, 0));
         await Promise.all([runner.stop(), watch.stop(), refresher.stop(), givenFiles.stop()]);
     }

@@ -82,7 +82,7 @@ export class Rules {
 
     /** Soon after a silence; in a series, when it rests. What is due as soon as that stays so. */
     keysCome(): void {
-        const { now } = this.#world;
+        const now = this.#world.clock.now();
         if (!this.#isSomebodyServed()) return;
         const before = this.#keys?.refreshed === false ? this.#keys : undefined;
         const first = Math.min(before?.first ?? now, now);
@@ -94,7 +94,7 @@ export class Rules {
 
     /** After they have been noted: nobody waits for them longer, unless the homeserver wants to be left alone. */
     keysNoted(refreshes: Refreshes): void {
-        const { now } = this.#world;
+        const now = this.#world.clock.now();
         if (!this.#isSomebodyServed() || this.#keys === undefined) return;
         const wait = Math.max(this.#keys.afterSilence ? soon : 20_000, this.#isRefused() ? 6_000 : 0);
         if (refreshes.due(now + wait).length === 0) this.broken.push(`keys that came wait for more than ${wait} ms`);
@@ -102,7 +102,8 @@ export class Rules {
 
     /** A refresh is begun. */
     refreshDue(): void {
-        if (this.#world.now < (this.#keys?.refreshFrom ?? longAgo)) this.broken.push("a refresh began before the keys had come to rest");
+        if (this.#world.clock.now() < (this.#keys?.refreshFrom ?? longAgo))
+            this.broken.push("a refresh began before the keys had come to rest");
     }
 
     refreshMade(): void {
@@ -113,13 +114,8 @@ export class Rules {
 
     /** What is gone is replaced at once. */
     fileGone(): void {
-        const { now } = this.#world;
+        const now = this.#world.clock.now();
         this.#keys = { ...(this.#keys ?? { last: longAgo, afterSilence: false, refreshed: false }), first: longAgo, refreshFrom: now };
-    }
-
-    clockSet(): void {
-        this.#markedAt = undefined;
-        if (this.#keys !== undefined) this.#keys = { ...this.#keys, first: longAgo, refreshFrom: longAgo };
     }
 
     #isSomebodyServed(): boolean {
@@ -128,7 +124,7 @@ export class Rules {
 
     #isRefused(): boolean {
         const row = this.#world.database.sql.prepare("SELECT not_before FROM bundle_refreshes").get();
-        return Number(row?.["not_before"] ?? 0) > this.#world.now;
+        return Number(row?.["not_before"] ?? 0) > this.#world.clock.now();
     }
 
     reinvite(event: World["memberEvent"]): void {
@@ -228,7 +224,7 @@ export class Rules {
             if (isOpen(job.state) && job.state !== "held") this.broken.push(`job ${job.id} still is ${job.state} (${job.reason})`);
             if (job.state === "held" && !waitsForSomebody.has(job.reason)) this.broken.push(`job ${job.id} is held for ${job.reason}`);
         }
-        if (this.#world.checks.next() !== undefined) this.broken.push("a re-invite was never checked");
+        if (this.#world.checks.all()[0] !== undefined) this.broken.push("a re-invite was never checked");
         const { database } = this.#world;
         for (const { jobId, deviceId } of this.#given)
             if (!givenBy(database.sql, jobId).some(({ devices }) => devices.includes(deviceId)))

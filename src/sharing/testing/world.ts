@@ -33,12 +33,12 @@ import type { Answered } from "../delivery/device-keys.ts";
 import { ShareCommands } from "../commands.ts";
 import { ShareRunner } from "../runner.ts";
 import type { RoomBundles } from "../bundle/room-bundles.ts";
-import { ShareClock } from "../ledger/share-clock.ts";
+import { RunningClock, runningClockSchema } from "../../due/index.ts";
 import { sharingSchema } from "../ledger/schema.ts";
 import { jobStatuses, jobStory } from "../ledger/status.ts";
 import { bundlesOf, type Step } from "./making.ts";
 import { bot, charlie, alice, invite, change, roomId, masterKey } from "./room.ts";
-import { DeviceWatch, type DeviceWatchParts } from "../watch.ts";
+import { atLook, DeviceWatch, type DeviceWatchParts } from "../watch.ts";
 import { Watches } from "../ledger/watches.ts";
 
 /** One bot on one database, a homeserver that keeps Charlie's member event, and a list of what was asked of it, in order. */
@@ -52,8 +52,9 @@ export class World {
     readonly reinvites: ReinviteLedger;
     readonly pins: IdentityPins;
     readonly seal = deriveSeal(randomBytes(32), "test");
-    readonly clock: ShareClock;
+    readonly clock: RunningClock;
     #now = 1_000_000;
+    #passed = 0;
     policy: Omit<SharingPolicy, "max_invitees_per_hour"> = {
         mode: "automatic",
         reinvite: "always",
@@ -156,7 +157,8 @@ export class World {
 
     constructor() {
         const sql = new DatabaseSync(":memory:");
-        for (const { migrations } of [sharingSchema, bundleSchema, reinviteSchema]) for (const migration of migrations) migration(sql);
+        for (const { migrations } of [runningClockSchema, sharingSchema, bundleSchema, reinviteSchema])
+            for (const migration of migrations) migration(sql);
         this.database = {
             sql,
             close: () => sql.close(),
@@ -172,8 +174,13 @@ export class World {
                 }
             },
         };
-        this.clock = new ShareClock(sql);
-        this.jobs = new ShareJobs(sql, () => this.now);
+        sql.prepare("UPDATE running_clock SET begun = ?").run(this.#now);
+        this.clock = new RunningClock({ database: this.database, monotonic: () => this.#passed, wall: () => this.now });
+        this.jobs = new ShareJobs(
+            sql,
+            () => this.now,
+            () => this.clock.now(),
+        );
         this.pauses = new Pauses(sql);
         this.checks = new ReinviteChecks(sql);
         this.reinvites = new ReinviteLedger(sql);
@@ -187,8 +194,9 @@ export class World {
 
     /** Ahead: time passes, and the bot runs. Back: the clock is set. */
     set now(now: number) {
-        if (now > this.#now) this.clock.count(now - this.#now);
+        this.#passed += Math.max(0, now - this.#now);
         this.#now = now;
+        this.clock.count();
     }
 
     /** The clock is set ahead or back, and no time passes. */
@@ -200,7 +208,7 @@ export class World {
         const changes = told.map((change) => this.#withPrevious(change));
         this.database.transaction(() => {
             recordMemberships({ botUserId: bot, jobs: this.jobs, checks: this.checks, rooms: this.parts().facts.rooms }, changes);
-            recordInvites({ botUserId: bot, reinvites: this.reinvites, now: () => this.now }, changes);
+            recordInvites({ botUserId: bot, reinvites: this.reinvites, now: () => this.clock.now() }, changes);
             const parts = { jobs: this.jobs, facts: this.parts().facts };
             stopForRemoved(parts, changes);
             restateInviters(parts, [roomId]);
@@ -225,7 +233,7 @@ export class World {
     /** Starts a runner as after a start of the process, lets it work until it rests, and stops it. */
     async run(): Promise<void> {
         await this.runUntil(() => {
-            if (this.due().length > 0 || this.checks.next() !== undefined) throw new Error("still at work");
+            if (this.due().length > 0 || this.checks.all()[0] !== undefined) throw new Error("still at work");
         });
     }
 
@@ -246,7 +254,7 @@ export class World {
         const { watch, watches } = this.watch(() => (released += 1));
         watch.wake();
         await vi.waitFor(() => {
-            if (watches.due(this.now, 1).length > 0 || watches.arrivals(1).length > 0) throw new Error("still looking");
+            if (watches.due(atLook(this.clock.now()), 1).length > 0 || watches.arrivals(1).length > 0) throw new Error("still looking");
         });
         await watch.stop();
         if (released > 0) await this.run();
@@ -264,7 +272,7 @@ export class World {
     }
 
     due() {
-        return this.jobs.due({ limit: 10, ofRoom: 10, ofServer: 10, ownServer: "home" }, this.now);
+        return this.jobs.due({ limit: 10, ofRoom: 10, ofServer: 10, ownServer: "home" }, this.clock.now());
     }
 
     refresher(): BundleRefresher {

@@ -3,15 +3,17 @@ import { unpadded } from "../exported-session-key.ts";
 
 /**
  * A Megolm session of which a test decides everything: the machines make none whose flag, sender or index could be chosen.
- * Good for indices below 256, where a step changes the ratchet's last part only.
+ * Good for 256 indices from the first one on, which is a multiple of that: there a step changes the ratchet's last part only.
  * Source: Matrix v1.19, olm-megolm, "Session sharing format" and "Session export format".
  */
 export class MegolmSession {
+    readonly firstIndex: number;
     readonly #ratchet = randomBytes(128);
     readonly #privateKey: KeyObject;
     readonly #publicKey: Buffer;
 
-    constructor() {
+    constructor(firstIndex = 0) {
+        this.firstIndex = firstIndex;
         const { privateKey, publicKey } = generateKeyPairSync("ed25519");
         this.#privateKey = privateKey;
         this.#publicKey = publicKey.export({ type: "spki", format: "der" }).subarray(-32);
@@ -34,7 +36,7 @@ export class MegolmSession {
 
     #at(index: number): Buffer {
         let last = this.#ratchet.subarray(96);
-        for (let step = 0; step < index; step++)
+        for (let at = this.firstIndex; at < index; at++)
             last = createHmac("sha256", last)
                 .update(Buffer.from([3]))
                 .digest();
