@@ -69,6 +69,8 @@ async function count(database: Database, size: number): Promise<void> {
         inviterWithoutBundle: () => undefined,
         keptToThemselves: () => {},
         counted: () => resolve(),
+        monotonic: () => performance.now(),
+        random: Math.random,
         rest: (milliseconds) => sleep(milliseconds),
         log,
     });

@@ -1,4 +1,5 @@
 import { Secret } from "../config/index.ts";
+import type { OwnIdentity } from "../crypto/index.ts";
 import type { Database, Schema } from "../database/index.ts";
 import { Failure } from "../failures/index.ts";
 import { type Seal, SealBroken } from "../sealing/index.ts";
@@ -26,6 +27,14 @@ export const accountSchema: Schema = {
                     recovery_saved_for TEXT
                 ) STRICT
             `),
+        (sql) =>
+            sql.exec(`
+                -- How the device stands with the published identity (see OwnIdentity): if not 'ours', since when, in
+                -- milliseconds since the epoch, and the master key that is published instead of master_key.
+                ALTER TABLE account ADD COLUMN identity_state TEXT NOT NULL DEFAULT 'ours';
+                ALTER TABLE account ADD COLUMN identity_since INTEGER;
+                ALTER TABLE account ADD COLUMN published_key TEXT
+            `),
     ],
 };
 
@@ -37,6 +46,9 @@ export interface StoredAccount {
     readonly masterKey: string | null;
     readonly crossSigned: boolean;
     readonly recoverySavedFor: string | null;
+    readonly identity: OwnIdentity;
+    /** Milliseconds since the epoch; null while it is ours. */
+    readonly identitySince: number | null;
 }
 
 /** The one row of the `account` table; each change is one transaction. */
@@ -49,7 +61,10 @@ export class AccountTable {
 
     read(): StoredAccount | undefined {
         const row = this.#database.sql
-            .prepare("SELECT user_id, device_id, logged_in, login_begun, master_key, cross_signed, recovery_saved_for FROM account")
+            .prepare(
+                `SELECT user_id, device_id, logged_in, login_begun, master_key, cross_signed, recovery_saved_for,
+                     identity_state, identity_since, published_key FROM account`,
+            )
             .get();
         if (row === undefined) return undefined;
         return {
@@ -60,6 +75,8 @@ export class AccountTable {
             masterKey: textOrNull(row["master_key"]),
             crossSigned: row["cross_signed"] === 1,
             recoverySavedFor: textOrNull(row["recovery_saved_for"]),
+            identity: identityFrom(row["identity_state"], row["published_key"]),
+            identitySince: row["identity_since"] === null ? null : Number(row["identity_since"]),
         };
     }
 
@@ -104,9 +121,29 @@ export class AccountTable {
     }
 
     identity(masterKey: string, crossSigned: boolean): void {
-        this.#database.transaction(() =>
-            this.#database.sql.prepare("UPDATE account SET master_key = ?, cross_signed = ?").run(masterKey, crossSigned ? 1 : 0),
-        );
+        this.#database.transaction(() => {
+            this.#database.sql.prepare("UPDATE account SET master_key = ?, cross_signed = ?").run(masterKey, crossSigned ? 1 : 0);
+            if (crossSigned) this.identityHeard({ state: "ours" }, 0);
+        });
+    }
+
+    /**
+     * How the device of an account that is ready stands with the published identity, as just heard. Inside a transaction
+     * of the caller's.
+     * @param now milliseconds since the epoch
+     * @returns whether that is news
+     */
+    identityHeard(identity: OwnIdentity, now: number): boolean {
+        const { state } = identity;
+        const since = state === "ours" ? null : now;
+        const published = identity.state === "replaced" ? identity.masterKey : null;
+        const { changes } = this.#database.sql
+            .prepare(
+                `UPDATE account SET identity_state = ?1, identity_since = ?2, published_key = ?3, cross_signed = ?4
+                 WHERE identity_state <> ?1 OR published_key IS NOT ?3`,
+            )
+            .run(state, since, published, state === "ours" ? 1 : 0);
+        return changes > 0;
     }
 
     recoverySaved(masterKey: string): void {
@@ -125,6 +162,13 @@ export function adoptAccount(database: Database, userId: string, deviceId: strin
 /** Binds a sealed token to its device: one copied from another row does not open. */
 function place(userId: string, deviceId: string): string {
     return `account/access_token/${userId}/${deviceId}`;
+}
+
+/** @throws Error for a word that is no state: somebody else wrote into the table */
+function identityFrom(state: unknown, published: unknown): OwnIdentity {
+    if (state === "replaced") return { state, masterKey: String(published) };
+    if (state === "ours" || state === "gone" || state === "unsigned") return { state };
+    throw new Error(`the account's identity has an unknown state ${String(state)}`);
 }
 
 function textOrNull(value: unknown): string | null {

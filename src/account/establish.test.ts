@@ -49,6 +49,7 @@ test("the first start by password: recovery key on disk, secrets saved, and only
         device_id: account.deviceId,
         fingerprint: account.masterKey,
         cross_signed: true,
+        identity: { state: "ours", since: null, published: null, message: null },
         backup: "none",
         recovery: "in_data_dir",
     });
@@ -229,4 +230,49 @@ test("a start asks about ourselves only: whatever the machine wants to know of o
     });
     expect(asked.length).toBeGreaterThan(0);
     expect(asked).not.toContain(others.body);
+});
+
+/** An account whose identity another client has replaced. */
+async function replaced(): Promise<{ readonly bot: Installation; readonly masterKey: string; readonly recoveryKey: string }> {
+    const bot = new Installation();
+    await bot.start();
+    const { homeserver: another, masterKey, recoveryKey } = await inherited();
+    bot.homeserver.signingKeys = another.signingKeys;
+    for (const [type, content] of another.data) if (type.startsWith("m.")) bot.homeserver.data.set(type, content);
+    return { bot, masterKey, recoveryKey };
+}
+
+test("an identity that was replaced while the bot was down is told by status, of a bot that cannot start", async () => {
+    const { bot, masterKey } = await replaced();
+    const ours = bot.status()?.fingerprint;
+    await expect(bot.start()).rejects.toMatchObject(failure("recovery_key_wrong"));
+    const since = expect.stringMatching(/^20.*Z$/);
+    expect(bot.status()).toMatchObject({
+        fingerprint: ours,
+        cross_signed: false,
+        identity: { state: "replaced", since, published: masterKey, message: expect.stringContaining(masterKey) },
+    });
+});
+
+test("it is in order again after a start with the new identity's recovery key, or a reset", async () => {
+    const imported = await replaced();
+    rmSync(join(imported.bot.dataDir, "recovery-key"));
+    await expect(imported.bot.start()).rejects.toMatchObject(failure("identity_locked"));
+    await imported.bot.start({ recoveryKey: new Secret(imported.recoveryKey) });
+    const inOrder = { state: "ours", since: null, published: null, message: null };
+    expect(imported.bot.status()).toMatchObject({ fingerprint: imported.masterKey, cross_signed: true, identity: inOrder });
+
+    const { bot, masterKey } = await replaced();
+    await expect(bot.start()).rejects.toMatchObject(failure("recovery_key_wrong"));
+    const account = await bot.start({ resetIdentity: true });
+    expect(account.masterKey).not.toBe(masterKey);
+    expect(bot.status()).toMatchObject({ fingerprint: account.masterKey, cross_signed: true, identity: inOrder });
+});
+
+test("an identity that is published no more is published again by the next start, the same one", async () => {
+    const bot = new Installation();
+    const { masterKey } = await bot.start();
+    bot.homeserver.signingKeys = undefined;
+    expect(await bot.start()).toMatchObject({ masterKey });
+    expect(bot.status()).toMatchObject({ fingerprint: masterKey, cross_signed: true });
 });

@@ -67,6 +67,8 @@ async function establish(options: AccountOptions): Promise<Account> {
             throw new HomeserverError("keys_query", { kind: "malformed", detail: "it does not show the device keys that it has taken" });
 
         // 8. The identity, and its signature on our device: receivers drop bundles from unsigned devices without a word.
+        //    Where nobody here can sign for the published one, `status` says so of a bot that does not run.
+        noteForeign(options, shown);
         await new Identity(options, crypto).establish(shown);
 
         // 9. Believed only when the server publishes it so.
@@ -100,6 +102,14 @@ function refuseForeignKeys(keys: AccountKeys, published: PublishedKeys): void {
     const facts = { user: keys.userId, device: keys.deviceId };
     if (published.device !== undefined) throw new Failure(keys.fresh ? "device_keys_lost" : "device_keys_of_another_store", facts);
     if (!keys.fresh) throw new Failure("device_keys_gone", facts);
+}
+
+/** Another identity than ours is published: it was replaced while the bot was down. */
+function noteForeign({ database }: AccountOptions, { masterKey }: PublishedKeys): void {
+    const table = new AccountTable(database);
+    const ours = table.read()?.masterKey ?? null;
+    if (ours === null || masterKey === undefined || masterKey === ours) return;
+    database.transaction(() => table.identityHeard({ state: "replaced", masterKey }, Date.now()));
 }
 
 /** The signature as the server shows it to others, and as the machine has verified it. Answers the master key. */

@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import type { Database } from "../database/index.ts";
 import { AccountTable } from "./account-table.ts";
+import { identityStatus, type IdentityStatus } from "./identity-status.ts";
 import { recoveryKeyPath } from "./recovery-key.ts";
 
 /** The `account` part of `status --json` (schema 1). */
@@ -10,6 +11,7 @@ export interface AccountStatus {
     /** The master key, unpadded base64. */
     readonly fingerprint: string | null;
     readonly cross_signed: boolean;
+    readonly identity: IdentityStatus | null;
     readonly backup: "none" | "ready" | "untrusted";
     readonly recovery: "none" | "in_data_dir" | "ready";
 }
@@ -25,6 +27,7 @@ export function accountStatus(database: Database, dataDir: string): AccountStatu
         device_id: stored.deviceId,
         fingerprint: stored.masterKey,
         cross_signed: stored.crossSigned,
+        identity: identityStatus(database),
         backup: "none",
         recovery: saved ? (beside ? "in_data_dir" : "ready") : "none",
     };

@@ -14,6 +14,8 @@ interface SyncFollowers {
     readonly stock: StockTaking;
     /** Bundles of these rooms may have been announced. */
     readonly announced: (roomIds: readonly string[]) => void;
+    /** The bot is in other rooms now, or invited to others. */
+    readonly roomsMoved: () => void;
     readonly verification: Pick<VerificationAnswerer, "askedByDevices" | "askedInRooms">;
 }
 
@@ -21,7 +23,7 @@ interface SyncFollowers {
 export function startSync(
     { settings, store, ledger, online, log, signal, releases, end }: ServicesOptions,
     outgoing: OutgoingRequests,
-    { recorder, stock, announced, verification }: SyncFollowers,
+    { recorder, stock, announced, roomsMoved, verification }: SyncFollowers,
     caughtUp: () => void,
 ): SyncLoop {
     const { homeserver, crypto, account } = online;
@@ -42,6 +44,7 @@ export function startSync(
     // A quiet batch has nothing for the machine, and the machine nothing for the homeserver.
     let flushDue = true;
     let unreadableKeysOf: readonly string[] = [];
+    let haveRoomsMoved = false;
     const sync = new SyncLoop({
         homeserver,
         database: store.database,
@@ -56,13 +59,14 @@ export function startSync(
             return received.rooms;
         },
         record: (batch, isBack) => {
-            recordBatch(recording, batch);
+            haveRoomsMoved = recordBatch(recording, batch);
             verification.askedInRooms(batch);
             ledger.unreadableKeys.note(unreadableKeysOf, Date.now());
             if (isBack) ledger.jobs.homeserverIsBack();
         },
         afterBatch: (roomIds) => {
             unreadableKeysOf = [];
+            if (haveRoomsMoved) roomsMoved();
             caughtUp();
             announced(roomIds);
             if (flushDue) flush();

@@ -35,10 +35,12 @@ function forgetting(more: Partial<ForgettingParts> = {}): Forgetting {
         leftRooms,
         after: 30 * day,
         crypto,
+        tellRooms: () => Promise.resolve(),
         forgetRows: () => undefined,
         removeCopies: () => undefined,
         log: silent,
-        monotonic: () => now,
+        clock: { now: () => now },
+        random: () => 0,
         ...more,
     });
 }
@@ -103,7 +105,7 @@ test("the count survives a restart, and the time in between does not count, what
     await days(before, 20);
     now += 9 * day;
     await before.stop();
-    // Another process has another monotonic clock; that of the computer may say anything.
+    // As if a long time in which the bot did not run had counted.
     now = 1_000 * day;
     const after = forgetting();
     after.start();
@@ -183,4 +185,42 @@ test("while somebody reads, so that the log cannot be emptied, the room is not t
     await days(part, 0);
     expect(leftRooms.due(30 * day)).toEqual([]);
     expect([...filesWith("small-secret"), ...filesWith("large-secret")]).toEqual([]);
+});
+
+test.each<[string, string, boolean, readonly string[]]>([
+    ["that it is in", "join", false, [ROOM]],
+    ["that it is invited to", "invite", false, [ROOM]],
+    ["that it has left", "leave", true, [ROOM]],
+    ["that it is banned from", "ban", true, [ROOM]],
+    ["whose invite it declined", "leave", false, []],
+    ["that it was banned from before it was ever there", "ban", false, []],
+])("of a room %s the keys are kept, or are not its own", (_, value, wasThere, kept) => {
+    membership(value);
+    if (wasThere) database.sql.exec("UPDATE rooms SET joined_at = 1");
+    expect(leftRooms.kept()).toEqual(kept);
+});
+
+test("a room whose keys were forgotten is as if it had never been the bot's, until it is back", async () => {
+    const told: (readonly string[])[] = [];
+    const part = forgetting({ tellRooms: () => Promise.resolve(void told.push(leftRooms.kept())) });
+    membership("join");
+    database.sql.exec("UPDATE rooms SET joined_at = 1");
+    membership("leave");
+    await part.look();
+    await days(part, 31);
+    expect(forgotten).toEqual([ROOM]);
+    expect([told[0], told.at(-1)]).toEqual([[ROOM], []]);
+    membership("join");
+    expect(leftRooms.kept()).toEqual([ROOM]);
+});
+
+test("what cannot be told is told at the next look, also where nothing is forgotten", async () => {
+    let told = 0;
+    const part = forgetting({
+        after: "keep",
+        tellRooms: () => (told++ === 0 ? Promise.reject(new Error("disk full")) : Promise.resolve()),
+    });
+    await part.look();
+    await part.look();
+    expect(told).toBe(2);
 });

@@ -1,5 +1,6 @@
 import type { CryptoPort } from "../crypto/index.ts";
 import type { Database } from "../database/index.ts";
+import { Due, type DueItem, type RunningClock, WaitsInMemory } from "../due/index.ts";
 import type { LeftRooms } from "../rooms/index.ts";
 import type { Logger } from "../telemetry/index.ts";
 
@@ -13,52 +14,75 @@ export interface ForgettingParts {
     /** `rooms_left.keys`: for how many milliseconds the keys of a room are kept that the bot has left. */
     readonly after: "keep" | number;
     readonly crypto: Pick<CryptoPort, "forgetRoom">;
+    /** Tells which rooms' keys are kept; what came for others is let go in time. */
+    readonly tellRooms: () => Promise<void>;
     /** Forgets what this database knows of the room's sessions, inside a transaction. */
     readonly forgetRows: (roomId: string) => void;
     /** Removes copies of the stores that were kept before an upgrade: the room's keys are in them, too. */
     readonly removeCopies: () => void;
     readonly log: Logger;
-    /** Milliseconds by a clock that never jumps. */
-    readonly monotonic: () => number;
+    readonly clock: Pick<RunningClock, "now">;
+    /** In [0, 1). */
+    readonly random: () => number;
 }
 
 /**
- * Forgets the keys of rooms that the bot has left, once it has been away for the time that the operator set. Only time in which the bot ran
- * counts, by the monotonic clock: a clock that jumps a year ahead must not cost anybody their history. So keys are forgotten late rather than early.
+ * Forgets the keys of rooms that the bot has left, once it has been away for the time that the operator set, and has
+ * what came for rooms that are not its own forgotten. Only the running clock counts: a wall clock that jumps a year
+ * ahead must not cost anybody their history. So keys are forgotten late rather than early.
  */
 export class Forgetting {
     readonly #parts: ForgettingParts;
-    #timer: NodeJS.Timeout | undefined;
-    #looking: Promise<void> = Promise.resolve();
+    readonly #due: Due<DueItem>;
     #counted: number;
 
     constructor(parts: ForgettingParts) {
         this.#parts = parts;
-        this.#counted = parts.monotonic();
+        const { after, clock, log, random } = parts;
+        this.#counted = clock.now();
+        const pauseMs = after === "keep" ? usualPauseMs : Math.min(usualPauseMs, Math.max(shortestPauseMs, after / 10));
+        this.#due = new Due({
+            name: "the forgetting of keys",
+            atOnce: 1,
+            pace: { first: pauseMs, longest: pauseMs },
+            log,
+            random,
+            now: () => clock.now(),
+            ...new WaitsInMemory(() => [{ key: "all" }]).answers,
+            work: async () => {
+                await this.look();
+                return { is: "waits", until: clock.now() + pauseMs };
+            },
+        });
     }
 
     start(): void {
-        const { database, leftRooms, after } = this.#parts;
-        this.#counted = this.#parts.monotonic();
+        const { clock, database, leftRooms } = this.#parts;
+        this.#counted = clock.now();
         database.transaction(() => leftRooms.adopt());
-        const pauseMs = after === "keep" ? usualPauseMs : Math.min(usualPauseMs, Math.max(shortestPauseMs, after / 10));
-        this.#timer = setInterval(() => {
-            this.#looking = this.#looking.then(() => this.look());
-        }, pauseMs).unref();
+        this.#due.wake();
     }
 
     /** Ends after the room that is being forgotten. */
     async stop(): Promise<void> {
-        clearInterval(this.#timer);
-        await this.#looking;
+        await this.#due.stop();
         this.#tryTo(() => this.#count());
     }
 
     /** Counts, and forgets what is due. What fails, on a full disk for instance, is done again at the next look. */
     async look(): Promise<void> {
         const { leftRooms, after } = this.#parts;
-        if (!this.#tryTo(() => this.#count()) || after === "keep") return;
-        for (const roomId of leftRooms.due(after)) await this.#forget(roomId);
+        const due = this.#tryTo(() => this.#count()) && after !== "keep" ? leftRooms.due(after) : [];
+        for (const roomId of due) await this.#forget(roomId);
+        await this.#tellRooms();
+    }
+
+    async #tellRooms(): Promise<void> {
+        try {
+            await this.#parts.tellRooms();
+        } catch (error) {
+            this.#parts.log.warn({ err: error }, "could not forget what came for unknown rooms; trying again later");
+        }
     }
 
     /** Marked as forgotten last: if a crash comes between, or a step fails, all of it is done once more. */
@@ -77,8 +101,8 @@ export class Forgetting {
     }
 
     #count(): void {
-        const { database, leftRooms, monotonic } = this.#parts;
-        const now = monotonic();
+        const { clock, database, leftRooms } = this.#parts;
+        const now = clock.now();
         database.transaction(() => leftRooms.count(now - this.#counted));
         this.#counted = now;
     }

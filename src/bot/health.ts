@@ -10,7 +10,7 @@ export interface HealthParts {
     readonly folder: DataFolder;
     /** Undefined while the account is not ready, which is no illness: the homeserver may be away. */
     readonly crypto: () => Pick<CryptoPort, "ping"> | undefined;
-    /** What keeps the sync from recording, and what is damaged, in sentences. */
+    /** What keeps the sync from recording or everything from being shared, and what is damaged, in sentences. */
     readonly knownProblems: () => readonly string[];
 }
 

@@ -43,13 +43,14 @@ test("a bundle is expected of an inviter whom the configuration names, and of no
         greetings: undefined,
         mayInvite: (userId: string) => userId === alice,
     };
-    const record = (rooms: object): void =>
+    const record = (rooms: object): boolean =>
         database.transaction(() => recordBatch(recording, parseSyncBatch({ next_batch: "s", rooms }, "s")));
 
-    record({ invite: { "!old:home": invite(alice) } });
+    expect(record({ invite: { "!old:home": invite(alice) } })).toBe(true);
     record({ join: { "!old:home": joined({}, state("tombstone", { replacement_room: "!new:home" })) } });
     record({ invite: { "!new:home": invite(mallory) } });
     record({ join: { "!new:home": joined({ predecessor: { room_id: "!old:home", event_id: "$x" } }) } });
+    expect(record({ join: { "!new:home": {} } })).toBe(false);
     expect(ledger.rooms.room("!new:home")).toMatchObject({ membership: "join" });
     expect(ledger.received.waiting()).toEqual([expect.objectContaining({ roomId: "!old:home", inviter: alice, invitedAfter: 5 })]);
 });

@@ -26,8 +26,11 @@ export interface RecordingParts {
     readonly mayInvite: (userId: string) => boolean;
 }
 
-/** What is written for a batch, in one transaction with the sync token: first what the rooms are, then what follows from it. */
-export function recordBatch(recording: RecordingParts, batch: SyncBatch): void {
+/**
+ * What is written for a batch, in one transaction with the sync token: first what the rooms are, then what follows
+ * from it. Answers whether the bot is in other rooms now, or invited to others.
+ */
+export function recordBatch(recording: RecordingParts, batch: SyncBatch): boolean {
     const { botUserId, rooms, timelines, ledger, leftRooms, greetings, mayInvite } = recording;
     const changes = rooms.record(batch);
     timelines.record(batch);
@@ -55,4 +58,5 @@ export function recordBatch(recording: RecordingParts, batch: SyncBatch): void {
         if (!firstSync && adminOf(ledger.rooms.createdBy(roomId, botUserId)) === undefined)
             greetings?.owe(roomId, `backscroll-greeting-${batch.nextBatch}-${roomId}`);
     followRooms({ botUserId, ledger, greetings, now: Date.now }, batch.joined.keys());
+    return changes.selfJoined.length + changes.selfInvited.length + changes.selfLeft.length > 0;
 }

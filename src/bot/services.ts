@@ -1,7 +1,7 @@
 import { rmSync } from "node:fs";
 import { Greetings } from "../chat/index.ts";
 import { type Settings, sharingPolicy } from "../config/index.ts";
-import { OutgoingRequests } from "../crypto/index.ts";
+import { guardOwnIdentity, OutgoingRequests } from "../crypto/index.ts";
 import type { Failure } from "../failures/index.ts";
 import { retryAfterOf } from "../homeserver/index.ts";
 import { serverOf } from "../matrix/index.ts";
@@ -32,6 +32,7 @@ import { chatParts } from "./chat.ts";
 import { followRooms } from "./follow-rooms.ts";
 import { startSync } from "./follow-homeserver.ts";
 import { Forgetting } from "./forgetting.ts";
+import { followIdentity, identityProblems, recordOwnIdentity } from "./own-identity.ts";
 import { StockTaking, takeStock } from "./stock.ts";
 import { bundleReceiver } from "./receiving.ts";
 import { sendRequest } from "./send-request.ts";
@@ -65,7 +66,7 @@ export interface Services {
     storeCopied(): void;
     /** The rooms whose counts may be out of date. */
     readonly stock: StockTaking;
-    /** What keeps the sync from recording, in sentences. */
+    /** What keeps the sync from recording, or from sharing anything, in sentences. */
     problems(): readonly string[];
 }
 
@@ -74,6 +75,7 @@ export function startServices(given: ServicesOptions): Services {
     const facts = new SessionFacts({
         database: given.store.database,
         ...given.ledger,
+        leftRooms: new LeftRooms(given.store.database),
         crypto: given.online.crypto,
         hasAge: (roomId) => sharingPolicy(given.settings, roomId).max_age !== null,
         rejudged: (roomIds) => {
@@ -83,9 +85,12 @@ export function startServices(given: ServicesOptions): Services {
                 .catch((error: unknown) => given.log.warn({ err: error }, "rooms could not be counted; a later batch repeats it"));
         },
     });
-    const options = { ...given, online: { ...given.online, crypto: facts.informed(given.online.crypto) } };
+    const crypto = guardOwnIdentity(facts.informed(given.online.crypto), given.online.account, (identity) => {
+        if (recordOwnIdentity({ ...given, ...given.store, now: Date.now }, identity)) wake();
+    });
+    const options = { ...given, online: { ...given.online, crypto } };
     const { settings, store, ledger, online, log, releases } = options;
-    const { homeserver, crypto, account } = online;
+    const { homeserver, account } = online;
     const outgoing = new OutgoingRequests({ crypto, send: sendRequest(homeserver), deviceId: account.deviceId, log });
 
     store.database.transaction(() => {
@@ -94,6 +99,8 @@ export function startServices(given: ServicesOptions): Services {
         );
         new Modes(store.database.sql).replace(settings.sharing.mode, new Map(ofRooms));
         new Sealings(store.database.sql).start(Date.now());
+        // The start has put it in order.
+        followIdentity(ledger, { state: "ours" });
     });
     const { greeter, notifier, verification } = chatParts(
         options,
@@ -160,7 +167,7 @@ export function startServices(given: ServicesOptions): Services {
         greeter.wake();
     };
     const timelines = timelineServices(options, counted);
-    const forgetting = keyForgetting(options);
+    const forgetting = keyForgetting(options, () => facts.tellRooms());
     releases.add("the keys of rooms that were left", () => forgetting.stop());
     const joined = ledger.rooms.joined().map(({ roomId }) => roomId);
     const stock = new StockTaking(joined, async (roomIds) => {
@@ -169,7 +176,9 @@ export function startServices(given: ServicesOptions): Services {
         await takeStock(store.database, ledger, crypto, roomIds);
     });
     const announced = (roomIds: readonly string[]): void => receiver.announced(roomIds);
-    const sync = startSync(options, outgoing, { recorder: timelines.recorder, stock, announced, verification }, () => {
+    const roomsMoved = (): void => facts.roomsMoved();
+    const followers = { recorder: timelines.recorder, stock, announced, roomsMoved, verification };
+    const sync = startSync(options, outgoing, followers, () => {
         if (!caughtUp) {
             // The configuration may be another since the last start.
             store.database.transaction(() => reconsiderRooms(ledger));
@@ -188,7 +197,10 @@ export function startServices(given: ServicesOptions): Services {
         startSyncAnew: () => sync.startAnew(),
         storeCopied: () => age.count(),
         stock,
-        problems: () => (sync.problem?.code === "disk" ? [sync.problem.message] : []),
+        problems: () => {
+            const ofSync = sync.problem?.code === "disk" ? [sync.problem.message] : [];
+            return [...ofSync, ...identityProblems(store.database)];
+        },
     };
 }
 
@@ -234,8 +246,10 @@ function sharingParts(
     };
 }
 
-function keyForgetting({ settings, store, ledger, online, log }: ServicesOptions): Forgetting {
+function keyForgetting(options: ServicesOptions, tellRooms: () => Promise<void>): Forgetting {
+    const { settings, store, ledger, online, log } = options;
     return new Forgetting({
+        tellRooms,
         database: store.database,
         leftRooms: new LeftRooms(store.database),
         after: settings.rooms_left.keys,
@@ -249,7 +263,8 @@ function keyForgetting({ settings, store, ledger, online, log }: ServicesOptions
             for (const path of [store.folder.database, store.folder.cryptoStore]) rmSync(`${path}.before-upgrade`, { force: true });
         },
         log,
-        monotonic: () => performance.now(),
+        clock: ledger.clock,
+        random: Math.random,
     });
 }
 

@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import type { SessionOwner } from "../crypto/index.ts";
 import { SessionFacts } from "./session-facts.ts";
 
@@ -9,7 +9,15 @@ const owner = (sessionId: string): SessionOwner => ({ roomId, sessionId, userId:
 function told(untold: SessionOwner[], senders: readonly string[] = []) {
     const calls: unknown[] = [];
     const rejudged: (readonly string[])[] = [];
+    let full = false;
     const crypto = {
+        setRooms: async (rooms: readonly string[]) => {
+            calls.push(rooms);
+            await Promise.resolve();
+            if (full) throw new Error("disk full");
+            return rooms;
+        },
+        receive: () => (calls.push("receive"), Promise.resolve({})),
         setOwners: (owners: readonly SessionOwner[]) => (calls.push(owners.map(({ sessionId }) => sessionId)), Promise.resolve([roomId])),
         keySenders: () => Promise.resolve(senders),
         setOutsiders: (_room: string, users: readonly string[]) => (calls.push(users), Promise.resolve(users.length > 0)),
@@ -23,11 +31,14 @@ function told(untold: SessionOwner[], senders: readonly string[] = []) {
             untoldOwners: (most) => untold.slice(0, Math.min(most, 2)),
             ownersTold: (owners) => void untold.splice(0, owners.length),
         },
+        clock: { now: () => 1 },
+        leftRooms: { kept: () => [roomId] },
         formerMembers: { strangers: (_room, userIds) => userIds.filter((userId) => userId === "@mallory:home") },
         hasAge: () => false,
         rejudged: (roomIds) => rejudged.push(roomIds),
     });
-    return { calls, rejudged, facts, crypto: facts.informed(crypto as never) };
+    const setFull = (is: boolean): void => void (full = is);
+    return { calls, rejudged, facts, setFull, crypto: facts.informed(crypto as never) };
 }
 
 test("whatever is asked what may be shared knows before whose the sessions are, and who was never in the room", async () => {
@@ -48,4 +59,23 @@ test("two that ask at once tell together", async () => {
     const { calls, facts } = told([owner("1")]);
     await Promise.all([facts.tellOwners(), facts.tellOwners()]);
     expect(calls).toEqual([["1"]]);
+});
+
+test("the worker knows which rooms are the bot's before it is given a batch", async () => {
+    const { calls, crypto, facts, rejudged, setFull } = told([]);
+    await crypto.receive({} as never);
+    await crypto.receive({} as never);
+    facts.roomsMoved();
+    await vi.waitFor(() => expect(rejudged).toHaveLength(2));
+    await crypto.receive({} as never);
+    expect(calls).toEqual([[roomId], "receive", "receive", [roomId], "receive"]);
+    // What came before the bot did is counted.
+    expect(rejudged).toEqual([[roomId], [roomId]]);
+    calls.length = 0;
+    setFull(true);
+    facts.roomsMoved();
+    await expect(crypto.receive({} as never)).rejects.toThrow("disk full");
+    setFull(false);
+    await crypto.receive({} as never);
+    expect(calls).toEqual([[roomId], [roomId], [roomId], "receive"]);
 });

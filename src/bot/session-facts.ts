@@ -1,11 +1,15 @@
 import type { CryptoPort } from "../crypto/index.ts";
 import type { Database } from "../database/index.ts";
+import type { RunningClock } from "../due/index.ts";
+import type { LeftRooms } from "../rooms/index.ts";
 import type { FormerMembers } from "../sharing/index.ts";
 import type { Timelines } from "../timeline/index.ts";
 
 export interface SessionFactsParts {
     readonly database: Database;
-    readonly crypto: Pick<CryptoPort, "setOwners" | "keySenders" | "setOutsiders">;
+    readonly crypto: Pick<CryptoPort, "setRooms" | "setOwners" | "keySenders" | "setOutsiders">;
+    readonly clock: Pick<RunningClock, "now">;
+    readonly leftRooms: Pick<LeftRooms, "kept">;
     readonly timelines: Pick<Timelines, "untoldOwners" | "ownersTold">;
     readonly formerMembers: Pick<FormerMembers, "strangers">;
     /** Only what an event used lately is shared in this room, so that each event may open something. */
@@ -18,21 +22,28 @@ export interface SessionFactsParts {
 const ownersAtOnce = 100;
 
 /**
- * Tells the crypto worker what only the rooms say: whose a session is, and who was never in a room. It judges by that whose word counts
+ * Tells the crypto worker what only the rooms say: which rooms are the bot's, whose a session is, and who was never in
+ * a room. It goes by that in what it keeps (`crypto/machine/unknown-rooms.ts`), and in whose word counts
  * (`crypto/machine/session-law.ts`).
  */
 export class SessionFacts {
     readonly #parts: SessionFactsParts;
     #telling: Promise<void> | undefined;
+    /** At first nobody knows what the worker was told before the bot went down. */
+    #roomsMoved = true;
 
     constructor(parts: SessionFactsParts) {
         this.#parts = parts;
     }
 
-    /** The port, which is told all that is recorded before it is asked what may be shared. */
+    /** The port, which is told all that is recorded before it is given a batch, or asked what may be shared. */
     informed(crypto: CryptoPort): CryptoPort {
         return {
             ...crypto,
+            receive: async (changes) => {
+                if (this.#roomsMoved) await this.tellRooms();
+                return await crypto.receive(changes);
+            },
             shareableSet: async (roomId) => {
                 await this.#tell(roomId);
                 return await crypto.shareableSet(roomId);
@@ -42,6 +53,26 @@ export class SessionFacts {
                 return await crypto.heldSessions(roomId, after);
             },
         };
+    }
+
+    /** The bot has come into rooms, was invited to some, or is in some no more. */
+    roomsMoved(): void {
+        this.#roomsMoved = true;
+        // What fails is told before the next batch.
+        this.tellRooms().catch(() => undefined);
+    }
+
+    /** Also has the worker let go what has waited long enough for its room. */
+    async tellRooms(): Promise<void> {
+        const { clock, crypto, leftRooms, rejudged } = this.#parts;
+        try {
+            const came = await crypto.setRooms(leftRooms.kept(), clock.now());
+            this.#roomsMoved = false;
+            if (came.length > 0) rejudged(came);
+        } catch (error) {
+            this.#roomsMoved = true;
+            throw error;
+        }
     }
 
     async tellOwners(): Promise<void> {

@@ -1,3 +1,4 @@
+import { identityStatus } from "../account/index.ts";
 import type { Settings } from "../config/index.ts";
 import { sharingPolicy } from "../config/index.ts";
 import type { Database } from "../database/index.ts";
@@ -70,6 +71,7 @@ export function sharingLedger(database: Database, settings: Settings): SharingLe
         botUserId: settings.homeserver.user_id,
         rooms,
         pauses,
+        isCrossSigned: () => (identityStatus(database)?.state ?? "ours") === "ours",
         policy: (roomId) => sharingPolicy(settings, roomId),
         audit,
         lookalikes: new Lookalikes(),

@@ -69,3 +69,11 @@ test("of rooms that the bot is not in, it is copied at the start: a bundle is an
         expect(evidence.of(userId)).toMatchObject({ bundleAt: 100_000, silentWhileOpenAt: undefined });
     expect(evidence.of("@alice:home")).toBeUndefined();
 });
+
+test("what strangers send for rooms that they made up is not counted, and tells of their clients", async () => {
+    using bot = afterAKill();
+    await takeStock(bot.database, bot.ledger, bot.crypto, ["!joined:home", "!never:home"]);
+    expect(bot.ledger.holdings.get("!joined:home")).toBeDefined();
+    expect(bot.ledger.holdings.get("!never:home")).toBeUndefined();
+    expect(bot.ledger.evidence.of("@carol:home")).toMatchObject({ bundleAt: 100_000 });
+});

@@ -30,6 +30,7 @@ export function timelineServices(
         inviterWithoutBundle: (roomId) => evidence.inviterWithoutBundle(roomId),
         keptToThemselves: (roomId, inviter) => evidence.keptToThemselves({ roomId, ...inviter }, now()),
         counted,
+        ...steady,
         rest,
         log,
     });

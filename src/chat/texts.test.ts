@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { correction, greeting, type GreetingFacts, kindOf, noticeText, type RoomFacts } from "./texts.ts";
+import { type BotFacts, correction, greeting, type GreetingFacts, kindOf, noticeText, type RoomFacts } from "./texts.ts";
 
 const empty = { events: 0, covered: 0, since: undefined, cut: false };
 const set: GreetingFacts = { visibility: "shared", canInvite: true, past: empty, enough: 0.7, inviting: "compared" };
@@ -101,4 +101,15 @@ test.each([
     const room = { about: "room", roomId: "!a:b", trouble: "cannot_invite", present: true } as const;
     const lines = noticeText([...Array.from({ length: jobs }, () => job), ...Array.from({ length: rooms }, () => room)]).split("\n\n");
     expect(lines.slice(5).map((line) => line.split(":")[0])).toEqual(counted);
+});
+
+test.each<[BotFacts["identity"], string]>([
+    ["replaced", "Another client has replaced my account's cross-signing identity."],
+    ["gone", "publishes no cross-signing identity of my account"],
+    ["unsigned", "does not publish my device as signed"],
+])("what admins are told of the bot's own identity that is %s, before everything else", (identity, told) => {
+    const room = { about: "room", roomId: "!a:b", trouble: "cannot_invite", present: true } as const;
+    const [first] = noticeText([...Array.from({ length: 5 }, () => room), { about: "bot", identity }]).split("\n\n");
+    expect(first).toContain(told);
+    expect(first).toMatch(/every delivery waits. `backscroll status` says what to do\.$/);
 });

@@ -140,7 +140,7 @@ export const verificationReason =
     "This bot cannot be verified interactively. Compare its fingerprint (`backscroll status` shows it) with what your client shows.";
 
 /** Something that admins are told of. */
-export type NoticeFacts = JobFacts | RoomFacts;
+export type NoticeFacts = JobFacts | RoomFacts | BotFacts;
 
 /** A delivery that needs a person. */
 export interface JobFacts {
@@ -162,13 +162,22 @@ export interface RoomFacts {
     readonly present: boolean;
 }
 
+/** The bot's own cross-signing identity does not sign its device any more, as the homeserver publishes it. */
+export interface BotFacts {
+    readonly about: "bot";
+    readonly identity: "replaced" | "gone" | "unsigned";
+}
+
 /** Notices described in one message; further ones are counted. */
 const mostDescribed = 5;
 
 /** What an admin is told of deliveries and rooms. Plain text; of keys nothing but that they were not given. */
 export function noticeText(notices: readonly NoticeFacts[]): string {
-    const described = notices.slice(0, mostDescribed).map((notice) => printableInLine(description(notice)));
-    const rest = notices.slice(mostDescribed);
+    // What is about the bot itself concerns all the others.
+    const isOfBot = ({ about }: NoticeFacts): boolean => about === "bot";
+    const inOrder = notices.toSorted((one, other) => Number(isOfBot(other)) - Number(isOfBot(one)));
+    const described = inOrder.slice(0, mostDescribed).map((notice) => printableInLine(description(notice)));
+    const rest = inOrder.slice(mostDescribed);
     const jobs = rest.filter(({ about }) => about === "job").length;
     return [...described, ...moreJobs(jobs), ...moreRooms(rest.length - jobs)].join("\n\n");
 }
@@ -195,6 +204,24 @@ function description(notice: NoticeFacts): string {
         }
         case "room":
             return `Room ${notice.roomId}: ${roomChange(notice)} More: \`backscroll status --room ${notice.roomId}\`.`;
+        case "bot":
+            return `${lostIdentity(notice)} ${everythingWaits}`;
+    }
+}
+
+const everythingWaits = "Clients open no keys of mine like that, so every delivery waits. `backscroll status` says what to do.";
+
+function lostIdentity({ identity }: BotFacts): string {
+    switch (identity) {
+        case "replaced":
+            return (
+                "Another client has replaced my account's cross-signing identity. " +
+                "If nobody of yours has, somebody else may have my password."
+            );
+        case "gone":
+            return "The homeserver publishes no cross-signing identity of my account any more.";
+        case "unsigned":
+            return "The homeserver does not publish my device as signed by my cross-signing identity any more.";
     }
 }
 

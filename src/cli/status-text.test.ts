@@ -14,6 +14,7 @@ const report: StatusReport = {
         device_id: "ABCDEF",
         fingerprint: "f".repeat(43),
         cross_signed: true,
+        identity: { state: "ours", since: null, published: null, message: null },
         backup: "none",
         recovery: "in_data_dir",
     },
@@ -102,6 +103,14 @@ test("damage in the crypto store is told with what to do", () => {
     const message = "The store /data/crypto.sqlite is damaged: record 7. Restore the newest snapshot.";
     const store = { check: "damaged", checked_at: "2026-02-01T11:30:00Z", message } as const;
     expect(statusText({ ...report, store }, now)).toContain(`Crypto store  ! ${message} (found 30 min ago)`);
+});
+
+test("an identity that is not ours any more is told with what to do", () => {
+    const message = "The homeserver publishes another one. Start the bot again.";
+    const identity = { state: "replaced", since: "2026-02-01T11:30:00Z", published: "f".repeat(43), message } as const;
+    const text = statusText({ ...report, account: { ...report.account, cross_signed: false, identity } }, now);
+    expect(text).toContain("Account       @bot:hs, device ABCDEF, not cross-signed\n");
+    expect(text).toContain(`Identity      ! ${message} (found 30 min ago)`);
 });
 
 test("and before the first start like this", () => {

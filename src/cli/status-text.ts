@@ -24,11 +24,18 @@ function head({ version, running, sync, account, store, paused }: StatusReport, 
         ["Last sync", ago(sync.last_success_at, now) ?? "never"],
         ["Account", account.user_id === null ? "none yet: the first `backscroll run` logs in" : account.user_id + device + signed],
         ["Fingerprint", account.fingerprint ?? ""],
+        ["Identity", identityText(account.identity, now)],
         ["Recovery key", account.recovery === "in_data_dir" ? "still in the data folder: move it to a safe place" : account.recovery],
         ["Key backup", account.backup],
         ["Crypto store", storeText(store, now)],
         ["Paused", pause],
     ]);
+}
+
+/** Worth a line only where something is wrong. */
+function identityText(identity: StatusReport["account"]["identity"], now: number): string {
+    if (identity === null || identity.message === null) return "";
+    return `! ${identity.message} (found ${ago(identity.since, now) ?? "?"})`;
 }
 
 function storeText({ check, checked_at, message }: StatusReport["store"], now: number): string {

@@ -1,3 +1,4 @@
+import type { IdentityStatus } from "../account/index.ts";
 import type { JobStatus } from "../sharing/index.ts";
 
 /**
@@ -33,6 +34,8 @@ export interface AccountStatus {
     /** The master key, unpadded base64: also what `trust --key` takes. */
     readonly fingerprint: string | null;
     readonly cross_signed: boolean | null;
+    /** How the device stands with the published identity. */
+    readonly identity: IdentityStatus | null;
     readonly backup: "none" | "ready" | "untrusted";
     readonly recovery: "none" | "in_data_dir" | "ready";
 }
@@ -117,7 +120,15 @@ export function emptyStatus(version: string): StatusReport {
         running: false,
         paused: { all: false, rooms: [] },
         sync: { last_success_at: null },
-        account: { user_id: null, device_id: null, fingerprint: null, cross_signed: null, backup: "none", recovery: "none" },
+        account: {
+            user_id: null,
+            device_id: null,
+            fingerprint: null,
+            cross_signed: null,
+            identity: null,
+            backup: "none",
+            recovery: "none",
+        },
         store: { check: "not_yet", checked_at: null, message: null },
         rooms: [],
         unreadable_keys: [],

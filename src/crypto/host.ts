@@ -202,6 +202,7 @@ function portOf(host: WorkerHost): CryptoPort {
         findVerificationRequests: (roomId, events) => host.call("findVerificationRequests", roomId, events),
         setOwners: (owners) => host.call("setOwners", owners),
         keySenders: (roomId) => host.call("keySenders", roomId),
+        setRooms: (roomIds, now) => host.call("setRooms", roomIds, now),
         setOutsiders: (roomId, userIds) => host.call("setOutsiders", roomId, userIds),
         holdings: (roomId) => host.call("holdings", roomId),
         shareableSet: (roomId) => host.call("shareableSet", roomId),

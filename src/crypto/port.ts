@@ -72,6 +72,13 @@ export interface CryptoPort {
     /** Decrypts these events and answers which of them are requests to verify somebody; of the others, nothing. */
     findVerificationRequests(roomId: string, events: readonly RoomEvent[]): Promise<VerificationRequestsFound>;
 
+    /**
+     * Which rooms are the bot's: all that it is in or invited to, and those that it has left and whose keys it keeps.
+     * What comes for any other is kept, within limits, until this is called a day later. Answers the rooms that were not
+     * the bot's so far, and of which there is something.
+     * @param now the time of `RunningClock`; to be told every ten minutes at least
+     */
+    setRooms(roomIds: readonly string[], now: number): Promise<readonly string[]>;
     /** Whose sessions these are, by the rooms' events; answers the rooms in which something else may be shared now. */
     setOwners(owners: readonly SessionOwner[]): Promise<readonly string[]>;
     /** Users whose `m.room_key` or bundle brought sessions of the room: as their Olm messages name them. */

@@ -3,7 +3,7 @@ import { WaitsInMemory } from "./waits-in-memory.ts";
 
 const later = (at: number, failures: number, notBefore = 0) => ({ at, failures, notBefore });
 
-test("what waits is due when its time has come, and nothing is kept of what is not to be done any more", () => {
+test("what waits is due when its time has come, and what is not to be done any more is forgotten then", () => {
     let keys = ["a", "b"];
     const waits = new WaitsInMemory(() => keys.map((key) => ({ key })));
     const { due, nextAt, record } = waits.answers;
@@ -17,9 +17,13 @@ test("what waits is due when its time has come, and nothing is kept of what is n
     expect([due(19).map(({ key }) => key), nextAt(19)]).toEqual([["b"], 20]);
     expect(due(20)).toContainEqual({ key: "a", failures: 1 });
     keys = ["b"];
-    due(0);
+    due(19);
     keys = ["a", "b"];
-    expect(due(0)).toContainEqual({ key: "a", failures: 0 });
+    expect(due(20)).toContainEqual({ key: "a", failures: 1 });
+    keys = ["b"];
+    due(20);
+    keys = ["a", "b"];
+    expect(due(20)).toContainEqual({ key: "a", failures: 0 });
 });
 
 test("a wait that no failure made can be ended", () => {

@@ -35,7 +35,7 @@ export class WaitsInMemory<Item extends { readonly key: string }> {
     #due(now: number): readonly (Item & DueItem)[] {
         const all = this.#list();
         const keys = new Set(all.map(({ key }) => key));
-        for (const key of this.#waits.keys()) if (!keys.has(key)) this.#waits.delete(key);
+        for (const key of this.#waits.keys()) if (!keys.has(key) && this.#until(key) <= now) this.#waits.delete(key);
         return all.filter(({ key }) => this.#until(key) <= now).map((item) => ({ ...item, failures: this.failuresOf(item.key) }));
     }
 

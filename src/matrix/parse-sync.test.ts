@@ -59,6 +59,7 @@ test("a batch is taken over in our names, replaced state and state after the tim
         deviceLists: { changed: ["@a:home"], left: [] },
         oneTimeKeyCounts: { signed_curve25519: 50 },
         unusedFallbackKeyTypes: ["signed_curve25519"],
+        rooms: ["!room:home", "!other:home"],
     });
 });
 

@@ -47,12 +47,15 @@ export function parseSyncBatch(raw: unknown, since: string | undefined, onDrop: 
         (room, place, roomId) =>
             parse(room, place, roomId, onDrop);
     const rooms = section(raw["rooms"], "rooms", onRoomsDrop);
+    const joined = parseRooms(rooms["join"], "rooms.join", onRoomsDrop, inside(parseRoomChanges));
+    const invited = parseRooms(rooms["invite"], "rooms.invite", onRoomsDrop, inside(parseInvite));
+    const ours = { rooms: [...joined.keys(), ...invited.keys()] };
     const batch = {
         since,
         nextBatch: nextBatch.data,
-        crypto: { ...parseCrypto(raw, onDrop), ...(since === undefined ? { fromStart: true } : {}) },
-        joined: parseRooms(rooms["join"], "rooms.join", onRoomsDrop, inside(parseRoomChanges)),
-        invited: parseRooms(rooms["invite"], "rooms.invite", onRoomsDrop, inside(parseInvite)),
+        crypto: { ...parseCrypto(raw, onDrop), ...ours, ...(since === undefined ? { fromStart: true } : {}) },
+        joined,
+        invited,
         left: parseRooms(rooms["leave"], "rooms.leave", onRoomsDrop, inside(parseRoomChanges)),
     };
     return everyRoom ? { ...batch, everyRoom } : batch;

@@ -23,6 +23,8 @@ export interface CryptoChanges {
     readonly fromStart?: boolean;
     /** Undefined if the server does not say. */
     readonly unusedFallbackKeyTypes: readonly string[] | undefined;
+    /** Rooms that the same batch shows as ours: that we are in, or invited to. */
+    readonly rooms?: readonly string[];
 }
 
 export interface JoinedRoomChanges {

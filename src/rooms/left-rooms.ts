@@ -28,6 +28,7 @@ export class LeftRooms {
     readonly #count: StatementSync;
     readonly #selectDue: StatementSync;
     readonly #forgotten: StatementSync;
+    readonly #selectKept: StatementSync;
 
     /** @param database opened with `roomsSchema` and `leftRoomsSchema` */
     constructor({ sql }: Database) {
@@ -39,6 +40,10 @@ export class LeftRooms {
         this.#count = sql.prepare(`UPDATE left_rooms SET away_ms = away_ms + ? WHERE forgotten = 0 AND ${away}`);
         this.#selectDue = sql.prepare(`SELECT room_id FROM left_rooms WHERE forgotten = 0 AND away_ms >= ? AND ${away}`);
         this.#forgotten = sql.prepare("UPDATE left_rooms SET forgotten = 1 WHERE room_id = ?");
+        this.#selectKept = sql.prepare(
+            `SELECT room_id FROM rooms WHERE membership IN ('join', 'invite') OR (joined_at IS NOT NULL
+                AND room_id NOT IN (SELECT room_id FROM left_rooms WHERE forgotten = 1)) ORDER BY room_id`,
+        );
     }
 
     left(roomId: string): void {
@@ -67,5 +72,10 @@ export class LeftRooms {
 
     forgotten(roomId: string): void {
         this.#forgotten.run(roomId);
+    }
+
+    /** Rooms whose keys are kept: that the bot is in or invited to, or was in and has not forgotten. */
+    kept(): readonly string[] {
+        return this.#selectKept.all().map((row) => String(row["room_id"]));
     }
 }

@@ -38,6 +38,7 @@ beforeEach(() => {
             botUserId: "@bot:home",
             rooms,
             pauses,
+            isCrossSigned: () => true,
             policy: () => ({
                 mode: "automatic",
                 reinvite: "always",

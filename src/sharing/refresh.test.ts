@@ -210,6 +210,19 @@ test("a paused room is refreshed once sharing goes on, a closed one when it is o
     expect(count(world, "putMedia")).toBe(2);
 });
 
+test("a room is not refreshed by a device that its own identity does not sign, and is once it does again", async () => {
+    const world = await pending();
+    keysCome(world);
+    world.crossSigned = false;
+    world.now += minute;
+    await work(world);
+    expect(world.calls).toEqual([]);
+    world.crossSigned = true;
+    world.now += 2 * minute;
+    await work(world);
+    expect(count(world, "sendToDevice")).toBe(1);
+});
+
 test("keys that everybody was given already begin no series: the next are sent at once", async () => {
     const world = await pending();
     world.database.transaction(() => world.refreshes.note([roomId], world.now));

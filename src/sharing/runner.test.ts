@@ -528,3 +528,51 @@ test("a job that waits for something else does not go on because the homeserver 
     world.database.transaction(() => world.jobs.homeserverIsBack());
     expect(world.due()).toEqual([]);
 });
+
+test("while the bot's device is not signed by its own identity, nothing is asked or sent; then the job goes on at once", async () => {
+    const world = new World();
+    world.crossSigned = false;
+    world.sync(change("invite", "$invite", alice));
+    await world.runUntil(() => expect(world.status()).toMatchObject({ state: "queued", reason: "bot_not_cross_signed" }));
+    expect(world.calls).toEqual([]);
+    for (let failure = 0; failure < 10; failure += 1) {
+        world.now += 900_000;
+        await world.run();
+    }
+    expect(world.status()).toMatchObject({ state: "queued", reason: "bot_not_cross_signed" });
+    expect([world.calls, world.due()]).toEqual([[], []]);
+    world.crossSigned = true;
+    world.database.transaction(() => world.jobs.botIsCrossSigned());
+    await world.run();
+    expect(world.status()).toMatchObject({ state: "reinvited" });
+});
+
+test.each(["openSessions", "sealBundle"])(
+    "an identity that is lost while %s is under way keeps the copies from going out",
+    async (call) => {
+        const world = new World();
+        world.sync(change("invite", "$invite", alice));
+        world.meanwhile.set(call, () => (world.crossSigned = false));
+        await world.runUntil(() => expect(world.status()).toMatchObject({ state: "queued", reason: "bot_not_cross_signed" }));
+        expect(world.calls).not.toContain("sendToDevice");
+        world.meanwhile.clear();
+        world.crossSigned = true;
+        world.database.transaction(() => world.jobs.botIsCrossSigned());
+        await world.run();
+        expect(world.status()).toMatchObject({ state: "reinvited" });
+    },
+);
+
+test("the bot's own invite waits for its identity, too", async () => {
+    const world = new World();
+    world.sync(change("invite", "$invite", alice));
+    world.meanwhile.set("memberEvent", () => (world.crossSigned = false));
+    await world.runUntil(() => expect(world.status()).toMatchObject({ state: "delivered", reason: "bot_not_cross_signed" }));
+    expect(world.calls).not.toContain("putMember");
+    world.meanwhile.clear();
+    world.crossSigned = true;
+    world.database.transaction(() => world.jobs.botIsCrossSigned());
+    await world.run();
+    expect(world.status()).toMatchObject({ state: "reinvited" });
+    expect(world.calls.filter((name) => name === "sendToDevice")).toHaveLength(1);
+});

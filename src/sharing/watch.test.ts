@@ -290,6 +290,17 @@ test("while sharing is paused nobody is asked for keys, and what was due is made
     expect(world.sentTo).toEqual([["PHONE"], ["PHONE"]]);
 });
 
+test("the same while the bot's own device is not signed by its identity", async () => {
+    const world = await served();
+    world.crossSigned = false;
+    world.join();
+    await world.runWatch();
+    expect(world.calls.filter((call) => call === "refresh")).toHaveLength(1);
+    world.crossSigned = true;
+    await looksAfter(world, 6 * minute);
+    expect(world.sentTo).toEqual([["PHONE"], ["PHONE"]]);
+});
+
 test.each(["look", "openSessions", "sealBundle", "sendToDevice", "deliverySent"])(
     "a process that died before or after %s serves the new device at its next look, with no second upload and no other transaction",
     async (call) => {

@@ -1,5 +1,6 @@
 import type { CryptoPort, HeldSession } from "../crypto/index.ts";
 import type { Database } from "../database/index.ts";
+import { Due, type DueItem, type Outcome, WaitsInMemory } from "../due/index.ts";
 import { isAbort } from "../homeserver/index.ts";
 import type { Logger } from "../telemetry/index.ts";
 import { coverageOf, type Reach, type SessionFacts, type Stretch, stretchesOf } from "./coverage.ts";
@@ -19,6 +20,10 @@ const longestPause = 50;
 /** Milliseconds. */
 const shortestRest = 500;
 const longestRest = 30_000;
+/** Milliseconds after which a count that failed is made again. */
+const pace = { first: 30_000, longest: 600_000 } as const;
+
+type UncountedRoom = Uncounted & { readonly key: string };
 
 /** Who invited the bot to a room, and announced no room key bundle to it. */
 export interface Inviter {
@@ -39,6 +44,10 @@ export interface CoverageCountParts {
     readonly counted: (roomId: string) => void;
     /** Milliseconds; ends early when the signal says so. */
     readonly rest: (milliseconds: number, signal: AbortSignal) => Promise<void>;
+    /** Milliseconds, of a clock that never jumps. */
+    readonly monotonic: () => number;
+    /** In [0, 1). */
+    readonly random: () => number;
     readonly log: Logger;
 }
 
@@ -48,63 +57,65 @@ export class CoverageCount {
     readonly #uses: SessionUses;
     readonly #gaps: Gaps;
     readonly #rooms: TimelineRooms;
-    /** Until when a room rests, by the monotonic clock. */
-    readonly #resting = new Map<string, number>();
+    readonly #due: Due<UncountedRoom & DueItem>;
     readonly #stopping = new AbortController();
-    #round: Promise<void> | undefined;
-    #timer: NodeJS.Timeout | undefined;
 
     constructor(parts: CoverageCountParts) {
         this.#parts = parts;
         this.#uses = new SessionUses(parts.database);
         this.#gaps = new Gaps(parts.database);
         this.#rooms = new TimelineRooms(parts.database);
+        const { log, monotonic, random } = parts;
+        const waits: WaitsInMemory<UncountedRoom> = new WaitsInMemory(() =>
+            this.#rooms.uncounted().map((room) => {
+                // The end of the search for the beginning comes once, and decisions wait for it.
+                if (this.#searchHasEnded(room.roomId)) waits.hurry(room.roomId);
+                return { ...room, key: room.roomId };
+            }),
+        );
+        this.#due = new Due({
+            name: "the count of what is covered",
+            atOnce: 1,
+            pace,
+            log,
+            now: monotonic,
+            random,
+            ...waits.answers,
+            work: (room) => this.#countAndRest(room),
+        });
     }
 
-    /** Looks for rooms to count; a round under way is not doubled. */
+    /** Looks for rooms to count. */
     wake(): void {
-        if (this.#stopping.signal.aborted) return;
-        this.#round ??= this.#countAll()
-            .catch((error: unknown) => {
-                if (isAbort(error)) return;
-                this.#parts.log.warn(
-                    { operation: "coverage", err: error },
-                    "could not count what is covered; tried again with the next batch",
-                );
-            })
-            .finally(() => {
-                this.#round = undefined;
-            });
+        this.#due.wake();
     }
 
     /** A count under way is given up; its room is counted after the next start. */
     async stop(): Promise<void> {
         this.#stopping.abort();
-        clearTimeout(this.#timer);
-        await this.#round;
+        await this.#due.stop();
     }
 
-    async #countAll(): Promise<void> {
-        for (;;) {
-            const uncounted = this.#rooms.uncounted();
-            const due = uncounted.filter(({ roomId }) => this.#isRested(roomId));
-            if (due.length === 0) return this.#wakeAfterRest(uncounted);
-            for (const room of due) {
-                await this.#count(room);
-                this.#parts.counted(room.roomId);
-                this.#stopping.signal.throwIfAborted();
-            }
-        }
-    }
-
-    /** The end of the search for the beginning comes once, and decisions wait for it. */
-    #isRested(roomId: string): boolean {
-        if ((this.#resting.get(roomId) ?? 0) <= performance.now()) return true;
+    #searchHasEnded(roomId: string): boolean {
         return this.#rooms.coverage(roomId)?.reach === "under_way" && this.#reach(roomId) !== "under_way";
     }
 
+    async #countAndRest(room: UncountedRoom): Promise<Outcome> {
+        const { counted, log, monotonic } = this.#parts;
+        const begun = monotonic();
+        try {
+            await this.#count(room);
+        } catch (error) {
+            if (isAbort(error)) throw error;
+            log.warn({ operation: "coverage", room: room.roomId, err: error }, "could not count what is covered; trying again");
+            return { is: "failed" };
+        }
+        const ended = monotonic();
+        counted(room.roomId);
+        return { is: "waits", until: ended + Math.min(Math.max((ended - begun) * restFactor, shortestRest), longestRest) };
+    }
+
     async #count(room: Uncounted): Promise<void> {
-        const begun = performance.now();
         const { database, inviterWithoutBundle, keptToThemselves } = this.#parts;
         const { roomId } = room;
         const inviter = inviterWithoutBundle(roomId);
@@ -122,8 +133,6 @@ export class CoverageCount {
             if (reach !== "under_way" && this.#reach(roomId) === "under_way") this.#rooms.setUnderWay(roomId);
             if (kept) keptToThemselves(roomId, inviter);
         });
-        const ended = performance.now();
-        this.#resting.set(room.roomId, ended + Math.min(Math.max((ended - begun) * restFactor, shortestRest), longestRest));
     }
 
     /** A page at a time: what changes meanwhile has the room counted again. */
@@ -179,12 +188,5 @@ export class CoverageCount {
         const gaps = this.#gaps.ofRoom(roomId);
         if (gaps === "open") return "under_way";
         return gaps === "stalled" || this.#rooms.isCut(roomId) ? "cut" : "start";
-    }
-
-    #wakeAfterRest(uncounted: readonly Uncounted[]): void {
-        if (uncounted.length === 0) return;
-        const soonest = Math.min(...uncounted.map(({ roomId }) => this.#resting.get(roomId) ?? 0));
-        clearTimeout(this.#timer);
-        this.#timer = setTimeout(() => this.wake(), Math.max(soonest - performance.now(), 0) + 1);
     }
 }

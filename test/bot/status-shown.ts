@@ -8,6 +8,7 @@ export interface StatusShown {
         readonly device_id: string | null;
         readonly fingerprint: string | null;
         readonly cross_signed: boolean;
+        readonly identity: { readonly state: string; readonly since: string | null; readonly published: string | null } | null;
     };
     readonly rooms: readonly RoomShown[];
     readonly jobs: readonly JobShown[];

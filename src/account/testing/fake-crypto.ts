@@ -120,6 +120,7 @@ const unusedPort: CryptoPort = {
     setOwners: unused,
     keySenders: unused,
     setOutsiders: unused,
+    setRooms: unused,
     holdings: unused,
     heldSessions: unused,
     keyRefusals: unused,

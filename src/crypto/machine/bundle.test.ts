@@ -240,7 +240,9 @@ test("entries of the first version of the tables are found on their pages", asyn
     const rows = sql.prepare("SELECT * FROM ready_entries").all();
     const { rows: entries } = entriesOf().following(ROOM, 0, 10);
     const later = ["bundle_offers", "sharing_signs", "session_closings", "session_owners", "room_outsiders"];
-    for (const table of ["ready_entries", "entry_pages", "room_key_senders", "room_versions", ...later]) sql.exec(`DROP TABLE ${table}`);
+    const last = ["bot_rooms", "unknown_room_arrivals"];
+    for (const table of ["ready_entries", "entry_pages", "room_key_senders", "room_versions", ...later, ...last])
+        sql.exec(`DROP TABLE ${table}`);
     sql.exec(`CREATE TABLE ready_entries (
         room_id TEXT NOT NULL, session_id TEXT NOT NULL, sender_key TEXT NOT NULL, first_index INTEGER NOT NULL, machine_flag INTEGER NOT NULL,
         claim TEXT NOT NULL, verdict TEXT NOT NULL, entry BLOB NOT NULL, PRIMARY KEY (room_id, session_id, sender_key)) STRICT;

@@ -6,6 +6,7 @@ import { readSessionKey, unpadded } from "./exported-session-key.ts";
 import { readExportFlag } from "./flags.ts";
 import { type Arrival, ReadyEntries, type SeenSession, type SessionKey, type Word } from "./ready-entries.ts";
 import { noteKeys } from "./sharing-signs.ts";
+import type { RoomNews } from "./unknown-rooms.ts";
 
 /** Never changes: another version or key would bring every session again. It names no backup on any server. */
 const VERSION = "backscroll-feed";
@@ -32,11 +33,21 @@ const sessionSchema = z.object({
     sender_claimed_keys: z.record(z.string(), z.string()),
 });
 
+interface SpokenWord {
+    readonly key: SessionKey;
+    readonly word: Word;
+}
+
 /** What senders said in this batch, by session. */
-export type Claims = ReadonlyMap<string, { readonly key: SessionKey; readonly word: Word }>;
+export type Claims = ReadonlyMap<string, SpokenWord>;
 
 /** Two senders' copies of one session came in one batch: the machine has kept one and dropped the other. */
 export class CopiesMet extends Undone {}
+
+/** That a key came. */
+export function newsOf({ key: { roomId, sessionId }, word: { sender } }: SpokenWord): RoomNews {
+    return { kind: "key", roomId, sender, sessionId };
+}
 
 export function sessionName(key: SessionKey): string {
     return JSON.stringify([key.roomId, key.sessionId, key.senderKey]);
@@ -56,9 +67,15 @@ export async function openFeed(machine: OlmMachine, privateKey: Uint8Array): Pro
  * Takes every session that the machine has not told of yet into the ready entries, with the senders' claims, in the caller's transaction, and
  * out of the machine's store. Answers the rooms of whose sessions we now hold or know more.
  * @param claims what senders said in this batch; undefined: nothing was received
+ * @param isKept whether what they sent is to be stored
  * @throws {CopiesMet}
  */
-export async function drainFeed(context: MachineContext, sql: DatabaseSync, claims?: Claims): Promise<ReadonlySet<string>> {
+export async function drainFeed(
+    context: MachineContext,
+    sql: DatabaseSync,
+    claims?: Claims,
+    isKept: (one: RoomNews) => boolean = () => true,
+): Promise<ReadonlySet<string>> {
     const entries = new ReadyEntries(sql, context.seal, context.ownKey);
     const fed = new Map<string, SessionKey>();
     const rooms = new Set<string>();
@@ -82,6 +99,7 @@ export async function drainFeed(context: MachineContext, sql: DatabaseSync, clai
                 leftOut++;
                 return [];
             }
+            if (word !== undefined && !isKept(newsOf({ key, word }))) return [];
             rooms.add(roomId);
             // What an earlier version imported into the machine.
             return [{ source, seen, word }];
@@ -95,7 +113,8 @@ export async function drainFeed(context: MachineContext, sql: DatabaseSync, clai
     if (fed.size > 0) await context.sessions.empty();
     const untold = [...(claims ?? [])].filter(([name]) => !fed.has(name)).map(([, claim]) => claim);
     if (untold.some(({ key }) => isUnderAnother(fed.values(), key))) throw new CopiesMet();
-    for (const { key, word } of untold) if (entries.hear(key, word)) rooms.add(key.roomId);
+    const heard = untold.filter((claim) => isKept(newsOf(claim)));
+    for (const { key, word } of heard) if (entries.hear(key, word)) rooms.add(key.roomId);
     return rooms;
 }
 

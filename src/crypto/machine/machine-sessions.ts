@@ -5,10 +5,13 @@ type Connection = InstanceType<IndexedDB["IDBDatabase"]>;
 
 /** What the machine's stores of inbound Megolm sessions are called; a number follows, which goes up with its versions. */
 const prefix = "inbound_group_sessions";
+/** What else it keeps of what anybody sends, for good and for any room: we have tables of our own for it. */
+const others = ["withheld_sessions", "received_room_key_bundles"];
 
 /**
  * The machine's own copies of inbound Megolm sessions. It keeps one for each session ID, and drops another sender's copy without a word of its
  * key or flag: who sends a key first would speak for it. So it keeps none: what it has told us of is taken out of its store, in the same commit.
+ * And so are the refusals of keys and the announcements of bundles that it was sent.
  */
 export class MachineSessions {
     readonly #connection: Connection;
@@ -23,8 +26,10 @@ export class MachineSessions {
     static async open(store: Pick<CryptoStore, "indexedDB" | "IDBDatabase">): Promise<MachineSessions> {
         for (const { name } of await store.indexedDB.databases()) {
             const connection = await connect(store, name);
-            const stores = [...connection.objectStoreNames].filter((one) => one.startsWith(prefix));
-            if (stores.length > 0) return new MachineSessions(connection, stores);
+            const names = [...connection.objectStoreNames];
+            const stores = names.filter((one) => one.startsWith(prefix));
+            const known = others.filter((one) => names.includes(one));
+            if (stores.length > 0) return new MachineSessions(connection, [...stores, ...known]);
             connection.close();
         }
         throw new Error("Where the machine keeps its room keys is not known.");

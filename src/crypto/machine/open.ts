@@ -27,6 +27,7 @@ import { roomsWithSigns, sharingSigns } from "./sharing-signs.ts";
 import { StoreCheck } from "./store-check.ts";
 import { keepOutdated, type Owner, prepareTables } from "./tables.ts";
 import { takeBundle } from "./take-bundle.ts";
+import { setRooms } from "./unknown-rooms.ts";
 import { findVerificationRequests } from "./verification-requests.ts";
 import { UnreadableKeys } from "./unreadable-keys.ts";
 
@@ -120,6 +121,7 @@ function portOf(machine: LiveMachine, check: StoreCheck): CryptoPort {
         heldSessions: (roomId, after) => machine.run((context) => heldSessions(context, roomId, after)),
         keyRefusals: (roomId) => machine.run((context) => keyRefusals(context, roomId)),
         findVerificationRequests: (roomId, events) => machine.run((context) => findVerificationRequests(context, roomId, events)),
+        setRooms: (roomIds, now) => machine.run((context) => setRooms(context, roomIds, now)),
         setOwners: (owners) => machine.run((context) => setOwners(context, owners)),
         keySenders: (roomId) => machine.run((context) => keySenders(context, roomId)),
         setOutsiders: (roomId, userIds) => machine.run((context) => setOutsiders(context, roomId, userIds)),

@@ -58,6 +58,8 @@ const tablesOfRooms = [
     "session_closings",
     "bundle_offers",
     "sharing_signs",
+    "key_refusals",
+    "unknown_room_arrivals",
 ];
 
 /** So many pages are opened at most in one step of an export. */
@@ -189,6 +191,14 @@ export class ReadyEntries {
     forget(roomId: string): void {
         for (const table of tablesOfRooms) this.#sql.prepare(`DELETE FROM ${table} WHERE room_id = ?`).run(roomId);
         this.#rows.renew(roomId);
+    }
+
+    /** Forgets a room of which no session is left, as if nobody had ever heard of it: it never had a bundle. */
+    forgetIfEmpty(roomId: string): void {
+        const find = "SELECT 1 FROM ready_entries WHERE room_id = ? LIMIT 1";
+        if (this.#sql.prepare(find).get(roomId) !== undefined) return;
+        this.forget(roomId);
+        this.#sql.prepare("DELETE FROM room_versions WHERE room_id = ?").run(roomId);
     }
 
     /**

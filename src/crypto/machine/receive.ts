@@ -1,16 +1,18 @@
+import type { DatabaseSync } from "node:sqlite";
 import { DecryptionSettings, DecryptedToDeviceEvent, DeviceLists, TrustRequirement, UserId } from "@matrix-org/matrix-sdk-crypto-wasm";
 import type { CryptoChanges } from "../../matrix/index.ts";
 import type { Logger } from "../../telemetry/index.ts";
 import type { Received } from "../port.ts";
 import { readOffers, storeOffers } from "./bundle-offers.ts";
 import { type Attempt, attempt, commit, type MachineContext, unwrap } from "./context.ts";
-import { CopiesMet, drainFeed } from "./feed.ts";
+import { CopiesMet, drainFeed, newsOf } from "./feed.ts";
 import type { Step } from "./build-bundle.ts";
 import { withFewOlmSessions } from "./olm-sessions.ts";
 import { readRefusals, storeRefusals } from "./refusals.ts";
 import { noteBundles } from "./sharing-signs.ts";
 import { readClaims, siftToDevice } from "./to-device.ts";
 import { trackedUsers } from "./tracked-users.ts";
+import { type RoomNews, UnknownRooms } from "./unknown-rooms.ts";
 import { readVerificationRequests } from "./verification-requests.ts";
 
 /** Events of one step: what starts an Olm session takes some 10 ms, and homeservers may hand over any number. */
@@ -75,7 +77,6 @@ async function receive(context: MachineContext, changes: CryptoChanges): Promise
     const outcome = await commit(context, async (sql): Promise<Attempt<Omit<Received, "reachedMachine" | "unreadableKeysOf">>> => {
         const settings = new DecryptionSettings(TrustRequirement.Untrusted);
         const lists = new DeviceLists(userIds(changed, log), userIds(left, log));
-        const refused = storeRefusals(sql, readRefusals(events.taken));
         // Without a token nobody tells whose devices changed meanwhile: everybody's are asked for again.
         if (changes.fromStart === true) await distrustDeviceLists(context);
         const processed = await withFewOlmSessions(context, events.taken.length, () =>
@@ -83,18 +84,40 @@ async function receive(context: MachineContext, changes: CryptoChanges): Promise
         );
         if (!processed.ok) return processed;
         const verificationRequests = readVerificationRequests(events.taken, processed.value, context.userId);
-        if (!processed.value.some((event) => event instanceof DecryptedToDeviceEvent))
-            return { ok: true, value: { rooms: refused, verificationRequests } };
-        const [offers, now] = [readOffers(processed.value), Date.now()];
-        const offered = storeOffers(sql, context.seal, offers, now);
-        noteBundles(sql, offers, now);
-        const fed = await drainFeed(context, sql, readClaims(processed.value, now));
-        return { ok: true, value: { rooms: [...fed, ...refused, ...offered], verificationRequests } };
+        const rooms = await takeNews(context, sql, { ...changes, toDevice: events.taken }, processed.value);
+        // What the machine keeps of what it was sent would stay for good.
+        if (events.taken.length > 0) await context.sessions.empty();
+        return { ok: true, value: { rooms, verificationRequests } };
     });
     const received = unwrap(outcome);
     memory.keyCounts = news;
     for (const userId of changed) memory.awaitingQuery.add(userId);
     return { ...received, reachedMachine: true, unreadableKeysOf: memory.unreadableKeys.take() };
+}
+
+/** Stores what was said of rooms' sessions, in the caller's transaction; answers the rooms. */
+async function takeNews(
+    context: MachineContext,
+    sql: DatabaseSync,
+    { toDevice, rooms }: CryptoChanges,
+    processed: readonly object[],
+): Promise<readonly string[]> {
+    const now = Date.now();
+    const [refusals, offers, claims] = [readRefusals(toDevice), readOffers(processed), readClaims(processed, now)];
+    const refusal = (one: Omit<RoomNews, "kind">): RoomNews => ({ ...one, kind: "refusal" });
+    const announcement = (one: Omit<RoomNews, "kind">): RoomNews => ({ ...one, kind: "bundle" });
+    const news = [...refusals.map(refusal), ...offers.map(announcement), ...[...claims.values()].map(newsOf)];
+    const isKept = new UnknownRooms(context, sql).admit(news, rooms);
+    const refused = storeRefusals(
+        sql,
+        refusals.filter((one) => isKept(refusal(one))),
+    );
+    if (!processed.some((event) => event instanceof DecryptedToDeviceEvent)) return refused;
+    const announced = offers.filter((one) => isKept(announcement(one)));
+    const offered = storeOffers(sql, context.seal, announced, now);
+    noteBundles(sql, announced, now);
+    const fed = await drainFeed(context, sql, claims, isKept);
+    return [...fed, ...refused, ...offered];
 }
 
 /** Synapse tells of invitees' devices, too, of whom the machine keeps no list: who is invited is asked about when it matters. */

@@ -141,6 +141,22 @@ const migrations: readonly Step[] = [
     ) STRICT, WITHOUT ROWID;
     -- Of those who sent keys, who was never in the room.
     CREATE TABLE room_outsiders (room_id TEXT NOT NULL, user_id TEXT NOT NULL, PRIMARY KEY (room_id, user_id)) STRICT, WITHOUT ROWID;`,
+    `-- The rooms that are the bot's, as it was told last (see unknown-rooms.ts).
+    CREATE TABLE bot_rooms (room_id TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+    -- What came for other rooms: kept for a while. AUTOINCREMENT, so that the newest has the highest number.
+    CREATE TABLE unknown_room_arrivals (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        room_id TEXT NOT NULL,
+        -- '': not known any more.
+        sender TEXT NOT NULL,
+        -- 'key', 'bundle' (an announcement) or 'refusal'.
+        kind TEXT NOT NULL,
+        -- '' of a bundle.
+        session_id TEXT NOT NULL,
+        -- Milliseconds for which the bot had run (see running-clock.ts).
+        came_at INTEGER NOT NULL,
+        UNIQUE (room_id, sender, kind, session_id)
+    ) STRICT;`,
 ];
 
 const KEY_CHECK = "crypto_meta key_check";

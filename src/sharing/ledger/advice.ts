@@ -20,6 +20,8 @@ function forReason({ id, roomId, userId, reason }: AdvisedJob): string | undefin
     switch (reason) {
         case "paused":
             return `\`backscroll resume\`, or \`backscroll resume ${word(roomId)}\` if only this room is paused.`;
+        case "bot_not_cross_signed":
+            return "What `backscroll status` says under Identity about the bot's account: it goes on by itself then.";
         case "identity_changed":
             return `Ask ${userId} for the fingerprint that their client shows, then \`backscroll trust ${word(userId)} --key FINGERPRINT\`. Do not take it from the homeserver.`;
         case "too_many_devices":

@@ -67,7 +67,16 @@ function tell(admin = "@admin:home"): readonly string[] {
     const notices = new Notices(database.sql);
     const standing = notices.standingAfter(told.get(admin) ?? 0);
     told.set(admin, notices.newest());
-    return standing.map((notice) => (notice.about === "job" ? `job ${notice.jobId}` : `${notice.present ? "+" : "-"}${notice.trouble}`));
+    return standing.map((notice) => {
+        switch (notice.about) {
+            case "bot":
+                return notice.identity;
+            case "job":
+                return `job ${notice.jobId}`;
+            case "room":
+                return `${notice.present ? "+" : "-"}${notice.trouble}`;
+        }
+    });
 }
 
 test("what a room has when it is first seen is no news; what comes and goes later is, once", () => {
@@ -142,4 +151,20 @@ test("numbers of notices that were deleted before the table was made anew are no
     createFollowedRooms(sql);
     sql.exec("INSERT INTO share_notices (job_id, state, reason) VALUES (1, 'held', 'x')");
     expect(sql.prepare("SELECT id FROM share_notices ORDER BY id").all()).toMatchObject([{ id: 5 }, { id: 10 }]);
+});
+
+test("the bot's own identity is told of when it is lost, once, and not any more when it is in order again", () => {
+    const identity = (lost: "replaced" | "gone" | undefined) => database.transaction(() => new Notices(database.sql).identity(lost));
+    identity("replaced");
+    expect(tell()).toEqual(["replaced"]);
+    expect(tell()).toEqual([]);
+    identity("gone");
+    identity("replaced");
+    expect(tell()).toEqual(["replaced"]);
+    identity("replaced");
+    identity(undefined);
+    expect(tell()).toEqual([]);
+    stands(["cannot_invite"]);
+    identity("gone");
+    expect(tell()).toEqual(["gone"]);
 });

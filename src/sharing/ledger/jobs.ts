@@ -115,12 +115,12 @@ export class ShareJobs extends JobReader {
 
     /** The homeserver answers again: what waits for nothing else waits no longer, unless the homeserver said for how long. */
     homeserverIsBack(): void {
-        this.#sql
-            .prepare(
-                `UPDATE share_jobs SET next_attempt_at = max(?1, coalesce(not_before, ?1))
-                 WHERE state IN (${openList}) AND reason = 'homeserver_unavailable' AND next_attempt_at > ?1`,
-            )
-            .run(this.#clock());
+        this.#lookAgain("homeserver_unavailable");
+    }
+
+    /** The bot's own device is signed by its published identity again. */
+    botIsCrossSigned(): void {
+        this.#lookAgain("bot_not_cross_signed");
     }
 
     /** Gives a job that rested to the runner; or, if the invitee has joined on the bot's own invite meanwhile, to the watch. */
@@ -185,6 +185,15 @@ export class ShareJobs extends JobReader {
     /** Ends a job from outside: what has been served to the end is done, anything else is cancelled. */
     end(job: Job, reason: Reason): boolean {
         return this.move(job, job.state === "joined" ? "done" : "cancelled", reason);
+    }
+
+    #lookAgain(waitsFor: Reason): void {
+        this.#sql
+            .prepare(
+                `UPDATE share_jobs SET next_attempt_at = max(?1, coalesce(not_before, ?1))
+                 WHERE state IN (${openList}) AND reason = ?2 AND next_attempt_at > ?1`,
+            )
+            .run(this.#clock(), waitsFor);
     }
 
     #ran(): number {

@@ -4,7 +4,7 @@ import { type Reason, reasonFrom, sentence } from "./reasons.ts";
 import { type JobState, stateFrom } from "./states.ts";
 
 /** What whoever tells people has to tell. `id` grows and is never used twice. */
-export type Notice = JobNotice | RoomNotice;
+export type Notice = JobNotice | RoomNotice | BotNotice;
 
 /** A job that needs a person. */
 export interface JobNotice {
@@ -26,6 +26,20 @@ export interface RoomNotice {
     readonly trouble: RoomTrouble;
     readonly present: boolean;
 }
+
+/** What has become of the bot's own cross-signing identity. */
+export interface BotNotice {
+    readonly about: "bot";
+    readonly id: number;
+    readonly identity: LostIdentity;
+}
+
+/** Another one is published, or none, or it does not sign the bot's device any more. */
+const lostIdentities = ["replaced", "gone", "unsigned"] as const;
+export type LostIdentity = (typeof lostIdentities)[number];
+
+/** No room has an empty ID: these notices are about the bot itself. */
+const theBot = "";
 
 export function createNotices(sql: DatabaseSync): void {
     sql.exec(`
@@ -59,6 +73,14 @@ export class Notices {
         this.#sql.prepare("INSERT INTO share_notices (job_id, state, reason) VALUES (?, ?, ?)").run(jobId, state, reason);
     }
 
+    /** Notes that the bot's own identity was lost, instead of what was noted before; undefined: it is in order. */
+    identity(lost: LostIdentity | undefined): void {
+        this.#sql.prepare("DELETE FROM share_notices WHERE room_id = ?").run(theBot);
+        if (lost === undefined) return;
+        const insert = this.#sql.prepare("INSERT INTO share_notices (room_id, state, reason) VALUES (?, ?, 'identity')");
+        insert.run(theBot, lost);
+    }
+
     /** Whoever else invited cannot help any more: their keys would not be opened. */
     #isLeftAlone(jobId: number, state: JobState): boolean {
         if (state !== "held" && state !== "refused") return false;
@@ -75,7 +97,8 @@ export class Notices {
      * the newest notice.
      */
     standingAfter(id: number): readonly Notice[] {
-        return [...this.#jobsAfter(id), ...this.#roomsAfter(id)].toSorted((one, other) => one.id - other.id);
+        const all = [...this.#botAfter(id), ...this.#jobsAfter(id), ...this.#roomsAfter(id)];
+        return all.toSorted((one, other) => one.id - other.id);
     }
 
     /**
@@ -84,6 +107,13 @@ export class Notices {
      */
     newest(): number {
         return Number(this.#sql.prepare("SELECT max(id) AS id FROM share_notices").get()?.["id"] ?? 0);
+    }
+
+    #botAfter(id: number): readonly BotNotice[] {
+        return this.#sql
+            .prepare("SELECT id, state FROM share_notices WHERE id > ? AND room_id = ?")
+            .all(id, theBot)
+            .map((row) => ({ about: "bot", id: Number(row["id"]), identity: lostIdentityFrom(row["state"]) }));
     }
 
     #jobsAfter(id: number): readonly JobNotice[] {
@@ -113,9 +143,9 @@ export class Notices {
         return this.#sql
             .prepare(
                 `SELECT max(id) AS id, room_id, state, reason FROM share_notices
-                 WHERE id > ? AND room_id IS NOT NULL GROUP BY room_id, reason HAVING count(*) % 2 = 1`,
+                 WHERE id > ? AND room_id <> ? GROUP BY room_id, reason HAVING count(*) % 2 = 1`,
             )
-            .all(id)
+            .all(id, theBot)
             .map((row) => ({
                 about: "room",
                 id: Number(row["id"]),
@@ -124,6 +154,13 @@ export class Notices {
                 present: row["state"] === "present",
             }));
     }
+}
+
+/** @throws Error for a word that is no such thing: somebody else wrote into the ledger */
+function lostIdentityFrom(word: unknown): LostIdentity {
+    const lost = lostIdentities.find((known) => known === word);
+    if (lost === undefined) throw new Error(`the ledger of notices knows an identity that is ${String(word)}`);
+    return lost;
 }
 
 /** What a person has to know, whatever the job's state. */

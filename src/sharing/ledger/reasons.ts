@@ -25,6 +25,9 @@ export const reasons = {
     invitee_server_unreachable:
         "The invitee's homeserver cannot be reached for their devices' keys, or its answer cannot be used; this is tried again.",
     no_session_with_devices: "No encrypted channel to any of the invitee's devices could be opened; this is tried again.",
+    bot_not_cross_signed:
+        "The homeserver does not publish the bot's device as signed by the account's identity, and clients open nothing " +
+        "from such a device: `backscroll status` says what to do. This goes on by itself then.",
     not_encrypted: "The keys could not be encrypted for any of the invitee's devices, and the log says why; this is tried again.",
 
     // Held: a human decides

@@ -6,6 +6,7 @@ const open: ShareFacts = {
     origin: "invite",
     approved: [],
     paused: false,
+    crossSigned: true,
     mode: "automatic",
     room: { joined: true, encryption: "encrypted", visibility: "shared", crowded: false },
     invitee: {
@@ -147,6 +148,9 @@ test.each<[string, ShareFacts, ReturnType<typeof decide>]>([
     ["the same, approved", released(invitee({ redeemed: true })), go],
     ["the same, asked for by command: never past a hold", commanded(invitee({ redeemed: true })), hold("invited_by_third_party")],
     ["paused", { ...open, paused: true }, hold("paused")],
+    ["the bot's device is not signed by its own identity", { ...open, crossSigned: false }, wait("bot_not_cross_signed")],
+    ["the same, when a person asks or approves", released(commanded({ ...open, crossSigned: false })), wait("bot_not_cross_signed")],
+    ["what is refused does not wait for that", { ...room({ visibility: "joined" }), crossSigned: false }, refuse("visibility_not_shared")],
     ["an approval does not end a pause", released({ ...open, paused: true }), hold("paused")],
     ["a command does not end a pause", commanded({ ...open, paused: true }), hold("paused")],
     ["the bot may not invite", { ...open, reinvite: "no_power" }, hold("no_power_to_invite")],

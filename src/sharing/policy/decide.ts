@@ -10,6 +10,8 @@ export interface ShareFacts {
     /** What a person released this very job from, having been told of it. */
     readonly approved: readonly Approval[];
     readonly paused: boolean;
+    /** The bot's own device is signed by the identity that the homeserver publishes for it, as was heard last. */
+    readonly crossSigned: boolean;
     readonly mode: "automatic" | "approval" | "command" | "off";
     readonly room: {
         readonly joined: boolean;
@@ -87,6 +89,7 @@ export function decide(facts: ShareFacts): Decision {
     if (inviter.isAnotherBot) return refuse("reinvited_by_another_bot");
     if (invitee.identity === "none") return refuse("no_identity");
     if (facts.paused) return hold("paused");
+    if (!facts.crossSigned) return wait("bot_not_cross_signed");
     if (invitee.identity === "changed") return hold("identity_changed");
     if (facts.reinvite === "no_power") return hold("no_power_to_invite");
     if (invitee.account === "late" && !isApproved(facts, "account_appeared_late")) return hold("account_appeared_late");

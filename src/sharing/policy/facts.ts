@@ -26,6 +26,8 @@ export interface FactSources {
     readonly botUserId: string;
     readonly rooms: Pick<Rooms, "room" | "member" | "membersWith" | "joinedRevision" | "canInvite" | "standing">;
     readonly pauses: Pick<Pauses, "covers">;
+    /** Whether the bot's own device is signed by the identity that the homeserver publishes for it, as was heard last. */
+    readonly isCrossSigned: () => boolean;
     readonly policy: (roomId: string) => SharingPolicy;
     readonly audit: Pick<Audit, "others" | "gave">;
     readonly lookalikes: Pick<Lookalikes, "find">;
@@ -47,6 +49,7 @@ export function gatherFacts(sources: FactSources, job: Job, identity: ShareFacts
         origin: job.origin,
         approved: job.approved,
         paused: sources.pauses.covers(job.roomId),
+        crossSigned: sources.isCrossSigned(),
         mode: policy.mode,
         room: {
             joined: room?.membership === "join",

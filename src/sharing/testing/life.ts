@@ -79,6 +79,7 @@ const happening = fc.oneof(
     { weight: 1, arbitrary: fc.record({ what: fc.constant("slow" as const), yes: fc.boolean() }) },
     { weight: 1, arbitrary: fc.record({ what: fc.constant("account" as const), exists: fc.constantFrom(true, true, false) }) },
     { weight: 1, arbitrary: fc.record({ what: fc.constant("sifted" as const), whole: fc.constantFrom(true, true, false) }) },
+    { weight: 1, arbitrary: fc.record({ what: fc.constant("signed" as const), yes: fc.constantFrom(true, true, false) }) },
     { weight: 1, arbitrary: fc.record({ what: fc.constant("identity" as const), masterKey: fc.constantFrom(null, "A", "A", "B") }) },
     {
         weight: 8,
@@ -118,6 +119,7 @@ const interruption: fc.Arbitrary<Happening> = fc.oneof(
     }),
     fc.record({ what: fc.constant("inviter" as const), who: fc.constant("alice" as const), is: fc.constant("removed" as const) }),
     fc.record({ what: fc.constant("visibility" as const), open: fc.constant(false) }),
+    fc.record({ what: fc.constant("signed" as const), yes: fc.constant(false) }),
     fc.record({ what: fc.constant("keys" as const), shared: fc.constant(3) }),
     fc.record({ what: fc.constant("devices" as const), now: fc.constantFrom("none", "unsigned", "both") }),
 );

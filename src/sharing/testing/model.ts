@@ -110,6 +110,7 @@ export class Model {
         world.fault = undefined;
         world.meanwhile.clear();
         world.reachable = true;
+        this.#signed(true);
         this.#sync();
         await this.#rest(0, 70 * minute, 70 * minute, 70 * minute);
         this.#rules.fresh();
@@ -165,6 +166,9 @@ export class Model {
             case "power":
                 world.canInvite = happening.granted;
                 break;
+            case "signed":
+                this.#signed(happening.yes);
+                break;
             case "visibility":
                 world.visibility = happening.open ? "shared" : "joined";
                 break;
@@ -201,6 +205,14 @@ export class Model {
             case "ban":
                 break;
         }
+    }
+
+    /** The identity that the homeserver publishes for the bot signs its device, or does not. */
+    #signed(yes: boolean): void {
+        const { world } = this;
+        const { jobs } = world;
+        world.crossSigned = yes;
+        world.database.transaction(() => (yes ? jobs.botIsCrossSigned() : reconsiderRooms({ jobs, facts: world.parts().facts })));
     }
 
     #keysCome(shared: number): void {

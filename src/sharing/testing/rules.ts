@@ -44,6 +44,7 @@ export class Rules {
     /** Every copy that the homeserver took. */
     readonly #given: { readonly jobId: number; readonly deviceId: string }[] = [];
     #pausedAtPut = false;
+    #signedAtPut = true;
     /** Who was known to have been kicked or banned when the bot's own invite left it. */
     #removedAtPut: readonly string[] = [];
     /** When the bot repeated a marked invite of a bot that it does not know, by `ShareClock`. */
@@ -56,6 +57,7 @@ export class Rules {
         world.beforePut = () => {
             // To take an invite back is allowed in a pause.
             this.#pausedAtPut = world.pauses.covers(roomId);
+            this.#signedAtPut = world.crossSigned;
             this.#removedAtPut = Object.values(inviters).filter((userId) => world.standings.get(userId) === "removed");
         };
     }
@@ -129,6 +131,7 @@ export class Rules {
 
     reinvite(event: World["memberEvent"]): void {
         if (this.#pausedAtPut) this.broken.push("a re-invite in a pause");
+        if (!this.#signedAtPut) this.broken.push("a re-invite by a device that its own identity does not sign");
         const repeated = repeatedInvite(event.content) ?? "";
         const count = (this.#reinvited.get(repeated) ?? 0) + 1;
         this.#reinvited.set(repeated, count);
@@ -268,6 +271,7 @@ export class Rules {
             .all(txnId);
         const rules: [string, boolean][] = [
             ["in a pause", world.pauses.covers(roomId)],
+            ["by a device that its own identity does not sign", !world.crossSigned],
             ["while the room's history is closed", world.visibility !== "shared"],
             ["to an identity that is not the pinned one", world.pins.pinned(charlie) !== world.stored.masterKey],
         ];

@@ -99,6 +99,8 @@ export class World {
     times = "";
     refreshes: Refreshes;
     uploadLimit: number | undefined;
+    /** The bot's device is signed by its published identity, as was heard last. */
+    crossSigned = true;
     canInvite = true;
     canKick = true;
     /** How inviters stand in the room, by what was synced; others are members. */
@@ -313,6 +315,7 @@ export class World {
         const facts: FactSources = {
             botUserId: bot,
             pauses: this.pauses,
+            isCrossSigned: () => this.crossSigned,
             policy: () => ({ ...this.policy, max_invitees_per_hour: this.mostInvitees }),
             audit: new Audit(this.database.sql),
             lookalikes: new Lookalikes(),
