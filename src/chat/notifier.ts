@@ -88,11 +88,13 @@ export class Notifier {
 
     async #tell(admin: string): Promise<void> {
         const { adminRooms, standingAfter, newest, now } = this.#parts;
+        // First, as there may be many notices, and this is asked after every batch.
+        if (adminRooms.sentSince(admin, now() - hour, now()) >= mostPerHour) return;
         const notices = standingAfter(adminRooms.toldUpTo(admin));
         // What does not stand any more is over for this admin: were it still ahead, its second half alone could be
         // told.
         const upTo = newest();
-        if (notices.length === 0 || adminRooms.sentSince(admin, now() - hour, now()) >= mostPerHour) return;
+        if (notices.length === 0) return;
         const room = await this.#roomOf(admin);
         if (!(await this.#isThere(admin, room))) return;
         const message = adminRooms.prepare(admin, upTo);

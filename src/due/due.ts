@@ -51,6 +51,8 @@ export interface DuePart<Item extends DueItem, Why = undefined> {
     readonly random: () => number;
     /** Items worked on at once. */
     readonly atOnce: number;
+    /** Who may hold up the work on an item, and how many of those of one of them are worked on at once. */
+    readonly ofOne?: { readonly who: (item: Item) => string; readonly atOnce: number };
     readonly pace: Pace;
     /** What is due, the longest waiting first; also what is under way. */
     due(now: number): readonly Item[];
@@ -77,7 +79,7 @@ const longestTimer = 3_600_000;
  * 1. *What is due, and when is the next?* A table with a due time and a `not_before` for each row; `waitsUntil` is the
  *    SQL that both `due` and `nextAt` are written with. A wake may list what is under way: that is left out. A part
  *    without a table keeps its waits in `WaitsInMemory`.
- * 2. *How many at once?* `atOnce`.
+ * 2. *How many at once?* `atOnce`; and where somebody else's server has to answer, `ofOne`.
  * 3. *What does a failure do?* `work` answers "failed" for what may succeed later, with the `Retry-After` if there is
  *    one. How long to wait is decided here, by `waitAfterFailure` and the part's `pace`; the part only writes it down
  *    in `record`. Where the refusal covers everything that the part would ask, `forAll` makes the part rest. A
@@ -94,7 +96,7 @@ export class Due<Item extends DueItem, Why = undefined> {
     /** By fault, in [0, 1). */
     readonly #spread = new WeakMap<object, number>();
     readonly #stopping = new AbortController();
-    readonly #working = new Map<string, Promise<void>>();
+    readonly #working = new Map<string, { readonly end: Promise<void>; readonly who: string | undefined }>();
     /** Not looked at before the next call of `wake`. */
     readonly #unready = new Set<string>();
     #wakes = 0;
@@ -133,7 +135,7 @@ export class Due<Item extends DueItem, Why = undefined> {
     async stop(): Promise<void> {
         this.#stopping.abort();
         clearTimeout(this.#timer);
-        await Promise.all(this.#working.values());
+        await Promise.all([...this.#working.values()].map(({ end }) => end));
     }
 
     /** Begins what is due, as far as there are places for it. Answers for how many milliseconds nothing else is. */
@@ -142,13 +144,20 @@ export class Due<Item extends DueItem, Why = undefined> {
         let wait = Number.POSITIVE_INFINITY;
         for (const item of this.#part.due(now)) {
             if (this.#working.size >= this.#part.atOnce) break;
-            if (this.#working.has(item.key) || this.#unready.has(item.key)) continue;
+            if (this.#working.has(item.key) || this.#unready.has(item.key) || this.#hasItsShare(item)) continue;
             const rest = this.#restOf(item.key);
             if (rest > 0) wait = Math.min(wait, rest);
             else this.#start(item);
         }
         const next = this.#part.nextAt(now);
         return next === undefined ? wait : Math.min(wait, next - now);
+    }
+
+    #hasItsShare(item: Item): boolean {
+        const { ofOne } = this.#part;
+        if (ofOne === undefined) return false;
+        const who = ofOne.who(item);
+        return [...this.#working.values()].filter((work) => work.who === who).length >= ofOne.atOnce;
     }
 
     /** Milliseconds for which an item rests that was just worked on. */
@@ -164,14 +173,14 @@ export class Due<Item extends DueItem, Why = undefined> {
     }
 
     #start(item: Item): void {
-        const work = this.#work(item)
+        const end = this.#work(item)
             .catch((error: unknown) => this.#fault(error, item.key))
             .finally(() => {
                 this.#working.delete(item.key);
                 this.#noteEnd(item.key);
                 this.#look();
             });
-        this.#working.set(item.key, work);
+        this.#working.set(item.key, { end, who: this.#part.ofOne?.who(item) });
     }
 
     async #work(item: Item): Promise<void> {

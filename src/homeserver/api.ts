@@ -45,6 +45,7 @@ export interface Homeserver {
      * Source: Matrix v1.19, `POST /createRoom`.
      */
     createRoom(content: object): Promise<string>;
+    /** Here and in `leave`, one attempt: the room's server may let ours wait, and whoever asks goes on meanwhile. */
     join(roomId: string, via: readonly string[]): Promise<void>;
     /** Also rejects an invite. */
     leave(roomId: string, reason: string): Promise<void>;

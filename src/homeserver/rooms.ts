@@ -4,8 +4,6 @@ import { path } from "./path.ts";
 
 /** A join over federation may take minutes. */
 const joinTimeoutMs = 180_000;
-/** Joins and leaves belong to one room: where its server is away, others must not wait behind it for ever. */
-const roomAttempts = 5;
 const stateMaxBytes = 512 * 1024 * 1024;
 
 /** Answers the room's ID. */
@@ -22,7 +20,7 @@ export async function createRoom(client: Client, content: object): Promise<strin
     return answers.read(operation, answers.roomId, answer).room_id;
 }
 
-/** Source: Matrix v1.19, `POST /_matrix/client/v3/join/{roomIdOrAlias}`; `server_name` is what servers before 1.12 read. */
+/** One attempt. Source: Matrix v1.19, `POST /_matrix/client/v3/join/{roomIdOrAlias}`; `server_name` is what servers before 1.12 read. */
 export async function join(client: Client, roomId: string, via: readonly string[]): Promise<void> {
     const query = new URLSearchParams(
         via.flatMap((server): [string, string][] => [
@@ -38,11 +36,11 @@ export async function join(client: Client, roomId: string, via: readonly string[
         query,
         body: "{}",
         timeoutMs: joinTimeoutMs,
-        attempts: roomAttempts,
+        attempts: 1,
     });
 }
 
-/** Leaves a room, or rejects an invite to it. */
+/** Leaves a room, or rejects an invite to it. One attempt. */
 export async function leave(client: Client, roomId: string, reason: string): Promise<void> {
     await client.call({
         operation: "leave",
@@ -51,7 +49,7 @@ export async function leave(client: Client, roomId: string, reason: string): Pro
         path: path`/_matrix/client/v3/rooms/${roomId}/leave`,
         body: JSON.stringify({ reason }),
         timeoutMs: joinTimeoutMs,
-        attempts: roomAttempts,
+        attempts: 1,
     });
 }
 

@@ -448,3 +448,17 @@ test("who leaves meanwhile, or is invited anew by another, has nothing written f
     expect(bundles.of(room)).toMatchObject({ inviter: "@bob:home", state: "waiting", reason: undefined });
     expect(calls).not.toContain("forget");
 });
+
+test("rooms of an inviter whose server does not answer stand behind those that were not looked at yet", async () => {
+    const mallory = "@mallory:slow";
+    offers.set(mallory, offer({ url: "mxc://slow/one" })).set(alice, offer());
+    does.getMedia = refused({ kind: "unreachable", reason: "timeout", detail: "" });
+    database.transaction(() => ["!1:slow", "!2:slow", "!3:slow"].forEach((one) => bundles.expect(one, mallory, Date.now())));
+    receiver.wake();
+    await pass(4_000);
+    const before = calls.length;
+    // Nobody is told of the new room before the older ones fall due.
+    database.transaction(() => bundles.expect(room, alice, Date.now()));
+    await pass(6_100);
+    expect(calls[before]).toBe(`keys of ${alice}`);
+});

@@ -71,7 +71,11 @@ export class BundleReceiver {
             log,
             now: () => clock.now(),
             random,
-            due: (at) => due(at).filter(({ roomId }) => !this.#underWay.has(roomId)),
+            // An inviter whose server is slow, and who brings the bot into many rooms, holds up nobody else's for long.
+            due: (at) =>
+                due(at)
+                    .filter(({ roomId }) => !this.#underWay.has(roomId))
+                    .toSorted((one, other) => one.failures - other.failures),
             nextAt,
             record: (item, later) => {
                 record(item, later);

@@ -75,5 +75,6 @@ export interface GrowingChanges {
     readonly selfJoined: SelfJoined[];
     readonly selfLeft: SelfLeft[];
     readonly selfInvited: SelfInvited[];
-    readonly successors: Successor[];
+    /** By the room with the tombstone: the last that was named. */
+    readonly successors: Map<string, Successor>;
 }

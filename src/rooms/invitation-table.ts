@@ -46,7 +46,15 @@ export class InvitationTable {
     constructor({ sql }: Database) {
         this.#select = sql.prepare("SELECT * FROM room_invitations WHERE room_id = ?");
         this.#selectAll = sql.prepare("SELECT * FROM room_invitations ORDER BY since, room_id");
-        this.#selectDue = sql.prepare(`SELECT * FROM room_invitations WHERE next_attempt_at <= ?1 ORDER BY since, room_id LIMIT ?2`);
+        this.#selectDue = sql.prepare(
+            `WITH due AS (
+                 SELECT *, row_number() OVER (
+                     PARTITION BY substr(sender, instr(sender, ':') + 1) ORDER BY attempts, since, room_id
+                 ) AS of_server
+                 FROM room_invitations WHERE next_attempt_at <= ?1
+             )
+             SELECT * FROM due WHERE of_server <= ?3 ORDER BY attempts, since, room_id LIMIT ?2`,
+        );
         this.#selectNext = sql.prepare("SELECT min(next_attempt_at) AS at FROM room_invitations WHERE next_attempt_at > ?1");
         this.#upsert = sql.prepare(
             `INSERT OR REPLACE INTO room_invitations
@@ -66,9 +74,9 @@ export class InvitationTable {
         return this.#selectAll.all().map(invitationFrom);
     }
 
-    /** The oldest of those whose time has come. */
-    due(now: number, limit: number): readonly DueInvitation[] {
-        return this.#selectDue.all(now, limit).map((row) => {
+    /** Of those whose time has come the ones that failed least, the oldest first; of a sender's server so many at most. */
+    due(now: number, limit: number, ofServer: number): readonly DueInvitation[] {
+        return this.#selectDue.all(now, limit, ofServer).map((row) => {
             const invitation = invitationFrom(row);
             return { key: invitation.roomId, failures: invitation.attempts, invitation };
         });

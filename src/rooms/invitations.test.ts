@@ -19,14 +19,22 @@ const silent: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: ()
 class HomeserverThatAnswers {
     readonly calls: string[] = [];
     failure: Error | undefined;
+    /** Whoever asks for rooms by way of this server waits until the release. */
+    stuck = "";
+    readonly #released = Promise.withResolvers<void>();
+    readonly release = (): void => this.#released.resolve();
     readonly join = (room: string, via: readonly string[]): Promise<void> => this.#answer(`join ${room} via ${via.join()}`);
     readonly leave = (room: string, reason: string): Promise<void> => this.#answer(`leave ${room}: ${reason}`);
 
     #answer(call: string): Promise<void> {
         this.calls.push(call);
+        if (this.stuck !== "" && call.includes(this.stuck)) return this.#released.promise;
         return this.failure === undefined ? Promise.resolve() : Promise.reject(this.failure);
     }
 }
+
+/** A server asks to be left alone for a day. */
+class Busy extends Error {}
 
 let database: Database;
 let rooms: RoomReader;
@@ -46,16 +54,9 @@ afterEach(async () => {
 });
 
 function start(policy: InvitationPolicy, now = Date.now): void {
-    invitations = new Invitations({
-        database,
-        policy,
-        join: server.join,
-        leave: server.leave,
-        retryAfterOf: () => undefined,
-        logger: silent,
-        now,
-        random: () => 0,
-    });
+    const { join, leave } = server;
+    const retryAfterOf = (error: unknown) => (error instanceof Busy ? 24 * 3_600_000 : undefined);
+    invitations = new Invitations({ database, policy, join, leave, retryAfterOf, logger: silent, now, random: () => 0 });
     invitations.start();
 }
 
@@ -131,6 +132,26 @@ test("a failed answer heals by itself", async () => {
     await vi.advanceTimersByTimeAsync(5_000);
     expect(server.calls).toHaveLength(2);
     expect(rooms.pendingInvites()).toEqual([]);
+});
+
+test("a server that lets the bot wait holds up nobody else's invites, however many its users made before", async () => {
+    await invitations.stop();
+    start({ from: ["@*"], others: "reject" });
+    server.stuck = "via slow";
+    await record({ invite: Object.fromEntries(Array.from({ length: 100 }, (_, n) => [`!${n}:slow`, invite(`@user${n}:slow`)])) });
+    await record({ invite: { [roomId]: invite(admin) } });
+    const calls = [...server.calls];
+    server.release();
+    expect(calls).toEqual(["join !0:slow via slow", "join !10:slow via slow", `join ${roomId} via home`]);
+});
+
+test("a server that asks to be left alone for a day is tried again after half an hour", async () => {
+    server.failure = new Busy();
+    await record({ invite: { [roomId]: invite(admin) } });
+    await vi.advanceTimersByTimeAsync(29 * 60_000);
+    expect(server.calls).toHaveLength(1);
+    await vi.advanceTimersByTimeAsync(2 * 60_000);
+    expect(server.calls).toHaveLength(2);
 });
 
 test("a clock that is set back by months spins nothing and holds up nobody", async () => {
@@ -232,4 +253,13 @@ test("a successor that the bot was thrown out of is not followed into again", as
     await record({ leave: { [next]: { timeline: { events: [state("member", { membership: "ban" }, bot, stranger)] } } } });
     await record({ join: { [roomId]: joined(undefined, [tombstone(stranger)]) } });
     expect(server.calls).toEqual([]);
+});
+
+test("of a room's tombstones the last of a batch is followed, and none once the bot is in a successor", async () => {
+    const to = (successor: string) => state("tombstone", { replacement_room: successor }, "", admin);
+    await record({ join: { [roomId]: joined(undefined, [to("!a"), to("!b"), to("!c")]) } });
+    await record({ join: { "!c": joined(roomId) } });
+    await record({ join: { [roomId]: { timeline: { events: [to("!d"), to("!e")] } } } });
+    await record({ join: { [roomId]: { timeline: { events: [to("!f")] } } } });
+    expect(server.calls).toEqual(["join !c via home"]);
 });

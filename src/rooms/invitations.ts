@@ -1,6 +1,7 @@
 import type { Database } from "../database/index.ts";
 import { Due, type Later, type Outcome } from "../due/index.ts";
 import { isAbort } from "../failures/index.ts";
+import { serverOf } from "../matrix/index.ts";
 import type { Logger } from "../telemetry/index.ts";
 import { answerTo, type InvitationPolicy, mayInviteTheBot } from "./invitation-policy.ts";
 import { type DueInvitation, type Invitation, InvitationTable } from "./invitation-table.ts";
@@ -10,7 +11,10 @@ const pace = { first: 5_000, longest: 1_800_000 } as const;
 const mostAttempts = 14;
 /** After this time without an echo in the sync, an answer is given again. */
 const echoMs = 600_000;
-const atOnce = 4;
+/** Answers under way at once: our homeserver answers when the room's has, which may take minutes. */
+const atOnce = 16;
+/** Of the users of one homeserver, which leaves places to the others. */
+const atOnceOfServer = 2;
 const longestReason = 500;
 
 /** What the inviter reads when the bot declines, and what stands in the room when it leaves one that it was led into. */
@@ -51,12 +55,13 @@ export class Invitations {
         this.#due = new Due({
             name: "the answering of invites",
             atOnce,
+            ofOne: { who: ({ invitation }) => serverOf(invitation.sender), atOnce: atOnceOfServer },
             pace,
             log,
             now,
             random,
             // What is under way is among them.
-            due: (at) => this.#table.due(at, 2 * atOnce),
+            due: (at) => this.#table.due(at, 2 * atOnce, 2 * atOnceOfServer),
             nextAt: (at) => this.#table.nextAt(at),
             work: ({ invitation }) => this.#answerOrSayWhyNot(invitation),
             record: ({ invitation }, later) => {
@@ -95,7 +100,9 @@ export class Invitations {
             if (isAbort(error)) throw error;
             const reason = (error instanceof Error ? error.message : String(error)).slice(0, longestReason);
             this.#update(row, { reason });
-            return { is: "failed", retryAfterMs: this.#parts.retryAfterOf(error) };
+            // It may be the word of the room's server, which ours passes on.
+            const asked = this.#parts.retryAfterOf(error);
+            return { is: "failed", retryAfterMs: asked === undefined ? undefined : Math.min(asked, pace.longest) };
         }
     }
 

@@ -10,7 +10,7 @@ import {
     type StrippedEvent,
     type SyncBatch,
 } from "../matrix/index.ts";
-import type { GrowingChanges, MembershipChange, RoomChanges } from "./changes.ts";
+import type { GrowingChanges, MembershipChange, RoomChanges, Successor } from "./changes.ts";
 import { InvitationKeeper } from "./invitation-keeper.ts";
 import { type MemberPast, pastWith } from "./member-past.ts";
 import { type KeptMember, MemberTable } from "./member-table.ts";
@@ -67,13 +67,23 @@ export class RoomRecorder {
      * @returns what changed
      */
     record(batch: SyncBatch): RoomChanges {
-        const changes: GrowingChanges = { memberships: [], selfJoined: [], selfLeft: [], selfInvited: [], successors: [] };
+        const changes: GrowingChanges = { memberships: [], selfJoined: [], selfLeft: [], selfInvited: [], successors: new Map() };
         for (const [roomId, room] of batch.joined) this.#recordJoined(roomId, room, batch.since === undefined, changes);
         for (const [roomId, room] of batch.left) this.#recordLeft(roomId, room, changes);
         for (const [roomId, state] of batch.invited) this.#recordInvited(roomId, state, changes);
         if (batch.everyRoom === true) this.#recordAbsent(batch, changes);
-        for (const successor of changes.successors) this.#invitations.follow(successor, this.#rooms.get(successor.successor)?.membership);
-        return { ...changes, invites: changes.memberships.filter(({ membership }) => membership === "invite") };
+        for (const successor of changes.successors.values()) this.#follow(successor);
+        return {
+            ...changes,
+            successors: [...changes.successors.values()],
+            invites: changes.memberships.filter(({ membership }) => membership === "invite"),
+        };
+    }
+
+    /** One successor for each room: whoever may write tombstones is not to lead the bot into any number of rooms. */
+    #follow(successor: Successor): void {
+        if (this.#state.isSucceeded(successor.roomId)) return;
+        this.#invitations.follow(successor, this.#rooms.get(successor.successor)?.membership);
     }
 
     #recordJoined(roomId: string, room: JoinedRoomChanges, firstSync: boolean, changes: GrowingChanges): void {
@@ -114,7 +124,7 @@ export class RoomRecorder {
             previously: new Map<string, KeptMember>(),
             restart: false,
             foundAtJoin: false,
-            successors: [],
+            successors: new Map(),
             visibilities: [],
         };
         this.#apply(room, { ...reading, memberships: changes.memberships });
@@ -230,7 +240,7 @@ export class RoomRecorder {
         if (type === undefined || this.#state.get(roomId, type)?.eventId === event.eventId) return;
         this.#changeState(type, reading, () => this.#state.put(roomId, type, event));
         const successor = type === "m.room.tombstone" ? parseTombstone(event.content) : undefined;
-        if (successor !== undefined && successor !== roomId) reading.successors.push({ roomId, successor, sender: event.sender });
+        if (successor !== undefined && successor !== roomId) reading.successors.set(roomId, { roomId, successor, sender: event.sender });
     }
 
     #stateUnknown(eventType: string, reading: Reading): void {

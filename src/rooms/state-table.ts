@@ -27,6 +27,7 @@ export class StateTable {
     readonly #select: StatementSync;
     readonly #upsert: StatementSync;
     readonly #deleteRoom: StatementSync;
+    readonly #selectSuccessor: StatementSync;
 
     constructor({ sql }: Database) {
         this.#select = sql.prepare("SELECT event_id, sender, content FROM room_state WHERE room_id = ? AND type = ?");
@@ -35,6 +36,10 @@ export class StateTable {
              ON CONFLICT DO UPDATE SET event_id = excluded.event_id, sender = excluded.sender, content = excluded.content`,
         );
         this.#deleteRoom = sql.prepare("DELETE FROM room_state WHERE room_id = ?");
+        this.#selectSuccessor = sql.prepare(
+            `SELECT 1 FROM rooms JOIN room_state USING (room_id) WHERE membership = 'join' AND type = 'm.room.create'
+             AND json_extract(content, '$.predecessor.room_id') = ? LIMIT 1`,
+        );
     }
 
     get(roomId: string, type: KeptType): StateEvent | undefined {
@@ -51,6 +56,11 @@ export class StateTable {
     /** There was such an event, and nothing of it can be read. */
     putUnreadable(roomId: string, type: KeptType): void {
         this.#upsert.run(roomId, type, "", "", null);
+    }
+
+    /** Whether we are in a room that says that it replaces this one. */
+    isSucceeded(roomId: string): boolean {
+        return this.#selectSuccessor.get(roomId) !== undefined;
     }
 
     deleteRoom(roomId: string): void {

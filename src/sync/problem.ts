@@ -1,7 +1,7 @@
 import { credentialsVerdict } from "../account/index.ts";
 import { waitAfterFailure } from "../due/index.ts";
 import { Failure } from "../failures/index.ts";
-import { HomeserverError, type HomeserverProblem } from "../homeserver/index.ts";
+import { HomeserverError, type HomeserverProblem, retryAfterOf } from "../homeserver/index.ts";
 import { MalformedSync } from "../matrix/index.ts";
 
 /** Why the sync does not go on at the moment. `disk`: nothing can be recorded; the others: nothing usable comes in. */
@@ -47,8 +47,7 @@ export function setbackOf(error: unknown): Setback | undefined {
     const { problem } = error;
     const code = codeOf(problem);
     const cure = code === "account_locked" ? ". An admin of the homeserver can lift that; the bot waits" : "";
-    const asked = "retryAfterMs" in problem ? problem.retryAfterMs : undefined;
-    return setback(code, `${error.message}${cure}`, asked);
+    return setback(code, `${error.message}${cure}`, retryAfterOf(error));
 }
 
 /** Milliseconds before the next attempt. */

@@ -94,3 +94,14 @@ test("in whatever order events come, and however often, the rows are the same", 
         { numRuns: 100 },
     );
 });
+
+test("of one sender in a room a bounded number of sessions is recorded, and of others no fewer for it", () => {
+    const database = openDatabase({ path: ":memory:", schemas: [timelineSchema] });
+    const uses = new SessionUses(database, 3);
+    const record = (...events: readonly RoomEvent[]) => database.transaction(() => uses.record(room, events, ever));
+    const flood = Array.from({ length: 5 }, (_, n) => message(n + 1, 0, 10, "@mallory:home"));
+    expect(record(...flood, message(1, 0, 20), message(9, 0, 20))).toEqual({ seen: 7, added: 7 });
+    expect(record(message(1, 1, 30, "@mallory:home"), message(6, 0, 30, "@mallory:home"))).toEqual({ seen: 2, added: 2 });
+    const known = [...uses.pages(room)].flat().map(({ sender, events }) => `${sender} ${events}`);
+    expect(known.toSorted()).toEqual(["@alice:home 1", "@alice:home 1", "@mallory:home 1", "@mallory:home 1", "@mallory:home 2"]);
+});

@@ -30,6 +30,12 @@ export interface SessionSplit {
 /** Sessions that are read without a pause. */
 const pageSize = 250;
 
+/**
+ * Sessions of one sender in a room: two million messages of an ordinary client. A room is counted session by session,
+ * and anybody in it may name as many as they send events.
+ */
+const mostOfASender = 20_000;
+
 /** Nothing was ever sent over Matrix before. */
 export const firstMessageEver = Date.UTC(2014, 8);
 
@@ -54,6 +60,7 @@ interface Growth {
 export class SessionUses {
     readonly #insertSession: StatementSync;
     readonly #selectSession: StatementSync;
+    readonly #selectFull: StatementSync;
     readonly #insertEvent: StatementSync;
     readonly #lowerEvent: StatementSync;
     readonly #grow: StatementSync;
@@ -61,16 +68,22 @@ export class SessionUses {
     readonly #selectSplit: StatementSync;
     readonly #selectFrom: StatementSync;
     readonly #owners: SessionOwners;
+    readonly #mostOfASender: number;
 
-    /** @param database opened with `timelineSchema` */
-    constructor(database: Database) {
+    /**
+     * @param database opened with `timelineSchema`
+     * @param most sessions of one sender in a room; events of others are not recorded
+     */
+    constructor(database: Database, most = mostOfASender) {
+        this.#mostOfASender = most;
         const { sql } = database;
         this.#owners = new SessionOwners(database);
         this.#insertSession = sql.prepare(
             `INSERT INTO timeline_sessions (room_id, session_id, sender, first_at, last_at, events)
-             VALUES (?1, ?2, ?3, ?4, ?4, 0) ON CONFLICT DO NOTHING`,
+             VALUES (?1, ?2, ?3, ?4, ?4, 0)`,
         );
         this.#selectSession = sql.prepare("SELECT id FROM timeline_sessions WHERE room_id = ? AND session_id = ? AND sender = ?");
+        this.#selectFull = sql.prepare("SELECT 1 FROM timeline_sessions WHERE room_id = ? AND sender = ? LIMIT 1 OFFSET ?");
         this.#insertEvent = sql.prepare("INSERT INTO timeline_events VALUES (?, ?, ?) ON CONFLICT DO NOTHING");
         this.#lowerEvent = sql.prepare("UPDATE timeline_events SET at = ?3 WHERE session = ?1 AND message_index = ?2 AND at > ?3");
         this.#grow = sql.prepare(
@@ -104,15 +117,12 @@ export class SessionUses {
             seen++;
             const at = Math.max(Math.min(originServerTs, bounds.notAfter), bounds.notBefore);
             const name = message.sessionId + sender;
-            const growth = growing.get(name) ?? {
-                id: this.#session(roomId, message.sessionId, sender, at),
-                sessionId: message.sessionId,
-                sender,
-                messages: [],
-                added: 0,
-                firstAt: at,
-                lastAt: at,
-            };
+            const growth = growing.get(name) ?? this.#growth(roomId, message.sessionId, sender, at);
+            if (growth === undefined) {
+                // It was not known before, either: whoever reads backwards goes on.
+                added++;
+                continue;
+            }
             growing.set(name, growth);
             growth.messages.push({ at, content });
             growth.firstAt = Math.min(growth.firstAt, at);
@@ -154,9 +164,17 @@ export class SessionUses {
         return this.#selectFrom.get(roomId, sessionId, firstIndex) !== undefined;
     }
 
-    #session(roomId: string, sessionId: string, sender: string, at: number): number {
-        this.#insertSession.run(roomId, sessionId, sender, at);
-        return Number(this.#selectSession.get(roomId, sessionId, sender)?.["id"]);
+    /** Undefined: it would be one session too many. */
+    #growth(roomId: string, sessionId: string, sender: string, at: number): Growth | undefined {
+        const id = this.#session(roomId, sessionId, sender, at);
+        return id === undefined ? undefined : { id, sessionId, sender, messages: [], added: 0, firstAt: at, lastAt: at };
+    }
+
+    #session(roomId: string, sessionId: string, sender: string, at: number): number | undefined {
+        const known = this.#selectSession.get(roomId, sessionId, sender);
+        if (known !== undefined) return Number(known["id"]);
+        if (this.#selectFull.get(roomId, sender, this.#mostOfASender - 1) !== undefined) return undefined;
+        return Number(this.#insertSession.run(roomId, sessionId, sender, at).lastInsertRowid);
     }
 }
 

@@ -56,6 +56,10 @@ export interface MachineMemory {
     trackedUsers: Set<string> | undefined;
     /** What the machine's own log told of room keys since the last batch. */
     readonly unreadableKeys: UnreadableKeys;
+    /** To-device events that it received. */
+    heard: number;
+    /** Its store was changed behind its back: the next operation gets one that is opened anew. */
+    outdated: boolean;
     /** Rooms whose session was prepared and not used since: encrypting in any other would make the machine panic. */
     readonly preparedRooms: Set<string>;
 }

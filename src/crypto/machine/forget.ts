@@ -5,7 +5,7 @@ import { ReadyEntries } from "./ready-entries.ts";
 
 /**
  * Forgets every key of a room: the machine's sessions, those that others withheld, ours for encrypting, received bundles, and our ready entries.
- * The machine cannot forget (its API deletes nothing), so its records are taken out of its store; it has to be opened anew afterwards.
+ * The machine cannot forget (its API deletes nothing), so its records are taken out of its store, and it is opened anew.
  * Where a room's records lie is seen from what the machine itself looks up: it hashes all keys, and puts the room's hash in front.
  * The file is written anew, so that the bytes are gone too, as far as a program can say that of a disk.
  */
@@ -15,13 +15,13 @@ export async function forgetRoom(context: MachineContext, roomId: string): Promi
     const ofRoom = (await watchLookups(context.store, () => lookUp(context, room))).filter(({ parts }) => parts.length === 2);
     if (!ofRoom.some(({ store }) => store.startsWith("inbound_group_sessions")))
         throw new Error("Where the machine keeps its room keys is not known.");
+    context.memory.outdated = true;
     await commit(context, async (sql) => {
         const lookups = await watchLookups(context.store, () => attempt(() => context.machine.invalidateGroupSession(room)));
         const outbound = lookups.filter(({ store }) => store.startsWith("outbound_group_sessions"));
         for (const lookup of [...ofRoom, ...outbound]) await deleteLookedUp(context.store, lookup);
         new ReadyEntries(sql, context.seal, context.ownKey).forget(roomId);
     });
-    context.memory.preparedRooms.delete(roomId);
     context.store.compact();
 }
 

@@ -1,3 +1,4 @@
+import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { BOT, inThisThread, temporaryStore, TestBot } from "./testing/bot.ts";
 import { KeyServer } from "./testing/key-server.ts";
@@ -65,7 +66,7 @@ test("sessions are told with their first message, the senders' word, and whether
 
 test("who refuses the bot a key is remembered, over a restart too, and the last word stands", async () => {
     const [one, other] = ["1".repeat(43), "2".repeat(43)];
-    expect(await bot.receiveEvents([refusal(one, "@alice:home"), refusal(other, "@bob:home")])).toEqual([ROOM, ROOM]);
+    expect(await bot.receiveEvents([refusal(one, "@alice:home"), refusal(other, "@bob:home")])).toEqual([ROOM]);
     await bot.receiveEvents([refusal(one, "@alice:home", { code: "m.blacklisted" })]);
     await bot.crypto.close();
     bot = new TestBot(await inThisThread(store.path), server);
@@ -95,3 +96,25 @@ test("a stranger's flood pushes out the stranger's own and nobody else's", async
     expect(refusals).toContainEqual({ sessionId: "a".repeat(43), sender: "@alice:home", code: "m.unverified" });
     expect(refusals.some(({ sessionId }) => sessionId === "1199".padStart(43, "0"))).toBe(true);
 });
+
+test("of all senders together the newest are kept, and of a room a few thousand are looked at", async () => {
+    await bot.crypto.close();
+    fill(store.path, 100_000);
+    bot = new TestBot(await inThisThread(store.path), server);
+    await bot.receiveEvents([refusal("a".repeat(43), "@alice:home")]);
+    const refusals = await bot.crypto.keyRefusals(ROOM);
+    expect(refusals).toHaveLength(10_000);
+    expect(refusals).toContainEqual({ sessionId: "a".repeat(43), sender: "@alice:home", code: "m.unverified" });
+    await bot.crypto.close();
+    expect(fill(store.path, 0)).toBe(100_000);
+});
+
+/** Adds refusals, each of another stranger, behind a closed store's back. Answers how many there are. */
+function fill(path: string, strangers: number): number {
+    using sql = new DatabaseSync(path);
+    sql.prepare(
+        `WITH RECURSIVE n(n) AS (SELECT 1 WHERE ?1 > 0 UNION ALL SELECT n + 1 FROM n WHERE n < ?1)
+         INSERT INTO key_refusals (sender, room_id, session_id, code) SELECT '@' || n || ':far', ?2, 'made up', 'm.unverified' FROM n`,
+    ).run(strangers, ROOM);
+    return Number(sql.prepare("SELECT count(*) AS n FROM key_refusals").get()?.["n"]);
+}

@@ -36,17 +36,8 @@ export class LiveMachine {
                 return await operation(this.#context);
             } catch (error) {
                 throw this.#judge(error);
-            }
-        });
-    }
-
-    /** `run` for what changes the store behind the machine's back: the next operation gets one that is opened anew. */
-    runBehindIt<T>(operation: (context: MachineContext) => Promise<T>): Promise<T> {
-        return this.run(async (context) => {
-            try {
-                return await operation(context);
             } finally {
-                this.#drop();
+                if (this.#context?.memory.outdated === true) this.#drop();
             }
         });
     }

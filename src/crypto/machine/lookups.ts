@@ -16,34 +16,58 @@ export interface Lookup {
 const separator = "\u001d";
 
 /** What is looked up by key while `work` runs. Nothing else may use the store meanwhile. */
-export async function watchLookups({ IDBObjectStore }: Classes, work: () => Promise<unknown>): Promise<readonly Lookup[]> {
+export async function watchLookups(classes: Classes, work: () => Promise<unknown>): Promise<readonly Lookup[]> {
+    return (await watch(classes, "get", 0, work)).lookups;
+}
+
+/** The same for what is written, and what `work` answers. */
+export async function watchWrites<T>(
+    classes: Classes,
+    work: () => Promise<T>,
+): Promise<{ readonly lookups: readonly Lookup[]; readonly value: T }> {
+    return await watch(classes, "put", 1, work);
+}
+
+/** @param place of the key among the method's arguments */
+async function watch<T>({ IDBObjectStore }: Classes, method: "get" | "put", place: number, work: () => Promise<T>) {
     const lookups: Lookup[] = [];
-    const get = Object.getOwnPropertyDescriptor(IDBObjectStore.prototype, "get");
-    const original: unknown = get?.value;
-    if (get === undefined || typeof original !== "function") throw new Error("An object store has no get.");
-    Object.defineProperty(IDBObjectStore.prototype, "get", {
-        ...get,
-        value(this: ObjectStore, key: unknown): unknown {
+    const plain = Object.getOwnPropertyDescriptor(IDBObjectStore.prototype, method);
+    const original: unknown = plain?.value;
+    if (plain === undefined || typeof original !== "function") throw new Error(`An object store has no ${method}.`);
+    Object.defineProperty(IDBObjectStore.prototype, method, {
+        ...plain,
+        value(this: ObjectStore, ...args: readonly unknown[]): unknown {
+            const key = args[place];
             if (typeof key === "string") lookups.push({ database: this.transaction.db, store: this.name, parts: key.split(separator) });
-            return Reflect.apply(original, this, [key]);
+            return Reflect.apply(original, this, args);
         },
     });
     try {
-        await work();
-        return lookups;
+        return { value: await work(), lookups };
     } finally {
-        Object.defineProperty(IDBObjectStore.prototype, "get", get);
+        Object.defineProperty(IDBObjectStore.prototype, method, plain);
     }
 }
 
 /** Deletes the record that was looked up; where its key has several parts, every record whose key begins with the same one. */
-export async function deleteLookedUp({ IDBKeyRange }: Classes, { database, store, parts }: Lookup): Promise<void> {
-    const [first = ""] = parts;
+export async function deleteLookedUp(classes: Classes, { database, store, parts }: Lookup): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const transaction = database.transaction([store], "readwrite");
     transaction.oncomplete = () => resolve();
     transaction.onabort = () => reject(transaction.error ?? new Error("Records could not be deleted."));
-    const range = IDBKeyRange.bound(`${first}${separator}`, `${first}${separator}\uffff`);
-    transaction.objectStore(store).delete(parts.length === 1 ? first : range);
+    transaction.objectStore(store).delete(parts.length === 1 ? parts[0] : besides(classes, parts));
     await promise;
+}
+
+/** How many records there are whose key begins with the same part. */
+export async function countBeside(classes: Classes, { database, store, parts }: Lookup): Promise<number> {
+    const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+    const request = database.transaction([store], "readonly").objectStore(store).count(besides(classes, parts));
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error ?? new Error("Records could not be counted."));
+    return Number(await promise);
+}
+
+function besides({ IDBKeyRange }: Classes, [first = ""]: readonly string[]): unknown {
+    return IDBKeyRange.bound(`${first}${separator}`, `${first}${separator}\uffff`);
 }

@@ -86,6 +86,8 @@ async function openContext(store: CryptoStore, options: OpenMachine): Promise<Ma
         awaitingQuery: new Set(),
         resting: new Map(),
         trackedUsers: undefined,
+        heard: 0,
+        outdated: false,
         preparedRooms: new Set(),
         unreadableKeys,
     };
@@ -138,7 +140,7 @@ function portOf(machine: LiveMachine, check: StoreCheck): CryptoPort {
         forgetOffer: (roomId, sender) => machine.run((context) => forgetOffer(context, roomId, sender)),
         importRoomKeys: (entries) => machine.run((context) => importRoomKeys(context, entries)),
         exportRoomKeys: (roomId, after = 0) => machine.run((context) => exportRoomKeys(context, roomId, after)),
-        forgetRoom: (roomId) => machine.runBehindIt((context) => forgetRoom(context, roomId)),
+        forgetRoom: (roomId) => machine.run((context) => forgetRoom(context, roomId)),
         handOver: (deviceId) => machine.run((context) => handOver(context, deviceId)),
         roomsWithKeys: () => machine.run(roomsWithKeys),
         copyStore: (path) => machine.run((context) => copyStore(context, path)),
@@ -151,11 +153,14 @@ function portOf(machine: LiveMachine, check: StoreCheck): CryptoPort {
     };
 }
 
+/** Characters of a line of the machine's own log that the bot's log has. A line repeats what a stranger wrote. */
+const longestLine = 2_000;
+
 /** What the machine says of itself is for developers; its warnings are about other people's malformed events. */
 function quiet(log: Logger, keys: UnreadableKeys): Record<"debug" | "info" | "warn" | "error", (line: unknown) => void> {
     const say = (line: unknown) => {
         keys.heard(String(line));
-        log.debug({ operation: "olm_machine", line: String(line) }, "the machine's own log");
+        log.debug({ operation: "olm_machine", line: String(line).slice(0, longestLine) }, "the machine's own log");
     };
     return { debug: () => undefined, info: () => undefined, warn: say, error: say };
 }

@@ -28,7 +28,7 @@ beforeEach(() => {
 });
 
 /** These sessions as they come in one commit, and so on one page. */
-function receive(roomId: string, ids: readonly string[], firstIndex = 5): void {
+function receive(roomId: string, ids: readonly string[], firstIndex = 5, sender?: string): void {
     const algorithm = "m.megolm.v1.aes-sha2";
     const arrivals = ids.map((id) => ({
         source: "sent" as const,
@@ -44,7 +44,7 @@ function receive(roomId: string, ids: readonly string[], firstIndex = 5): void {
                 session_key: `from ${firstIndex}`,
             },
         },
-        word: undefined,
+        word: sender === undefined ? undefined : { sender, at: 1, claim: "true" as const },
     }));
     entries.store(arrivals);
 }
@@ -121,4 +121,21 @@ test("nor when another room is forgotten meanwhile and the file is written anew"
 test("a room without keys has none to give", () => {
     receive(OTHER, ["other"]);
     expect(entries.following(ROOM, 0, 10)).toEqual({ rows: [], next: undefined });
+});
+
+test("of what users sent who were never in the room the newest is kept, of each and of all; of others everything", () => {
+    receive(ROOM, named("hers", 300), 5, "@alice:home");
+    const strangers = Array.from({ length: 12 }, (_, n) => `@stranger${n}:far`);
+    for (const stranger of strangers) receive(ROOM, named(stranger, 120), 5, stranger);
+    receive(OTHER, named("elsewhere", 120), 5, "@stranger0:far");
+    entries.setOutsiders(ROOM, strangers);
+    const select = "SELECT by_user, count(*) AS n FROM ready_entries WHERE room_id = ? GROUP BY by_user ORDER BY max(rowid)";
+    const counts = (roomId: string) =>
+        sql
+            .prepare(select)
+            .all(roomId)
+            .map((row) => [row["by_user"], row["n"]]);
+    const newest = strangers.slice(4).map((stranger) => [stranger, 100]);
+    expect(counts(ROOM)).toEqual([["@alice:home", 300], ["@stranger3:far", 40], ...newest]);
+    expect(counts(OTHER)).toEqual([["@stranger0:far", 120]]);
 });

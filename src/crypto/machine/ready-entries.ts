@@ -8,6 +8,7 @@ import { EntryRows, type KnownRow, readVerdict, type SessionName } from "./entry
 import { type FlagFacts, mergeFlags, type SpokenClaim, type Verdict } from "./flags.ts";
 import { Judgements } from "./judgements.ts";
 import { areOfOneSession } from "./megolm-ratchet.ts";
+import { forgetOutsidersKeys } from "./outsiders-keys.ts";
 import { type NewCopy, writeCopies } from "./write-copies.ts";
 
 /** A session as an Olm sender named it. The key is the one that the machine authenticated. */
@@ -123,9 +124,11 @@ export class ReadyEntries {
         return this.#judgements.setOwners(owners);
     }
 
-    /** @see {@link Judgements.setOutsiders} */
+    /** @see {@link Judgements.setOutsiders}; of what they sent only some is kept. */
     setOutsiders(roomId: string, userIds: readonly string[]): boolean {
-        return this.#judgements.setOutsiders(roomId, userIds);
+        const changed = this.#judgements.setOutsiders(roomId, userIds);
+        const gone = forgetOutsidersKeys(this.#sql, this.#pages, this.#rows, roomId);
+        return this.#judgements.renew(roomId, gone).size > 0 || changed;
     }
 
     /** What we have of these sessions of a room: the copy that counts, or else anybody's. */

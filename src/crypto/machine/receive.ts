@@ -2,11 +2,12 @@ import type { DatabaseSync } from "node:sqlite";
 import { DecryptionSettings, DecryptedToDeviceEvent, DeviceLists, TrustRequirement, UserId } from "@matrix-org/matrix-sdk-crypto-wasm";
 import type { CryptoChanges } from "../../matrix/index.ts";
 import type { Logger } from "../../telemetry/index.ts";
-import type { DeviceVerificationRequest, Received } from "../port.ts";
+import type { Received } from "../port.ts";
 import { readOffers, storeOffers } from "./bundle-offers.ts";
 import { type Attempt, attempt, commit, type MachineContext, unwrap } from "./context.ts";
 import { CopiesMet, drainFeed, newsOf } from "./feed.ts";
 import type { Step } from "./build-bundle.ts";
+import { withFewOlmSessions } from "./olm-sessions.ts";
 import { readRefusals, storeRefusals } from "./refusals.ts";
 import { noteBundles } from "./sharing-signs.ts";
 import { readClaims, siftToDevice } from "./to-device.ts";
@@ -14,23 +15,43 @@ import { trackedUsers } from "./tracked-users.ts";
 import { type RoomNews, UnknownRooms } from "./unknown-rooms.ts";
 import { readVerificationRequests } from "./verification-requests.ts";
 
-/**
- * The crypto part of a sync batch. Where two senders' copies of one session would meet in the machine, each event is a commit of its own: what
- * is repeated after a kill in between was decrypted, and is on disk.
- */
+/** Events of one step: what starts an Olm session takes some 10 ms, and homeservers may hand over any number. */
+const eventsOfAStep = 100;
+
+/** The crypto part of a sync batch, in steps. What is repeated after a kill in between was decrypted, and is on disk. */
 export async function receiveBatch(step: Step, changes: CryptoChanges): Promise<Received> {
+    const { toDevice } = changes;
+    const all: Received[] = [];
+    let next = changes;
+    do {
+        const first = all.length * eventsOfAStep;
+        all.push(await receiveStep(step, { ...next, toDevice: toDevice.slice(first, first + eventsOfAStep) }));
+        next = onlyEvents(changes);
+    } while (all.length * eventsOfAStep < toDevice.length);
+    return together(all);
+}
+
+/** Where two senders' copies of one session would meet in the machine, each event is a commit of its own. */
+async function receiveStep(step: Step, changes: CryptoChanges): Promise<Received> {
     try {
         return await step((context) => receive(context, changes));
     } catch (error) {
         if (!(error instanceof CopiesMet)) throw error;
     }
     const all: Received[] = [];
-    const rest: CryptoChanges = { ...changes, deviceLists: { changed: [], left: [] }, fromStart: false };
     for (const [index, event] of changes.toDevice.entries())
-        all.push(await step((context) => receive(context, { ...(index === 0 ? changes : rest), toDevice: [event] })));
+        all.push(await step((context) => receive(context, { ...(index === 0 ? changes : onlyEvents(changes)), toDevice: [event] })));
+    return together(all);
+}
+
+function onlyEvents(changes: CryptoChanges): CryptoChanges {
+    return { ...changes, deviceLists: { changed: [], left: [] }, fromStart: false };
+}
+
+function together(all: readonly Received[]): Received {
     return {
         rooms: [...new Set(all.flatMap(({ rooms }) => rooms))],
-        reachedMachine: true,
+        reachedMachine: all.some(({ reachedMachine }) => reachedMachine),
         verificationRequests: all.flatMap(({ verificationRequests }) => verificationRequests),
         unreadableKeysOf: all.flatMap(({ unreadableKeysOf }) => unreadableKeysOf),
     };
@@ -43,14 +64,14 @@ export async function receiveBatch(step: Step, changes: CryptoChanges): Promise<
  */
 async function receive(context: MachineContext, changes: CryptoChanges): Promise<Received> {
     const { memory, log, machine } = context;
-    const events = siftToDevice(changes.toDevice);
+    const events = siftToDevice(changes.toDevice, context.userId);
     if (events.refused > 0) log.warn({ operation: "receive", refused: events.refused }, "left out malformed to-device events");
     const changed = await tracked(context, changes.deviceLists.changed);
     const left = await tracked(context, changes.deviceLists.left);
     const counts = keyCounts(changes);
     const fallback = changes.unusedFallbackKeyTypes && new Set(changes.unusedFallbackKeyTypes);
     const news = JSON.stringify([[...counts], fallback && [...fallback]]);
-    if (events.taken === 0 && changed.length === 0 && left.length === 0 && memory.keyCounts === news && changes.fromStart !== true)
+    if (events.taken.length === 0 && changed.length === 0 && left.length === 0 && memory.keyCounts === news && changes.fromStart !== true)
         return { rooms: [], reachedMachine: false, verificationRequests: [], unreadableKeysOf: [] };
 
     const outcome = await commit(context, async (sql): Promise<Attempt<Omit<Received, "reachedMachine" | "unreadableKeysOf">>> => {
@@ -58,13 +79,14 @@ async function receive(context: MachineContext, changes: CryptoChanges): Promise
         const lists = new DeviceLists(userIds(changed, log), userIds(left, log));
         // Without a token nobody tells whose devices changed meanwhile: everybody's are asked for again.
         if (changes.fromStart === true) await distrustDeviceLists(context);
-        const processed = await attempt(() => machine.receiveSyncChanges(events.json, lists, counts, fallback, settings));
+        const processed = await withFewOlmSessions(context, events.taken.length, () =>
+            attempt(() => machine.receiveSyncChanges(events.json, lists, counts, fallback, settings)),
+        );
         if (!processed.ok) return processed;
-        const verificationRequests = readVerificationRequests(processed.value, context.userId);
-        endVerification(context, verificationRequests);
-        const rooms = await takeNews(context, sql, changes, processed.value);
+        const verificationRequests = readVerificationRequests(events.taken, processed.value, context.userId);
+        const rooms = await takeNews(context, sql, { ...changes, toDevice: events.taken }, processed.value);
         // What the machine keeps of what it was sent would stay for good.
-        if (events.taken > 0) await context.sessions.empty();
+        if (events.taken.length > 0) await context.sessions.empty();
         return { ok: true, value: { rooms, verificationRequests } };
     });
     const received = unwrap(outcome);
@@ -108,15 +130,6 @@ async function tracked(context: MachineContext, ids: readonly string[]): Promise
 async function distrustDeviceLists({ machine, memory }: MachineContext): Promise<void> {
     await machine.markAllTrackedUsersAsDirty();
     for (const userId of await machine.trackedUsers()) memory.awaitingQuery.add(userId.toString());
-}
-
-/**
- * The machine keeps the request of a device that it knows, and would cancel it after ten minutes with a reason of its
- * own: it is told to end it now. What it would send for that is dropped.
- */
-function endVerification({ machine, log }: MachineContext, requests: readonly DeviceVerificationRequest[]): void {
-    for (const { userId, transactionId } of requests)
-        for (const user of userIds([userId], log)) machine.getVerificationRequest(user, transactionId)?.cancel();
 }
 
 /** User IDs that the machine takes; others cannot have devices. */

@@ -5,6 +5,10 @@ import type { MachineContext } from "./context.ts";
 
 /** Of one sender, the newest. People refuse a key a week at most; whoever sends more is no witness. */
 const mostOfASender = 1_000;
+/** Rows, the newest, of whatever senders: a server has as many users as it likes. Some 20 MB. */
+const mostInAll = 100_000;
+/** Of one room, the newest that are looked at when it is counted: 20 ms. */
+const mostOfARoom = 10_000;
 
 const withheld = z.object({
     type: z.literal("m.room_key.withheld"),
@@ -46,11 +50,12 @@ export function storeRefusals(sql: DatabaseSync, refusals: readonly Refusal[]): 
     );
     for (const { sender, roomId, sessionId, code } of refusals) insert.run(sender, roomId, sessionId, code);
     for (const sender of new Set(refusals.map((refusal) => refusal.sender))) forget.run(sender, mostOfASender);
+    sql.prepare("DELETE FROM key_refusals WHERE id <= (SELECT max(id) FROM key_refusals) - ?").run(mostInAll);
     return refusals.map(({ roomId }) => roomId);
 }
 
 export async function keyRefusals({ store }: MachineContext, roomId: string): Promise<readonly KeyRefusal[]> {
-    const select = "SELECT session_id, sender, code FROM key_refusals WHERE room_id = ?";
-    const rows = await store.atomically((sql) => sql.prepare(select).all(roomId));
+    const select = "SELECT session_id, sender, code FROM key_refusals WHERE room_id = ? ORDER BY id DESC LIMIT ?";
+    const rows = await store.atomically((sql) => sql.prepare(select).all(roomId, mostOfARoom));
     return rows.map((row) => ({ sessionId: String(row["session_id"]), sender: String(row["sender"]), code: String(row["code"]) }));
 }

@@ -45,12 +45,22 @@ const claimBody = z.looseObject({ one_time_keys: z.record(z.string(), z.record(z
 export async function outgoing(context: MachineContext): Promise<readonly OutgoingRequest[]> {
     const requests = await commitCall(context, () => context.machine.outgoingRequests());
     const own = await ownSignatureRequest(context);
-    const plain = requests.map(plainRequest).filter((request) => request !== undefined);
+    const wanted = requests.map(plainRequest).filter((request) => request !== undefined);
+    const plain = wanted.filter((request) => !isOfVerification(request));
+    for (const request of wanted.filter(isOfVerification)) await markSent(context, request, "{}");
     context.memory.outgoingSeen = true;
     context.memory.awaitingQuery.clear();
     for (const userId of plain.flatMap(queriedUsers)) context.memory.awaitingQuery.add(userId);
     const now = plain.flatMap((request) => withoutResting(context, request));
     return own === undefined ? now : [...now, own];
+}
+
+/**
+ * Nobody verifies the bot, and its answers to those who try come from `chat/`. The machine has some of its own: one for
+ * each that a device of somebody whom it tracks begins, as soon as it is malformed or ten minutes old.
+ */
+function isOfVerification({ toDevice }: OutgoingRequest): boolean {
+    return toDevice?.eventType.startsWith("m.key.verification.") === true;
 }
 
 /** The query without those of whom nothing usable came lately; none if nobody is left. */

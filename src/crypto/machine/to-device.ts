@@ -16,19 +16,28 @@ const roomKeyEvent = z.object({
 });
 
 export interface SiftedEvents {
-    /** A JSON array, each event as it came. */
+    /** What the machine is to hear: a JSON array, each event as it came. */
     readonly json: string;
-    readonly taken: number;
+    /** What has the shape and size of a to-device event. */
+    readonly taken: readonly unknown[];
     readonly refused: number;
 }
 
-/** Lets through what has the shape and size of a to-device event; the rest never reaches the machine. */
-export function siftToDevice(events: readonly unknown[]): SiftedEvents {
-    const texts = events
-        .filter((event) => envelope.safeParse(event).success)
-        .map((event) => JSON.stringify(event))
-        .filter((text) => Buffer.byteLength(text) <= MAX_EVENT_BYTES);
-    return { json: `[${texts.join(",")}]`, taken: texts.length, refused: events.length - texts.length };
+/**
+ * Lets through what has the shape and size of a to-device event. Of what is not encrypted the machine hears only what
+ * our own devices ask: of requests to verify us, refused keys and requests for keys it would keep a record each,
+ * whoever sends them.
+ */
+export function siftToDevice(events: readonly unknown[], ownUser: string): SiftedEvents {
+    const taken = events.flatMap((event) => {
+        const { data } = envelope.safeParse(event);
+        const json = data === undefined ? "" : JSON.stringify(event);
+        if (data === undefined || Buffer.byteLength(json) > MAX_EVENT_BYTES) return [];
+        const { type, sender } = data;
+        return [{ event, json, heard: type === "m.room.encrypted" || (type === "m.secret.request" && sender === ownUser) }];
+    });
+    const heard = taken.filter((one) => one.heard).map(({ json }) => json);
+    return { json: `[${heard.join(",")}]`, taken: taken.map(({ event }) => event), refused: events.length - taken.length };
 }
 
 /**

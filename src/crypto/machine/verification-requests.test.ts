@@ -87,6 +87,16 @@ test("the machine itself cancels nothing, not even when the request has run out"
     expect(outgoing.filter(({ kind }) => kind === "to_device")).toEqual([]);
 });
 
+test("of verifications that devices begin by themselves nothing is sent, however many there are", async () => {
+    await bot.query(alice.userId);
+    const begun = { from_device: "ALICE", method: "org.example.none", transaction_id: "s" };
+    for (const transaction of ["a", "b", "c"])
+        await alice.tell(BOT.userId, BOT.deviceId, "m.key.verification.start", { ...begun, transaction_id: transaction });
+    await received(plain(content), { type: "m.key.verification.start", sender: alice.userId, content: begun });
+    const sent = (await bot.crypto.outgoing()).filter(({ kind }) => kind === "to_device");
+    expect(sent).toEqual([]);
+});
+
 test("among encrypted messages the requests are found, and of the others nothing is told", async () => {
     const [request, ...others] = await say(["m.room.message", asked], ["m.room.message", chat], [type, asked]);
     await received();

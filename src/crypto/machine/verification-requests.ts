@@ -3,7 +3,6 @@ import {
     DecryptionErrorCode,
     DecryptionSettings,
     MegolmDecryptionError,
-    PlainTextToDeviceEvent,
     RoomId,
     TrustRequirement,
 } from "@matrix-org/matrix-sdk-crypto-wasm";
@@ -19,7 +18,7 @@ const identifier = z.string().min(1).max(255);
 
 const toDeviceRequest = z.object({
     type: z.literal("m.key.verification.request"),
-    sender: identifier,
+    sender: identifier.regex(/^@[^:]*:./),
     content: z.object({ from_device: identifier, transaction_id: identifier, timestamp: z.int().nonnegative() }),
 });
 
@@ -32,11 +31,19 @@ const roomRequest = z.object({
  * The requests to verify this device among the to-device events of a batch. Those of our own user are left out: they
  * are for whichever device a person holds, and a cancellation of ours would end them for that one, too.
  * Source: Matrix v1.19, "Key verification framework".
+ * @param plain events as they came
+ * @param processed what the machine made of the encrypted ones
  */
-export function readVerificationRequests(processed: readonly object[], ownUser: string): readonly DeviceVerificationRequest[] {
-    return processed.flatMap((event) => {
-        if (!(event instanceof DecryptedToDeviceEvent || event instanceof PlainTextToDeviceEvent)) return [];
-        const { data } = toDeviceRequest.safeParse(JSON.parse(event.rawEvent));
+export function readVerificationRequests(
+    plain: readonly unknown[],
+    processed: readonly object[],
+    ownUser: string,
+): readonly DeviceVerificationRequest[] {
+    const decrypted = processed.flatMap((event): readonly unknown[] =>
+        event instanceof DecryptedToDeviceEvent ? [JSON.parse(event.rawEvent)] : [],
+    );
+    return [...plain, ...decrypted].flatMap((event) => {
+        const { data } = toDeviceRequest.safeParse(event);
         if (data === undefined || data.sender === ownUser) return [];
         const { from_device: deviceId, transaction_id: transactionId, timestamp: sentAt } = data.content;
         return [{ userId: data.sender, deviceId, transactionId, sentAt }];

@@ -151,3 +151,9 @@ test("what is kept of many large rooms is bounded", () => {
     for (const roomId of ["!a", "!b", "!a", "!c", "!b", "!a"]) look(roomId);
     expect(looked).toEqual(["!a", "!b", "!c", "!a"]);
 });
+
+test("of a name as much is compared as anybody sees, whatever takes no ink before it", () => {
+    expect(Math.max(...skeletons("\ufdfa".repeat(1_000)).map(({ length }) => length))).toBeLessThanOrEqual(200);
+    const hidden = `${"\u200b\u2800".repeat(300)}Alice Smith`;
+    expect(skeletons(hidden)).toEqual(expect.arrayContaining([...skeletons("Alice Smith")]));
+});

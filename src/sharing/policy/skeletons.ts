@@ -8,6 +8,12 @@ const leadingBlanks = new RegExp(`^[${blanks}]+`, "u");
 /** Where clients cut a name off, or what stands behind is out of sight: a new line, or a long run without a letter. */
 const tail = new RegExp(String.raw`[\n\v\f\r\u0085\u2028\u2029]|[${blanks}]{4}|[${blanks}\p{P}\p{S}]{8}`, "u");
 
+/**
+ * UTF-16 units of a name that are compared, of what can be seen of it: behind them nobody recognises anybody, and there
+ * are letters that are spelt out as eighteen.
+ */
+const longestLook = 200;
+
 /** Scripts that write vowels as marks. Everywhere else a mark is an accent, or not ordinary on such a letter. */
 const scriptsOfMarks =
     "Bengali Devanagari Gujarati Gurmukhi Kannada Khmer Lao Malayalam Myanmar Oriya Sinhala Tamil Telugu Thaana Thai Tibetan"
@@ -34,7 +40,7 @@ const lettersAndDigits = /^[a-z0-9]+$/i;
  * Source: Unicode Technical Standard 39, section 4, "Confusable Detection".
  */
 export function skeletons(name: string): readonly string[] {
-    const names = [...new Set([name, beforeTail(name)])].map(visible);
+    const names = [...new Set([name, beforeTail(name)])].map((text) => visible(text).replace(leadingBlanks, "").slice(0, longestLook));
     const texts = names.flatMap((text) => [text, text.replace(pictured, letterInPicture)]);
     // A capital I looks like l, and is the same letter as i: each counts.
     const cases = new Set(texts.flatMap((text) => [text, text.toLowerCase()]));
