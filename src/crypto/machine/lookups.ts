@@ -50,22 +50,38 @@ async function watch<T>({ IDBObjectStore }: Classes, method: "get" | "put", plac
 }
 
 /** Deletes the record that was looked up; where its key has several parts, every record whose key begins with the same one. */
-export async function deleteLookedUp(classes: Classes, { database, store, parts }: Lookup): Promise<void> {
+export async function deleteLookedUp(classes: Classes, lookup: Lookup): Promise<void> {
+    const { parts } = lookup;
+    await remove(lookup, parts.length === 1 ? parts[0] : besides(classes, parts));
+}
+
+/** Deletes one record. */
+export async function deleteRecord(lookup: Lookup): Promise<void> {
+    await remove(lookup, nameOf(lookup));
+}
+
+async function remove({ database, store }: Lookup, keys: unknown): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const transaction = database.transaction([store], "readwrite");
     transaction.oncomplete = () => resolve();
     transaction.onabort = () => reject(transaction.error ?? new Error("Records could not be deleted."));
-    transaction.objectStore(store).delete(parts.length === 1 ? parts[0] : besides(classes, parts));
+    transaction.objectStore(store).delete(keys);
     await promise;
 }
 
-/** How many records there are whose key begins with the same part. */
-export async function countBeside(classes: Classes, { database, store, parts }: Lookup): Promise<number> {
+/** The records whose key begins with the same part. */
+export async function besideOf(classes: Classes, { database, store, parts }: Lookup): Promise<readonly Lookup[]> {
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
-    const request = database.transaction([store], "readonly").objectStore(store).count(besides(classes, parts));
+    const request = database.transaction([store], "readonly").objectStore(store).getAllKeys(besides(classes, parts));
     request.onsuccess = () => resolve(request.result);
-    request.onerror = () => reject(request.error ?? new Error("Records could not be counted."));
-    return Number(await promise);
+    request.onerror = () => reject(request.error ?? new Error("Records could not be listed."));
+    const keys = await promise;
+    return (Array.isArray(keys) ? keys : []).map((key: unknown) => ({ database, store, parts: String(key).split(separator) }));
+}
+
+/** The record's key in its store. */
+export function nameOf({ parts }: Lookup): string {
+    return parts.join(separator);
 }
 
 function besides({ IDBKeyRange }: Classes, [first = ""]: readonly string[]): unknown {

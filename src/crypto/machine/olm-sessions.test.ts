@@ -67,8 +67,12 @@ test("a stranger who begins Olm sessions without end leaves a bounded number of 
     await begin(mallory, 40);
     expect(openings).toBe(1);
     await begin(mallory, 20);
+    // Those that were just begun stay.
     await begin(mallory, 10);
-    expect([await kept(), openings]).toEqual([10, 2]);
+    expect([await kept(), openings]).toEqual([30, 2]);
+    bot = new TestBot(await inThisThread(store.path, { wrap: watched }), server);
+    await begin(mallory, 90);
+    expect(await kept()).toBe(50);
 });
 
 test("what others sent is read all the same, and who is dropped can begin anew", async () => {

@@ -1,12 +1,13 @@
 import type { MachineContext } from "./context.ts";
-import { countBeside, deleteLookedUp, type Lookup, watchWrites } from "./lookups.ts";
+import { besideOf, deleteRecord, nameOf, watchWrites } from "./lookups.ts";
 
 /** What the machine's store of Olm sessions is called. Its keys have two parts: the sender's, and the session's. */
 const olmStore = "session";
 /**
  * Olm sessions with one device, of whomever. The machine keeps all, and tries each on every message of that device
  * (0.3 ms each), so that a stranger could make a message cost minutes. The specification suggests four, and to drop
- * the least used; nobody can say which those are, so that there are more, and then all go.
+ * the least used; nobody can say which those are. So there may be more, and then only those stay that the newest events
+ * began or went on with: whoever writes to us now goes on.
  * Source: Matrix v1.19, "Recovering from undecryptable messages".
  */
 const mostOfADevice = 50;
@@ -21,11 +22,13 @@ export async function withFewOlmSessions<T>({ store, memory }: MachineContext, e
     const { value, lookups } = await watchWrites(store, receive);
     memory.heard += events;
     if (memory.heard > mostHeard) memory.outdated = true;
-    const ofDevices = new Map<string, Lookup>();
-    for (const lookup of lookups) if (lookup.store === olmStore) ofDevices.set(lookup.parts[0] ?? "", lookup);
-    for (const lookup of ofDevices.values()) {
-        if ((await countBeside(store, lookup)) <= mostOfADevice) continue;
-        await deleteLookedUp(store, lookup);
+    const written = lookups.filter((lookup) => lookup.store === olmStore);
+    for (const [, ofDevice] of Map.groupBy(written, ({ parts }) => parts[0])) {
+        const [first] = ofDevice;
+        const all = first === undefined ? [] : await besideOf(store, first);
+        if (all.length <= mostOfADevice) continue;
+        const stay = new Set([...new Set(ofDevice.map(nameOf))].slice(-mostOfADevice));
+        for (const one of all) if (!stay.has(nameOf(one))) await deleteRecord(one);
         // It has them in memory, too.
         memory.outdated = true;
     }

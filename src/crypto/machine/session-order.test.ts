@@ -142,7 +142,7 @@ function arrivalOf(coming: Extract<Coming, { what: "sent" | "import" }>): Arriva
     return { source: "sent", seen, word: { claim: coming.claim, sender: `@${coming.by}:home`, at: 1 } };
 }
 
-test("whatever comes, and in whatever order, each session ends with the same verdict, key, name and giver", () => {
+test("whatever comes, and in whatever order, each session ends with the same verdict, key, name and giver", { timeout: 90_000 }, () => {
     const lives = fc
         .uniqueArray(arrival, { minLength: 2, maxLength: 10, selector: (coming) => (coming.what === "sent" ? coming : nameOf(coming)) })
         .chain((comings) => fc.tuple(fc.constant(comings), fc.shuffledSubarray(comings, { minLength: comings.length })));

@@ -17,10 +17,10 @@ const mostKeys = 100_000;
 /** Milliseconds after which others have their turn: to see whether one key leads to another may take that long. */
 const stepMs = 20;
 /**
- * How often the ratchets of one bundle are hashed: some 3 s of work, or 2 000 sessions of a hundred messages that the bot had in part. A giver
+ * How often the ratchets of one bundle are hashed: some 2 s of work, or 1 000 sessions of a hundred messages that the bot had in part. A giver
  * chooses where keys begin, and those of ratchets that lead nowhere cost as much as good ones.
  */
-const mostHashed = 200_000;
+const mostHashed = 100_000;
 
 const publicKey = z.string().regex(/^[A-Za-z0-9+/]{43}$/);
 const withheldSchema = z.object({
