@@ -4,6 +4,20 @@ import type { Settings } from "./settings.ts";
 import { type Source, valueAt } from "./source.ts";
 import { sets } from "./validate.ts";
 
+/** Settings that are taken, and have nothing yet that they could change. */
+const withoutEffect: readonly (readonly string[])[] = [
+    ["chat", "prefix"],
+    ["http", "bind"],
+    ["http", "port"],
+];
+
+/** A warning if somebody sets what does nothing yet. */
+export function notInEffect(sources: readonly Source[]): readonly string[] {
+    const given = withoutEffect.filter((path) => sources.some((source) => sets(source, path)));
+    if (given.length === 0) return [];
+    return [`Not in effect yet in this version: ${given.map((path) => path.join(".")).join(", ")}. Leave it out, or let it stand.`];
+}
+
 /** What is allowed, and seldom meant. */
 export function doubts({ admins, invites, homeserver }: Settings): readonly string[] {
     const plainHttp =

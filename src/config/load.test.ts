@@ -322,6 +322,15 @@ test.each([
     expect(warnings).toHaveLength(doubted ? 1 : 0);
 });
 
+test.each([
+    ["nothing of the kind", {}, undefined],
+    ["a port", { BACKSCROLL_HTTP_PORT: "9000" }, "http.port"],
+    ["a prefix, and a port", { BACKSCROLL_HTTP_PORT: "9000", BACKSCROLL_CHAT_PREFIX: "!b" }, "chat.prefix, http.port"],
+])("%s: whoever sets what does nothing yet is told", (_, given, named) => {
+    const { warnings } = load({ environment: { ...account, BACKSCROLL_ADMINS: "@a:b", ...given } });
+    expect(warnings).toEqual(named === undefined ? [] : [`Not in effect yet in this version: ${named}. Leave it out, or let it stand.`]);
+});
+
 const yaml = `
 homeserver: { url: "https://hs.test", user_id: "@bot:hs.test", password: opensesame }
 admins: ["@a:hs.test"]

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
 import { crossCheck, defaultDataDir } from "./cross-checks.ts";
 import { readDotenv } from "./dotenv-file.ts";
-import { dotenvChanges, doubts } from "./doubts.ts";
+import { dotenvChanges, doubts, notInEffect } from "./doubts.ts";
 import { configVariable, environmentSource, unknownVariables, variableOf, type Variables } from "./environment-source.ts";
 import { readSmallFile } from "./files.ts";
 import { ConfigurationError, type Problem } from "./problems.ts";
@@ -32,7 +32,7 @@ export function loadSettings(options: LoadOptions): { readonly settings: Setting
     ];
     if (problems.length > 0) throw new ConfigurationError(problems);
     const settings = completeSettings(settingsSchema.parse(merge(sources)), workingDirectory);
-    return { settings, warnings: [...warnings, ...doubts(settings)] };
+    return { settings, warnings: [...warnings, ...notInEffect(sources), ...doubts(settings)] };
 }
 
 /**

@@ -3,7 +3,7 @@ import { isHistoryOpen } from "./open-since.ts";
 
 /**
  * Whether our outbound session must not be used across this change: the visibility went over the line between what newcomers may read
- * and what they may not. Something unknown lies on neither side. Source: MSC4268; PROTOCOL.md 1.8.
+ * and what they may not. Something unknown lies on neither side. Source: MSC4268, "Security considerations".
  */
 export function rotatesOnVisibility(before: HistoryVisibility | "unknown", after: HistoryVisibility | "unknown"): boolean {
     return side(before) !== side(after);

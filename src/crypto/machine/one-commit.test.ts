@@ -7,7 +7,7 @@ import { KeyServer } from "./testing/key-server.ts";
 import { MegolmSession } from "./testing/megolm.ts";
 import { Peer } from "./testing/peer.ts";
 
-// DESIGN.md section 3: everything that decrypts or encrypts is one outer commit with what it produced, and nothing in it waits.
+// Everything that decrypts or encrypts is one outer commit with what it produced, and nothing in it waits.
 
 let file: ReturnType<typeof temporaryStore>;
 let server: KeyServer;

@@ -51,7 +51,7 @@ export interface Weighed {
  * was set back, and counts as now.
  * Trust limit: evidence is what their Olm messages said; a client that was exchanged since is taken for the old one
  * until it speaks.
- * Source: the behaviour of clients; PROTOCOL.md sections 2 and 8.
+ * Source: the behaviour of clients, measured; docs/understand/re-invite.md.
  */
 export function weigh(evidence: Evidence | undefined, { now, specSpellingShares, hasSignedDevice }: Circumstances): Weighed {
     const { bundleAt, keptToThemselvesAt, machineFlagAt, specFlagAt, silentWhileOpenAt } = evidence ?? {};
