@@ -5,6 +5,7 @@ import type { BundleFile } from "./bundle/bundle-files.ts";
 import type { RoomBundles } from "./bundle/room-bundles.ts";
 import type { BundleMessages } from "./delivery/bundle-messages.ts";
 import { stopIfChanged } from "./changed-identity.ts";
+import { copiesFor } from "./delivery/device-copy.ts";
 import { deliverAgain, type DeliveryParts } from "./delivery/deliver.ts";
 import type { DeviceKeys } from "./delivery/device-keys.ts";
 import { Halt } from "./policy/halt.ts";
@@ -160,12 +161,12 @@ export class BundleRefresher {
 
     async #sendAgain(job: Job, bundle: BundleFile): Promise<void> {
         const { deviceKeys, devices, messages, log } = this.#parts;
-        const served = new Set(devices.of(job.id).flatMap(({ deviceId, state }) => (state === "sent" ? [deviceId] : [])));
-        if (served.size === 0) return;
+        const served = devices.of(job.id);
+        if (!served.some(({ state }) => state === "sent")) return;
         const keys = await deviceKeys.look(job.userId);
         if (keys === undefined) throw new Halt("retry", "invitee_server_unreachable");
         if (stopIfChanged(this.#parts, job.userId, keys)) return;
-        const deviceIds = keys.devices.flatMap(({ deviceId, crossSigned }) => (crossSigned && served.has(deviceId) ? [deviceId] : []));
+        const { given: deviceIds } = copiesFor(keys, served, { occasion: "newer_file", joined: false, late: false });
         if (deviceIds.length === 0) return;
         // The same refresh after a crash gives out the same bodies under the same transaction ID.
         const deliveryId = `${job.id}-refreshed-${bundle.id}`;

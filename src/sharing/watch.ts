@@ -9,7 +9,7 @@ import { inviteStands } from "./policy/invite-stands.ts";
 import { deliverAgain, type DeliveryParts } from "./delivery/deliver.ts";
 import { deliveryIds } from "./ledger/delivery-ids.ts";
 import type { Answered, DeviceKeys } from "./delivery/device-keys.ts";
-import { concerned, devicesToServe } from "./ledger/devices.ts";
+import { copiesFor } from "./delivery/device-copy.ts";
 import { gatherFacts } from "./policy/facts.ts";
 import { haltFor } from "./delivery/homeserver-faults.ts";
 import type { Job } from "./ledger/jobs.ts";
@@ -205,16 +205,13 @@ export class DeviceWatch {
 
     async #serveNew(watch: Watch, job: Job, keys: Answered): Promise<void> {
         const { clock, database, jobs, devices, messages, log, now } = this.#parts;
-        const served = devices.of(job.id);
-        // Who logs in long after the join was not waiting for these keys: their other devices have them.
-        const late =
-            watch.joinedAt !== undefined && watch.answered && clock.now() - watch.joinedAt >= newDevicesFor && jobs.wasSent(job.id);
-        const considered = late ? { ...keys, devices: concerned(keys, served) } : keys;
-        const deviceIds = devicesToServe(considered, served, watch.joinedAt !== undefined);
-        database.transaction(() => devices.observe(job, considered, now()));
+        const joined = watch.joinedAt !== undefined;
+        const late = joined && watch.answered && clock.now() - watch.joinedAt >= newDevicesFor && jobs.wasSent(job.id);
+        const { given: deviceIds, considered } = copiesFor(keys, devices.of(job.id), { occasion: "look", joined, late });
+        database.transaction(() => devices.observe(job, { ...keys, devices: considered }, now()));
         if (deviceIds.length === 0) return;
-        const { further, joined } = deliveryIds(job.id);
-        const deliveryId = watch.joinedAt === undefined ? further : joined;
+        const ids = deliveryIds(job.id);
+        const deliveryId = joined ? ids.joined : ids.further;
         await deliverAgain(this.#parts, job, { deliveryId, deviceIds, keys });
         if (job.reason === "joined_blocked") database.transaction(() => jobs.move(job, "joined", "joined"));
         await messages.sent(deliveryId);

@@ -1,5 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
-import { opensBundles, type UserKeys } from "../../crypto/index.ts";
+import type { UserKeys } from "../../crypto/index.ts";
 import type { Job } from "./jobs.ts";
 import { type DeviceState, deviceStateFrom } from "./states.ts";
 
@@ -9,23 +9,6 @@ export interface ServedDevice {
     readonly state: DeviceState;
     /** That was after the join. No clock is asked for it: clocks are set back. */
     readonly sinceJoin: boolean;
-}
-
-/**
- * The devices that are to be given a copy now: those that have none yet, and, after the join, all of them once more. A client that drops bundles of
- * people with whom it shares no room takes the second copy; to any other it does no harm.
- */
-export function devicesToServe(keys: UserKeys, served: readonly ServedDevice[], joined: boolean): readonly string[] {
-    const enough = new Set(
-        served.flatMap(({ deviceId, state, sinceJoin }) => (state === "sent" && (sinceJoin || !joined) ? [deviceId] : [])),
-    );
-    return keys.devices.filter(opensBundles).flatMap(({ deviceId }) => (enough.has(deviceId) ? [] : [deviceId]));
-}
-
-/** Those of the user's devices that have been seen before, whatever became of them. */
-export function concerned(keys: UserKeys, served: readonly ServedDevice[]): UserKeys["devices"] {
-    const known = new Set(served.map(({ deviceId }) => deviceId));
-    return keys.devices.filter(({ deviceId }) => known.has(deviceId));
 }
 
 /** Each job's outcome for each device. Every method belongs inside a transaction of the caller's. */
