@@ -8,7 +8,7 @@ const layers = [
     ["sharing", "receiving", "account"],
     ["timeline"],
     ["rooms", "crypto", "homeserver"],
-    ["due"],
+    ["due", "texts"],
     ["database", "sealing", "config", "telemetry", "snapshot"],
     ["failures", "matrix"],
 ];

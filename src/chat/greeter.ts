@@ -6,7 +6,7 @@ import type { Logger } from "../telemetry/index.ts";
 import type { Coverage } from "../timeline/index.ts";
 import type { Greetings, OwedWord } from "./greetings.ts";
 import { canSpeakIn, type SendEncrypted, speakingRoom } from "./speaking-room.ts";
-import { correction, greeting, type GreetingFacts, type GreetingKind, kindOf } from "./texts.ts";
+import { correction, greeting, type GreetingFacts, type GreetingKind, kindOf } from "../texts/index.ts";
 
 export interface GreeterParts {
     readonly botUserId: string;

@@ -1,7 +1,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import type { Database, Schema } from "../database/index.ts";
 import { createAdminRooms } from "./admin-rooms.ts";
-import { type GreetingKind, greetingKinds } from "./texts.ts";
+import { type GreetingKind, greetingKinds } from "../texts/index.ts";
 
 export const chatSchema: Schema = {
     feature: "chat",

@@ -4,7 +4,7 @@ import type { Member, Room } from "../rooms/index.ts";
 import { AdminRooms } from "./admin-rooms.ts";
 import { chatSchema } from "./greetings.ts";
 import { Notifier, type StandingNotice } from "./notifier.ts";
-import type { JobFacts, RoomFacts } from "./texts.ts";
+import type { NoticeFacts } from "../texts/index.ts";
 
 const bot = "@bot:home";
 const admin = "@admin:home";
@@ -31,7 +31,7 @@ beforeEach(() => {
     [made, seen, members] = [new Map(), new Set(), new Map()];
 });
 
-const notice = (id: number): JobFacts & { readonly id: number } => ({
+const notice = (id: number): Extract<NoticeFacts, { about: "job" }> & { readonly id: number } => ({
     about: "job",
     id,
     jobId: id + 16,
@@ -42,7 +42,7 @@ const notice = (id: number): JobFacts & { readonly id: number } => ({
     message: "This room shares only with approval.",
 });
 
-const room = (id: number, trouble: RoomFacts["trouble"], present = true): StandingNotice => ({
+const room = (id: number, trouble: Extract<NoticeFacts, { about: "room" }>["trouble"], present = true): StandingNotice => ({
     about: "room",
     id,
     roomId: "!room:home",

@@ -5,7 +5,7 @@ import type { Logger } from "../telemetry/index.ts";
 import type { AdminMessage, AdminRoom, AdminRooms } from "./admin-rooms.ts";
 import { adminOf, adminRoomContent, withDirectRoom } from "./direct-room.ts";
 import { type SendEncrypted, speakingRoom } from "./speaking-room.ts";
-import { noticeText, type NoticeFacts } from "./texts.ts";
+import { noticeText, type NoticeFacts } from "../texts/index.ts";
 
 /** Something that admins are told of; numbered in the order in which it came. */
 export type StandingNotice = NoticeFacts & { readonly id: number };

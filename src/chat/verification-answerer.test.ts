@@ -1,7 +1,7 @@
 import { beforeEach, expect, test } from "vitest";
 import type { VerificationRequestsFound } from "../crypto/index.ts";
 import { parseSyncBatch, type SyncBatch } from "../matrix/index.ts";
-import { verificationReason } from "./texts.ts";
+import { verificationReason } from "../texts/index.ts";
 import { VerificationAnswerer } from "./verification-answerer.ts";
 
 const roomId = "!room:home";

@@ -7,7 +7,7 @@ import type { Logger } from "../telemetry/index.ts";
 import { AnswerLimits } from "./answer-limits.ts";
 import { Rounds } from "./rounds.ts";
 import { type SendEncrypted, speakingRoom } from "./speaking-room.ts";
-import { verificationReason } from "./texts.ts";
+import { verificationReason } from "../texts/index.ts";
 import { isTimely, type RoomRequest, saidToBot } from "./verification-requests.ts";
 
 export interface VerificationAnswererParts {

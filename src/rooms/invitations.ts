@@ -3,6 +3,7 @@ import { Due, type Later, type Outcome } from "../due/index.ts";
 import { isAbort } from "../failures/index.ts";
 import { serverOf } from "../matrix/index.ts";
 import type { Logger } from "../telemetry/index.ts";
+import { inviteTexts } from "../texts/index.ts";
 import { answerTo, type InvitationPolicy, mayInviteTheBot } from "./invitation-policy.ts";
 import { type DueInvitation, type Invitation, InvitationTable } from "./invitation-table.ts";
 
@@ -16,12 +17,6 @@ const atOnce = 16;
 /** Of the users of one homeserver, which leaves places to the others. */
 const atOnceOfServer = 2;
 const longestReason = 500;
-
-/** What the inviter reads when the bot declines, and what stands in the room when it leaves one that it was led into. */
-const reasons = {
-    notAllowed: "This bot only joins rooms at the invitation of the people who run it.",
-    falseSuccessor: "This room does not say that it replaces the one whose tombstone names it.",
-} as const;
 
 export interface InvitationParts {
     /** Opened with `roomsSchema`. */
@@ -110,7 +105,7 @@ export class Invitations {
         const { policy, join, leave } = this.#parts;
         switch (row.kind) {
             case "false_successor":
-                await leave(row.roomId, reasons.falseSuccessor);
+                await leave(row.roomId, inviteTexts.falseSuccessor);
                 return this.#settle(row, "answered", "left a room that is not the successor it was said to be");
             case "successor":
                 // Whoever may bring the bot anywhere needs no tombstone for it: the room is not held against its predecessor then.
@@ -128,7 +123,7 @@ export class Invitations {
                 await this.#parts.join(row.roomId, row.via);
                 return this.#settle(row, "answered", "accepted an invite");
             case "reject":
-                await this.#parts.leave(row.roomId, reasons.notAllowed);
+                await this.#parts.leave(row.roomId, inviteTexts.notAllowed);
                 return this.#settle(row, "answered", "rejected an invite: invites.from does not name its sender");
             case "leave_pending":
                 return this.#settle(row, "left_pending", "left an invite pending: invites.from does not name its sender");

@@ -3,6 +3,7 @@ import type { Database } from "../../database/index.ts";
 import { type Homeserver, HomeserverError } from "../../homeserver/index.ts";
 import { parseRoomEvent } from "../../matrix/index.ts";
 import type { Rooms } from "../../rooms/index.ts";
+import { inviteTexts } from "../../texts/index.ts";
 import { haltFor } from "../delivery/homeserver-faults.ts";
 import type { Job, ShareJobs } from "../ledger/jobs.ts";
 import type { Reason } from "../ledger/reasons.ts";
@@ -85,7 +86,6 @@ async function takeBack(parts: CheckParts, job: Job, check: ReinviteCheck): Prom
     const current = parseRoomEvent(await parts.homeserver.memberEvent(job.roomId, job.userId));
     if (current?.eventId !== check.eventId) return undefined;
     if (!parts.rooms.canKick(job.roomId, parts.botUserId, job.userId)) return "reinvite_left_standing";
-    const reason = "The invite that this one repeated was withdrawn or declined at the same moment.";
-    await parts.homeserver.putMember(job.roomId, job.userId, { membership: "leave", reason });
+    await parts.homeserver.putMember(job.roomId, job.userId, { membership: "leave", reason: inviteTexts.takenBack });
     return "reinvite_taken_back";
 }

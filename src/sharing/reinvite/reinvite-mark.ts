@@ -1,3 +1,4 @@
+import { inviteTexts } from "../../texts/index.ts";
 import { z } from "zod";
 import type { MembershipChange } from "../../rooms/index.ts";
 import type { Job } from "../ledger/job.ts";
@@ -33,8 +34,7 @@ export function originOf(
 
 /** The content of an invite that a person asked the bot to make. */
 export function ownInviteContent(): object {
-    const reason = "The bot was asked to invite you, so that you can read the room's earlier messages.";
-    return { membership: "invite", reason, [field]: { event_id: "" } };
+    return { membership: "invite", reason: inviteTexts.ownInvite, [field]: { event_id: "" } };
 }
 
 /**
@@ -49,7 +49,7 @@ export function reinviteContent(
     return {
         ...kept,
         membership: "invite",
-        reason: `${invite.inviter} invited you; this repeats the invite so that you can read the room's earlier messages.`,
+        reason: inviteTexts.repeated(invite.inviter),
         [field]: { event_id: invite.eventId },
     };
 }

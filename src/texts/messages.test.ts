@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { type BotFacts, correction, greeting, type GreetingFacts, kindOf, noticeText, type RoomFacts } from "./texts.ts";
+import { type BotFacts, correction, greeting, type GreetingFacts, kindOf, noticeText, type RoomFacts } from "./messages.ts";
 
 const empty = { events: 0, covered: 0, since: undefined, cut: false };
 const set: GreetingFacts = { visibility: "shared", canInvite: true, past: empty, enough: 0.7, inviting: "compared" };

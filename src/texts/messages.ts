@@ -1,7 +1,5 @@
 import { printableInLine } from "../telemetry/index.ts";
 
-/** Everything that the bot says in rooms. */
-
 /**
  * What a greeting says of earlier messages: it leaves that open, or tells what was counted, or nothing, as nothing is
  * shared.
