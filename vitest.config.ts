@@ -1,4 +1,5 @@
 import { defineConfig } from "vitest/config";
+import { SlowestTests } from "./test/slowest-tests.ts";
 
 const slowTests = "**/*.slow.test.ts";
 
@@ -9,7 +10,9 @@ const unit = {
     name: "unit",
     include: ["src/**/*.test.ts", "test/{bot,clients,process,proxy,synapse}/**/*.test.ts"],
     exclude: [slowTests],
-    testTimeout: 20_000,
+    // No part keeps state in its modules: the files of a worker share them, and the crypto is compiled once for them all.
+    isolate: false,
+    testTimeout: 60_000,
     experimental: asNodeDoes,
 };
 
@@ -55,6 +58,7 @@ export default defineConfig({
     test: {
         pool: "forks",
         maxWorkers: 2,
+        reporters: ["default", new SlowestTests(10)],
         projects: [{ test: unit }, { test: gates }, { test: smoke }, { test: integration }, { test: slow }],
     },
 });
