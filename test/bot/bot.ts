@@ -2,7 +2,7 @@ import { existsSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { Program, type ProgramExit, TemporaryFolder, until } from "../process/index.ts";
-import { Synapse, type SynapseUser } from "../synapse/index.ts";
+import { Homeserver, type SynapseUser } from "../synapse/index.ts";
 import type { JobShown, StatusShown } from "./status-shown.ts";
 
 const sources = join(import.meta.dirname, "../../src/main.ts");
@@ -31,7 +31,7 @@ export class Bot {
     #statusAt = Number.NEGATIVE_INFINITY;
 
     /** `settings` are further environment variables, without their `BACKSCROLL_`; an empty one is as good as none. `program` is the executable's path. */
-    constructor(synapse: Synapse, user: SynapseUser, settings: Readonly<Record<string, string>> = {}, program = sources) {
+    constructor(synapse: Homeserver, user: SynapseUser, settings: Readonly<Record<string, string>> = {}, program = sources) {
         this.#program = program;
         this.userId = user.userId;
         const all = {
@@ -39,7 +39,7 @@ export class Bot {
             HOMESERVER_USER_ID: user.userId,
             HOMESERVER_PASSWORD: user.password,
             DATA_DIR: this.dataFolder,
-            INVITES_FROM: `@*:${Synapse.serverName}`,
+            INVITES_FROM: `@*:${Homeserver.serverName}`,
             LOG_LEVEL: "debug",
             ...settings,
         };

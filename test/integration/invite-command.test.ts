@@ -69,7 +69,7 @@ test("who knocks is let in with the history, and nobody else is accepted", async
 
 // No two of these share a bot, and each waits long: they run side by side.
 test.concurrent("on a server that accepts invites by itself the keys come before the join; no client opens them yet, and the reasons say so", async () => {
-    await using automatic = await Scene.open({ more: { auto_accept_invites: { enabled: true } } });
+    await using automatic = await Scene.alone({ more: { auto_accept_invites: { enabled: true } } });
     const [own, anna, charlie, dora] = [
         await automatic.bot(settings),
         await automatic.person("anna"),
@@ -107,7 +107,7 @@ test.concurrent("an invite that the homeserver takes and does not make is told, 
 });
 
 test.concurrent("on a server whose admins alone may invite, the job says so, and nobody is told to accept", async () => {
-    await using strict = await Scene.open({ more: { block_non_admin_invites: true } });
+    await using strict = await Scene.alone({ more: { block_non_admin_invites: true } });
     const admin = await strict.device(await strict.synapse.register("admin", { admin: true }));
     const [own, charlie] = [await strict.bot(settings), await strict.person("charlie")];
     const roomId = await roomWithBot(admin, own, { greeted: false });
