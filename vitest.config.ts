@@ -23,13 +23,13 @@ const gates = {
     experimental: asNodeDoes,
 };
 
-const installSynapse = ["test/synapse/before-tests.ts"];
+const startSynapse = ["test/synapse/before-tests.ts"];
 
 // What `npm run build` made, run without the sources: needs a build before it.
 const smoke = {
     name: "smoke",
     include: ["test/smoke/**/*.test.ts"],
-    globalSetup: installSynapse,
+    globalSetup: startSynapse,
     testTimeout: 30_000,
     experimental: asNodeDoes,
 };
@@ -38,7 +38,8 @@ const integration = {
     name: "integration",
     include: ["test/integration/**/*.test.ts"],
     exclude: [slowTests],
-    globalSetup: installSynapse,
+    globalSetup: startSynapse,
+    isolate: false,
     testTimeout: 90_000,
     hookTimeout: 180_000,
     experimental: asNodeDoes,
@@ -48,7 +49,7 @@ const integration = {
 const slow = {
     name: "slow",
     include: [`{src,test}/${slowTests}`],
-    globalSetup: installSynapse,
+    globalSetup: startSynapse,
     testTimeout: 1_800_000,
     hookTimeout: 180_000,
     experimental: asNodeDoes,
@@ -58,6 +59,8 @@ export default defineConfig({
     test: {
         pool: "forks",
         maxWorkers: 2,
+        // oxlint finds focused tests, but for those of stories.
+        allowOnly: false,
         reporters: ["default", new SlowestTests(10)],
         projects: [{ test: unit }, { test: gates }, { test: smoke }, { test: integration }, { test: slow }],
     },

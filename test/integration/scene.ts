@@ -22,8 +22,8 @@ export class Scene<Server extends Homeserver = Homeserver> {
     }
 
     /** On the homeserver that all stories share: it limits nobody, and never stops. */
-    static async open(): Promise<Scene> {
-        return await Promise.resolve(new Scene(new Homeserver(inject("homeserver")), new AsyncDisposableStack()));
+    static async open(homeserver = new Homeserver(inject("homeserver"))): Promise<Scene> {
+        return await Promise.resolve(new Scene(homeserver, new AsyncDisposableStack()));
     }
 
     /** On a homeserver of its own: to stop it, or where its settings matter. */

@@ -1,3 +1,2 @@
 export { Homeserver, type HomeserverAddress, type SynapseUser } from "./homeserver.ts";
-export { installSynapse } from "./installation.ts";
 export { Synapse, type SynapseOptions } from "./synapse.ts";
