@@ -1,4 +1,5 @@
 import { defineConfig } from "vitest/config";
+import { SlowestTests } from "./test/slowest-tests.ts";
 
 const slowTests = "**/*.slow.test.ts";
 
@@ -9,7 +10,9 @@ const unit = {
     name: "unit",
     include: ["src/**/*.test.ts", "test/{bot,clients,process,proxy,synapse}/**/*.test.ts"],
     exclude: [slowTests],
-    testTimeout: 20_000,
+    // No part keeps state in its modules: the files of a worker share them, and the crypto is compiled once for them all.
+    isolate: false,
+    testTimeout: 60_000,
     experimental: asNodeDoes,
 };
 
@@ -20,13 +23,13 @@ const gates = {
     experimental: asNodeDoes,
 };
 
-const installSynapse = ["test/synapse/before-tests.ts"];
+const startSynapse = ["test/synapse/before-tests.ts"];
 
 // What `npm run build` made, run without the sources: needs a build before it.
 const smoke = {
     name: "smoke",
     include: ["test/smoke/**/*.test.ts"],
-    globalSetup: installSynapse,
+    globalSetup: startSynapse,
     testTimeout: 30_000,
     experimental: asNodeDoes,
 };
@@ -35,7 +38,8 @@ const integration = {
     name: "integration",
     include: ["test/integration/**/*.test.ts"],
     exclude: [slowTests],
-    globalSetup: installSynapse,
+    globalSetup: startSynapse,
+    isolate: false,
     testTimeout: 90_000,
     hookTimeout: 180_000,
     experimental: asNodeDoes,
@@ -45,7 +49,7 @@ const integration = {
 const slow = {
     name: "slow",
     include: [`{src,test}/${slowTests}`],
-    globalSetup: installSynapse,
+    globalSetup: startSynapse,
     testTimeout: 1_800_000,
     hookTimeout: 180_000,
     experimental: asNodeDoes,
@@ -55,6 +59,9 @@ export default defineConfig({
     test: {
         pool: "forks",
         maxWorkers: 2,
+        // oxlint finds focused tests, but for those of stories.
+        allowOnly: false,
+        reporters: ["default", new SlowestTests(10)],
         projects: [{ test: unit }, { test: gates }, { test: smoke }, { test: integration }, { test: slow }],
     },
 });

@@ -1,14 +1,14 @@
-import { existsSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { Program, type ProgramExit, TemporaryFolder, until } from "../process/index.ts";
-import { Synapse, type SynapseUser } from "../synapse/index.ts";
+import { Homeserver, type SynapseUser } from "../synapse/index.ts";
 import type { JobShown, StatusShown } from "./status-shown.ts";
 
 const sources = join(import.meta.dirname, "../../src/main.ts");
 
-/** Milliseconds from the begin of one `status` to the next. */
-const restOfStatusMs = 500;
+/** Milliseconds: the least from the begin of one `status` to the same one again, and for how long at most an answer may be used again. */
+const restOfStatusMs = { least: 500, most: 2_000 };
 
 export type WorkerFault = "panic" | "reject" | "exit" | "stuck" | "commit";
 
@@ -20,6 +20,14 @@ export interface CommandResult {
     readonly output: string;
 }
 
+interface StatusAnswer {
+    /** When it was asked for, by the monotonic clock. */
+    readonly at: number;
+    /** What was to be seen of the database just before. */
+    readonly seen: string;
+    readonly shown: StatusShown;
+}
+
 /** The bot as an operator runs it: a process, its environment and its data folder, which outlives the process. */
 export class Bot {
     readonly userId: string;
@@ -27,11 +35,11 @@ export class Bot {
     readonly #environment: Readonly<Record<string, string>>;
     readonly #program: string;
     #process: Program | undefined;
-    /** When the last `status` was begun, by the monotonic clock. */
-    #statusAt = Number.NEGATIVE_INFINITY;
+    /** The last answer to each `status`, by its arguments. */
+    readonly #lastStatus = new Map<string, StatusAnswer>();
 
     /** `settings` are further environment variables, without their `BACKSCROLL_`; an empty one is as good as none. `program` is the executable's path. */
-    constructor(synapse: Synapse, user: SynapseUser, settings: Readonly<Record<string, string>> = {}, program = sources) {
+    constructor(synapse: Homeserver, user: SynapseUser, settings: Readonly<Record<string, string>> = {}, program = sources) {
         this.#program = program;
         this.userId = user.userId;
         const all = {
@@ -39,7 +47,7 @@ export class Bot {
             HOMESERVER_USER_ID: user.userId,
             HOMESERVER_PASSWORD: user.password,
             DATA_DIR: this.dataFolder,
-            INVITES_FROM: `@*:${Synapse.serverName}`,
+            INVITES_FROM: `@*:${Homeserver.serverName}`,
             LOG_LEVEL: "debug",
             ...settings,
         };
@@ -132,13 +140,21 @@ export class Bot {
         return { code, answer: program.answer, output: program.output };
     }
 
-    /** Asked again and again, it rests in between: each is a process, and what is waited for needs the machine. */
+    /**
+     * Each is a process, and what is waited for needs the machine: asked again, it rests in between. All that it shows stands in the
+     * database, so that the same answer counts again while nothing is written to that.
+     */
     async status(...args: readonly string[]): Promise<StatusShown> {
-        await pause(Math.max(0, this.#statusAt + restOfStatusMs - performance.now()));
-        this.#statusAt = performance.now();
+        const last = this.#lastStatus.get(args.join(" "));
+        const age = performance.now() - (last?.at ?? Number.NEGATIVE_INFINITY);
+        if (last?.seen === this.#seen() && age < restOfStatusMs.most) return last.shown;
+        await pause(Math.max(0, restOfStatusMs.least - age));
+        const [at, seen] = [performance.now(), this.#seen()];
         const { code, answer, output } = await this.command("status", "--json", ...args);
         if (code !== 0) throw new Error(`status ended with ${code ?? "a signal"}:\n${output}`);
-        return JSON.parse(answer) as StatusShown;
+        const shown = JSON.parse(answer) as StatusShown;
+        this.#lastStatus.set(args.join(" "), { at, seen, shown });
+        return shown;
     }
 
     /** Waits until the newest job of this invitee in this room is in one of `states`, and answers it. */
@@ -167,6 +183,14 @@ export class Bot {
     async [Symbol.asyncDispose](): Promise<void> {
         await this.#process?.kill();
         this.#folder[Symbol.dispose]();
+    }
+
+    /** Another one whenever the bot's database was written to, and whenever the bot is another process. */
+    #seen(): string {
+        const files = ["backscroll.sqlite", "backscroll.sqlite-wal"].map((name) => join(this.dataFolder, name));
+        const stats = files.map((file) => statSync(file, { throwIfNoEntry: false }));
+        const running = this.#process?.running === true ? this.#process.pid : 0;
+        return [running, ...stats.flatMap((stat) => [stat?.mtimeMs, stat?.size])].join(" ");
     }
 
     #start(name: string, args: readonly string[], more: Readonly<Record<string, string>> = {}): Program {

@@ -10,7 +10,7 @@ import {
     type SignatureUploadRequest,
     UserId,
 } from "@matrix-org/matrix-sdk-crypto-wasm";
-import type { Synapse, SynapseUser } from "../synapse/index.ts";
+import type { Homeserver, SynapseUser } from "../synapse/index.ts";
 import type { Identity } from "./operations.ts";
 
 const paths = new Map<RequestType, string>([
@@ -24,7 +24,7 @@ const paths = new Map<RequestType, string>([
  * sync, so that stories can have many.
  */
 export async function leaveDevice(
-    synapse: Synapse,
+    synapse: Homeserver,
     user: SynapseUser,
     { deviceId = "ABSENT", identity = "new" }: { readonly deviceId?: string; readonly identity?: Identity } = {},
 ): Promise<void> {

@@ -1,7 +1,7 @@
-import { join } from "node:path";
-import { Program, until } from "../process/index.ts";
+import { until } from "../process/index.ts";
 import type { SynapseUser } from "../synapse/index.ts";
-import type { ClientOperations, Identity, OperationAnswer, OperationRequest, TimelineMessage } from "./operations.ts";
+import { type Answer, type Arguments, Clients, type Operation } from "./clients.ts";
+import type { Identity, TimelineMessage } from "./operations.ts";
 
 export interface ClientOptions {
     readonly url: string;
@@ -11,50 +11,33 @@ export interface ClientOptions {
     readonly identity?: Identity;
 }
 
-interface Pending {
-    readonly resolve: (result: unknown) => void;
-    readonly reject: (cause: Error) => void;
-}
-
-/** A person's matrix-js-sdk client, in a process of its own. Every operation answers when the client has done it. */
+/** A person's matrix-js-sdk client, in another process. Every operation answers when the client has done it. */
 export class Client {
     readonly userId: string;
     readonly deviceId: string;
-    readonly #process: Program;
-    readonly #pending = new Map<number, Pending>();
-    #lastId = 0;
+    readonly #clients: Clients;
+    readonly #number: number;
+    readonly #alone: boolean;
 
-    private constructor({ user, deviceId = `${user.localpart.toUpperCase()}1` }: ClientOptions) {
+    private constructor({ user, deviceId = `${user.localpart.toUpperCase()}1` }: ClientOptions, clients?: Clients) {
         this.userId = user.userId;
         this.deviceId = deviceId;
-        this.#process = new Program({
-            name: `the client of ${user.localpart}`,
-            command: process.execPath,
-            args: [join(import.meta.dirname, "client-process.ts")],
-        });
-        this.#process.onLine((line) => this.#answer(line));
-        void this.#process.exited.then(() => this.#ended());
+        this.#alone = clients === undefined;
+        this.#clients = clients ?? Clients.open();
+        this.#number = this.#clients.next();
     }
 
-    static async start(options: ClientOptions): Promise<Client> {
-        const client = new Client(options);
+    /** In a process of its own, which ends with it, or among `clients`. */
+    static async start(options: ClientOptions, clients?: Clients): Promise<Client> {
+        const client = new Client(options, clients);
         const { url, user, identity = "new" } = options;
         await client.do("start", { url, user: user.localpart, password: user.password, deviceId: client.deviceId, identity });
         return client;
     }
 
     /** Performs one operation in the client's process. Rejects with the client's own words. */
-    async do<Name extends keyof ClientOperations>(
-        operation: Name,
-        ...args: Parameters<ClientOperations[Name]>
-    ): Promise<Awaited<ReturnType<ClientOperations[Name]>>> {
-        this.#lastId += 1;
-        const request: OperationRequest = { id: this.#lastId, operation, args };
-        const { promise, resolve, reject } = Promise.withResolvers<unknown>();
-        this.#pending.set(request.id, { resolve, reject });
-        if (!this.#process.running) this.#ended();
-        this.#process.write(JSON.stringify(request));
-        return (await promise) as Awaited<ReturnType<ClientOperations[Name]>>;
+    async do<Name extends Operation>(operation: Name, ...args: Arguments<Name>): Promise<Answer<Name>> {
+        return await this.#clients.perform(this.#number, this.userId, operation, args);
     }
 
     /** Waits until the client can read a message with each of these texts, and answers the whole timeline. */
@@ -75,21 +58,8 @@ export class Client {
     }
 
     async [Symbol.asyncDispose](): Promise<void> {
-        await this.#process.kill();
-    }
-
-    #answer(line: string): void {
-        if (!line.startsWith('{"id":')) return;
-        const answer = JSON.parse(line) as OperationAnswer;
-        const pending = this.#pending.get(answer.id);
-        this.#pending.delete(answer.id);
-        if ("error" in answer) pending?.reject(new Error(`${this.userId}: ${answer.error}`));
-        else pending?.resolve(answer.result);
-    }
-
-    #ended(): void {
-        for (const { reject } of this.#pending.values()) reject(new Error(`the client of ${this.userId} ended:\n${this.#process.output}`));
-        this.#pending.clear();
+        if (this.#alone) await this.#clients[Symbol.asyncDispose]();
+        else await this.do("stop");
     }
 }
 

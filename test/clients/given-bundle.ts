@@ -1,5 +1,5 @@
 import { createCipheriv, createHash, randomBytes } from "node:crypto";
-import type { Synapse, SynapseUser } from "../synapse/index.ts";
+import type { Homeserver, SynapseUser } from "../synapse/index.ts";
 import type { Client } from "./client.ts";
 import type { DeviceOfUser } from "./operations.ts";
 
@@ -11,7 +11,7 @@ interface GivenBundle {
 }
 
 interface Giver {
-    readonly synapse: Synapse;
+    readonly synapse: Homeserver;
     readonly user: SynapseUser;
     readonly client: Client;
 }
@@ -35,7 +35,7 @@ export async function giveBundle(
     await client.do("sendToDevice", devices, "m.room_key_bundle", { room_id: roomId, file });
 }
 
-async function upload(synapse: Synapse, user: SynapseUser, bytes: Uint8Array): Promise<string> {
+async function upload(synapse: Homeserver, user: SynapseUser, bytes: Uint8Array): Promise<string> {
     const headers = { authorization: `Bearer ${await synapse.login(user, "UPLOADS")}` };
     const response = await fetch(`${synapse.url}/_matrix/media/v3/upload`, { method: "POST", headers, body: Buffer.from(bytes) });
     if (!response.ok) throw new Error(`upload: ${response.status} ${await response.text()}`);

@@ -1,7 +1,9 @@
-/** What a test may ask of a matrix-js-sdk client in a process of its own. Arguments and answers are JSON. */
+/** What a test may ask of a matrix-js-sdk client in another process. Arguments and answers are JSON. */
 export interface ClientOperations {
     /** Logs in, starts the crypto and the sync, and has the device signed as `identity` says. */
     start(options: StartOptions): Promise<void>;
+    /** Nothing more is done or heard by this client; its device stays. */
+    stop(): Promise<void>;
     createRoom(options: RoomOptions): Promise<string>;
     /** Waits until this client has seen itself invited, then joins as js-sdk does: takes the inviter's bundle, if there is one. */
     join(roomId: string): Promise<void>;
@@ -118,6 +120,8 @@ export interface BundleReceived {
 /** One request a line to the client's standard input. */
 export interface OperationRequest {
     readonly id: number;
+    /** Which of the clients in that process. */
+    readonly client: number;
     readonly operation: keyof ClientOperations;
     readonly args: readonly unknown[];
 }

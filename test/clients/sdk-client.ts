@@ -66,6 +66,12 @@ export class SdkClient implements ClientOperations {
         else if (identity !== "none") await this.takeIdentity(identity);
     }
 
+    async stop(): Promise<void> {
+        this.#started?.stopClient();
+        this.#started = undefined;
+        await Promise.resolve();
+    }
+
     async createRoom({ name, encrypted = true, visibility, powerLevels, invite = [] }: RoomOptions): Promise<string> {
         const encryption = { type: "m.room.encryption", state_key: "", content: { algorithm: "m.megolm.v1.aes-sha2" } };
         const history = { type: "m.room.history_visibility", state_key: "", content: { history_visibility: visibility } };

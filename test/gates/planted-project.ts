@@ -12,6 +12,7 @@ const configurations = [
     "tsconfig.json",
     "knip.ts",
     "vitest.config.ts",
+    "test/slowest-tests.ts",
 ];
 
 /** The tools that the scripts name. */
@@ -42,6 +43,7 @@ export class PlantedProject {
     readonly directory = mkdtempSync(join(tmpdir(), "backscroll-gate-"));
 
     constructor(planted: Readonly<Record<string, string>> = {}) {
+        mkdirSync(join(this.directory, "test"));
         for (const file of configurations) copyFileSync(join(repository, file), join(this.directory, file));
         symlinkSync(join(repository, "node_modules"), join(this.directory, "node_modules"));
         for (const folder of ["demo", "bench"]) mkdirSync(join(this.directory, folder));

@@ -1,53 +1,47 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { type Bot, reinvited, roomWithBot } from "../bot/index.ts";
+import { expect } from "vitest";
+import { reinvited, roomWithBot } from "../bot/index.ts";
 import { type Client, MegolmSender } from "../clients/index.ts";
 import { until } from "../process/index.ts";
-import { Scene } from "./scene.ts";
+import { test as story } from "./story.ts";
 
-let scene: Scene;
-let alice: Client;
-let bot: Bot;
-
-beforeAll(async () => {
-    scene = await Scene.open();
-    [alice, bot] = await Promise.all([
-        scene.person("alice"),
-        // Nothing is limited on this homeserver.
-        scene.bot({ SHARING_REINVITE: "always", SHARING_REINVITE_PACE: "unlimited", CHAT_GREETING: "false" }),
-    ]);
-});
-
-afterAll(async () => {
-    await scene[Symbol.asyncDispose]();
-});
+// Nothing is limited on this homeserver.
+const test = story.extend(
+    "bot",
+    { scope: "file" },
+    async ({ scene }) => await scene.bot({ SHARING_REINVITE: "always", SHARING_REINVITE_PACE: "unlimited", CHAT_GREETING: "false" }),
+);
 
 const at = (roomId: string) => `/rooms/${encodeURIComponent(roomId)}`;
 
-async function ban(roomId: string, userId: string): Promise<void> {
+async function ban(alice: Client, roomId: string, userId: string): Promise<void> {
     await alice.do("request", "POST", `${at(roomId)}/ban`, { user_id: userId });
 }
 
-async function joined(roomId: string, client: Client): Promise<Client> {
+async function joined(alice: Client, roomId: string, client: Client): Promise<Client> {
     await alice.do("inviteWithoutSharing", roomId, client.userId);
     await client.do("join", roomId);
     return client;
 }
 
-async function memberEvent(roomId: string, userId: string): Promise<string> {
+async function memberEvent(alice: Client, roomId: string, userId: string): Promise<string> {
     const path = `${at(roomId)}/state/m.room.member/${encodeURIComponent(userId)}?format=event`;
     const { event_id: eventId } = (await alice.do("request", "GET", path)) as { readonly event_id: string };
     return eventId;
 }
 
-test("an inviter is banned while the invitee has no identity yet: nothing is sent when they have one, until a person approves", async () => {
+test("an inviter is banned while the invitee has no identity yet: nothing is sent when they have one, until a person approves", async ({
+    scene,
+    alice,
+    bot,
+}) => {
     const [mallory, eve] = [await scene.person("mallory"), await scene.person("eve", "none")];
     const roomId = await roomWithBot(alice, bot, { greeted: false });
     await alice.do("send", roomId, "a message");
-    await joined(roomId, mallory);
+    await joined(alice, roomId, mallory);
     await mallory.do("inviteWithoutSharing", roomId, eve.userId);
     await bot.job(roomId, eve.userId, "reinvited");
 
-    await ban(roomId, mallory.userId);
+    await ban(alice, roomId, mallory.userId);
     const held = await bot.job(roomId, eve.userId, "held");
     expect(held).toMatchObject({ reason: "inviter_removed", inviter: mallory.userId });
     await eve.do("resetIdentity");
@@ -63,12 +57,12 @@ test("an inviter is banned while the invitee has no identity yet: nothing is sen
     await eve.reads(roomId, ["a message"]);
 });
 
-test("an invite that the bot finds when it joins, of somebody who was banned before, waits for a person", async () => {
+test("an invite that the bot finds when it joins, of somebody who was banned before, waits for a person", async ({ scene, alice, bot }) => {
     const [mallory, eve] = [await scene.person("mallory"), await scene.person("eve")];
     const roomId = await alice.do("createRoom", { name: "a room" });
-    await joined(roomId, mallory);
+    await joined(alice, roomId, mallory);
     await mallory.do("inviteWithoutSharing", roomId, eve.userId);
-    await ban(roomId, mallory.userId);
+    await ban(alice, roomId, mallory.userId);
     await alice.do("inviteWithoutSharing", roomId, bot.userId);
     await until("the bot to join", async () => (await alice.do("membership", roomId, bot.userId))?.membership === "join");
     await alice.do("send", roomId, "a message");
@@ -79,11 +73,15 @@ test("an invite that the bot finds when it joins, of somebody who was banned bef
     expect(await eve.do("bundlesReceived")).toEqual([]);
 });
 
-test("an inviter who has left by themselves had the right: their invitee reads, and the job's story says so", async () => {
+test("an inviter who has left by themselves had the right: their invitee reads, and the job's story says so", async ({
+    scene,
+    alice,
+    bot,
+}) => {
     const [dora, charlie] = [await scene.person("dora"), await scene.person("charlie")];
     const roomId = await roomWithBot(alice, bot, { greeted: false });
     await alice.do("send", roomId, "a message");
-    await joined(roomId, dora);
+    await joined(alice, roomId, dora);
     await bot.command("pause", roomId);
     await dora.do("inviteWithoutSharing", roomId, charlie.userId);
     await bot.job(roomId, charlie.userId, "held");
@@ -98,15 +96,15 @@ test("an inviter who has left by themselves had the right: their invitee reads, 
     expect((await bot.command("status", "--job", id)).answer).toContain("The inviter has left the room since.");
 });
 
-test("a mark that a member writes into an invite of their own keeps nobody from being served", async () => {
+test("a mark that a member writes into an invite of their own keeps nobody from being served", async ({ scene, alice, bot }) => {
     const [mallory, charlie] = [await scene.person("mallory"), await scene.person("charlie")];
     const roomId = await roomWithBot(alice, bot, { greeted: false });
     await alice.do("send", roomId, "a message");
-    await joined(roomId, mallory);
+    await joined(alice, roomId, mallory);
     await bot.command("pause", roomId);
     await alice.do("inviteWithoutSharing", roomId, charlie.userId);
     await bot.job(roomId, charlie.userId, "held");
-    const mark = { "org.backscroll.reinvite": { event_id: await memberEvent(roomId, charlie.userId) } };
+    const mark = { "org.backscroll.reinvite": { event_id: await memberEvent(alice, roomId, charlie.userId) } };
     await mallory.do("sendState", roomId, "m.room.member", charlie.userId, { membership: "invite", ...mark });
     await until("the forged invite", async () => (await bot.status("--room", roomId)).jobs[0]?.inviter === mallory.userId);
 
@@ -116,7 +114,11 @@ test("a mark that a member writes into an invite of their own keeps nobody from 
     await charlie.reads(roomId, ["a message"]);
 });
 
-test("who was asked in and declined, or was banned, before the bot came or since, has no session in a bundle; who spoke and left has", async () => {
+test("who was asked in and declined, or was banned, before the bot came or since, has no session in a bundle; who spoke and left has", async ({
+    scene,
+    alice,
+    bot,
+}) => {
     const [charlie, dora, early, banned, late] = await Promise.all(
         ["charlie", "dora", "early", "banned", "late"].map((name) => scene.person(name)),
     );
@@ -125,16 +127,16 @@ test("who was asked in and declined, or was banned, before the bot came or since
     for (const one of [dora, early, banned, late]) await one.do("send", await roomWithBot(one, bot, { greeted: false }), "hello");
     const devices = await alice.do("devices", bot.userId);
     const roomId = await alice.do("createRoom", { name: "a room" });
-    await joined(roomId, dora);
+    await joined(alice, roomId, dora);
     const doras = new MegolmSender(dora, roomId);
     await doras.shareKey(devices, { "m.shared_history": true });
     await doras.send("said by Dora");
     await dora.do("leave", roomId);
-    await decline(roomId, early);
-    await ban(roomId, banned.userId);
+    await decline(alice, roomId, early);
+    await ban(alice, roomId, banned.userId);
     await alice.do("inviteWithoutSharing", roomId, bot.userId);
     await until("the bot to join", async () => (await alice.do("membership", roomId, bot.userId))?.membership === "join");
-    await decline(roomId, late);
+    await decline(alice, roomId, late);
     await alice.do("send", roomId, "said by Alice");
 
     for (const stranger of [early, banned, late]) await new MegolmSender(stranger, roomId).shareKey(devices, { "m.shared_history": true });
@@ -154,7 +156,7 @@ test("who was asked in and declined, or was banned, before the bot came or since
     await charlie.reads(roomId, ["said by Dora", "said by Alice", "said by Alice after them"]);
 });
 
-async function decline(roomId: string, client: Client): Promise<void> {
+async function decline(alice: Client, roomId: string, client: Client): Promise<void> {
     await alice.do("inviteWithoutSharing", roomId, client.userId);
     await until("the invite", async () => (await client.do("membership", roomId, client.userId))?.membership === "invite");
     await client.do("leave", roomId);

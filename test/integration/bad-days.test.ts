@@ -1,13 +1,14 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { reinvited, roomWithBot } from "../bot/index.ts";
 import type { Client } from "../clients/index.ts";
+import type { Synapse } from "../synapse/index.ts";
 import { Scene } from "./scene.ts";
 
-let scene: Scene;
+let scene: Scene<Synapse>;
 let alice: Client;
 
 beforeAll(async () => {
-    scene = await Scene.open();
+    scene = await Scene.alone();
     alice = await scene.person("alice");
 });
 

@@ -1,26 +1,13 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect } from "vitest";
 import { type Bot, reinvited, roomWithBot } from "../bot/index.ts";
-import type { Client } from "../clients/index.ts";
 import { until } from "../process/index.ts";
-import { Scene } from "./scene.ts";
+import { test } from "./story.ts";
 
 interface Given {
     readonly user_id: string;
     readonly sessions: number;
     readonly file: string;
 }
-
-let scene: Scene;
-let alice: Client;
-
-beforeAll(async () => {
-    scene = await Scene.open();
-    alice = await scene.person("alice");
-});
-
-afterAll(async () => {
-    await scene[Symbol.asyncDispose]();
-});
 
 /** What was given out in a room, oldest first, once there are so many deliveries. */
 async function given(bot: Bot, roomId: string, count: number): Promise<readonly Given[]> {
@@ -35,7 +22,7 @@ async function given(bot: Bot, roomId: string, count: number): Promise<readonly 
     );
 }
 
-test("one file serves two people, and a newer one follows to both when keys come before they join", async () => {
+test("one file serves two people, and a newer one follows to both when keys come before they join", async ({ scene, alice }) => {
     const bot = await scene.bot({ SHARING_REINVITE: "always" });
     const [charlie, dora] = [await scene.person("charlie"), await scene.absent("dora")];
     const roomId = await roomWithBot(alice, bot);
@@ -59,9 +46,8 @@ test("one file serves two people, and a newer one follows to both when keys come
     await charlie.reads(roomId, ["before the invites", "while they are invited"]);
 });
 
-test("where not everything may be shared the newest is, and the job says what was left out", async () => {
+test("where not everything may be shared the newest is, and the job says what was left out", async ({ scene, alice, charlie }) => {
     const bot = await scene.bot({ SHARING_REINVITE: "always", SHARING_MAX_SESSIONS: "1", CHAT_GREETING: "false" });
-    const charlie = await scene.person("charlie");
     const roomId = await roomWithBot(alice, bot, { greeted: false });
     for (const text of ["the oldest", "the middle", "the newest"]) {
         await alice.do("send", roomId, text);

@@ -1,28 +1,27 @@
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { type Bot, reinvited, roomWithBot } from "../bot/index.ts";
-import type { Client } from "../clients/index.ts";
+import { afterAll, expect } from "vitest";
+import { reinvited, roomWithBot } from "../bot/index.ts";
 import { TemporaryFolder, until } from "../process/index.ts";
-import { Scene } from "./scene.ts";
+import { test as story } from "./story.ts";
 
-let scene: Scene;
-let alice: Client;
-let bot: Bot;
+const test = story.extend("bot", { scope: "file" }, async ({ scene }) => {
+    const bot = await scene.restingBot({ ROOMS_LEFT_KEYS: "30d" });
+    await bot.runWithOwnClock();
+    return bot;
+});
+
 const folder = new TemporaryFolder("clock-jumps");
 const year = 365 * 24 * 3_600_000;
 
-beforeAll(async () => {
-    scene = await Scene.open();
-    [alice, bot] = await Promise.all([scene.person("alice"), scene.restingBot({ ROOMS_LEFT_KEYS: "30d" })]);
-    await bot.runWithOwnClock();
-});
-
-afterAll(async () => {
-    await scene[Symbol.asyncDispose]();
+afterAll(() => {
     folder[Symbol.dispose]();
 });
 
-test("a clock that jumps a year ahead and then two years back loses no keys, forgets no room early, and holds up no invite", async () => {
+test("a clock that jumps a year ahead and then two years back loses no keys, forgets no room early, and holds up no invite", async ({
+    scene,
+    alice,
+    bot,
+}) => {
     const [left, roomId] = [await roomWithBot(alice, bot), await roomWithBot(alice, bot)];
     await alice.do("send", left, "in the room that it leaves");
     await until("the key", async () => (await bot.status("--room", left)).rooms[0]?.sessions.shareable === 2);

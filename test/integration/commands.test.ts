@@ -1,29 +1,18 @@
 import { generateKeyPairSync, randomBytes } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, expect } from "vitest";
 import { type Bot, reinvited, roomWithBot } from "../bot/index.ts";
 import type { Client } from "../clients/index.ts";
 import { TemporaryFolder, until } from "../process/index.ts";
 import { Proxy } from "../proxy/index.ts";
-import { Scene } from "./scene.ts";
+import { test } from "./story.ts";
 
-let scene: Scene;
-let alice: Client;
-let folder: TemporaryFolder;
+const folder = new TemporaryFolder("commands");
 
-beforeAll(async () => {
-    scene = await Scene.open();
-    folder = new TemporaryFolder("commands");
-    alice = await scene.person("alice");
-});
+afterAll(() => folder[Symbol.dispose]());
 
-afterAll(async () => {
-    folder[Symbol.dispose]();
-    await scene[Symbol.asyncDispose]();
-});
-
-test("before the first start, status is empty with 0, and nothing is made", async () => {
+test("before the first start, status is empty with 0, and nothing is made", async ({ scene }) => {
     const bot = await scene.restingBot();
     const { code, answer } = await bot.command("status", "--json");
     expect(code).toBe(0);
@@ -40,7 +29,10 @@ test("before the first start, status is empty with 0, and nothing is made", asyn
     expect(existsSync(bot.dataFolder)).toBe(false);
 });
 
-test("keys exported from one bot and imported into another: the other one shares that history with a newcomer", async () => {
+test("keys exported from one bot and imported into another: the other one shares that history with a newcomer", async ({
+    scene,
+    alice,
+}) => {
     const [first, charlie] = [await scene.bot(), await scene.person("charlie")];
     const roomId = await roomWithBot(alice, first);
     await alice.do("send", roomId, "said to the first bot alone");
@@ -67,7 +59,10 @@ test("keys exported from one bot and imported into another: the other one shares
     await charlie.reads(roomId, ["said to the first bot alone"]);
 });
 
-test("SIGTERM in the middle of a long import: stopped within 5 s with 0, the command is told so, and importing again finishes it", async () => {
+test("SIGTERM in the middle of a long import: stopped within 5 s with 0, the command is told so, and importing again finishes it", async ({
+    scene,
+    alice,
+}) => {
     const bot = await scene.bot();
     const roomId = await roomWithBot(alice, bot);
     const [file, count] = [join(folder.path, "many.json"), 20_000];
@@ -85,7 +80,7 @@ test("SIGTERM in the middle of a long import: stopped within 5 s with 0, the com
     expect(await held()).toBeGreaterThanOrEqual(count);
 });
 
-test("a pause that was set while the bot was down holds until it is lifted", async () => {
+test("a pause that was set while the bot was down holds until it is lifted", async ({ scene, alice }) => {
     const [bot, charlie] = [await scene.bot(), await scene.person("charlie")];
     const roomId = await roomWithBot(alice, bot);
     await alice.do("send", roomId, "a message");
@@ -105,7 +100,7 @@ test("a pause that was set while the bot was down holds until it is lifted", asy
     await reinvited(charlie, roomId, bot);
 });
 
-test("share answers the job's ID with 0; for somebody who is not invited, it is a no with 1", async () => {
+test("share answers the job's ID with 0; for somebody who is not invited, it is a no with 1", async ({ scene, alice }) => {
     const [bot, charlie] = [await scene.bot(), await scene.person("charlie")];
     const roomId = await roomWithBot(alice, bot);
     await alice.do("send", roomId, "a message");
@@ -121,7 +116,7 @@ test("share answers the job's ID with 0; for somebody who is not invited, it is 
     expect(job).toMatchObject({ id: shared.answer, devices: [{ device_id: charlie.deviceId, state: "sent" }] });
 });
 
-test("no password, token, session key or file key lies in the data folder or the log", async () => {
+test("no password, token, session key or file key lies in the data folder or the log", async ({ scene, alice }) => {
     await using proxy = await Proxy.open(scene.synapse.url);
     const [user, charlie] = [await scene.user("backscroll"), await scene.person("charlie")];
     const bot = await scene.botOf(user, { HOMESERVER_URL: proxy.url });
@@ -159,7 +154,7 @@ test("no password, token, session key or file key lies in the data folder or the
     }
 });
 
-test("whatever lies in the data folder is for its owner alone", async () => {
+test("whatever lies in the data folder is for its owner alone", async ({ scene }) => {
     const bot = await scene.bot();
     expect(statSync(bot.dataFolder).mode & 0o777).toBe(0o700);
     // A folder that was there before, as a container's volume is, may be open to everybody; what is made in it is not.

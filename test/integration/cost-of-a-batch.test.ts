@@ -45,7 +45,7 @@ function now(): Cost {
 async function settled(): Promise<Cost> {
     let before = now();
     return await until("the bot to rest", async () => {
-        await bot.status();
+        await bot.command("status");
         const after = now();
         const same = JSON.stringify(before) === JSON.stringify(after) && after;
         before = after;

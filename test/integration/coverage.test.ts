@@ -1,22 +1,10 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect } from "vitest";
 import { type Bot, roomWithBot } from "../bot/index.ts";
 import { type Client, saidBy } from "../clients/index.ts";
 import { TemporaryFolder, until } from "../process/index.ts";
-import { Scene } from "./scene.ts";
-
-let scene: Scene;
-let alice: Client;
-
-beforeAll(async () => {
-    scene = await Scene.open();
-    alice = await scene.person("alice");
-});
-
-afterAll(async () => {
-    await scene[Symbol.asyncDispose]();
-});
+import { test } from "./story.ts";
 
 type Shown = Awaited<ReturnType<Bot["status"]>>["rooms"][number];
 
@@ -41,17 +29,20 @@ async function shows(bot: Bot, roomId: string, expected: object): Promise<Shown>
     }
 }
 
-async function say(roomId: string, count: number): Promise<void> {
+async function say(alice: Client, roomId: string, count: number): Promise<void> {
     for (let message = 1; message <= count; message++) await alice.do("send", roomId, `message ${message}`);
 }
 
-test("a bot that comes into a room with history knows what it lacks, and that nothing is lacking once the keys are imported", async () => {
+test("a bot that comes into a room with history knows what it lacks, and that nothing is lacking once the keys are imported", async ({
+    scene,
+    alice,
+}) => {
     using folder = new TemporaryFolder("coverage");
     const bot = await scene.bot();
     const roomId = await alice.do("createRoom", { name: "a room with history" });
-    await say(roomId, 3);
+    await say(alice, roomId, 3);
     await alice.do("rotateSession", roomId);
-    await say(roomId, 2);
+    await say(alice, roomId, 2);
     await alice.do("inviteWithoutSharing", roomId, bot.userId);
     // Nobody gave the bot a key: the one that it has is of its own greeting.
     await shows(bot, roomId, { sessions: { shareable: 1 }, coverage: { reach: "start", events: 6, covered: 1 } });
@@ -60,7 +51,7 @@ test("a bot that comes into a room with history knows what it lacks, and that no
     expect(said).not.toContain("Everything is set");
 
     const before = Date.now();
-    await say(roomId, 4);
+    await say(alice, roomId, 4);
     // The bot has the keys of its own greeting and of the four.
     const shown = await shows(bot, roomId, {
         sessions: { missing: 2 },
@@ -77,14 +68,14 @@ test("a bot that comes into a room with history knows what it lacks, and that no
     await shows(bot, roomId, { sessions: { missing: 0 }, coverage: { complete: true, events: 10, covered: 10 } });
 });
 
-test("what was said while the bot was down is found, also what the sync leaves out", async () => {
+test("what was said while the bot was down is found, also what the sync leaves out", async ({ scene, alice }) => {
     const bot = await scene.bot();
     const roomId = await roomWithBot(alice, bot);
-    await say(roomId, 2);
+    await say(alice, roomId, 2);
     await shows(bot, roomId, { coverage: { reach: "start", complete: true, events: 3, covered: 3 } });
     await bot.stop();
     // The sync's timelines have 50 events.
-    await say(roomId, 52);
+    await say(alice, roomId, 52);
     await bot.run();
     await shows(bot, roomId, { sessions: { missing: 0 }, coverage: { reach: "start", complete: true, events: 55, covered: 55 } });
     await bot.kill();
@@ -93,7 +84,7 @@ test("what was said while the bot was down is found, also what the sync leaves o
     expect(coverage).toMatchObject({ complete: true, events: 55, covered: 55 });
 });
 
-test("who withholds keys from the bot is named", async () => {
+test("who withholds keys from the bot is named", async ({ scene, alice }) => {
     const [bot, bob] = await Promise.all([scene.bot(), scene.person("bob")]);
     const roomId = await roomWithBot(alice, bot);
     await alice.do("inviteWithoutSharing", roomId, bob.userId);

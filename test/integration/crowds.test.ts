@@ -4,7 +4,7 @@ import { type Client, leaveDevice } from "../clients/index.ts";
 import { until } from "../process/index.ts";
 import type { Exchange, Proxy } from "../proxy/index.ts";
 import { ProxiedScene } from "./proxied-scene.ts";
-import type { Scene } from "./scene.ts";
+import { Scene } from "./scene.ts";
 
 let stage: ProxiedScene;
 let scene: Scene;
@@ -13,7 +13,7 @@ let bot: Bot;
 let alice: Client;
 
 beforeAll(async () => {
-    stage = await ProxiedScene.open();
+    stage = await ProxiedScene.open(await Scene.open());
     ({ scene, proxy, bot, alice } = stage);
 });
 

@@ -1,22 +1,9 @@
 import { isDeepStrictEqual } from "node:util";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect } from "vitest";
 import { Bot, reinvited, roomWithBot } from "../bot/index.ts";
-import type { Client } from "../clients/index.ts";
 import { until } from "../process/index.ts";
 import { Proxy } from "../proxy/index.ts";
-import { Scene } from "./scene.ts";
-
-let scene: Scene;
-let alice: Client;
-
-beforeAll(async () => {
-    scene = await Scene.open();
-    alice = await scene.person("alice");
-});
-
-afterAll(async () => {
-    await scene[Symbol.asyncDispose]();
-});
+import { test } from "./story.ts";
 
 /** What became of each of the invitee's devices. */
 async function devices(bot: Bot, roomId: string, userId: string): Promise<Record<string, string>> {
@@ -36,7 +23,10 @@ async function deviceStates(bot: Bot, roomId: string, userId: string, wanted: Re
     }
 }
 
-test.concurrent("every device of the invitee is served: new while the invite is pending, signed later, new after the join; over a kill of the bot", async () => {
+test.concurrent("every device of the invitee is served: new while the invite is pending, signed later, new after the join; over a kill of the bot", async ({
+    scene,
+    alice,
+}) => {
     const [bot, user] = [await scene.bot(), await scene.user("charlie")];
     const phone = await scene.device(user, { deviceId: "PHONE" });
     const roomId = await roomWithBot(alice, bot);
@@ -69,7 +59,7 @@ test.concurrent("every device of the invitee is served: new while the invite is 
     await deviceStates(bot, roomId, user.userId, { PHONE: "sent", LAPTOP: "sent", TABLET: "sent", WATCH: "sent" });
 });
 
-test.concurrent("who had no identity when invited is served when they have set one up", async () => {
+test.concurrent("who had no identity when invited is served when they have set one up", async ({ scene, alice }) => {
     const [bot, user] = [await scene.bot(), await scene.user("charlie")];
     const phone = await scene.device(user, { deviceId: "PHONE", identity: "none" });
     const roomId = await roomWithBot(alice, bot);
@@ -85,7 +75,7 @@ test.concurrent("who had no identity when invited is served when they have set o
     await phone.reads(roomId, ["said before"]);
 });
 
-test("many who were invited at once share every request that can be shared", async () => {
+test("many who were invited at once share every request that can be shared", async ({ scene, alice }) => {
     await using proxy = await Proxy.open(scene.synapse.url);
     // In the polite pace each waits for its turn with the bot's own invite: that is another story.
     const settings = { HOMESERVER_URL: proxy.url, SHARING_REINVITE_PACE: "unlimited" };

@@ -1,31 +1,21 @@
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, expect } from "vitest";
 import { type Bot, roomWithBot } from "../bot/index.ts";
 import type { Client } from "../clients/index.ts";
 import { SmallDisk, TemporaryFolder, until } from "../process/index.ts";
 import { loseFolder } from "./lost-folder.ts";
-import { Scene } from "./scene.ts";
+import { test } from "./story.ts";
 
-let scene: Scene;
-let alice: Client;
 const elsewhere = new TemporaryFolder("elsewhere");
 
-beforeAll(async () => {
-    scene = await Scene.open();
-    alice = await scene.person("alice");
-});
-
-afterAll(async () => {
-    await scene[Symbol.asyncDispose]();
-    elsewhere[Symbol.dispose]();
-});
+afterAll(() => elsewhere[Symbol.dispose]());
 
 const folderOn = (disk: SmallDisk): string => join(disk.path, "data");
 const noRoom = (what: string) => ({ code: 73, output: expect.stringContaining(`There is no room for ${what} on the disk that holds`) });
 
-async function roomWithMessage(bot: Bot): Promise<string> {
+async function roomWithMessage(alice: Client, bot: Bot): Promise<string> {
     const roomId = await roomWithBot(alice, bot);
     await alice.do("send", roomId, "said before");
     await until("the key", async () => ((await bot.status("--room", roomId)).rooms[0]?.sessions.shareable ?? 0) > 1);
@@ -33,12 +23,14 @@ async function roomWithMessage(bot: Bot): Promise<string> {
 }
 
 test("a disk that fills up in the middle of a snapshot: the command says so, nothing is left of it, and the bot goes on", async ({
+    scene,
+    alice,
     skip,
 }) => {
     using disk = SmallDisk.mount(256 * 1024);
     if (disk === undefined) return skip("this user may not mount a small file system");
     const bot = await scene.bot({ DATA_DIR: folderOn(disk) });
-    const roomId = await roomWithMessage(bot);
+    const roomId = await roomWithMessage(alice, bot);
     // So that the copying takes a while.
     await bot.stop();
     const sql = new DatabaseSync(join(folderOn(disk), "backscroll.sqlite"));
@@ -68,7 +60,7 @@ test("a disk that fills up in the middle of a snapshot: the command says so, not
     await bot.stop();
 });
 
-test("a disk without room for the snapshot's file: nothing is left of it", async ({ skip }) => {
+test("a disk without room for the snapshot's file: nothing is left of it", async ({ scene, skip }) => {
     using disk = SmallDisk.mount(256);
     if (disk === undefined) return skip("this user may not mount a small file system");
     const bot = await scene.bot();
@@ -79,12 +71,14 @@ test("a disk without room for the snapshot's file: nothing is left of it", async
 });
 
 test("a restore that finds the disk full at any step says so, and goes on with more room; until it is done, the bot does not start", async ({
+    scene,
+    alice,
     skip,
 }) => {
     using disk = SmallDisk.mount(64 * 1024);
     if (disk === undefined) return skip("this user may not mount a small file system");
     const bot = await scene.bot({ DATA_DIR: folderOn(disk) });
-    const roomId = await roomWithMessage(bot);
+    const roomId = await roomWithMessage(alice, bot);
     const file = join(elsewhere.path, "to be restored");
     expect((await bot.command("snapshot", file)).code).toBe(0);
     await bot.kill();

@@ -1,23 +1,9 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { type Bot, reinvited, roomWithBot } from "../bot/index.ts";
-import { type Client, MegolmSender, saidBy } from "../clients/index.ts";
-import { Scene } from "./scene.ts";
+import { expect } from "vitest";
+import { reinvited, roomWithBot } from "../bot/index.ts";
+import { MegolmSender, saidBy } from "../clients/index.ts";
+import { test } from "./story.ts";
 
-let scene: Scene;
-let bot: Bot;
-let alice: Client;
-
-beforeAll(async () => {
-    scene = await Scene.open();
-    [bot, alice] = await Promise.all([scene.bot(), scene.person("alice")]);
-});
-
-afterAll(async () => {
-    await scene[Symbol.asyncDispose]();
-});
-
-test("a plain invite: the bot delivers, invites again, and the invitee reads what was said before", async () => {
-    const charlie = await scene.person("charlie");
+test("a plain invite: the bot delivers, invites again, and the invitee reads what was said before", async ({ bot, alice, charlie }) => {
     const roomId = await roomWithBot(alice, bot);
     await alice.do("send", roomId, "the first message");
     await alice.do("rotateSession", roomId);
@@ -32,8 +18,7 @@ test("a plain invite: the bot delivers, invites again, and the invitee reads wha
     expect(job).toMatchObject({ inviter: alice.userId, devices: [{ device_id: charlie.deviceId, state: "sent" }] });
 });
 
-test("visibility switched to joined and back: the closed session is withheld, the open ones arrive", async () => {
-    const charlie = await scene.person("charlie");
+test("visibility switched to joined and back: the closed session is withheld, the open ones arrive", async ({ bot, alice, charlie }) => {
     const roomId = await roomWithBot(alice, bot);
     await alice.do("send", roomId, "open, before");
     await alice.do("sendState", roomId, "m.room.history_visibility", "", { history_visibility: "joined" });
@@ -51,8 +36,7 @@ test("visibility switched to joined and back: the closed session is withheld, th
     expect((await bot.status("--room", roomId)).rooms[0]).toMatchObject({ sessions: { not_shareable: 1 } });
 });
 
-test("while the visibility is joined, nothing is shared", async () => {
-    const charlie = await scene.person("charlie");
+test("while the visibility is joined, nothing is shared", async ({ bot, alice, charlie }) => {
     const roomId = await roomWithBot(alice, bot);
     await alice.do("send", roomId, "open once");
     await alice.do("sendState", roomId, "m.room.history_visibility", "", { history_visibility: "joined" });
@@ -62,8 +46,7 @@ test("while the visibility is joined, nothing is shared", async () => {
     expect(await bot.job(roomId, charlie.userId, "refused")).toMatchObject({ reason: "visibility_not_shared", devices: [] });
 });
 
-test("a sender with the specification's spelling of the flag is shared", async () => {
-    const charlie = await scene.person("charlie");
+test("a sender with the specification's spelling of the flag is shared", async ({ bot, alice, charlie }) => {
     const roomId = await roomWithBot(alice, bot);
     const sender = new MegolmSender(alice, roomId);
     await sender.shareKey(await alice.do("devices", bot.userId), { shared_history: true });
@@ -76,8 +59,7 @@ test("a sender with the specification's spelling of the flag is shared", async (
     await charlie.reads(roomId, ["spelt as specified"]);
 });
 
-test("a session whose sender said nothing about sharing stays with the bot", async () => {
-    const charlie = await scene.person("charlie");
+test("a session whose sender said nothing about sharing stays with the bot", async ({ bot, alice, charlie }) => {
     const roomId = await roomWithBot(alice, bot);
     const sender = new MegolmSender(alice, roomId);
     await sender.shareKey(await alice.do("devices", bot.userId), {});
@@ -92,7 +74,7 @@ test("a session whose sender said nothing about sharing stays with the bot", asy
     expect(saidBy(alice, timeline)).toEqual([null, "for newcomers"]);
 });
 
-test("a stranger's forged flag for somebody else's session changes nothing", async () => {
+test("a stranger's forged flag for somebody else's session changes nothing", async ({ scene, bot, alice }) => {
     const [charlie, mallory] = await Promise.all([scene.person("charlie"), scene.person("mallory")]);
     const roomId = await roomWithBot(alice, bot);
     // A room of her own makes her client know the bot's devices.
@@ -119,8 +101,7 @@ test("a stranger's forged flag for somebody else's session changes nothing", asy
     expect(saidBy(alice, timeline)).toEqual([null, "open by its sender"]);
 });
 
-test("an invite that was pending when the bot joined is served too", async () => {
-    const charlie = await scene.person("charlie");
+test("an invite that was pending when the bot joined is served too", async ({ bot, alice, charlie }) => {
     const roomId = await alice.do("createRoom", { name: "a room" });
     await alice.do("inviteWithoutSharing", roomId, charlie.userId);
     await alice.do("inviteWithoutSharing", roomId, bot.userId);

@@ -1,12 +1,13 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { reinvited, roomWithBot } from "../bot/index.ts";
 import { until } from "../process/index.ts";
+import type { Synapse } from "../synapse/index.ts";
 import { Scene } from "./scene.ts";
 
-let scene: Scene;
+let scene: Scene<Synapse>;
 
 beforeAll(async () => {
-    scene = await Scene.open();
+    scene = await Scene.alone();
 });
 
 afterAll(async () => {

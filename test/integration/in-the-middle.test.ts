@@ -3,17 +3,18 @@ import { type Bot, reinvited } from "../bot/index.ts";
 import type { Client } from "../clients/index.ts";
 import { until } from "../process/index.ts";
 import type { Fault, Proxy } from "../proxy/index.ts";
+import type { Synapse } from "../synapse/index.ts";
 import { ProxiedScene } from "./proxied-scene.ts";
-import type { Scene } from "./scene.ts";
+import { Scene } from "./scene.ts";
 
-let stage: ProxiedScene;
-let scene: Scene;
+let stage: ProxiedScene<Synapse>;
+let scene: Scene<Synapse>;
 let proxy: Proxy;
 let bot: Bot;
 let alice: Client;
 
 beforeAll(async () => {
-    stage = await ProxiedScene.open();
+    stage = await ProxiedScene.open(await Scene.alone());
     ({ scene, proxy, bot, alice } = stage);
 });
 

@@ -1,36 +1,26 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect } from "vitest";
 import { type Bot, reinvited, roomWithBot } from "../bot/index.ts";
 import { type Client, saidBy } from "../clients/index.ts";
 import { until } from "../process/index.ts";
 import { Scene } from "./scene.ts";
+import { test as story } from "./story.ts";
+
+const test = story.extend("bot", { scope: "file" }, async ({ scene }) => await scene.bot(settings));
 
 const settings = { SHARING_REINVITE_PACE: "unlimited", CHAT_GREETING: "false" };
-let scene: Scene;
-let bot: Bot;
-let alice: Client;
 
-beforeAll(async () => {
-    scene = await Scene.open();
-    [bot, alice] = await Promise.all([scene.bot(settings), scene.person("alice")]);
-});
-
-afterAll(async () => {
-    await scene[Symbol.asyncDispose]();
-});
-
-async function roomWithMessage(): Promise<string> {
+async function roomWithMessage(alice: Client, bot: Bot): Promise<string> {
     const roomId = await roomWithBot(alice, bot, { greeted: false });
     await alice.do("send", roomId, "said before");
     return roomId;
 }
 
-async function joinRule(roomId: string, rule: string): Promise<void> {
+async function joinRule(alice: Client, roomId: string, rule: string): Promise<void> {
     await alice.do("sendState", roomId, "m.room.join_rules", "", { join_rule: rule });
 }
 
-test("the bot delivers and invites, once, and the newcomer reads", async () => {
-    const charlie = await scene.person("charlie");
-    const roomId = await roomWithMessage();
+test("the bot delivers and invites, once, and the newcomer reads", async ({ bot, alice, charlie }) => {
+    const roomId = await roomWithMessage(alice, bot);
     const { code, answer } = await bot.command("invite", roomId, charlie.userId);
     expect([code, answer]).toEqual([0, expect.stringMatching(/^\d+$/)]);
     await charlie.do("join", roomId);
@@ -38,13 +28,16 @@ test("the bot delivers and invites, once, and the newcomer reads", async () => {
     expect(await charlie.do("bundlesReceived")).not.toHaveLength(0);
 });
 
-test("who came by a link leaves a row with an advice; told to leave only when everything is ready, they come back and read", async () => {
-    const charlie = await scene.person("charlie");
-    const roomId = await roomWithMessage();
-    await joinRule(roomId, "public");
+test("who came by a link leaves a row with an advice; told to leave only when everything is ready, they come back and read", async ({
+    bot,
+    alice,
+    charlie,
+}) => {
+    const roomId = await roomWithMessage(alice, bot);
+    await joinRule(alice, roomId, "public");
     await charlie.do("request", "POST", `/join/${encodeURIComponent(roomId)}`, {});
     expect(await bot.job(roomId, charlie.userId, "refused")).toMatchObject({ reason: "joined_without_invite" });
-    await joinRule(roomId, "invite");
+    await joinRule(alice, roomId, "invite");
     expect(saidBy(alice, await charlie.do("timeline", roomId))).toEqual([null]);
 
     const { code, answer, output } = await bot.command("invite", roomId, charlie.userId);
@@ -56,10 +49,10 @@ test("who came by a link leaves a row with an advice; told to leave only when ev
     await charlie.reads(roomId, ["said before"]);
 });
 
-test("who knocks is let in with the history, and nobody else is accepted", async () => {
+test("who knocks is let in with the history, and nobody else is accepted", async ({ scene, bot, alice }) => {
     const [charlie, dora] = [await scene.person("charlie"), await scene.person("dora")];
-    const roomId = await roomWithMessage();
-    await joinRule(roomId, "knock");
+    const roomId = await roomWithMessage(alice, bot);
+    await joinRule(alice, roomId, "knock");
     await charlie.do("request", "POST", `/knock/${encodeURIComponent(roomId)}`, {});
     await until("the knock", async () => (await bot.command("accept", roomId, charlie.userId)).code === 0);
     await charlie.do("join", roomId);
@@ -69,7 +62,7 @@ test("who knocks is let in with the history, and nobody else is accepted", async
 
 // No two of these share a bot, and each waits long: they run side by side.
 test.concurrent("on a server that accepts invites by itself the keys come before the join; no client opens them yet, and the reasons say so", async () => {
-    await using automatic = await Scene.open({ more: { auto_accept_invites: { enabled: true } } });
+    await using automatic = await Scene.alone({ more: { auto_accept_invites: { enabled: true } } });
     const [own, anna, charlie, dora] = [
         await automatic.bot(settings),
         await automatic.person("anna"),
@@ -92,9 +85,13 @@ test.concurrent("on a server that accepts invites by itself the keys come before
     expect((await own.command("status", "--job", job.id)).output).toContain("`backscroll invite");
 });
 
-test.concurrent("an invite that the homeserver takes and does not make is told, and made when it lets the bot invite", async () => {
-    const charlie = await scene.person("charlie");
-    const roomId = await roomWithMessage();
+test.concurrent("an invite that the homeserver takes and does not make is told, and made when it lets the bot invite", async ({
+    scene,
+    bot,
+    alice,
+    charlie,
+}) => {
+    const roomId = await roomWithMessage(alice, bot);
     await scene.synapse.shadowBan(bot.userId, true);
     await alice.do("inviteWithoutSharing", roomId, charlie.userId);
     await until("the reason", async () => (await bot.status("--room", roomId)).jobs[0]?.reason === "reinvite_ignored", { limitMs: 60_000 });
@@ -107,7 +104,7 @@ test.concurrent("an invite that the homeserver takes and does not make is told, 
 });
 
 test.concurrent("on a server whose admins alone may invite, the job says so, and nobody is told to accept", async () => {
-    await using strict = await Scene.open({ more: { block_non_admin_invites: true } });
+    await using strict = await Scene.alone({ more: { block_non_admin_invites: true } });
     const admin = await strict.device(await strict.synapse.register("admin", { admin: true }));
     const [own, charlie] = [await strict.bot(settings), await strict.person("charlie")];
     const roomId = await roomWithBot(admin, own, { greeted: false });

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
-import type { Synapse, SynapseUser } from "../synapse/index.ts";
+import type { Homeserver, SynapseUser } from "../synapse/index.ts";
 
 /** How a series of invites went for the person who made them. */
 interface Series {
@@ -21,7 +21,7 @@ export class Inviter {
         this.#token = token;
     }
 
-    static async login(synapse: Synapse, user: SynapseUser): Promise<Inviter> {
+    static async login(synapse: Homeserver, user: SynapseUser): Promise<Inviter> {
         return new Inviter(synapse.url, user.userId, await synapse.login(user));
     }
 

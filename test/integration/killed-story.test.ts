@@ -1,21 +1,9 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
-import type { Client } from "../clients/index.ts";
+import { expect } from "vitest";
 import type { Request } from "../proxy/index.ts";
 import { KilledStory, type Moment } from "./killed-story.ts";
-import { Scene } from "./scene.ts";
+import { test } from "./story.ts";
 
 // Every request of the story has its turn in killed-story.slow.test.ts.
-let scene: Scene;
-let people: readonly [Client, Client];
-
-beforeAll(async () => {
-    scene = await Scene.open();
-    people = await Promise.all([scene.person("alice"), scene.person("charlie")]);
-});
-
-afterAll(async () => {
-    await scene[Symbol.asyncDispose]();
-});
 
 /** The first to this endpoint that names Charlie, for what the bot sends to him, or any. */
 const to =
@@ -23,14 +11,14 @@ const to =
     (request: Request): boolean =>
         request.endpoint === endpoint && request.body.includes(about);
 
-test.each<[Moment, string, string]>([
+test.for<[Moment, string, string]>([
     ["after", "POST /keys/device_signing/upload", ""],
     ["after", "PUT /media/upload/*", ""],
     ["before", "PUT /sendToDevice/m.room.encrypted/*", "@charlie"],
     ["after", "PUT /sendToDevice/m.room.encrypted/*", "@charlie"],
     ["after", "PUT /rooms/*/state/m.room.member/*", ""],
-])("killed %s %s %s, and the story ends well", async (moment, endpoint, about) => {
-    await using story = await KilledStory.open(scene, people);
+])("killed %s %s %s, and the story ends well", async ([moment, endpoint, about], { scene, alice, charlie }) => {
+    await using story = await KilledStory.open(scene, [alice, charlie]);
     expect(await story.play(to(endpoint, about), moment)).toEqual(story.wellEnded);
     expect(story.killed).toBe(true);
 });

@@ -1,24 +1,15 @@
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect } from "vitest";
 import { reinvited, roomWithBot } from "../bot/index.ts";
-import { type Client, saidBy } from "../clients/index.ts";
+import { saidBy } from "../clients/index.ts";
 import { TemporaryFolder, until } from "../process/index.ts";
-import { Scene } from "./scene.ts";
+import { test } from "./story.ts";
 
-let scene: Scene;
-let alice: Client;
-
-beforeAll(async () => {
-    scene = await Scene.open();
-    alice = await scene.person("alice");
-});
-
-afterAll(async () => {
-    await scene[Symbol.asyncDispose]();
-});
-
-test("with a time set, the keys of a room that the bot was removed from are forgotten, those of other rooms stay, and after a return it starts anew", async () => {
+test("with a time set, the keys of a room that the bot was removed from are forgotten, those of other rooms stay, and after a return it starts anew", async ({
+    scene,
+    alice,
+}) => {
     using folder = new TemporaryFolder("left-room");
     // Always: of the room that it comes back to, the bot lacks what it forgot.
     const [bot, charlie] = [await scene.bot({ ROOMS_LEFT_KEYS: "1s", SHARING_REINVITE: "always" }), await scene.person("charlie")];

@@ -1,6 +1,7 @@
 import type { Bot } from "../bot/index.ts";
 import type { Client } from "../clients/index.ts";
 import { until } from "../process/index.ts";
+import type { Synapse } from "../synapse/index.ts";
 import { Inviter } from "./inviter.ts";
 import { Scene } from "./scene.ts";
 
@@ -9,18 +10,18 @@ import { Scene } from "./scene.ts";
  * limited, and counts against nobody: every limit is as good as new when a story begins.
  */
 export class LimitedStage {
-    readonly scene: Scene;
+    readonly scene: Scene<Synapse>;
     readonly bot: Bot;
     readonly alice: Client;
 
-    private constructor(scene: Scene, bot: Bot, alice: Client) {
+    private constructor(scene: Scene<Synapse>, bot: Bot, alice: Client) {
         this.scene = scene;
         this.bot = bot;
         this.alice = alice;
     }
 
     static async open(): Promise<LimitedStage> {
-        const scene = await Scene.open({ rateLimits: "people" });
+        const scene = await Scene.alone({ rateLimits: "people" });
         const [bot, alice] = await Promise.all([scene.bot({ CHAT_GREETING: "false" }), scene.person("alice")]);
         await scene.synapse.liftLimits(alice.userId);
         return new LimitedStage(scene, bot, alice);

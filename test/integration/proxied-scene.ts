@@ -1,24 +1,25 @@
 import { type Bot, roomWithBot } from "../bot/index.ts";
 import type { Client } from "../clients/index.ts";
 import { Proxy } from "../proxy/index.ts";
-import { Scene } from "./scene.ts";
+import type { Homeserver } from "../synapse/index.ts";
+import type { Scene } from "./scene.ts";
 
 /** A scene with Alice and a bot whose requests all pass a proxy. Nothing is limited on its homeserver, and the bot does not greet. */
-export class ProxiedScene {
-    readonly scene: Scene;
+export class ProxiedScene<Server extends Homeserver = Homeserver> {
+    readonly scene: Scene<Server>;
     readonly proxy: Proxy;
     readonly bot: Bot;
     readonly alice: Client;
 
-    private constructor(parts: Pick<ProxiedScene, "scene" | "proxy" | "bot" | "alice">) {
+    private constructor(parts: Pick<ProxiedScene<Server>, "scene" | "proxy" | "bot" | "alice">) {
         this.scene = parts.scene;
         this.proxy = parts.proxy;
         this.bot = parts.bot;
         this.alice = parts.alice;
     }
 
-    static async open(): Promise<ProxiedScene> {
-        const scene = await Scene.open();
+    /** On the scene's homeserver; ends the scene with itself. */
+    static async open<Server extends Homeserver>(scene: Scene<Server>): Promise<ProxiedScene<Server>> {
         const proxy = await Proxy.open(scene.synapse.url);
         const settings = { HOMESERVER_URL: proxy.url, SHARING_REINVITE_PACE: "unlimited", CHAT_GREETING: "false" };
         const [bot, alice] = await Promise.all([scene.bot(settings), scene.person("alice")]);

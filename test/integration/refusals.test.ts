@@ -1,22 +1,9 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { type Bot, reinvited, roomWithBot } from "../bot/index.ts";
-import { type Client, saidBy } from "../clients/index.ts";
-import { Scene } from "./scene.ts";
+import { expect } from "vitest";
+import { reinvited, roomWithBot } from "../bot/index.ts";
+import { saidBy } from "../clients/index.ts";
+import { test } from "./story.ts";
 
-let scene: Scene;
-let bot: Bot;
-let alice: Client;
-
-beforeAll(async () => {
-    scene = await Scene.open();
-    [bot, alice] = await Promise.all([scene.bot(), scene.person("alice")]);
-});
-
-afterAll(async () => {
-    await scene[Symbol.asyncDispose]();
-});
-
-test("a device that its owner has not signed gets nothing, the signed one beside it does", async () => {
+test("a device that its owner has not signed gets nothing, the signed one beside it does", async ({ scene, bot, alice }) => {
     const user = await scene.user("charlie");
     const [signed, unsigned] = [await scene.device(user), await scene.device(user, { deviceId: "UNSIGNED", identity: "none" })];
     const roomId = await roomWithBot(alice, bot);
@@ -32,7 +19,7 @@ test("a device that its owner has not signed gets nothing, the signed one beside
     expect(saidBy(alice, await unsigned.do("timeline", roomId))).toEqual([null]);
 });
 
-test("an invitee without a cross-signing identity is invited by the bot, and sent nothing", async () => {
+test("an invitee without a cross-signing identity is invited by the bot, and sent nothing", async ({ scene, bot, alice }) => {
     const charlie = await scene.person("charlie", "none");
     const roomId = await roomWithBot(alice, bot);
     await alice.do("send", roomId, "a message");
@@ -44,8 +31,7 @@ test("an invitee without a cross-signing identity is invited by the bot, and sen
     expect(await charlie.do("bundlesReceived")).toEqual([]);
 });
 
-test.concurrent("a changed identity is held until a human trusts the new one by its fingerprint", async () => {
-    const charlie = await scene.person("charlie");
+test.concurrent("a changed identity is held until a human trusts the new one by its fingerprint", async ({ bot, alice, charlie }) => {
     const roomId = await roomWithBot(alice, bot);
     await alice.do("send", roomId, "for the person we know");
     await alice.do("inviteWithoutSharing", roomId, charlie.userId);
@@ -68,8 +54,11 @@ test.concurrent("a changed identity is held until a human trusts the new one by 
     await charlie.reads(roomId, ["for the person we know"]);
 });
 
-test.concurrent("an identity that changes after the delivery, on the same device, holds it at the next look, and the story says what was sent", async () => {
-    const charlie = await scene.person("charlie");
+test.concurrent("an identity that changes after the delivery, on the same device, holds it at the next look, and the story says what was sent", async ({
+    bot,
+    alice,
+    charlie,
+}) => {
     const roomId = await roomWithBot(alice, bot);
     await alice.do("send", roomId, "for the person we know");
     await alice.do("inviteWithoutSharing", roomId, charlie.userId);
@@ -86,8 +75,7 @@ test.concurrent("an identity that changes after the delivery, on the same device
     await charlie.reads(roomId, ["for the person we know"]);
 });
 
-test("a room without encryption is refused, with the reason", async () => {
-    const charlie = await scene.person("charlie");
+test("a room without encryption is refused, with the reason", async ({ bot, alice, charlie }) => {
     const roomId = await roomWithBot(alice, bot, { encrypted: false });
 
     await alice.do("inviteWithoutSharing", roomId, charlie.userId);
@@ -95,8 +83,7 @@ test("a room without encryption is refused, with the reason", async () => {
     expect(await bot.job(roomId, charlie.userId, "refused")).toMatchObject({ reason: "room_not_encrypted" });
 });
 
-test("without the power to invite the job is held, and goes on when the power comes", async () => {
-    const charlie = await scene.person("charlie");
+test("without the power to invite the job is held, and goes on when the power comes", async ({ bot, alice, charlie }) => {
     const roomId = await roomWithBot(alice, bot, { powerLevels: { invite: 50 } });
     await alice.do("send", roomId, "a message");
 
@@ -109,7 +96,7 @@ test("without the power to invite the job is held, and goes on when the power co
     await charlie.reads(roomId, ["a message"]);
 });
 
-test("with nothing to share the invite stays as it is", async () => {
+test("with nothing to share the invite stays as it is", async ({ scene, alice }) => {
     const [charlie, silent] = [await scene.person("charlie"), await scene.bot({ CHAT_GREETING: "false" })];
     const roomId = await roomWithBot(alice, silent, { greeted: false });
 
@@ -119,8 +106,7 @@ test("with nothing to share the invite stays as it is", async () => {
     expect(await charlie.do("membership", roomId, charlie.userId)).toMatchObject({ membership: "invite", sender: alice.userId });
 });
 
-test("paused: held, and resumed by a command", async () => {
-    const charlie = await scene.person("charlie");
+test("paused: held, and resumed by a command", async ({ bot, alice, charlie }) => {
     const roomId = await roomWithBot(alice, bot);
     await alice.do("send", roomId, "a message");
     expect(await bot.command("pause", roomId)).toMatchObject({ code: 0 });
@@ -134,8 +120,7 @@ test("paused: held, and resumed by a command", async () => {
     await charlie.reads(roomId, ["a message"]);
 });
 
-test("an invite that is withdrawn while its delivery waits stays withdrawn", async () => {
-    const charlie = await scene.person("charlie");
+test("an invite that is withdrawn while its delivery waits stays withdrawn", async ({ bot, alice, charlie }) => {
     const roomId = await roomWithBot(alice, bot);
     await alice.do("send", roomId, "a message");
     await bot.command("pause", roomId);
@@ -150,7 +135,7 @@ test("an invite that is withdrawn while its delivery waits stays withdrawn", asy
     expect(await alice.do("membership", roomId, charlie.userId)).toMatchObject({ membership: "leave", sender: alice.userId });
 });
 
-test("an invite by somebody of a server that is not trusted waits for a human", async () => {
+test("an invite by somebody of a server that is not trusted waits for a human", async ({ scene, alice }) => {
     const [charlie, cautious] = [await scene.person("charlie"), await scene.bot({ SHARING_TRUSTED_SERVERS: "elsewhere.test" })];
     const roomId = await roomWithBot(alice, cautious);
     await alice.do("send", roomId, "a message");

@@ -1,31 +1,23 @@
 import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, expect } from "vitest";
 import { roomWithBot } from "../bot/index.ts";
-import type { Client } from "../clients/index.ts";
 import { TemporaryFolder, until } from "../process/index.ts";
 import { loseFolder } from "./lost-folder.ts";
-import { Scene } from "./scene.ts";
+import { test } from "./story.ts";
 
-let scene: Scene;
-let alice: Client;
 const elsewhere = new TemporaryFolder("elsewhere");
 
-beforeAll(async () => {
-    scene = await Scene.open();
-    alice = await scene.person("alice");
-});
-
-afterAll(async () => {
-    await scene[Symbol.asyncDispose]();
-    elsewhere[Symbol.dispose]();
-});
+afterAll(() => elsewhere[Symbol.dispose]());
 
 const stores = ["backscroll.sqlite", "crypto.sqlite"];
 const kills = Number(process.env["BACKSCROLL_TEST_KILLS"] ?? 50);
 
-test("kills of the bot and of the command in the middle of snapshots: no half file, no leftovers, and what is there restores", async () => {
+test("kills of the bot and of the command in the middle of snapshots: no half file, no leftovers, and what is there restores", async ({
+    scene,
+    alice,
+}) => {
     const bot = await scene.bot();
     const roomId = await roomWithBot(alice, bot);
     await alice.do("send", roomId, "kept");
@@ -55,7 +47,7 @@ test("kills of the bot and of the command in the middle of snapshots: no half fi
     await scene.newcomerReads(alice, bot, roomId, ["kept"]);
 });
 
-test("kills at every instant of a restore: the next one goes on, and the bot never starts before", async () => {
+test("kills at every instant of a restore: the next one goes on, and the bot never starts before", async ({ scene, alice }) => {
     const bot = await scene.bot();
     const roomId = await roomWithBot(alice, bot);
     await alice.do("send", roomId, "kept through the kills");

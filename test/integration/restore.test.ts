@@ -1,31 +1,25 @@
 import { cpSync, existsSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, expect } from "vitest";
 import { type Bot, reinvited, roomWithBot } from "../bot/index.ts";
 import { type Client, saidBy } from "../clients/index.ts";
 import { TemporaryFolder, until } from "../process/index.ts";
 import { loseFolder } from "./lost-folder.ts";
-import { Scene } from "./scene.ts";
+import { test } from "./story.ts";
 
-let scene: Scene;
-let alice: Client;
 const elsewhere = new TemporaryFolder("elsewhere");
 
-beforeAll(async () => {
-    scene = await Scene.open();
-    alice = await scene.person("alice");
-});
-
-afterAll(async () => {
-    await scene[Symbol.asyncDispose]();
-    elsewhere[Symbol.dispose]();
-});
+afterAll(() => elsewhere[Symbol.dispose]());
 
 const snapshotFile = (bot: Bot): string => join(elsewhere.path, `snapshot of ${bot.userId.replaceAll(/\W/g, "")}`);
-const devicesOf = async (bot: Bot): Promise<readonly string[]> => (await alice.do("devices", bot.userId)).map(({ deviceId }) => deviceId);
+const devicesOf = async (alice: Client, bot: Bot): Promise<readonly string[]> =>
+    (await alice.do("devices", bot.userId)).map(({ deviceId }) => deviceId);
 
-test.concurrent("restored from a snapshot of a running bot, everybody reads what it says, and it receives and shares what they say", async () => {
+test.concurrent("restored from a snapshot of a running bot, everybody reads what it says, and it receives and shares what they say", async ({
+    scene,
+    alice,
+}) => {
     const [bot, charlie, dave, eve] = [
         await scene.bot(),
         await scene.person("charlie"),
@@ -64,7 +58,7 @@ test.concurrent("restored from a snapshot of a running bot, everybody reads what
     expect(after.account.device_id).not.toBe(before.account.device_id);
     expect(after.jobs.map(({ user_id: userId }) => userId)).toEqual(before.jobs.map(({ user_id: userId }) => userId));
     expect(after.paused.rooms).toEqual(["!elsewhere:backscroll.test"]);
-    await until("the old device to be gone", async () => (await devicesOf(bot)).join() === after.account.device_id);
+    await until("the old device to be gone", async () => (await devicesOf(alice, bot)).join() === after.account.device_id);
 
     // What it says is read, in a room of before and in one of after.
     const newRoom = await roomWithBot(alice, bot);
@@ -88,7 +82,7 @@ test.concurrent("restored from a snapshot of a running bot, everybody reads what
     expect(await bot.job(later, dave.userId, "delivered")).toMatchObject({ reason: "coverage_incomplete" });
 });
 
-test.concurrent("an old copy of the folder that somebody put back is refused, and restoring from it helps", async () => {
+test.concurrent("an old copy of the folder that somebody put back is refused, and restoring from it helps", async ({ scene, alice }) => {
     const bot = await scene.bot();
     const roomId = await roomWithBot(alice, bot);
     await alice.do("send", roomId, "kept in the old copy");
@@ -117,7 +111,10 @@ test.concurrent("an old copy of the folder that somebody put back is refused, an
     await scene.newcomerReads(alice, bot, roomId, ["kept in the old copy"]);
 });
 
-test.concurrent("a restore that was killed anywhere is finished by the next one, and the bot does not start meanwhile", async () => {
+test.concurrent("a restore that was killed anywhere is finished by the next one, and the bot does not start meanwhile", async ({
+    scene,
+    alice,
+}) => {
     const bot = await scene.bot();
     const roomId = await roomWithBot(alice, bot);
     await alice.do("send", roomId, "kept through the kills");
@@ -135,11 +132,11 @@ test.concurrent("a restore that was killed anywhere is finished by the next one,
     expect(new Set(startsBetween)).toEqual(new Set([65]));
     await bot.run();
     const { account } = await bot.status();
-    await until("one device", async () => (await devicesOf(bot)).join() === account.device_id);
+    await until("one device", async () => (await devicesOf(alice, bot)).join() === account.device_id);
     await scene.newcomerReads(alice, bot, roomId, ["kept through the kills"]);
 });
 
-test.concurrent("a wrong key, a wrong password and a damaged snapshot change nothing", async () => {
+test.concurrent("a wrong key, a wrong password and a damaged snapshot change nothing", async ({ scene }) => {
     const bot = await scene.bot();
     expect((await bot.command("snapshot", snapshotFile(bot))).code).toBe(0);
     await bot.kill();

@@ -1,19 +1,35 @@
+import { randomBytes } from "node:crypto";
+import { inject } from "vitest";
 import { Bot, reinvited } from "../bot/index.ts";
-import { Client, type ClientOptions, leaveDevice } from "../clients/index.ts";
-import { Synapse, type SynapseOptions, type SynapseUser } from "../synapse/index.ts";
+import { Client, type ClientOptions, Clients, leaveDevice } from "../clients/index.ts";
+import { Homeserver, Synapse, type SynapseOptions, type SynapseUser } from "../synapse/index.ts";
 
-/** A homeserver and whoever plays on it; everything ends with the scene. Names are made unique, so that stories share a scene. */
-export class Scene {
-    readonly synapse: Synapse;
-    readonly #cast = new AsyncDisposableStack();
+/**
+ * Whoever plays on a homeserver; everybody goes with the scene. Nobody's name is used twice, so that stories share a scene, and scenes a
+ * homeserver.
+ */
+export class Scene<Server extends Homeserver = Homeserver> {
+    readonly synapse: Server;
+    readonly #cast: AsyncDisposableStack;
+    readonly #clients: Clients;
+    readonly #tag = randomBytes(3).toString("hex");
     #people = 0;
 
-    private constructor(synapse: Synapse) {
-        this.synapse = this.#cast.use(synapse);
+    private constructor(synapse: Server, cast: AsyncDisposableStack) {
+        this.synapse = synapse;
+        this.#cast = cast;
+        this.#clients = cast.use(Clients.open());
     }
 
-    static async open(options?: SynapseOptions): Promise<Scene> {
-        return new Scene(await Synapse.start(options));
+    /** On the homeserver that all stories share: it limits nobody, and never stops. */
+    static async open(homeserver = new Homeserver(inject("homeserver"))): Promise<Scene> {
+        return await Promise.resolve(new Scene(homeserver, new AsyncDisposableStack()));
+    }
+
+    /** On a homeserver of its own: to stop it, or where its settings matter. */
+    static async alone(options?: SynapseOptions): Promise<Scene<Synapse>> {
+        const cast = new AsyncDisposableStack();
+        return new Scene(cast.use(await Synapse.start(options)), cast);
     }
 
     /** A new user with that name in front, and one signed device. */
@@ -23,11 +39,11 @@ export class Scene {
 
     async user(name: string): Promise<SynapseUser> {
         this.#people += 1;
-        return await this.synapse.register(`${name}${this.#people}`);
+        return await this.synapse.register(`${name}${this.#people}-${this.#tag}`);
     }
 
     async device(user: SynapseUser, options: Pick<ClientOptions, "deviceId" | "identity"> = {}): Promise<Client> {
-        return this.#cast.use(await Client.start({ url: this.synapse.url, user, ...options }));
+        return await Client.start({ url: this.synapse.url, user, ...options }, this.#clients);
     }
 
     /** The ID of a new user with one signed device, at which nobody sits. */

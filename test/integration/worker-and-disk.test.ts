@@ -1,30 +1,21 @@
 import { renameSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { type Bot, reinvited, roomWithBot, type WorkerFault } from "../bot/index.ts";
-import type { Client } from "../clients/index.ts";
+import { expect } from "vitest";
+import { reinvited, roomWithBot, type WorkerFault } from "../bot/index.ts";
 import { SmallDisk, until } from "../process/index.ts";
-import { Scene } from "./scene.ts";
+import { test as story } from "./story.ts";
 
-let scene: Scene;
-let alice: Client;
-let bot: Bot;
-
-beforeAll(async () => {
-    scene = await Scene.open();
-    [alice, bot] = await Promise.all([scene.person("alice"), scene.restingBot()]);
+const test = story.extend("bot", { scope: "file" }, async ({ scene }) => {
+    const bot = await scene.restingBot();
     await bot.runFragile();
+    return bot;
 });
 
-afterAll(async () => {
-    await scene[Symbol.asyncDispose]();
-});
-
-test.each<[WorkerFault, string]>([
+test.for<[WorkerFault, string]>([
     ["panic", "RuntimeError: unreachable"],
     ["reject", "nobody waits for this"],
     ["exit", "its thread ended with code 3"],
-])("the crypto worker's %s ends the process with 70 and a sentence, and the next start goes on", async (fault, detail) => {
+])("the crypto worker's %s ends the process with 70 and a sentence, and the next start goes on", async ([fault, detail], { bot }) => {
     if (!bot.process.running) await bot.runFragile();
     bot.harmWorker(fault);
     expect(await bot.process.exited).toEqual({ code: 70, signal: null });
@@ -33,9 +24,12 @@ test.each<[WorkerFault, string]>([
     expect(bot.process.output).toContain("start the bot again");
 });
 
-test("a stop while the worker is stuck in native code ends the process in time all the same, and nothing acknowledged is lost", async () => {
+test("a stop while the worker is stuck in native code ends the process in time all the same, and nothing acknowledged is lost", async ({
+    alice,
+    bot,
+    charlie,
+}) => {
     await bot.runFragile();
-    const charlie = await scene.person("charlie");
     const roomId = await roomWithBot(alice, bot);
     await alice.do("send", roomId, "said before");
     await until("the bot to have heard it", async () => (await bot.status("--room", roomId)).rooms[0]?.sessions.shareable === 2);
@@ -53,10 +47,13 @@ test("a stop while the worker is stuck in native code ends the process in time a
     await charlie.reads(roomId, ["said before"]);
 });
 
-test("a commit of the crypto store that fails ends the process with 74 and a sentence, and what came with it is received again", async () => {
+test("a commit of the crypto store that fails ends the process with 74 and a sentence, and what came with it is received again", async ({
+    alice,
+    bot,
+    charlie,
+}) => {
     if (bot.process.running) await bot.stop();
     await bot.runFragile();
-    const charlie = await scene.person("charlie");
     const roomId = await roomWithBot(alice, bot);
     bot.harmWorker("commit");
     await alice.do("rotateSession", roomId);
@@ -71,7 +68,7 @@ test("a commit of the crypto store that fails ends the process with 74 and a sen
     await charlie.reads(roomId, ["said to a failing disk"]);
 });
 
-test("a data folder that vanishes ends the process with 74 and a sentence; put back, it goes on", async () => {
+test("a data folder that vanishes ends the process with 74 and a sentence; put back, it goes on", async ({ bot }) => {
     if (!bot.process.running) await bot.run();
     const elsewhere = `${bot.dataFolder}-elsewhere`;
     renameSync(bot.dataFolder, elsewhere);
@@ -81,7 +78,7 @@ test("a data folder that vanishes ends the process with 74 and a sentence; put b
     await bot.run();
 });
 
-test("a disk that is read-only at the start ends it with 74 and a sentence; writable again, it goes on", async ({ skip }) => {
+test("a disk that is read-only at the start ends it with 74 and a sentence; writable again, it goes on", async ({ scene, skip }) => {
     using disk = SmallDisk.mount(32 * 1024);
     if (disk === undefined) return skip("this user may not mount a small file system");
     const onDisk = await scene.bot({ DATA_DIR: join(disk.path, "data") });
@@ -98,7 +95,7 @@ test("a disk that is read-only at the start ends it with 74 and a sentence; writ
     await onDisk.stop();
 });
 
-test("on a full disk it waits, says so, loses nothing, and goes on by itself when there is room", async ({ skip }) => {
+test("on a full disk it waits, says so, loses nothing, and goes on by itself when there is room", async ({ scene, alice, skip }) => {
     using disk = SmallDisk.mount(32 * 1024);
     if (disk === undefined) return skip("this user may not mount a small file system");
     const [small, charlie] = [await scene.bot({ DATA_DIR: join(disk.path, "data") }), await scene.person("charlie")];

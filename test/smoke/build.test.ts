@@ -1,10 +1,10 @@
 import { spawnSync } from "node:child_process";
 import { cpSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import { Bot } from "../bot/index.ts";
 import { TemporaryFolder } from "../process/index.ts";
-import { Synapse } from "../synapse/index.ts";
+import { Homeserver } from "../synapse/index.ts";
 
 const repository = join(import.meta.dirname, "../..");
 
@@ -72,7 +72,7 @@ test("an older Node is told what it lacks", (context) => {
 });
 
 test("the build runs the bot, worker included, and stops cleanly", async () => {
-    await using synapse = await Synapse.start();
+    const synapse = new Homeserver(inject("homeserver"));
     await using bot = new Bot(synapse, await synapse.register("backscroll"), {}, join(installed.path, "dist/main.js"));
     await bot.run();
     expect(await bot.status()).toMatchObject({ schema: 1, running: true, account: { cross_signed: true } });

@@ -1,2 +1,2 @@
-export { Synapse, type SynapseOptions, type SynapseUser } from "./homeserver.ts";
-export { installSynapse } from "./installation.ts";
+export { Homeserver, type HomeserverAddress, type SynapseUser } from "./homeserver.ts";
+export { Synapse, type SynapseOptions } from "./synapse.ts";
