@@ -1,5 +1,5 @@
 import type { Settings } from "../config/index.ts";
-import type { ControlOperations, StatusFilters, StatusReport } from "../control/index.ts";
+import type { Bot, StatusFilters, StatusReport } from "../control/index.ts";
 import type { AuditFilter, AuditReport, JobStory } from "../sharing/index.ts";
 import type { LoginResult } from "./login.ts";
 import type { RestoreResult, RestoreStart } from "./restore.ts";
@@ -32,7 +32,7 @@ export async function readJob(dataDir: string, jobId: string): Promise<JobStory 
 }
 
 /** Gives the control operations to a command that found no running bot, under the data folder's lock. @throws Failure */
-export async function withOfflineBot<T>(settings: Settings, use: (operations: ControlOperations) => Promise<T>): Promise<T> {
+export async function withOfflineBot<T>(settings: Settings, use: (bot: Bot) => Promise<T>): Promise<T> {
     return await (await import("./offline.ts")).withOfflineBot(settings, use);
 }
 

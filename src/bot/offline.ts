@@ -1,6 +1,6 @@
 import { accountStatus } from "../account/index.ts";
 import type { Settings } from "../config/index.ts";
-import type { ControlOperations } from "../control/index.ts";
+import { type Bot, localBot } from "../control/index.ts";
 import { type CryptoPort, startCrypto } from "../crypto/index.ts";
 import { Failure } from "../failures/index.ts";
 import { createLogger } from "../telemetry/index.ts";
@@ -15,7 +15,7 @@ import { openStore } from "./store.ts";
  * The crypto store is opened only by a command that needs it.
  * @throws Failure `store_locked` if a bot started meanwhile; `account_not_ready` if the store has no account yet; `store_behind`
  */
-export async function withOfflineBot<T>(settings: Settings, use: (operations: ControlOperations) => Promise<T>): Promise<T> {
+export async function withOfflineBot<T>(settings: Settings, use: (bot: Bot) => Promise<T>): Promise<T> {
     const log = await createLogger({ level: "warn", format: settings.log.format, output: "stderr" });
     const store = openStore(settings);
     const ledger = sharingLedger(store.database, settings);
@@ -46,7 +46,7 @@ export async function withOfflineBot<T>(settings: Settings, use: (operations: Co
     const crypto = (): Promise<CryptoPort> => (checking ??= check());
     // Rooms that were not counted, as the command was ended, are counted by the bot's next start.
     const stock = new StockTaking([], async (roomIds) => await takeStock(store.database, ledger, await crypto(), roomIds));
-    const operations = controlOperations({
+    const handlers = controlOperations({
         commands: ledger.commands,
         crypto,
         // Nothing runs: the next start makes the copies old.
@@ -57,7 +57,7 @@ export async function withOfflineBot<T>(settings: Settings, use: (operations: Co
         monotonic: () => performance.now(),
     });
     try {
-        return await use(operations);
+        return await use(localBot(handlers));
     } finally {
         await (await opening?.catch(() => undefined))?.close();
         store.close();

@@ -28,16 +28,16 @@ const imports = () => Promise.resolve({ imported: 1, total: 1, refused: [] } as 
 
 test("jobs that imported keys released are started at once, and counted are also the keys of an import that broke off", async () => {
     order.length = 0;
-    await operations(imports).importRoomKeys([{ room_id: "!a:home" }], { more: false });
+    await operations(imports).importRoomKeys({ entries: [{ room_id: "!a:home" }], more: false });
     const broken = operations(() => Promise.reject(new Error("disk full")));
-    await expect(broken.importRoomKeys([{ room_id: "!b:home" }], { more: true })).rejects.toThrow("disk full");
+    await expect(broken.importRoomKeys({ entries: [{ room_id: "!b:home" }], more: true })).rejects.toThrow("disk full");
     expect(order).toEqual(["!a:home", "wake", "!b:home", "wake"]);
 });
 
 test("during a long import rooms are counted every few seconds, and all that are left at its end", async () => {
     order.length = 0;
     const importing = operations(imports);
-    const chunk = async (roomId: string, more = true) => await importing.importRoomKeys([{ room_id: roomId }], { more });
+    const chunk = async (roomId: string, more = true) => await importing.importRoomKeys({ entries: [{ room_id: roomId }], more });
     for (const roomId of ["!a:home", "!b:home", "!c:home"]) await chunk(roomId);
     expect(order).toEqual(["!a:home", "wake"]);
     now += 5_000;

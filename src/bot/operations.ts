@@ -1,4 +1,4 @@
-import type { ControlOperations } from "../control/index.ts";
+import type { Handlers } from "../control/index.ts";
 import type { CryptoPort } from "../crypto/index.ts";
 import type { ShareCommands } from "../sharing/index.ts";
 import type { StockTaking } from "./stock.ts";
@@ -10,8 +10,8 @@ export interface OperationParts {
     readonly commands: ShareCommands;
     /** The crypto worker, once it is there. @throws Failure `account_not_ready` before */
     readonly crypto: () => Promise<Pick<CryptoPort, "importRoomKeys" | "exportRoomKeys">>;
-    readonly snapshot: ControlOperations["snapshot"];
-    readonly health: ControlOperations["health"];
+    readonly snapshot: Handlers["snapshot"];
+    readonly health: Handlers["health"];
     /** Something may have fallen due. */
     readonly wake: () => void;
     /** Where the rooms of imported keys are counted. @throws Failure `account_not_ready` */
@@ -21,21 +21,21 @@ export interface OperationParts {
 }
 
 /** What commands may ask, on the parts that answer it. */
-export function controlOperations({ commands, crypto, snapshot, health, wake, stock, monotonic }: OperationParts): ControlOperations {
+export function controlOperations({ commands, crypto, snapshot, health, wake, stock, monotonic }: OperationParts): Handlers {
     let counted = Number.NEGATIVE_INFINITY;
     return {
         health,
         snapshot,
-        share: (roomId, userId) => answer(() => commands.share(roomId, userId)),
-        invite: (roomId, userId) => answer(() => commands.invite(roomId, userId)),
-        accept: (roomId, userId) => answer(() => commands.invite(roomId, userId, { onlyKnocking: true })),
-        approve: (jobId) => answer(() => commands.approve(jobId)),
-        approveAll: (roomId) => answer(() => commands.approveAll(roomId)),
-        cancel: (jobId) => answer(() => commands.cancel(jobId)),
-        pause: (roomId) => answer(() => commands.pause(roomId)),
-        resume: (roomId) => answer(() => commands.resume(roomId)),
-        trust: (userId, fingerprint) => answer(() => commands.trust(userId, fingerprint)),
-        importRoomKeys: async (entries, { more }) => {
+        share: ({ roomId, userId }) => answer(() => commands.share(roomId, userId)),
+        invite: ({ roomId, userId }) => answer(() => commands.invite(roomId, userId)),
+        accept: ({ roomId, userId }) => answer(() => commands.invite(roomId, userId, { onlyKnocking: true })),
+        approve: ({ jobId }) => answer(() => commands.approve(jobId)),
+        approveAll: ({ roomId }) => answer(() => commands.approveAll(roomId)),
+        cancel: ({ jobId }) => answer(() => commands.cancel(jobId)),
+        pause: ({ roomId }) => answer(() => commands.pause(roomId)),
+        resume: ({ roomId }) => answer(() => commands.resume(roomId)),
+        trust: ({ userId, fingerprint }) => answer(() => commands.trust(userId, fingerprint)),
+        importRoomKeys: async ({ entries, more }) => {
             const { importRoomKeys } = await crypto();
             let goesOn = false;
             try {
@@ -47,7 +47,7 @@ export function controlOperations({ commands, crypto, snapshot, health, wake, st
                 await keysCame(roomsOf(entries), goesOn);
             }
         },
-        exportRoomKeys: async (roomId, after) => await (await crypto()).exportRoomKeys(roomId, after),
+        exportRoomKeys: async ({ roomId, after }) => await (await crypto()).exportRoomKeys(roomId, after),
     };
 
     /** A count takes longer the more keys the room has: while others follow at once, it is made now and then. */

@@ -90,7 +90,7 @@ async function serve(bot: Running): Promise<void> {
     log.info({ version: programVersion(), user: settings.homeserver.user_id }, "starting");
 
     // 1. Commands and health checks are answered before the homeserver is: it may be away for hours.
-    const control = new ControlServer({ socketPath: bot.store.folder.socket, operations: operationsOf(bot), logger: log });
+    const control = new ControlServer({ socketPath: bot.store.folder.socket, handlers: handlersOf(bot), logger: log });
     await control.start();
     releases.add("the control socket", () => control.stop());
 
@@ -138,7 +138,7 @@ async function bringUpWhenUnlocked(bot: Running): Promise<Online> {
     }
 }
 
-function operationsOf(bot: Running): ReturnType<typeof controlOperations> {
+function handlersOf(bot: Running): ReturnType<typeof controlOperations> {
     const crypto = async (): Promise<CryptoPort> => {
         await Promise.resolve();
         if (bot.crypto === undefined) throw new Failure("account_not_ready");

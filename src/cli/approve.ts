@@ -11,10 +11,10 @@ export async function approve(invocation: Invocation): Promise<number> {
     const room = filter(invocation, command, "room", roomId);
     if ((jobId === undefined) === (room === undefined))
         throw refused(jobId ?? "", "either a job, or --room ROOM for all of a room's", { name: "JOB", command });
-    if (room !== undefined) return conclude(await withBot(invocation, (bot) => bot.approveAll(room)));
+    if (room !== undefined) return conclude(await withBot(invocation, (bot) => bot.call("approveAll", { roomId: room })));
     const job = jobId ?? "";
     await showHeldJob(loadDataDir(invocation), job);
-    return conclude(await withBot(invocation, (bot) => bot.approve(job)));
+    return conclude(await withBot(invocation, (bot) => bot.call("approve", { jobId: job })));
 }
 
 /** Nobody releases what they have not read. */

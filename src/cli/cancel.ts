@@ -4,5 +4,5 @@ import { conclude, withBot } from "./with-bot.ts";
 
 export async function cancel(invocation: Invocation): Promise<number> {
     const jobId = argument(invocation, 0);
-    return conclude(await withBot(invocation, (bot) => bot.cancel(jobId)));
+    return conclude(await withBot(invocation, (bot) => bot.call("cancel", { jobId })));
 }

@@ -15,7 +15,7 @@ export async function exportKeys(invocation: Invocation): Promise<number> {
     const count = await withBot(invocation, async (bot) => {
         let written = 0;
         for (let after = 0; ;) {
-            const { sessions, next } = await bot.exportRoomKeys(room, after);
+            const { sessions, next } = await bot.call("exportRoomKeys", { roomId: room, after });
             for (const session of sessions) file.write(`${written++ === 0 ? "[\n" : ",\n"}${JSON.stringify(session)}`);
             if (next === undefined) return written;
             after = next;

@@ -1,5 +1,5 @@
 import { loadDataDir, readSmallFile } from "../config/index.ts";
-import type { ControlOperations } from "../control/index.ts";
+import type { Bot } from "../control/index.ts";
 import { exitCodes } from "../failures/index.ts";
 import { argument, option, pathArgument, refused } from "./arguments.ts";
 import { type Invocation, note, print } from "./context.ts";
@@ -34,7 +34,7 @@ interface Outcome {
 }
 
 /** Sends one chunk after the other, each when the one before is on the bot's disk. */
-async function importAll(bot: ControlOperations, { count, entries }: KeyExport): Promise<Outcome> {
+async function importAll(bot: Bot, { count, entries }: KeyExport): Promise<Outcome> {
     const refused = new Map<string, number>();
     const refuse = (reason: string) => refused.set(reason, (refused.get(reason) ?? 0) + 1);
     let [imported, done, told] = [0, 0, performance.now()];
@@ -43,7 +43,7 @@ async function importAll(bot: ControlOperations, { count, entries }: KeyExport):
             const keys = chunk.filter((entry) => entry !== undefined);
             if (keys.length < chunk.length) for (const entry of chunk) if (entry === undefined) refuse("it is larger than any room key");
             done += chunk.length;
-            const report = await bot.importRoomKeys(keys, { more: done < count });
+            const report = await bot.call("importRoomKeys", { entries: keys, more: done < count });
             imported += report.imported;
             for (const { reason } of report.refused) refuse(reason);
             if (performance.now() - told < progressEveryMs) continue;

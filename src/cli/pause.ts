@@ -4,12 +4,12 @@ import { conclude, withBot } from "./with-bot.ts";
 
 export async function pause(invocation: Invocation): Promise<number> {
     const room = optionalRoom(invocation, "pause");
-    return conclude(await withBot(invocation, (bot) => bot.pause(room)));
+    return conclude(await withBot(invocation, (bot) => bot.call("pause", { roomId: room })));
 }
 
 export async function resume(invocation: Invocation): Promise<number> {
     const room = optionalRoom(invocation, "resume");
-    return conclude(await withBot(invocation, (bot) => bot.resume(room)));
+    return conclude(await withBot(invocation, (bot) => bot.call("resume", { roomId: room })));
 }
 
 function optionalRoom({ args: [room] }: Invocation, command: string): string | undefined {

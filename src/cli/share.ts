@@ -11,7 +11,7 @@ export const accept = (invocation: Invocation) => askForJob(invocation, "accept"
 async function askForJob(invocation: Invocation, command: "share" | "invite" | "accept"): Promise<number> {
     const room = roomId(argument(invocation, 0), { name: "ROOM", command });
     const user = userId(argument(invocation, 1), { name: "USER", command });
-    const { ok, message, jobId } = await withBot(invocation, (bot) => bot[command](room, user));
+    const { ok, message, jobId } = await withBot(invocation, (bot) => bot.call(command, { roomId: room, userId: user }));
     if (jobId !== undefined) print(jobId);
     note(message);
     return ok ? exitCodes.done : exitCodes.no;

@@ -1,10 +1,10 @@
 import { loadDataDir, loadSettings, socketPath } from "../config/index.ts";
-import { type CommandOutcome, connectToBot, type ControlOperations } from "../control/index.ts";
+import { type Bot, type CommandOutcome, connectToBot } from "../control/index.ts";
 import { exitCodes } from "../failures/index.ts";
 import { type Invocation, note, print } from "./context.ts";
 
 /** Does `work` with the running bot, or, if none runs, under the data folder's lock in this process. */
-export async function withBot<Result>(invocation: Invocation, work: (bot: ControlOperations) => Promise<Result>): Promise<Result> {
+export async function withBot<Result>(invocation: Invocation, work: (bot: Bot) => Promise<Result>): Promise<Result> {
     await using running = await connectToBot(socketPath(loadDataDir(invocation)));
     if (running !== undefined) return await work(running);
     const { settings } = loadSettings(invocation);

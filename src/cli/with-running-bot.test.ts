@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, mkdirSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { type ControlOperations, ControlServer } from "../control/index.ts";
+import { ControlServer, type Handlers } from "../control/index.ts";
 import { Failure } from "../failures/index.ts";
 import type { Logger } from "../telemetry/index.ts";
 import { backscroll, type Ended } from "./testing/command-line.ts";
@@ -18,17 +18,17 @@ const silent: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error:
 const unexpected = () => Promise.reject(new Error("not asked for in this test"));
 
 /** A bot that answers these operations only; what it was asked is in `asked`. */
-async function beside(operations: Partial<ControlOperations>, ...args: string[]): Promise<Ended & { readonly files: readonly string[] }> {
+async function beside(operations: Partial<Handlers>, ...args: string[]): Promise<Ended & { readonly files: readonly string[] }> {
     return await stopped(new Promise(() => {}), operations, ...args);
 }
 
 /** The same, with a signal for the command. */
 async function stopped(
     stop: Promise<NodeJS.Signals>,
-    operations: Partial<ControlOperations>,
+    operations: Partial<Handlers>,
     ...args: string[]
 ): Promise<Ended & { readonly files: readonly string[] }> {
-    const all: ControlOperations = {
+    const all: Handlers = {
         health: unexpected,
         share: unexpected,
         invite: unexpected,
@@ -46,7 +46,7 @@ async function stopped(
         },
         ...operations,
     };
-    await using server = new ControlServer({ socketPath: join(folder, "data", "backscroll.sock"), operations: all, logger: silent });
+    await using server = new ControlServer({ socketPath: join(folder, "data", "backscroll.sock"), handlers: all, logger: silent });
     await server.start();
     const ended = await backscroll(args, folder, { stop });
     return { ...ended, files: readdirSync(folder) };
@@ -54,8 +54,8 @@ async function stopped(
 
 test("a command speaks to the running bot without a complete configuration", async () => {
     const asked: unknown[] = [];
-    const pause = async (room: string | undefined) => {
-        asked.push(room);
+    const pause = async ({ roomId }: { roomId?: string | undefined }) => {
+        asked.push(roomId);
         return { ok: true, message: "Sharing is paused." };
     };
     expect(await beside({ pause }, "pause", "!a:b")).toMatchObject({ code: 0, out: "Sharing is paused.\n", err: "" });
@@ -99,7 +99,7 @@ test("names from other servers cannot write to the terminal", async () => {
 
 test("import-keys sends a file in pieces and counts what was refused", async () => {
     const sizes: number[] = [];
-    const importRoomKeys = async (entries: readonly unknown[]) => {
+    const importRoomKeys = async ({ entries }: { entries: readonly unknown[] }) => {
         sizes.push(entries.length);
         return { imported: entries.length - 1, refused: [{ index: 0, reason: "its session ID is not its key's" }] };
     };
@@ -115,7 +115,7 @@ test("import-keys sends a file in pieces and counts what was refused", async () 
 });
 
 test("import-keys sends nothing that is far larger than a room key, and the rest all the same", async () => {
-    const importRoomKeys = async (entries: readonly unknown[]) => ({ imported: entries.length, refused: [] });
+    const importRoomKeys = async ({ entries }: { entries: readonly unknown[] }) => ({ imported: entries.length, refused: [] });
     writeFileSync(join(folder, "keys.json"), JSON.stringify([{ session_id: "s" }, { session_id: "x".repeat(9_000_000) }]));
     expect(await beside({ importRoomKeys }, "import-keys", "keys.json")).toMatchObject({
         code: 0,
@@ -126,7 +126,7 @@ test("import-keys sends nothing that is far larger than a room key, and the rest
 
 test("an import that breaks off says how far it came", async () => {
     let chunks = 0;
-    const importRoomKeys = (entries: readonly unknown[]) =>
+    const importRoomKeys = ({ entries }: { entries: readonly unknown[] }) =>
         chunks++ < 2
             ? Promise.resolve({ imported: entries.length, refused: [] })
             : Promise.reject(new Failure("disk_full", { path: "/d" }));
@@ -145,7 +145,7 @@ test("of a list that is broken at its end nothing is imported", async () => {
 
 test("export-keys writes a file for its owner alone, whole or not at all, and overwrites nothing", async () => {
     const all = [{ session_id: "s1" }, { session_id: "s2" }, { session_id: "s3" }];
-    const exportRoomKeys = async (_: string, after: number) => ({
+    const exportRoomKeys = async ({ after }: { after: number }) => ({
         sessions: after === 0 ? all.slice(0, 2) : all.slice(2),
         next: after === 0 ? 9 : undefined,
     });
@@ -161,7 +161,7 @@ test("export-keys writes a file for its owner alone, whole or not at all, and ov
     expect(readFileSync(file, "utf8")).toBe("precious");
 
     rmSync(file);
-    const breaking = (_: string, after: number) => (after === 0 ? exportRoomKeys(_, 0) : Promise.reject(new Error("crash")));
+    const breaking = ({ after }: { after: number }) => (after === 0 ? exportRoomKeys({ after: 0 }) : Promise.reject(new Error("crash")));
     expect(await beside({ exportRoomKeys: breaking }, ...args)).toMatchObject({ code: 70, files: ["data"] });
     const nothing = async () => ({ sessions: [], next: undefined });
     expect(await beside({ exportRoomKeys: nothing }, ...args)).toMatchObject({ code: 1, files: ["data"] });
@@ -170,7 +170,7 @@ test("export-keys writes a file for its owner alone, whole or not at all, and ov
 
 test("an export that is stopped half-way leaves nothing behind", async () => {
     const { promise: stop, resolve } = Promise.withResolvers<NodeJS.Signals>();
-    const exportRoomKeys = async (_: string, after: number) => {
+    const exportRoomKeys = async ({ after }: { after: number }) => {
         if (after > 0) resolve("SIGTERM");
         return after === 0 ? { sessions: [{ session_id: "s1" }], next: 1 } : await new Promise<never>(() => {});
     };

@@ -1,9 +1,10 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
+import type { z } from "zod";
 import { Failure } from "../failures/index.ts";
 import { readLines } from "./lines.ts";
-import { longestLine, type Operation, type ParamsOf, responseSchema, type ResultOf, resultSchemas } from "./messages.ts";
-import type { ControlOperations } from "./protocol.ts";
+import { longestLine, responseSchema, snapshotPiece } from "./messages.ts";
+import { type Bot, descriptions, type OperationName, type ParamsOf, type ResultOf } from "./operations.ts";
 
 /** The running bot answered a command with a failure; the message is the bot's own. */
 export class RemoteFailure extends Error {
@@ -29,7 +30,10 @@ const usualTimeout = 60_000;
  * Connects to the running bot; undefined if none runs here.
  * @throws Failure `data_dir_unusable` if the socket may not be opened
  */
-export async function connectToBot(socketPath: string, { timeout = usualTimeout }: Options = {}): Promise<BotConnection | undefined> {
+export async function connectToBot(
+    socketPath: string,
+    { timeout = usualTimeout }: Options = {},
+): Promise<(Bot & AsyncDisposable) | undefined> {
     const socket = connect(socketPath);
     try {
         await once(socket, "connect");
@@ -44,7 +48,7 @@ export async function connectToBot(socketPath: string, { timeout = usualTimeout 
 }
 
 /** Asks the running bot one thing; undefined if no bot runs here. @throws RemoteFailure, Failure */
-export async function callBot<Name extends Operation>(
+export async function callBot<Name extends OperationName>(
     socketPath: string,
     operation: Name,
     params: ParamsOf<Name>,
@@ -55,7 +59,7 @@ export async function callBot<Name extends Operation>(
 }
 
 /** The operations of the bot at the other end of the socket, asked one after the other. */
-export class BotConnection implements ControlOperations {
+class BotConnection implements Bot {
     readonly #socket: Socket;
     readonly #timeout: number;
     readonly #lines: AsyncGenerator<string, void, undefined>;
@@ -69,56 +73,34 @@ export class BotConnection implements ControlOperations {
         socket.on("error", () => {});
     }
 
-    health = () => this.call("health", {});
-    share = (roomId: string, userId: string) => this.#callForJob("share", roomId, userId);
-    invite = (roomId: string, userId: string) => this.#callForJob("invite", roomId, userId);
-    accept = (roomId: string, userId: string) => this.#callForJob("accept", roomId, userId);
-    approve = (jobId: string) => this.call("approve", { job_id: jobId });
-    approveAll = (roomId: string) => this.call("approve_all", { room_id: roomId });
-    cancel = (jobId: string) => this.call("cancel", { job_id: jobId });
-    pause = (roomId: string | undefined) => this.call("pause", { room_id: roomId });
-    resume = (roomId: string | undefined) => this.call("resume", { room_id: roomId });
-    trust = (userId: string, fingerprint: string) => this.call("trust", { user_id: userId, fingerprint });
-    importRoomKeys = (entries: readonly unknown[], { more }: { readonly more: boolean }) =>
-        this.call("import_room_keys", { entries: [...entries], more });
-    exportRoomKeys = async (roomId: string, after: number) => {
-        const { sessions, next } = await this.call("export_room_keys", { room_id: roomId, after });
-        return { sessions, next };
-    };
-
     async *snapshot(): AsyncGenerator<Uint8Array, void, undefined> {
         const id = this.#ask("snapshot", {});
         for (;;) {
-            const piece = await this.#answer("snapshot", id);
+            const piece = await this.#answer(id, snapshotPiece);
             if (piece === null) return;
             yield Buffer.from(piece, "base64");
         }
     }
 
     /** One request, one answer. @throws RemoteFailure, Failure `bot_not_answering` */
-    async call<Name extends Operation>(operation: Name, params: ParamsOf<Name>): Promise<ResultOf<Name>> {
-        return await this.#answer(operation, this.#ask(operation, params));
+    async call<Name extends OperationName>(operation: Name, params: ParamsOf<Name>): Promise<ResultOf<Name>> {
+        return await this.#answer(this.#ask(operation, params), descriptions[operation].result);
     }
 
-    async #callForJob(operation: "share" | "invite" | "accept", roomId: string, userId: string) {
-        const { jobId, ...outcome } = await this.call(operation, { room_id: roomId, user_id: userId });
-        return jobId === undefined ? outcome : { ...outcome, jobId };
-    }
-
-    #ask<Name extends Operation>(operation: Name, params: ParamsOf<Name>): number {
+    #ask(operation: OperationName | "snapshot", params: object): number {
         const id = this.#requests++;
         this.#socket.write(`${JSON.stringify({ id, operation, params })}\n`);
         return id;
     }
 
-    async #answer<Name extends Operation>(operation: Name, id: number): Promise<ResultOf<Name>> {
+    async #answer<Result>(id: number, schema: z.ZodType<Result>): Promise<Result> {
         const response = responseSchema.safeParse(parse(await this.#nextLine()));
         if (!response.success) throw notAnswering("its answer does not fit this version");
         if (!response.data.ok) {
             const { code, message, exit_code: exitCode } = response.data.error;
             throw new RemoteFailure(code, message, exitCode);
         }
-        const result = resultSchemas[operation].safeParse(response.data.result);
+        const result = schema.safeParse(response.data.result);
         if (response.data.id !== id || !result.success) throw notAnswering("its answer does not fit this version");
         return result.data;
     }

@@ -6,22 +6,22 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { Failure } from "../failures/index.ts";
 import type { Logger } from "../telemetry/index.ts";
-import { callBot, connectToBot, ControlServer, type ControlOperations, RemoteFailure } from "./index.ts";
+import { callBot, connectToBot, ControlServer, type Handlers, RemoteFailure } from "./index.ts";
 
 const done = { ok: true, message: "done" };
-const operations: ControlOperations = {
+const handlers: Handlers = {
     health: async () => ({ healthy: true, problems: [] }),
-    invite: async (roomId, userId) => ({ ok: true, message: `${userId} into ${roomId}`, jobId: "j2" }),
-    accept: async (roomId) => ({ ok: false, message: `nobody knocks at ${roomId}` }),
-    share: async (roomId, userId) => ({ ok: true, message: `${userId} in ${roomId}`, jobId: "j1" }),
+    invite: async ({ roomId, userId }) => ({ ok: true, message: `${userId} into ${roomId}`, jobId: "j2" }),
+    accept: async ({ roomId }) => ({ ok: false, message: `nobody knocks at ${roomId}` }),
+    share: async ({ roomId, userId }) => ({ ok: true, message: `${userId} in ${roomId}`, jobId: "j1" }),
     approve: async () => done,
-    approveAll: async (roomId) => ({ ok: true, message: roomId }),
+    approveAll: async ({ roomId }) => ({ ok: true, message: roomId }),
     cancel: async () => done,
-    pause: async (roomId) => ({ ok: true, message: roomId ?? "everywhere" }),
+    pause: async ({ roomId }) => ({ ok: true, message: roomId ?? "everywhere" }),
     resume: async () => done,
     trust: async () => done,
-    importRoomKeys: async (entries) => ({ imported: entries.length - 1, refused: [{ index: 0, reason: "odd" }] }),
-    exportRoomKeys: async (_, after) => ({ sessions: [{ session_id: `s${after}` }], next: after === 0 ? 7 : undefined }),
+    importRoomKeys: async ({ entries }) => ({ imported: entries.length - 1, refused: [{ index: 0, reason: "odd" }] }),
+    exportRoomKeys: async ({ after }) => ({ sessions: [{ session_id: `s${after}` }], next: after === 0 ? 7 : undefined }),
     async *snapshot() {
         yield Buffer.from("one");
         yield Buffer.from("two");
@@ -38,8 +38,8 @@ const logger: Logger = {
     error: (facts, message) => void logged.push({ facts, message }),
     child: () => logger,
 };
-const serverOf = (changes: Partial<ControlOperations> = {}, more: { firstLineMs?: number } = {}) =>
-    new ControlServer({ socketPath, operations: { ...operations, ...changes }, logger, ...more });
+const serverOf = (changes: Partial<Handlers> = {}, more: { firstLineMs?: number } = {}) =>
+    new ControlServer({ socketPath, handlers: { ...handlers, ...changes }, logger, ...more });
 
 beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), "bs-"));
@@ -52,21 +52,24 @@ test("every operation travels there and back", async () => {
     await using server = serverOf();
     await server.start();
     await using bot = await connectToBot(socketPath);
-    expect(await bot?.health()).toEqual({ healthy: true, problems: [] });
-    expect(await bot?.share("!a:b", "@c:d")).toEqual({ ok: true, message: "@c:d in !a:b", jobId: "j1" });
-    expect(await bot?.invite("!a:b", "@c:d")).toEqual({ ok: true, message: "@c:d into !a:b", jobId: "j2" });
-    expect(await bot?.accept("!a:b", "@c:d")).toEqual({ ok: false, message: "nobody knocks at !a:b" });
-    expect(await bot?.approve("j1")).toEqual(done);
-    expect(await bot?.approveAll("!r")).toEqual({ ok: true, message: "!r" });
-    expect(await bot?.cancel("j1")).toEqual(done);
-    expect(await bot?.pause(undefined)).toEqual({ ok: true, message: "everywhere" });
-    expect(await bot?.resume("!a:b")).toEqual(done);
-    expect(await bot?.trust("@c:d", "f")).toEqual(done);
-    expect(await bot?.importRoomKeys([{}, {}], { more: false })).toEqual({ imported: 1, refused: [{ index: 0, reason: "odd" }] });
-    expect(await bot?.exportRoomKeys("!a:b", 0)).toEqual({ sessions: [{ session_id: "s0" }], next: 7 });
-    expect(await bot?.exportRoomKeys("!a:b", 7)).toEqual({ sessions: [{ session_id: "s7" }], next: undefined });
+    expect(await bot?.call("health", {})).toEqual({ healthy: true, problems: [] });
+    expect(await bot?.call("share", { roomId: "!a:b", userId: "@c:d" })).toEqual({ ok: true, message: "@c:d in !a:b", jobId: "j1" });
+    expect(await bot?.call("invite", { roomId: "!a:b", userId: "@c:d" })).toEqual({ ok: true, message: "@c:d into !a:b", jobId: "j2" });
+    expect(await bot?.call("accept", { roomId: "!a:b", userId: "@c:d" })).toEqual({ ok: false, message: "nobody knocks at !a:b" });
+    expect(await bot?.call("approve", { jobId: "j1" })).toEqual(done);
+    expect(await bot?.call("approveAll", { roomId: "!r" })).toEqual({ ok: true, message: "!r" });
+    expect(await bot?.call("cancel", { jobId: "j1" })).toEqual(done);
+    expect(await bot?.call("pause", { roomId: undefined })).toEqual({ ok: true, message: "everywhere" });
+    expect(await bot?.call("resume", { roomId: "!a:b" })).toEqual(done);
+    expect(await bot?.call("trust", { userId: "@c:d", fingerprint: "f" })).toEqual(done);
+    expect(await bot?.call("importRoomKeys", { entries: [{}, {}], more: false })).toEqual({
+        imported: 1,
+        refused: [{ index: 0, reason: "odd" }],
+    });
+    expect(await bot?.call("exportRoomKeys", { roomId: "!a:b", after: 0 })).toEqual({ sessions: [{ session_id: "s0" }], next: 7 });
+    expect(await bot?.call("exportRoomKeys", { roomId: "!a:b", after: 7 })).toEqual({ sessions: [{ session_id: "s7" }], next: undefined });
     expect(Buffer.concat(await Array.fromAsync(bot?.snapshot() ?? [])).toString()).toBe("onetwo");
-    expect(await bot?.health()).toEqual({ healthy: true, problems: [] });
+    expect(await bot?.call("health", {})).toEqual({ healthy: true, problems: [] });
 });
 
 test("whoever hangs up in the middle of a snapshot ends it", async () => {
@@ -130,7 +133,7 @@ test("a stale socket is replaced, another file is not", async () => {
 test("an expected failure keeps its code, its sentence and its exit code", async () => {
     await using server = serverOf({ approve: () => Promise.reject(new Failure("disk_full", { path: "/d" })) });
     await server.start();
-    const failed = await callBot(socketPath, "approve", { job_id: "j" }).catch((error: unknown) => error);
+    const failed = await callBot(socketPath, "approve", { jobId: "j" }).catch((error: unknown) => error);
     expect(failed).toBeInstanceOf(RemoteFailure);
     expect(failed).toMatchObject({ code: "disk_full", exitCode: 73, message: new Failure("disk_full", { path: "/d" }).message });
 });
@@ -138,7 +141,7 @@ test("an expected failure keeps its code, its sentence and its exit code", async
 test("an unexpected failure tells an id that stands in the log, and nothing else", async () => {
     await using server = serverOf({ approve: () => Promise.reject(new Error("inner secret")) });
     await server.start();
-    const failed = await callBot(socketPath, "approve", { job_id: "j" }).catch((error: unknown) => error);
+    const failed = await callBot(socketPath, "approve", { jobId: "j" }).catch((error: unknown) => error);
     expect(failed).toMatchObject({ code: "internal", exitCode: 70 });
     expect(String(failed)).not.toContain("inner secret");
     expect(logged).toEqual([
@@ -151,7 +154,7 @@ test.each([
     ["no JSON", "hello"],
     ["an unknown operation", JSON.stringify({ id: 1, operation: "shutdown", params: {} })],
     ["a prototype's name as operation", JSON.stringify({ id: 1, operation: "constructor", params: {} })],
-    ["params of a wrong type", JSON.stringify({ id: 1, operation: "share", params: { room_id: 3, user_id: null } })],
+    ["params of a wrong type", JSON.stringify({ id: 1, operation: "share", params: { roomId: 3, userId: null } })],
     ["one param too many", JSON.stringify({ id: 1, operation: "health", params: { extra: 1 } })],
 ])("%s is refused at the door, and the connection lives on", async (_, line) => {
     await using server = serverOf();
@@ -183,14 +186,14 @@ test("who has said something may be silent after it", async () => {
     await server.start();
     await using bot = await vi.waitUntil(connectionThatSpoke, { timeout: 10_000 });
     await new Promise((resolve) => setTimeout(resolve, firstLineMs + 1));
-    expect(await bot.health()).toEqual({ healthy: true, problems: [] });
+    expect(await bot.call("health", {})).toEqual({ healthy: true, problems: [] });
 });
 
 test("a slow command of one client does not hold up another's", async () => {
     const gate = Promise.withResolvers<typeof done>();
     await using server = serverOf({ approve: () => gate.promise });
     await server.start();
-    const slow = callBot(socketPath, "approve", { job_id: "j" });
+    const slow = callBot(socketPath, "approve", { jobId: "j" });
     expect(await callBot(socketPath, "health", {})).toEqual({ healthy: true, problems: [] });
     gate.resolve(done);
     expect(await slow).toEqual(done);
@@ -199,8 +202,8 @@ test("a slow command of one client does not hold up another's", async () => {
 test("a stop hangs up on who waits, and a bot that never answers is given up", async () => {
     const server = serverOf({ approve: () => new Promise(() => {}) });
     await server.start();
-    const waiting = callBot(socketPath, "approve", { job_id: "j" }).catch((error: unknown) => error);
-    const impatient = callBot(socketPath, "approve", { job_id: "j" }, { timeout: 50 });
+    const waiting = callBot(socketPath, "approve", { jobId: "j" }).catch((error: unknown) => error);
+    const impatient = callBot(socketPath, "approve", { jobId: "j" }, { timeout: 50 });
     await expect(impatient).rejects.toThrow("did not answer: no answer in time");
     await server.stop();
     expect(await waiting).toMatchObject({ code: "bot_not_answering" });
@@ -209,7 +212,7 @@ test("a stop hangs up on who waits, and a bot that never answers is given up", a
 /** Undefined: it was hung up on before its first line, as the machine is busy. */
 async function connectionThatSpoke() {
     const bot = await connectToBot(socketPath);
-    return bot?.health().then(
+    return bot?.call("health", {}).then(
         () => bot,
         () => undefined,
     );

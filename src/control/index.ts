@@ -1,5 +1,5 @@
 export { callBot, connectToBot, RemoteFailure } from "./client.ts";
-export type { CommandOutcome, ControlOperations } from "./protocol.ts";
+export { type Bot, type CommandOutcome, type Handlers, localBot } from "./operations.ts";
 export { ControlServer } from "./server.ts";
 export {
     type AccountStatus,

@@ -2,15 +2,16 @@ import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { lstatSync, rmSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
+import { z } from "zod";
 import { exitCodes, Failure } from "../failures/index.ts";
 import type { Logger } from "../telemetry/index.ts";
 import { LineTooLong, readLines } from "./lines.ts";
-import { longestLine, type Request, requestSchema, type WireError } from "./messages.ts";
-import type { ControlOperations } from "./protocol.ts";
+import { longestLine, requestSchema, type WireError } from "./messages.ts";
+import { answer, descriptions, type Handlers, type OperationName, type ResultOf } from "./operations.ts";
 
 interface Options {
     readonly socketPath: string;
-    readonly operations: ControlOperations;
+    readonly handlers: Handlers;
     readonly logger: Logger;
     /** Milliseconds that a client has for its first line. */
     readonly firstLineMs?: number;
@@ -84,15 +85,16 @@ export class ControlServer {
 
     async *#answers(line: string): AsyncGenerator<string, void, undefined> {
         const { success, data: request } = requestSchema.safeParse(parse(line));
-        if (!success) return yield refusal(null, "the request does not fit this version of the bot");
-        const { id, operation } = request;
-        const { operations } = this.#options;
-        const answer = (result: unknown) => JSON.stringify({ id, ok: true, result: result ?? null });
+        if (!success) return yield refusal(null);
+        const { id, operation, params } = request;
+        const { handlers } = this.#options;
+        const answerOf = (result: unknown) => JSON.stringify({ id, ok: true, result: result ?? null });
         try {
-            if (request.operation !== "snapshot") return yield answer(await perform(request, operations));
-            for await (const piece of operations.snapshot()) yield answer(Buffer.from(piece).toString("base64"));
-            yield answer(null);
+            if (operation !== "snapshot") return yield answerOf(await perform(operation, params, handlers));
+            for await (const piece of handlers.snapshot()) yield answerOf(Buffer.from(piece).toString("base64"));
+            yield answerOf(null);
         } catch (error) {
+            if (error instanceof z.ZodError) return yield refusal(null);
             yield JSON.stringify({ id, ok: false, error: this.#explain(error, operation) });
         }
     }
@@ -130,33 +132,9 @@ function listenPrivately(server: Server, path: string): void {
     }
 }
 
-function perform(request: Exclude<Request, { operation: "snapshot" }>, operations: ControlOperations): Promise<unknown> {
-    switch (request.operation) {
-        case "health":
-            return operations.health();
-        case "share":
-            return operations.share(request.params.room_id, request.params.user_id);
-        case "invite":
-            return operations.invite(request.params.room_id, request.params.user_id);
-        case "accept":
-            return operations.accept(request.params.room_id, request.params.user_id);
-        case "approve":
-            return operations.approve(request.params.job_id);
-        case "approve_all":
-            return operations.approveAll(request.params.room_id);
-        case "cancel":
-            return operations.cancel(request.params.job_id);
-        case "pause":
-            return operations.pause(request.params.room_id);
-        case "resume":
-            return operations.resume(request.params.room_id);
-        case "trust":
-            return operations.trust(request.params.user_id, request.params.fingerprint);
-        case "import_room_keys":
-            return operations.importRoomKeys(request.params.entries, { more: request.params.more });
-        case "export_room_keys":
-            return operations.exportRoomKeys(request.params.room_id, request.params.after);
-    }
+/** @throws ZodError if the parameters do not fit */
+async function perform<Name extends OperationName>(name: Name, params: unknown, handlers: Handlers): Promise<ResultOf<Name>> {
+    return await answer(handlers, name, descriptions[name].params.parse(params));
 }
 
 function parse(line: string): unknown {
@@ -167,9 +145,13 @@ function parse(line: string): unknown {
     }
 }
 
-const refusal = (id: number | null, message: string) =>
+const refusal = (id: number | null) =>
     JSON.stringify({
         id,
         ok: false,
-        error: { code: "bad_request", message: `The bot refused the command: ${message}.`, exit_code: exitCodes.internal },
+        error: {
+            code: "bad_request",
+            message: "The bot refused the command: the request does not fit this version of the bot.",
+            exit_code: exitCodes.internal,
+        },
     });
