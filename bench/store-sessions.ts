@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { createWriteStream } from "node:fs";
 import { once } from "node:events";
 import { MegolmSession } from "../src/crypto/machine/testing/megolm.ts";
-import { unpadded } from "../src/crypto/machine/exported-session-key.ts";
+import { unpadded } from "../src/crypto/machine/entries/exported-session-key.ts";
 
 export const room = "!bench:home";
 /** New room keys that come over Olm, whatever the size of the store. */

@@ -23,8 +23,8 @@ const ownersAtOnce = 100;
 
 /**
  * Tells the crypto worker what only the rooms say: which rooms are the bot's, whose a session is, and who was never in
- * a room. It goes by that in what it keeps (`crypto/machine/unknown-rooms.ts`), and in whose word counts
- * (`crypto/machine/session-law.ts`).
+ * a room. It goes by that in what it keeps (`crypto/machine/exchange/unknown-rooms.ts`), and in whose word counts
+ * (`crypto/machine/entries/session-law.ts`).
  */
 export class SessionFacts {
     readonly #parts: SessionFactsParts;

@@ -66,6 +66,24 @@ const gates: Readonly<Record<string, readonly Planted[]>> = {
         ],
         ["a peer", "src/rooms/peer.ts", 'export type { Port } from "../crypto/index.ts";\n', "direction-rooms-crypto-homeserver"],
         ["what waits, and knows for whom", "src/due/bad.ts", 'export * from "../rooms/index.ts";\n', "direction-due"],
+        [
+            "a flow of the crypto worker that imports a higher one",
+            "src/crypto/machine/entries/bad.ts",
+            'export * from "../exchange/deep.ts";\n',
+            "machine-direction-entries",
+        ],
+        [
+            "a flow of the crypto worker that imports what puts it together",
+            "src/crypto/machine/store/bad.ts",
+            'export * from "../open.ts";\n',
+            "machine-direction-store",
+        ],
+        [
+            "a flow of the crypto worker without a level",
+            "src/crypto/machine/utils/bad.ts",
+            'export * from "../exchange/deep.ts";\n',
+            "every-flow-has-a-level",
+        ],
         ["past another folder's index", "src/rooms/past.ts", 'export * from "../matrix/deep.ts";\n', "folder-only-by-its-index"],
         [
             "past a folder's index, from the top",
@@ -121,6 +139,8 @@ const gates: Readonly<Record<string, readonly Planted[]>> = {
 const company: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     "check:imports": {
         "src/crypto/index.ts": "export interface Port {\n    readonly a: number;\n}\n",
+        "src/crypto/machine/exchange/deep.ts": header,
+        "src/crypto/machine/open.ts": header,
         "src/rooms/deep.ts": "export const deep = 1;\n",
         "src/indexeddb/index.ts": header,
         "src/matrix/deeper.ts": 'export { planted as A } from "./deep.ts";\n',

@@ -1,7 +1,7 @@
 import { Failure } from "../../failures/index.ts";
-import { type CryptoStore, isPanic, type MachineContext, TornCommit, Undone } from "./context.ts";
-import { explain } from "./explain.ts";
 import { OperationQueue } from "./operation-queue.ts";
+import { type CryptoStore, isPanic, type MachineContext, TornCommit, Undone } from "./store/context.ts";
+import { explain } from "./store/explain.ts";
 
 export interface LiveMachineOptions {
     readonly path: string;

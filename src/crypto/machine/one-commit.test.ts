@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { Failure } from "../../failures/index.ts";
-import type { CryptoStore } from "./context.ts";
+import type { CryptoStore } from "./store/context.ts";
 import { BOT, inThisThread, temporaryStore, TestBot } from "./testing/bot.ts";
 import { exported, ROOM, sealedBodies } from "./testing/fixtures/story.ts";
 import { KeyServer } from "./testing/key-server.ts";

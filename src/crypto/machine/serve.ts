@@ -2,8 +2,8 @@ import type { MessagePort } from "node:worker_threads";
 import type { Logger } from "../../telemetry/index.ts";
 import type { CryptoPort } from "../port.ts";
 import { type Call, type FromWorker, type LogLevel, ownedBuffers, toPlainError, type WorkerStart } from "../rpc.ts";
-import type { CryptoStore } from "./context.ts";
 import { openMachine } from "./open.ts";
+import type { CryptoStore } from "./store/context.ts";
 
 /** Serves the crypto port to the main thread. A fault is told, and then nothing is answered any more: the process is to end. */
 export async function serve(port: MessagePort, start: WorkerStart, openStore: (path: string) => CryptoStore): Promise<void> {

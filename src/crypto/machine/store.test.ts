@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { Failure } from "../../failures/index.ts";
-import type { CryptoStore } from "./context.ts";
+import type { CryptoStore } from "./store/context.ts";
 import { BOT, inThisThread, storeKey, temporaryStore, TestBot } from "./testing/bot.ts";
 import { KeyServer } from "./testing/key-server.ts";
 import { MegolmSession } from "./testing/megolm.ts";

@@ -3,8 +3,8 @@ import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { createIndexedDB, type IndexedDB, StoreError } from "../../indexeddb/index.ts";
 import { deriveSeal } from "../../sealing/index.ts";
-import { BOT, storeKey, temporaryStore } from "./testing/bot.ts";
 import { keepOutdated, prepareTables } from "./tables.ts";
+import { BOT, storeKey, temporaryStore } from "./testing/bot.ts";
 
 const seal = deriveSeal(storeKey, "crypto rows");
 const one = ["CREATE TABLE notes (text TEXT) STRICT"];

@@ -2,8 +2,9 @@ import type { DatabaseSync } from "node:sqlite";
 import { Failure } from "../../failures/index.ts";
 import { StoreError } from "../../indexeddb/index.ts";
 import { type Seal, SealBroken } from "../../sealing/index.ts";
-import type { CryptoStore } from "./context.ts";
-import { putEntriesOnPages } from "./entry-pages-migration.ts";
+import { putEntriesOnPages } from "./entries/entry-pages-migration.ts";
+import type { CryptoStore } from "./store/context.ts";
+import { readMeta, writeMeta } from "./store/meta.ts";
 
 /** Whose store this is. The file is bound to it for good. */
 export interface Owner {
@@ -204,16 +205,6 @@ function keepCopy(store: TableStore, path: string): void {
             throw new Failure("upgrade_needs_room", { path }, { cause: error });
         throw error;
     }
-}
-
-export function readMeta(sql: DatabaseSync, name: string): string | undefined {
-    const value = sql.prepare("SELECT value FROM crypto_meta WHERE name = ?").get(name)?.["value"];
-    return typeof value === "string" ? value : undefined;
-}
-
-export function writeMeta(sql: DatabaseSync, name: string, value: string | undefined): void {
-    if (value === undefined) sql.prepare("DELETE FROM crypto_meta WHERE name = ?").run(name);
-    else sql.prepare("INSERT INTO crypto_meta VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value").run(name, value);
 }
 
 function hasMeta(sql: DatabaseSync): boolean {

@@ -8,8 +8,8 @@ import type { Logger } from "../../../telemetry/index.ts";
 import { startCrypto } from "../../host.ts";
 import { OutgoingRequests } from "../../outgoing-requests.ts";
 import type { CryptoPort, OutgoingRequest, Received, UserKeys } from "../../port.ts";
-import type { CryptoStore } from "../context.ts";
 import { openMachine } from "../open.ts";
+import type { CryptoStore } from "../store/context.ts";
 import type { KeyServer } from "./key-server.ts";
 
 export const BOT = { userId: "@bot:home", deviceId: "BOT" } as const;

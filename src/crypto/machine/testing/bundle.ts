@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { Attachment, EncryptedAttachment } from "@matrix-org/matrix-sdk-crypto-wasm";
 import type { BundleRequest, CryptoPort, EncryptedBundle, EncryptedFile } from "../../port.ts";
 import { packTimes, type SessionTime } from "../../session-times.ts";
-import { AttachmentCipher } from "../attachment-cipher.ts";
+import { AttachmentCipher } from "../bundle/attachment-cipher.ts";
 
 interface BundleContent {
     readonly room_keys: readonly Record<string, unknown>[];

@@ -1,5 +1,5 @@
 import { createHmac, generateKeyPairSync, type KeyObject, randomBytes, sign } from "node:crypto";
-import { unpadded } from "../exported-session-key.ts";
+import { unpadded } from "../entries/exported-session-key.ts";
 
 /**
  * A Megolm session of which a test decides everything: the machines make none whose flag, sender or index could be chosen.

@@ -1,5 +1,5 @@
 import { createCipheriv, createHmac, createPublicKey, diffieHellman, generateKeyPairSync, hkdfSync, type KeyObject } from "node:crypto";
-import { unpadded } from "../exported-session-key.ts";
+import { unpadded } from "../entries/exported-session-key.ts";
 
 /** Whom a stranger writes to: keys in unpadded base64. */
 export interface OlmRecipient {

@@ -14,7 +14,7 @@ import {
 } from "@matrix-org/matrix-sdk-crypto-wasm";
 import { z } from "zod";
 import type { OutgoingKind } from "../../port.ts";
-import { parseContent } from "../room-keys.ts";
+import { parseContent } from "../exchange/room-keys.ts";
 import type { KeyServer } from "./key-server.ts";
 
 /** Another person's client: a real OlmMachine in memory, on a fake key server. */

@@ -2,7 +2,7 @@ import { writeSync } from "node:fs";
 import { createInterface } from "node:readline";
 import type { DatabaseSync } from "node:sqlite";
 import { z } from "zod";
-import type { CryptoStore } from "../context.ts";
+import type { CryptoStore } from "../store/context.ts";
 import { inThisThread, TestBot } from "./bot.ts";
 import { KeyServer } from "./key-server.ts";
 

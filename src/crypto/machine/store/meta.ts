@@ -1,0 +1,12 @@
+import type { DatabaseSync } from "node:sqlite";
+
+/** What the store says of itself, by name; the table is made by `../tables.ts`. */
+export function readMeta(sql: DatabaseSync, name: string): string | undefined {
+    const value = sql.prepare("SELECT value FROM crypto_meta WHERE name = ?").get(name)?.["value"];
+    return typeof value === "string" ? value : undefined;
+}
+
+export function writeMeta(sql: DatabaseSync, name: string, value: string | undefined): void {
+    if (value === undefined) sql.prepare("DELETE FROM crypto_meta WHERE name = ?").run(name);
+    else sql.prepare("INSERT INTO crypto_meta VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value").run(name, value);
+}
