@@ -56,6 +56,13 @@ const rules = [
         to: {},
     },
     {
+        name: "rooms-of-the-bot-know-no-composition",
+        comment: "bot/ puts its folders together: of bot/, each imports itself and bot/folder/ only (tests may use what puts together)",
+        severity: "error",
+        from: { path: "^src/bot/([^/]+)/", pathNot: ["\\.test\\.ts$", "^src/bot/testing/"] },
+        to: { path: "^src/bot/", pathNot: ["^src/bot/($1|folder)/"] },
+    },
+    {
         name: "indexeddb-knows-nothing-of-us",
         comment: "src/indexeddb could be published on its own",
         severity: "error",
@@ -131,10 +138,10 @@ const rules = [
     },
     {
         name: "no-cycles-between-folders",
-        comment: "the flows of the crypto worker have a rule of their own: their tests open the whole machine",
+        comment: "the folders of the crypto worker and of bot/ have rules of their own: their tests put everything together",
         scope: "folder",
         severity: "error",
-        from: { path: "^src/", pathNot: ["^src/crypto/machine/"] },
+        from: { path: "^src/", pathNot: ["^src/(crypto/machine|bot)/"] },
         to: { circular: true },
     },
 ];

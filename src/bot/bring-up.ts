@@ -6,8 +6,8 @@ import { connectHomeserver, type Homeserver, type HomeserverAccess } from "../ho
 import { deriveSeal } from "../sealing/index.ts";
 import { forgetSyncPosition } from "../sync/index.ts";
 import type { Logger } from "../telemetry/index.ts";
+import type { Store } from "./folder/store.ts";
 import type { Releases } from "./shutdown.ts";
-import type { Store } from "./store.ts";
 
 export interface BringUpOptions {
     readonly settings: Settings;

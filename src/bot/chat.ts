@@ -2,10 +2,10 @@ import { AdminRooms, Greeter, Greetings, Notifier, type SendEncrypted, Verificat
 import { type Settings, sharingPolicy } from "../config/index.ts";
 import { type OutgoingRequests, RoomEncryption } from "../crypto/index.ts";
 import type { Logger } from "../telemetry/index.ts";
-import { enoughCovered } from "./follow-rooms.ts";
 import type { Online } from "./bring-up.ts";
-import type { SharingLedger } from "./sharing-ledger.ts";
-import type { Store } from "./store.ts";
+import type { Store } from "./folder/store.ts";
+import { enoughCovered } from "./recording/follow-rooms.ts";
+import type { SharingLedger } from "./recording/sharing-ledger.ts";
 
 export interface ChatOptions {
     readonly settings: Settings;

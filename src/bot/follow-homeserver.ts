@@ -5,9 +5,9 @@ import { LeftRooms, mayInviteTheBot, RoomRecorder } from "../rooms/index.ts";
 import { lastSuccessAt, SyncLoop } from "../sync/index.ts";
 import type { Logger } from "../telemetry/index.ts";
 import type { TimelineRecorder } from "../timeline/index.ts";
-import { recordBatch } from "./recording.ts";
+import { recordBatch } from "./recording/record-batch.ts";
+import type { StockTaking } from "./recording/stock.ts";
 import type { ServicesOptions } from "./services.ts";
-import type { StockTaking } from "./stock.ts";
 
 interface SyncFollowers {
     readonly recorder: TimelineRecorder;

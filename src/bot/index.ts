@@ -18,17 +18,17 @@ export async function loginAccount(start: { readonly settings: Settings; readonl
 
 /** What `status` shows, from the database alone. @throws Failure if it does not open */
 export async function readStatus(dataDir: string, filters: StatusFilters): Promise<StatusReport> {
-    return await (await import("./status.ts")).readStatus(dataDir, filters);
+    return await (await import("./report/status.ts")).readStatus(dataDir, filters);
 }
 
 /** Who was given what, from the database alone. @throws Failure if it does not open */
 export async function readAudit(dataDir: string, filter: AuditFilter): Promise<AuditReport> {
-    return (await import("./audit.ts")).readAudit(dataDir, filter);
+    return (await import("./report/audit.ts")).readAudit(dataDir, filter);
 }
 
 /** A share job with its whole story, from the database alone; undefined if there is none with this ID. @throws Failure if it does not open */
 export async function readJob(dataDir: string, jobId: string): Promise<JobStory | undefined> {
-    return (await import("./status.ts")).readJob(dataDir, jobId);
+    return (await import("./report/status.ts")).readJob(dataDir, jobId);
 }
 
 /** Gives the control operations to a command that found no running bot, under the data folder's lock. @throws Failure */

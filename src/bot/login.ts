@@ -2,8 +2,8 @@ import { existsSync } from "node:fs";
 import type { Settings } from "../config/index.ts";
 import { createLogger } from "../telemetry/index.ts";
 import { bringUp } from "./bring-up.ts";
+import { openStore } from "./folder/store.ts";
 import { Releases } from "./shutdown.ts";
-import { openStore } from "./store.ts";
 
 /** A person waits: a homeserver that is away is told, not waited for. */
 const attempts = 3;

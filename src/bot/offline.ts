@@ -4,11 +4,11 @@ import { type Bot, localBot } from "../control/index.ts";
 import { type CryptoPort, startCrypto } from "../crypto/index.ts";
 import { Failure } from "../failures/index.ts";
 import { createLogger } from "../telemetry/index.ts";
-import { StockTaking, takeStock } from "./stock.ts";
+import { openStore } from "./folder/store.ts";
+import { takeSnapshot } from "./folder/take-snapshot.ts";
 import { controlOperations } from "./operations.ts";
-import { sharingLedger } from "./sharing-ledger.ts";
-import { takeSnapshot } from "./take-snapshot.ts";
-import { openStore } from "./store.ts";
+import { sharingLedger } from "./recording/sharing-ledger.ts";
+import { StockTaking, takeStock } from "./recording/stock.ts";
 
 /**
  * Gives the control operations to a command that found no running bot: on the same parts, under the data folder's lock.

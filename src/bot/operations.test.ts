@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { controlOperations, type OperationParts } from "./operations.ts";
-import { StockTaking } from "./stock.ts";
+import { StockTaking } from "./recording/stock.ts";
 
 let now = 0;
 const order: string[] = [];

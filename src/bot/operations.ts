@@ -1,7 +1,7 @@
 import type { Handlers } from "../control/index.ts";
 import type { CryptoPort } from "../crypto/index.ts";
 import type { ShareCommands } from "../sharing/index.ts";
-import type { StockTaking } from "./stock.ts";
+import type { StockTaking } from "./recording/stock.ts";
 
 /** Milliseconds between counts while an import goes on. */
 const countEveryMs = 5_000;

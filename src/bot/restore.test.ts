@@ -8,12 +8,12 @@ import { startCrypto } from "../crypto/index.ts";
 import { openDatabase } from "../database/index.ts";
 import { packSnapshot } from "../snapshot/index.ts";
 import type { Logger } from "../telemetry/index.ts";
-import { dataFolder } from "./data-folder.ts";
+import { dataFolder } from "./folder/data-folder.ts";
+import { RestoreFolder } from "./folder/restore-folder.ts";
+import { schemas } from "./folder/schemas.ts";
+import { openStore } from "./folder/store.ts";
+import { snapshotKey } from "./folder/take-snapshot.ts";
 import { restoreSnapshot } from "./restore.ts";
-import { RestoreFolder } from "./restore-folder.ts";
-import { schemas } from "./schemas.ts";
-import { openStore } from "./store.ts";
-import { snapshotKey } from "./take-snapshot.ts";
 
 const nothing = (): void => undefined;
 const silent: Logger = { debug: nothing, info: nothing, warn: nothing, error: nothing, child: () => silent };

@@ -11,13 +11,13 @@ import { unpackSnapshot } from "../snapshot/index.ts";
 import { forgetSyncPosition } from "../sync/index.ts";
 import { createLogger, type Logger } from "../telemetry/index.ts";
 import { bringUp } from "./bring-up.ts";
-import { CommitMark, removeMark } from "./commit-mark.ts";
-import { createDataFolder, type DataFolder, dataFolder, loadStoreKey } from "./data-folder.ts";
-import { type Restoring, RestoreFolder } from "./restore-folder.ts";
-import { schemas } from "./schemas.ts";
+import { CommitMark, removeMark } from "./folder/commit-mark.ts";
+import { createDataFolder, type DataFolder, dataFolder, loadStoreKey } from "./folder/data-folder.ts";
+import { type Restoring, RestoreFolder } from "./folder/restore-folder.ts";
+import { schemas } from "./folder/schemas.ts";
+import { StoreCheckRecord } from "./folder/store-check-record.ts";
+import { snapshotKey } from "./folder/take-snapshot.ts";
 import { Releases } from "./shutdown.ts";
-import { StoreCheckRecord } from "./store-check-record.ts";
-import { snapshotKey } from "./take-snapshot.ts";
 
 /** A person waits: a homeserver that is away is told, not waited for. */
 const attempts = 3;

@@ -5,17 +5,17 @@ import type { CryptoPort } from "../crypto/index.ts";
 import { exitCodes, Failure } from "../failures/index.ts";
 import { createLogger, type Logger, programVersion } from "../telemetry/index.ts";
 import { bringUp, type BringUpOptions, type Online } from "./bring-up.ts";
-import { FolderWatch } from "./folder-watch.ts";
-import { checkHealth } from "./health.ts";
+import { StoreCheckRecord } from "./folder/store-check-record.ts";
+import { openStore, type Store } from "./folder/store.ts";
+import { takeSnapshot } from "./folder/take-snapshot.ts";
+import { FolderWatch } from "./guards/folder-watch.ts";
+import { checkHealth } from "./guards/health.ts";
+import { StoreCheck } from "./guards/store-check.ts";
 import { controlOperations } from "./operations.ts";
+import { sharingLedger, type SharingLedger } from "./recording/sharing-ledger.ts";
+import { copySignsOfOtherRooms } from "./recording/stock.ts";
 import { type Services, startServices } from "./services.ts";
-import { sharingLedger, type SharingLedger } from "./sharing-ledger.ts";
 import { endOnFaults, Releases, stopOnSignals } from "./shutdown.ts";
-import { copySignsOfOtherRooms } from "./stock.ts";
-import { takeSnapshot } from "./take-snapshot.ts";
-import { StoreCheck } from "./store-check.ts";
-import { StoreCheckRecord } from "./store-check-record.ts";
-import { openStore, type Store } from "./store.ts";
 
 /** Milliseconds between looks at an account that its server's admin has locked. */
 const lockedPauseMs = 60_000;

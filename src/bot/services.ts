@@ -26,20 +26,20 @@ import {
     Watches,
 } from "../sharing/index.ts";
 import type { Logger } from "../telemetry/index.ts";
-import { AgeOfCopies } from "./age-of-copies.ts";
 import type { Online } from "./bring-up.ts";
 import { chatParts } from "./chat.ts";
-import { followRooms } from "./follow-rooms.ts";
+import type { Store } from "./folder/store.ts";
 import { startSync } from "./follow-homeserver.ts";
-import { Forgetting } from "./forgetting.ts";
-import { followIdentity, identityProblems, recordOwnIdentity } from "./own-identity.ts";
-import { StockTaking, takeStock } from "./stock.ts";
+import { AgeOfCopies } from "./guards/age-of-copies.ts";
+import { Forgetting } from "./keys/forgetting.ts";
+import { SessionFacts } from "./keys/session-facts.ts";
 import { bundleReceiver } from "./receiving.ts";
+import { followRooms } from "./recording/follow-rooms.ts";
+import { followIdentity, identityProblems, recordOwnIdentity } from "./recording/own-identity.ts";
+import type { SharingLedger } from "./recording/sharing-ledger.ts";
+import { StockTaking, takeStock } from "./recording/stock.ts";
 import { sendRequest } from "./send-request.ts";
-import { SessionFacts } from "./session-facts.ts";
-import type { SharingLedger } from "./sharing-ledger.ts";
 import type { Releases } from "./shutdown.ts";
-import type { Store } from "./store.ts";
 import { timelineServices } from "./timelines.ts";
 
 export interface ServicesOptions {

@@ -7,7 +7,7 @@ import { openDatabase } from "../database/index.ts";
 import { LeftRooms } from "../rooms/index.ts";
 import { deriveSeal, SealBroken } from "../sealing/index.ts";
 import { auditReport, BundleFiles } from "../sharing/index.ts";
-import { schemas } from "./schemas.ts";
+import { schemas } from "./folder/schemas.ts";
 import { invitees } from "./testing/fixtures/batches.ts";
 import { readings } from "./testing/fixtures/readings.ts";
 import {

@@ -152,7 +152,7 @@ export interface CryptoPort {
     roomsWithKeys(): Promise<readonly string[]>;
     /** Writes the whole store as it is now to `path`, a file that does not exist. Holds up the other operations meanwhile: about 0.7 s for 100 MB. */
     copyStore(path: string): Promise<void>;
-    /** How many commits are in this store: the guard against a log that lost its end (`bot/commit-mark.ts`). */
+    /** How many commits are in this store: the guard against a log that lost its end (`bot/folder/commit-mark.ts`). */
     commits(): Promise<number>;
     /** How often this store was taken into use: the guard against old copies of it (`account/generation.ts`). */
     generation(): Promise<Generation>;

@@ -84,6 +84,12 @@ const gates: Readonly<Record<string, readonly Planted[]>> = {
             'export * from "../exchange/deep.ts";\n',
             "every-flow-has-a-level",
         ],
+        [
+            "a room of the bot that knows the composition",
+            "src/bot/guards/bad.ts",
+            'export * from "../run.ts";\n',
+            "rooms-of-the-bot-know-no-composition",
+        ],
         ["past another folder's index", "src/rooms/past.ts", 'export * from "../matrix/deep.ts";\n', "folder-only-by-its-index"],
         [
             "past a folder's index, from the top",
@@ -139,6 +145,7 @@ const gates: Readonly<Record<string, readonly Planted[]>> = {
 const company: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     "check:imports": {
         "src/crypto/index.ts": "export interface Port {\n    readonly a: number;\n}\n",
+        "src/bot/run.ts": header,
         "src/crypto/machine/exchange/deep.ts": header,
         "src/crypto/machine/open.ts": header,
         "src/rooms/deep.ts": "export const deep = 1;\n",

@@ -1,0 +1,30 @@
+import { accountSchema } from "../../account/index.ts";
+import { chatSchema } from "../../chat/index.ts";
+import type { Schema } from "../../database/index.ts";
+import { runningClockSchema } from "../../due/index.ts";
+import { receivingSchema } from "../../receiving/index.ts";
+import { leftRoomsSchema, roomsSchema } from "../../rooms/index.ts";
+import { bundleSchema, evidenceSchema, reinviteSchema, sharingSchema } from "../../sharing/index.ts";
+import { syncSchema } from "../../sync/index.ts";
+import { timelineSchema } from "../../timeline/index.ts";
+import { commitMarkSchema } from "./commit-mark.ts";
+import { storeCheckSchema } from "./store-check-record.ts";
+
+/** Every part's tables in `backscroll.sqlite`. */
+export const schemas: readonly Schema[] = [
+    // Before the parts whose tables it takes something over from.
+    runningClockSchema,
+    accountSchema,
+    roomsSchema,
+    sharingSchema,
+    bundleSchema,
+    reinviteSchema,
+    evidenceSchema,
+    syncSchema,
+    chatSchema,
+    timelineSchema,
+    leftRoomsSchema,
+    receivingSchema,
+    commitMarkSchema,
+    storeCheckSchema,
+];
