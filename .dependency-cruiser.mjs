@@ -27,12 +27,12 @@ const direction = layers.map((names, level) => ({
     },
 }));
 
-/** The flows inside the crypto worker, the highest first. `open.ts` and its neighbours in `machine/` put them together. */
+/** The flows inside the crypto worker, the highest first. What lies in `machine/` itself puts them together. */
 const flows = ["bundle", "exchange", "entries", "store"];
 
 const flowDirection = flows.map((name, level) => ({
     name: `machine-direction-${name}`,
-    comment: `${name} may import only what stands below it (${flows.join(", ")}); its tests may put everything together`,
+    comment: `of ${flows.join(", ")} each may import only what follows it; tests may put everything together`,
     severity: "error",
     from: { path: `^src/crypto/machine/${name}/`, pathNot: ["\\.test\\.ts$"] },
     to: { path: "^src/crypto/machine/", pathNot: [`^src/crypto/machine/(${flows.slice(level).join("|")})/`] },
@@ -57,7 +57,7 @@ const rules = [
     },
     {
         name: "rooms-of-the-bot-know-no-composition",
-        comment: "bot/ puts its folders together: of bot/, each imports itself and bot/folder/ only (tests may use what puts together)",
+        comment: "bot/ puts its folders together: each imports itself and bot/folder/ only; tests may do more",
         severity: "error",
         from: { path: "^src/bot/([^/]+)/", pathNot: ["\\.test\\.ts$", "^src/bot/testing/"] },
         to: { path: "^src/bot/", pathNot: ["^src/bot/($1|folder)/"] },
@@ -138,7 +138,7 @@ const rules = [
     },
     {
         name: "no-cycles-between-folders",
-        comment: "the folders of the crypto worker and of bot/ have rules of their own: their tests put everything together",
+        comment: "the folders of crypto/machine and of bot/ have rules of their own: tests put everything together",
         scope: "folder",
         severity: "error",
         from: { path: "^src/", pathNot: ["^src/(crypto/machine|bot)/"] },

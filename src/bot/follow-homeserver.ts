@@ -1,10 +1,12 @@
 import { Greetings, type VerificationAnswerer } from "../chat/index.ts";
 import type { OutgoingRequests } from "../crypto/index.ts";
 import { Failure } from "../failures/index.ts";
+import type { BundleReceiver } from "../receiving/index.ts";
 import { LeftRooms, mayInviteTheBot, RoomRecorder } from "../rooms/index.ts";
 import { lastSuccessAt, SyncLoop } from "../sync/index.ts";
 import type { Logger } from "../telemetry/index.ts";
 import type { TimelineRecorder } from "../timeline/index.ts";
+import type { SessionFacts } from "./keys/session-facts.ts";
 import { recordBatch } from "./recording/record-batch.ts";
 import type { StockTaking } from "./recording/stock.ts";
 import type { ServicesOptions } from "./services.ts";
@@ -12,10 +14,10 @@ import type { ServicesOptions } from "./services.ts";
 interface SyncFollowers {
     readonly recorder: TimelineRecorder;
     readonly stock: StockTaking;
-    /** Bundles of these rooms may have been announced. */
-    readonly announced: (roomIds: readonly string[]) => void;
-    /** The bot is in other rooms now, or invited to others. */
-    readonly roomsMoved: () => void;
+    /** Bundles may have been announced. */
+    readonly receiver: Pick<BundleReceiver, "announced">;
+    /** The bot may be in other rooms now, or invited to others. */
+    readonly facts: Pick<SessionFacts, "roomsMoved">;
     readonly verification: Pick<VerificationAnswerer, "askedByDevices" | "askedInRooms">;
 }
 
@@ -23,7 +25,7 @@ interface SyncFollowers {
 export function startSync(
     { settings, store, ledger, online, log, signal, releases, end }: ServicesOptions,
     outgoing: OutgoingRequests,
-    { recorder, stock, announced, roomsMoved, verification }: SyncFollowers,
+    { recorder, stock, receiver, facts, verification }: SyncFollowers,
     caughtUp: () => void,
 ): SyncLoop {
     const { homeserver, crypto, account } = online;
@@ -66,9 +68,9 @@ export function startSync(
         },
         afterBatch: (roomIds) => {
             unreadableKeysOf = [];
-            if (haveRoomsMoved) roomsMoved();
+            if (haveRoomsMoved) facts.roomsMoved();
             caughtUp();
-            announced(roomIds);
+            receiver.announced(roomIds);
             if (flushDue) flush();
             stock
                 .take(roomIds)

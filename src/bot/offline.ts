@@ -18,7 +18,7 @@ import { StockTaking, takeStock } from "./recording/stock.ts";
 export async function withOfflineBot<T>(settings: Settings, use: (bot: Bot) => Promise<T>): Promise<T> {
     const log = await createLogger({ level: "warn", format: settings.log.format, output: "stderr" });
     const store = openStore(settings);
-    const ledger = sharingLedger(store.database, settings);
+    const ledger = sharingLedger(store, settings);
     let opening: Promise<CryptoPort> | undefined;
     const open = async (): Promise<CryptoPort> => {
         const account = accountStatus(store.database, store.folder.path);

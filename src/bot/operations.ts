@@ -1,13 +1,13 @@
 import type { Handlers } from "../control/index.ts";
 import type { CryptoPort } from "../crypto/index.ts";
-import type { ShareCommands } from "../sharing/index.ts";
+import type { SharingRecords } from "../sharing/index.ts";
 import type { StockTaking } from "./recording/stock.ts";
 
 /** Milliseconds between counts while an import goes on. */
 const countEveryMs = 5_000;
 
 export interface OperationParts {
-    readonly commands: ShareCommands;
+    readonly commands: SharingRecords["commands"];
     /** The crypto worker, once it is there. @throws Failure `account_not_ready` before */
     readonly crypto: () => Promise<Pick<CryptoPort, "importRoomKeys" | "exportRoomKeys">>;
     readonly snapshot: Handlers["snapshot"];

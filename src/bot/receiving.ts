@@ -1,11 +1,11 @@
 import { BundleReceiver, type ReceiverParts } from "../receiving/index.ts";
-import type { DeviceKeys } from "../sharing/index.ts";
+import type { Sharing } from "../sharing/index.ts";
 import type { ServicesOptions } from "./services.ts";
 
 /** What takes the bundles of those who invite the bot. */
 export function bundleReceiver(
     { store, ledger, online, log, releases }: ServicesOptions,
-    deviceKeys: Pick<DeviceKeys, "look">,
+    deviceKeys: Sharing["deviceKeys"],
     told: Pick<ReceiverParts, "keysCame" | "looked">,
 ): BundleReceiver {
     const receiver = new BundleReceiver({

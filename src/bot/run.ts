@@ -57,7 +57,7 @@ export async function runBot({
         const watch = new FolderWatch(store.folder, end);
         watch.start();
         releases.add("the watch over the data folder", () => watch.stop());
-        const ledger = sharingLedger(store.database, settings);
+        const ledger = sharingLedger(store, settings);
         const bot: Running = {
             settings,
             store,

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { openDatabase } from "../database/index.ts";
 import { LeftRooms } from "../rooms/index.ts";
 import { deriveSeal, SealBroken } from "../sealing/index.ts";
-import { auditReport, BundleFiles } from "../sharing/index.ts";
+import { sharingReport } from "../sharing/index.ts";
 import { schemas } from "./folder/schemas.ts";
 import { invitees } from "./testing/fixtures/batches.ts";
 import { readings } from "./testing/fixtures/readings.ts";
@@ -57,7 +57,7 @@ test.each(fixtures)("%s: status, audit, the jobs' stories and the pins are what 
 test.each(fixtures)("%s: what is sealed opens with its store key, and with no other", (fixture) => {
     unpack(fixture);
     const database = openDatabase({ path: path(), schemas });
-    const files = (key: Uint8Array): BundleFiles => new BundleFiles(database.sql, deriveSeal(key, "sharing"));
+    const files = (key: Uint8Array) => ledgerOn(database, dataDir, key).files;
     expect(files(storeKey).find(ROOM, fingerprint)).toMatchObject({ file: bundleFile, contents });
     expect(() => files(new Uint8Array(32)).find(ROOM, fingerprint)).toThrow(SealBroken);
     const sealed = database.sql.prepare("SELECT access_token FROM account").get()?.["access_token"];
@@ -99,9 +99,9 @@ test.each(fixtures.filter((fixture) => fixture !== "first"))(
         expect(jobs.newest(ROOM, invitees.done)?.approved).toEqual([approval]);
         expect(database.sql.prepare("SELECT ran FROM running_clock").get()).toEqual({ ran });
         const inDoubt = (): readonly string[] =>
-            auditReport(database.sql, { roomId: ROOM, userId: undefined, since: undefined }).deliveries.flatMap(
-                ({ user_id: userId, sent }) => (sent === "unknown" ? [userId] : []),
-            );
+            sharingReport(database.sql)
+                .audit({ roomId: ROOM, userId: undefined, since: undefined })
+                .deliveries.flatMap(({ user_id: userId, sent }) => (sent === "unknown" ? [userId] : []));
         expect(inDoubt()).toEqual([invitees.cancelled]);
         database.transaction(() => {
             for (const job of jobs.open(ROOM, invitees.delivering)) jobs.end(job, "bot_left");

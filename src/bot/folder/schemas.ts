@@ -4,7 +4,7 @@ import type { Schema } from "../../database/index.ts";
 import { runningClockSchema } from "../../due/index.ts";
 import { receivingSchema } from "../../receiving/index.ts";
 import { leftRoomsSchema, roomsSchema } from "../../rooms/index.ts";
-import { bundleSchema, evidenceSchema, reinviteSchema, sharingSchema } from "../../sharing/index.ts";
+import { sharingSchemas } from "../../sharing/index.ts";
 import { syncSchema } from "../../sync/index.ts";
 import { timelineSchema } from "../../timeline/index.ts";
 import { commitMarkSchema } from "./commit-mark.ts";
@@ -16,10 +16,7 @@ export const schemas: readonly Schema[] = [
     runningClockSchema,
     accountSchema,
     roomsSchema,
-    sharingSchema,
-    bundleSchema,
-    reinviteSchema,
-    evidenceSchema,
+    ...sharingSchemas,
     syncSchema,
     chatSchema,
     timelineSchema,

@@ -2,7 +2,7 @@ import type { CryptoPort } from "../../crypto/index.ts";
 import type { Database } from "../../database/index.ts";
 import type { RunningClock } from "../../due/index.ts";
 import type { LeftRooms } from "../../rooms/index.ts";
-import type { FormerMembers } from "../../sharing/index.ts";
+import type { SharingRecords } from "../../sharing/index.ts";
 import type { Timelines } from "../../timeline/index.ts";
 
 export interface SessionFactsParts {
@@ -11,7 +11,7 @@ export interface SessionFactsParts {
     readonly clock: Pick<RunningClock, "now">;
     readonly leftRooms: Pick<LeftRooms, "kept">;
     readonly timelines: Pick<Timelines, "untoldOwners" | "ownersTold">;
-    readonly formerMembers: Pick<FormerMembers, "strangers">;
+    readonly formerMembers: Pick<SharingRecords["formerMembers"], "strangers">;
     /** Only what an event used lately is shared in this room, so that each event may open something. */
     readonly hasAge: (roomId: string) => boolean;
     /** Something else may be shared in these rooms now. */

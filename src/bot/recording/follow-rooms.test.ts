@@ -1,9 +1,10 @@
+import { tmpdir } from "node:os";
 import { beforeEach, expect, test } from "vitest";
-import { chatSchema, Greetings } from "../../chat/index.ts";
+import { Greetings } from "../../chat/index.ts";
 import { type Database, openDatabase } from "../../database/index.ts";
-import { runningClockSchema } from "../../due/index.ts";
 import type { Room } from "../../rooms/index.ts";
-import { FollowedRooms, Notices, sharingSchema } from "../../sharing/index.ts";
+import { schemas } from "../folder/schemas.ts";
+import { ledgerOn } from "../testing/fixtures/story.ts";
 import { followRooms, type FollowParts } from "./follow-rooms.ts";
 
 const roomId = "!room:home";
@@ -14,7 +15,7 @@ let creation: Readonly<Record<string, unknown>>;
 let coverage: ReturnType<FollowParts["ledger"]["timelines"]["coverage"]>;
 
 beforeEach(() => {
-    database = openDatabase({ path: ":memory:", schemas: [runningClockSchema, sharingSchema, chatSchema] });
+    database = openDatabase({ path: ":memory:", schemas });
     room = { roomId, membership: "join", encryption: "encrypted", visibility: "shared", joinedAt: 0, openSince: 0, successor: undefined };
     [now, creation, coverage] = [1_000_000, {}, undefined];
 });
@@ -22,7 +23,7 @@ beforeEach(() => {
 /** The room is seen; and a minute later, by a bot that was started anew, another one is. */
 function seen(greetings: Greetings | undefined = new Greetings(database)): void {
     const follow = (roomIds: readonly string[]): void => {
-        const followedRooms = new FollowedRooms(database.sql);
+        const { followedRooms } = ledgerOn(database, tmpdir());
         const rooms = { room: () => room, canInvite: () => true, createdBy: () => creation };
         const ledger = {
             rooms,
@@ -36,7 +37,7 @@ function seen(greetings: Greetings | undefined = new Greetings(database)): void 
     now += 60_000;
     follow([]);
 }
-const noticed = (): readonly object[] => new Notices(database.sql).standingAfter(0);
+const noticed = (): readonly object[] => ledgerOn(database, tmpdir()).notices.standingAfter(0);
 const share = (covered: number, reach: "start" | "under_way" = "start") => ({
     reach,
     coversSince: undefined,

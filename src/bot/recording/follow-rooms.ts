@@ -1,6 +1,6 @@
 import { adminOf, type Greetings } from "../../chat/index.ts";
 import type { Rooms } from "../../rooms/index.ts";
-import { type FollowedRooms, type SharingPolicy, troublesOf } from "../../sharing/index.ts";
+import { type SharingPolicy, type SharingRecords, troublesOf } from "../../sharing/index.ts";
 import type { Timelines } from "../../timeline/index.ts";
 
 export interface FollowParts {
@@ -9,7 +9,7 @@ export interface FollowParts {
         readonly rooms: Pick<Rooms, "room" | "canInvite" | "createdBy">;
         readonly timelines: Pick<Timelines, "coverage">;
         readonly facts: { readonly policy: (roomId: string) => Pick<SharingPolicy, "reinvite_thresholds"> };
-        readonly followedRooms: Pick<FollowedRooms, "see" | "note">;
+        readonly followedRooms: Pick<SharingRecords["followedRooms"], "see" | "note">;
     };
     /** Undefined: greeting is off. */
     readonly greetings: Pick<Greetings, "isOwed"> | undefined;

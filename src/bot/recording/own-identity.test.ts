@@ -1,9 +1,11 @@
 import { beforeEach, expect, test } from "vitest";
-import { accountSchema } from "../../account/index.ts";
 import type { OwnIdentity } from "../../crypto/index.ts";
 import { type Database, openDatabase } from "../../database/index.ts";
-import { runningClockSchema } from "../../due/index.ts";
-import { Notices, sharingSchema, ShareJobs } from "../../sharing/index.ts";
+import { RoomReader } from "../../rooms/index.ts";
+import { deriveSeal } from "../../sealing/index.ts";
+import { type SharingRecords, sharingRecords } from "../../sharing/index.ts";
+import { Timelines } from "../../timeline/index.ts";
+import { schemas } from "../folder/schemas.ts";
 import { identityProblems, type OwnIdentityParts, recordOwnIdentity } from "./own-identity.ts";
 
 const ours: OwnIdentity = { state: "ours" };
@@ -11,27 +13,43 @@ const replaced = (masterKey: string): OwnIdentity => ({ state: "replaced", maste
 const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {}, child: () => silent };
 
 let database: Database;
-let jobs: ShareJobs;
+let jobs: SharingRecords["jobs"];
 let now: number;
 
 beforeEach(() => {
-    database = openDatabase({ path: ":memory:", schemas: [runningClockSchema, accountSchema, sharingSchema] });
+    database = openDatabase({ path: ":memory:", schemas });
     now = 1_000_000;
-    jobs = new ShareJobs(database.sql, () => now);
+    ({ jobs } = records());
     database.sql.exec(
         "INSERT INTO account (id, user_id, device_id, logged_in, master_key, cross_signed) VALUES (1, '@bot:home', 'BOT', 1, 'ours', 1)",
     );
 });
 
+function records(): SharingRecords {
+    return sharingRecords({
+        database,
+        seal: deriveSeal(new Uint8Array(32), "sharing"),
+        botUserId: "@bot:home",
+        policy: () => {
+            throw new Error("nothing is decided here");
+        },
+        rooms: new RoomReader(database),
+        timelines: new Timelines(database),
+        clock: { now: () => now, ran: () => now },
+        isCrossSigned: () => true,
+        now: () => now,
+    });
+}
+
 /** Answers whether it was news. */
 function heard(identity: OwnIdentity): boolean {
     const facts = {} as OwnIdentityParts["ledger"]["facts"];
-    const ledger = { jobs, notices: new Notices(database.sql), facts };
+    const ledger = { jobs, notices: records().notices, facts };
     return recordOwnIdentity({ database, ledger, log: silent, now: () => now }, identity);
 }
 
 const row = () => database.sql.prepare("SELECT master_key, cross_signed, identity_state, identity_since, published_key FROM account").get();
-const noticed = () => new Notices(database.sql).standingAfter(0);
+const noticed = () => records().notices.standingAfter(0);
 
 test("an identity that was replaced is written down with since when, and admins are told once", () => {
     expect(heard(ours)).toBe(false);
@@ -69,7 +87,7 @@ test("what is in order again leaves no trace, and whoever waited goes on at once
 });
 
 test("what could not be written is not half written", () => {
-    const notices = new Notices(database.sql);
+    const { notices } = records();
     notices.identity = () => {
         throw new Error("the disk is full");
     };

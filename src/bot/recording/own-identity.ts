@@ -1,7 +1,7 @@
 import { identityHeard, identityStatus } from "../../account/index.ts";
 import type { OwnIdentity } from "../../crypto/index.ts";
 import type { Database } from "../../database/index.ts";
-import { reconsiderRooms } from "../../sharing/index.ts";
+import { followIdentity, reconsiderRooms } from "../../sharing/index.ts";
 import type { Logger } from "../../telemetry/index.ts";
 import type { SharingLedger } from "./sharing-ledger.ts";
 
@@ -29,13 +29,6 @@ export function recordOwnIdentity(parts: OwnIdentityParts, identity: OwnIdentity
     if (identity.state === "ours") log.info(facts, "the device is signed by the published identity again");
     else log.error(facts, identityProblems(database).join(" "));
     return true;
-}
-
-/** What deliveries and notices make of it. Inside a transaction of the caller's. */
-export function followIdentity(ledger: Pick<SharingLedger, "jobs" | "notices">, { state }: OwnIdentity): void {
-    const { jobs, notices } = ledger;
-    notices.identity(state === "ours" ? undefined : state);
-    if (state === "ours") jobs.botIsCrossSigned();
 }
 
 /** What is wrong with our identity, for the health check. */

@@ -1,15 +1,7 @@
 import { adminOf, type Greetings } from "../../chat/index.ts";
 import type { SyncBatch } from "../../matrix/index.ts";
 import type { LeftRooms, RoomRecorder } from "../../rooms/index.ts";
-import {
-    reconsiderRooms,
-    recordInvites,
-    recordMemberships,
-    recordOwnLeave,
-    releaseEmpowered,
-    restateInviters,
-    stopForRemoved,
-} from "../../sharing/index.ts";
+import { followBatch } from "../../sharing/index.ts";
 import type { TimelineRecorder } from "../../timeline/index.ts";
 import { followRooms } from "./follow-rooms.ts";
 import type { SharingLedger } from "./sharing-ledger.ts";
@@ -34,25 +26,15 @@ export function recordBatch(recording: RecordingParts, batch: SyncBatch): boolea
     const { botUserId, rooms, timelines, ledger, leftRooms, greetings, mayInvite } = recording;
     const changes = rooms.record(batch);
     timelines.record(batch);
-    const parts = { botUserId, jobs: ledger.jobs, checks: ledger.checks, rooms: ledger.rooms };
-    recordMemberships(parts, changes.memberships);
-    recordInvites({ botUserId, reinvites: ledger.reinvites, now: () => ledger.clock.now() }, changes.memberships);
-    ledger.botInvitees.record({ botUserId, now: Date.now }, changes.memberships);
+    followBatch(ledger, changes, [...batch.joined.keys()]);
     for (const { roomId } of changes.selfLeft) {
-        recordOwnLeave(parts, roomId);
-        ledger.botInvitees.forget(roomId);
         ledger.received.forget(roomId);
-        ledger.followedRooms.forget(roomId);
         leftRooms.left(roomId);
     }
     for (const roomId of batch.joined.keys()) leftRooms.back(roomId);
     // Others can be the inviter, too: where the bot follows a tombstone, or was invited again while it joined.
     for (const { roomId, inviter, invitedAfter } of changes.selfJoined)
         if (inviter !== undefined && mayInvite(inviter)) ledger.received.expect(roomId, inviter, Date.now(), invitedAfter);
-    stopForRemoved(ledger, changes.memberships);
-    restateInviters(ledger, [...batch.joined.keys()]);
-    releaseEmpowered(parts);
-    reconsiderRooms(ledger, [...batch.joined.keys()]);
     // A room found in the very first sync is not new to the people there, and its direct rooms with admins are for something else.
     for (const { roomId, firstSync } of changes.selfJoined)
         if (!firstSync && adminOf(ledger.rooms.createdBy(roomId, botUserId)) === undefined)

@@ -1,6 +1,6 @@
 import type { CryptoPort, SharingSigns } from "../../crypto/index.ts";
 import type { Database } from "../../database/index.ts";
-import { releaseEmptyHanded } from "../../sharing/index.ts";
+import { followKeys } from "../../sharing/index.ts";
 import type { SharingLedger } from "./sharing-ledger.ts";
 
 /** Remembers which rooms are still to be counted: a crash or a full disk may have come between their keys and the counting. */
@@ -47,18 +47,15 @@ export async function takeStock(
     crypto: Pick<CryptoPort, "holdings" | "sharingSigns">,
     roomIds: readonly string[],
 ): Promise<void> {
-    const { clock, facts, holdings, jobs, refreshes, timelines } = ledger;
     if (roomIds.length === 0) return;
     // Anybody can send keys for rooms that they made up.
     const known = roomIds.filter((roomId) => ledger.rooms.room(roomId) !== undefined);
     const counts = await Promise.all(known.map(async (roomId) => [roomId, await crypto.holdings(roomId)] as const));
     const signs = await signsOf(crypto, roomIds);
     database.transaction(() => {
-        for (const [roomId, count] of counts) holdings.set(roomId, count);
         noteSigns(ledger, signs);
-        timelines.touch(roomIds);
-        releaseEmptyHanded({ jobs, facts }, roomIds);
-        refreshes.note(roomIds, clock.now());
+        ledger.timelines.touch(roomIds);
+        followKeys(ledger, roomIds, new Map(counts));
     });
 }
 

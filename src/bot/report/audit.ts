@@ -1,5 +1,5 @@
 import { openDatabase } from "../../database/index.ts";
-import { type AuditFilter, type AuditReport, auditReport } from "../../sharing/index.ts";
+import { type AuditFilter, type AuditReport, sharingReport } from "../../sharing/index.ts";
 import { dataFolder } from "../folder/data-folder.ts";
 import { schemas } from "../folder/schemas.ts";
 
@@ -7,7 +7,7 @@ import { schemas } from "../folder/schemas.ts";
 export function readAudit(dataDir: string, filter: AuditFilter): AuditReport {
     const database = openDatabase({ path: dataFolder(dataDir).database, schemas, readOnly: true });
     try {
-        return auditReport(database.sql, filter);
+        return sharingReport(database.sql).audit(filter);
     } finally {
         database.close();
     }

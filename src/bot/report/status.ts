@@ -12,7 +12,7 @@ import {
 import { type Database, openDatabase } from "../../database/index.ts";
 import { bundleSentence, type ReceivedBundle, ReceivedBundles } from "../../receiving/index.ts";
 import { RoomReader, type Room } from "../../rooms/index.ts";
-import { Holdings, type JobStory, jobStatuses, jobStory, Modes, Pauses, roomProblems, UnreadableKeyCounts } from "../../sharing/index.ts";
+import { type JobStory, sharingReport } from "../../sharing/index.ts";
 import { lastSuccessAt } from "../../sync/index.ts";
 import { programVersion } from "../../telemetry/index.ts";
 import { type Coverage, Timelines } from "../../timeline/index.ts";
@@ -39,7 +39,7 @@ export async function readStatus(dataDir: string, filters: StatusFilters): Promi
 export function readJob(dataDir: string, jobId: string): JobStory | undefined {
     const database = openDatabase({ path: dataFolder(dataDir).database, schemas, readOnly: true });
     try {
-        return jobStory(database.sql, jobId);
+        return sharingReport(database.sql).job(jobId);
     } finally {
         database.close();
     }
@@ -58,38 +58,44 @@ async function isRunning(socket: string): Promise<boolean> {
 function report(database: Database, dataDir: string, filters: StatusFilters): StatusReport {
     const empty = emptyStatus(programVersion());
     const rooms = new RoomReader(database);
+    const sharing = sharingReport(database.sql);
     const account = accountStatus(database, dataDir) ?? empty.account;
     const inRoom = (roomId: string): boolean => filters.roomId === undefined || filters.roomId === roomId;
     const isAdminRoom = (roomId: string): boolean => adminOf(rooms.createdBy(roomId, account.user_id ?? "")) !== undefined;
     return {
         ...empty,
-        paused: new Pauses(database.sql).list(),
+        paused: sharing.pauses.list(),
         sync: { last_success_at: isoTime(lastSuccessAt(database)) },
         account,
         store: new StoreCheckRecord(database.sql).status(),
         rooms: rooms
             .joined()
             .filter(({ roomId }) => inRoom(roomId) && !isAdminRoom(roomId))
-            .map((room) => roomStatus(database, rooms, room, account.user_id)),
-        unreadable_keys: new UnreadableKeyCounts(database.sql)
+            .map((room) => roomStatus(database, { rooms, sharing }, room, account.user_id)),
+        unreadable_keys: sharing.unreadableKeys
             .newest(mostSenders)
             .map(({ userId, keys, lastAt }) => ({ user_id: userId, keys, last_at: new Date(lastAt).toISOString() })),
         invites: rooms
             .pendingInvites()
             .filter(({ roomId }) => inRoom(roomId))
             .map(({ roomId, inviter, since }) => ({ room_id: roomId, inviter, since: new Date(since).toISOString() })),
-        jobs: jobStatuses(database.sql, filters),
+        jobs: sharing.jobs(filters),
     };
 }
 
-function roomStatus(database: Database, rooms: RoomReader, room: Room, botUserId: string | null): RoomStatus {
+interface Read {
+    readonly rooms: RoomReader;
+    readonly sharing: ReturnType<typeof sharingReport>;
+}
+
+function roomStatus(database: Database, { rooms, sharing }: Read, room: Room, botUserId: string | null): RoomStatus {
     const canInvite = botUserId !== null && rooms.canInvite(room.roomId, botUserId);
     const coverage = new Timelines(database).coverage(room.roomId);
-    const holdings = new Holdings(database.sql).get(room.roomId);
+    const holdings = sharing.holdings.get(room.roomId);
     const received = receivedBundle(new ReceivedBundles(database.sql).of(room.roomId));
     return {
         room_id: room.roomId,
-        mode: new Modes(database.sql).of(room.roomId),
+        mode: sharing.modes.of(room.roomId),
         visibility: room.visibility === "unknown" ? null : room.visibility,
         can_invite: canInvite,
         joined_at: isoTime(room.joinedAt),
@@ -102,7 +108,7 @@ function roomStatus(database: Database, rooms: RoomReader, room: Room, botUserId
         },
         coverage: coverage === undefined ? null : coverageStatus(coverage),
         received_bundle: received,
-        problems: [...roomProblems(room, canInvite), ...bundleProblems(received, coverage?.complete === true)],
+        problems: [...sharing.roomProblems(room, canInvite), ...bundleProblems(received, coverage?.complete === true)],
     };
 }
 

@@ -5,8 +5,9 @@ import { readMeta, writeMeta } from "./meta.ts";
 const NAME = "commits";
 
 /**
- * Runs the work of a commit and counts the commit in it, if anything was changed; answers the count beside the result. SQLite drops a log's
- * damaged end without a word, and ratchets go back with it: whoever was told a higher number than the file has knows (`bot/folder/commit-mark.ts`).
+ * Runs the work of a commit and counts the commit in it, if anything was changed; answers the count beside the result.
+ * SQLite drops a log's damaged end without a word, and ratchets go back with it: whoever was told a higher number than
+ * the file has knows (`bot/folder/commit-mark.ts`).
  */
 export async function counted<T>(sql: DatabaseSync, work: (sql: DatabaseSync) => T | Promise<T>): Promise<{ result: T; commits: number }> {
     const before = changes(sql);
