@@ -1,6 +1,16 @@
 import { Secret } from "../config/index.ts";
 import type { OwnIdentity } from "../crypto/index.ts";
-import type { Database, Schema } from "../database/index.ts";
+import {
+    blobOrNothing,
+    type Database,
+    flagOf,
+    numberOrNothing,
+    type Row,
+    type Schema,
+    textOf,
+    textOrNothing,
+    wordOf,
+} from "../database/index.ts";
 import { Failure } from "../failures/index.ts";
 import { type Seal, SealBroken } from "../sealing/index.ts";
 
@@ -68,25 +78,25 @@ export class AccountTable {
             .get();
         if (row === undefined) return undefined;
         return {
-            userId: String(row["user_id"]),
-            deviceId: String(row["device_id"]),
-            loggedIn: row["logged_in"] === 1,
-            loginBegun: row["login_begun"] === 1,
-            masterKey: textOrNull(row["master_key"]),
-            crossSigned: row["cross_signed"] === 1,
-            recoverySavedFor: textOrNull(row["recovery_saved_for"]),
-            identity: identityFrom(row["identity_state"], row["published_key"]),
-            identitySince: row["identity_since"] === null ? null : Number(row["identity_since"]),
+            userId: textOf(row, "user_id"),
+            deviceId: textOf(row, "device_id"),
+            loggedIn: flagOf(row, "logged_in"),
+            loginBegun: flagOf(row, "login_begun"),
+            masterKey: textOrNothing(row, "master_key") ?? null,
+            crossSigned: flagOf(row, "cross_signed"),
+            recoverySavedFor: textOrNothing(row, "recovery_saved_for") ?? null,
+            identity: identityFrom(row),
+            identitySince: numberOrNothing(row, "identity_since") ?? null,
         };
     }
 
     /** @throws Failure store_key_wrong */
     accessToken(seal: Seal): Secret | undefined {
         const row = this.#database.sql.prepare("SELECT user_id, device_id, access_token FROM account").get();
-        const sealed = row?.["access_token"];
-        if (!(sealed instanceof Uint8Array)) return undefined;
+        const sealed = blobOrNothing(row, "access_token");
+        if (sealed === undefined) return undefined;
         try {
-            return new Secret(Buffer.from(seal.open(place(String(row?.["user_id"]), String(row?.["device_id"])), sealed)).toString("utf8"));
+            return new Secret(Buffer.from(seal.open(place(textOf(row, "user_id"), textOf(row, "device_id")), sealed)).toString("utf8"));
         } catch (error) {
             throw error instanceof SealBroken
                 ? new Failure("store_key_wrong", { path: "the account in backscroll.sqlite" }, { cause: error })
@@ -164,13 +174,7 @@ function place(userId: string, deviceId: string): string {
     return `account/access_token/${userId}/${deviceId}`;
 }
 
-/** @throws Error for a word that is no state: somebody else wrote into the table */
-function identityFrom(state: unknown, published: unknown): OwnIdentity {
-    if (state === "replaced") return { state, masterKey: String(published) };
-    if (state === "ours" || state === "gone" || state === "unsigned") return { state };
-    throw new Error(`the account's identity has an unknown state ${String(state)}`);
-}
-
-function textOrNull(value: unknown): string | null {
-    return typeof value === "string" ? value : null;
+function identityFrom(row: Row): OwnIdentity {
+    const state = wordOf(row, "identity_state", ["ours", "gone", "unsigned", "replaced"]);
+    return state === "replaced" ? { state, masterKey: textOf(row, "published_key") } : { state };
 }

@@ -1,5 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
-import type { Database } from "../database/index.ts";
+import { type Database, flagOf, numberOf, numberOrNothing, textOf } from "../database/index.ts";
 
 /** The bot's direct room with an admin. Times are milliseconds since the epoch. */
 export interface AdminRoom {
@@ -48,8 +48,7 @@ export class AdminRooms {
     of(admin: string): AdminRoom | undefined {
         const row = this.#sql.prepare("SELECT room_id, listed, away_since FROM admin_rooms WHERE admin = ?").get(admin);
         if (row === undefined) return undefined;
-        const away = row["away_since"];
-        return { roomId: String(row["room_id"]), listed: row["listed"] === 1, awaySince: typeof away === "number" ? away : undefined };
+        return { roomId: textOf(row, "room_id"), listed: flagOf(row, "listed"), awaySince: numberOrNothing(row, "away_since") };
     }
 
     /** Takes the place of any room before. */
@@ -68,7 +67,7 @@ export class AdminRooms {
     /** The last notice that the admin was told; 0: none. */
     toldUpTo(admin: string): number {
         const row = this.#sql.prepare("SELECT max(up_to) AS up_to FROM admin_messages WHERE admin = ? AND sent_at IS NOT NULL").get(admin);
-        return Number(row?.["up_to"] ?? 0);
+        return numberOrNothing(row, "up_to") ?? 0;
     }
 
     /** Messages that the admin was sent after `since`; what bears the time of a clock that was set back since does not count. */
@@ -76,13 +75,13 @@ export class AdminRooms {
         const row = this.#sql
             .prepare("SELECT count(*) AS messages FROM admin_messages WHERE admin = ? AND sent_at > ? AND sent_at <= ?")
             .get(admin, since, now);
-        return Number(row?.["messages"]);
+        return numberOf(row, "messages");
     }
 
     /** The message that was about to be sent, or a new one that tells notices up to `upTo`. */
     prepare(admin: string, upTo: number): AdminMessage {
         const kept = this.#sql.prepare("SELECT id, up_to FROM admin_messages WHERE admin = ? AND sent_at IS NULL").get(admin);
-        if (kept !== undefined) return { id: Number(kept["id"]), upTo: Number(kept["up_to"]) };
+        if (kept !== undefined) return { id: numberOf(kept, "id"), upTo: numberOf(kept, "up_to") };
         return { id: this.#write("INSERT INTO admin_messages (admin, up_to) VALUES (?, ?)", admin, upTo), upTo };
     }
 

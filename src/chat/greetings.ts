@@ -1,5 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
-import type { Database, Schema } from "../database/index.ts";
+import { type Database, flagOf, type Schema, textOf, wordOrNothing } from "../database/index.ts";
 import { createAdminRooms } from "./admin-rooms.ts";
 import { type GreetingKind, greetingKinds } from "../texts/index.ts";
 
@@ -58,10 +58,10 @@ export class Greetings {
             )
             .all()
             .map((row) => ({
-                roomId: String(row["room_id"]),
-                txnId: row["unsent"] === 1 ? String(row["txn_id"]) : `${String(row["txn_id"])}-correction`,
-                what: row["unsent"] === 1 ? "greeting" : "correction",
-                said: greetingKinds.find((kind) => kind === row["said"]),
+                roomId: textOf(row, "room_id"),
+                txnId: flagOf(row, "unsent") ? textOf(row, "txn_id") : `${textOf(row, "txn_id")}-correction`,
+                what: flagOf(row, "unsent") ? "greeting" : "correction",
+                said: wordOrNothing(row, "said", greetingKinds),
             }));
     }
 

@@ -1,6 +1,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import { Failure } from "../failures/index.ts";
 import type { Schema } from "./database.ts";
+import { numberOf, textOf } from "./row.ts";
 
 /**
  * Takes every feature's tables from the version in the file to today's, all in one transaction: a kill in the middle leaves the old file.
@@ -59,7 +60,7 @@ function knownVersions(sql: DatabaseSync): ReadonlyMap<string, number> {
 
 function versions(sql: DatabaseSync): ReadonlyMap<string, number> {
     const rows = sql.prepare("SELECT feature, version FROM schema_versions").all();
-    return new Map(rows.map(({ feature, version }) => [String(feature), Number(version)]));
+    return new Map(rows.map((row) => [textOf(row, "feature"), numberOf(row, "version")]));
 }
 
 function refuseNewer(found: ReadonlyMap<string, number>, path: string, schemas: readonly Schema[]): void {

@@ -7,6 +7,7 @@ import type { Database, Schema } from "./database.ts";
 import { keepCopy } from "./keep-copy.ts";
 import { closeUnharmed } from "./log-index.ts";
 import { assertCurrent, isOutdated, migrate } from "./migrate.ts";
+import { textOf } from "./row.ts";
 import { explain, isInaccessible } from "./sqlite-error.ts";
 import { transactionsOn } from "./transaction.ts";
 
@@ -98,8 +99,8 @@ function createPrivately(path: string): void {
 
 function check(sql: DatabaseSync, path: string): void {
     if (statSync(path).size > wholeCheckBytes) return;
-    const finding = sql.prepare("PRAGMA quick_check(1)").get()?.["quick_check"];
-    if (finding !== "ok") throw new Failure("store_corrupt", { path, detail: String(finding) });
+    const finding = textOf(sql.prepare("PRAGMA quick_check(1)").get(), "quick_check");
+    if (finding !== "ok") throw new Failure("store_corrupt", { path, detail: finding });
 }
 
 function closedOnError(sql: DatabaseSync, prepare: (sql: DatabaseSync) => void): DatabaseSync {

@@ -1,4 +1,4 @@
-import type { Database, Schema } from "../database/index.ts";
+import { type Database, numberOf, type Schema } from "../database/index.ts";
 import type { Logger } from "../telemetry/index.ts";
 
 /** Milliseconds between two counts; a kill loses at most so much. */
@@ -21,7 +21,7 @@ export const runningClockSchema: Schema = {
                 ) STRICT;
             `);
             const isBefore = sql.prepare("SELECT 1 FROM sqlite_master WHERE name = 'share_clock'").get() !== undefined;
-            const ran = isBefore ? Number(sql.prepare("SELECT ran FROM share_clock").get()?.["ran"]) : 0;
+            const ran = isBefore ? numberOf(sql.prepare("SELECT ran FROM share_clock").get(), "ran") : 0;
             const now = Date.now();
             sql.prepare("INSERT INTO running_clock VALUES (?, ?, ?)").run(ran, now - ran, now);
         },
@@ -64,12 +64,12 @@ export class RunningClock {
     /** Milliseconds. Times by this clock are near those of the wall clock, and mean something only among themselves. */
     now(): number {
         const row = this.#parts.database.sql.prepare("SELECT ran + begun AS now FROM running_clock").get();
-        return Number(row?.["now"]) + this.#sinceCount();
+        return numberOf(row, "now") + this.#sinceCount();
     }
 
     /** Milliseconds for which it has run in all. */
     ran(): number {
-        return Number(this.#parts.database.sql.prepare(`SELECT ${ranNow} AS ran`).get()?.["ran"]) + this.#sinceCount();
+        return numberOf(this.#parts.database.sql.prepare(`SELECT ${ranNow} AS ran`).get(), "ran") + this.#sinceCount();
     }
 
     /** Writes down what has passed. @throws what the database does */
@@ -85,7 +85,7 @@ export class RunningClock {
     /** The time in which the bot did not run counts, up to an hour; from now on it runs. */
     start(log: Pick<Logger, "warn">): void {
         const { database, wall } = this.#parts;
-        const away = wall() - Number(database.sql.prepare("SELECT counted_at FROM running_clock").get()?.["counted_at"]);
+        const away = wall() - numberOf(database.sql.prepare("SELECT counted_at FROM running_clock").get(), "counted_at");
         this.#log = log;
         this.#tryToCount(Math.min(Math.max(away, 0), longestGap));
         this.#timer = setInterval(() => this.#tryToCount(), betweenCounts).unref();

@@ -15,9 +15,7 @@ export const reasons = {
 
 export type Reason = keyof typeof reasons;
 
-export function reasonFrom(value: unknown): Reason | undefined {
-    return typeof value === "string" && isReason(value) ? value : undefined;
-}
+export const knownReasons: readonly Reason[] = Object.keys(reasons).filter(isReason);
 
 function isReason(value: string): value is Reason {
     return Object.hasOwn(reasons, value);

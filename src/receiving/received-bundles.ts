@@ -1,8 +1,11 @@
 import type { DatabaseSync } from "node:sqlite";
+import { numberOf, numberOrNothing, type Row, textOf, wordOf, wordOrNothing } from "../database/index.ts";
 import { ranNow } from "../due/index.ts";
-import { type Reason, reasonFrom, reasons } from "./reasons.ts";
+import { knownReasons, type Reason, reasons } from "./reasons.ts";
 
-export type BundleState = "waiting" | "taken" | "not_taken";
+const states = ["waiting", "taken", "not_taken"] as const;
+
+export type BundleState = (typeof states)[number];
 
 /** What is known of the bundle of whoever invited the bot into a room. Times in milliseconds since the epoch. */
 export interface ReceivedBundle {
@@ -97,18 +100,17 @@ function count(sessions: number): string {
     return `${sessions} session${sessions === 1 ? "" : "s"}`;
 }
 
-function bundleFrom(row: Readonly<Record<string, unknown>>): ReceivedBundle {
-    const state = row["state"];
+function bundleFrom(row: Row): ReceivedBundle {
     return {
-        roomId: String(row["room_id"]),
-        inviter: String(row["inviter"]),
-        joinedAt: Number(row["joined_at"]),
-        joinedRan: Number(row["joined_ran"]),
-        invitedAfter: typeof row["invited_after"] === "number" ? row["invited_after"] : undefined,
-        state: state === "taken" || state === "not_taken" ? state : "waiting",
-        reason: reasonFrom(row["reason"]),
-        keys: Number(row["keys"]),
-        withheld: Number(row["withheld"]),
-        changedAt: Number(row["changed_at"]),
+        roomId: textOf(row, "room_id"),
+        inviter: textOf(row, "inviter"),
+        joinedAt: numberOf(row, "joined_at"),
+        joinedRan: numberOf(row, "joined_ran"),
+        invitedAfter: numberOrNothing(row, "invited_after"),
+        state: wordOf(row, "state", states),
+        reason: wordOrNothing(row, "reason", knownReasons),
+        keys: numberOf(row, "keys"),
+        withheld: numberOf(row, "withheld"),
+        changedAt: numberOf(row, "changed_at"),
     };
 }

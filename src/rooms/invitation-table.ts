@@ -1,7 +1,7 @@
 import type { StatementSync } from "node:sqlite";
-import type { Database } from "../database/index.ts";
-import { type DueItem } from "../due/index.ts";
-import { numberOrUndefined, type Row } from "./rows.ts";
+import { z } from "zod";
+import { type Database, jsonOf, numberOf, numberOrNothing, type Row, textOf, textOrNothing, wordOf } from "../database/index.ts";
+import type { DueItem } from "../due/index.ts";
 
 /** Why a room waits for us: we were invited; a tombstone names it; or we joined what only claimed to be a successor. */
 export type InvitationKind = "invite" | "successor" | "false_successor";
@@ -84,7 +84,7 @@ export class InvitationTable {
 
     /** When the next of the others falls due; undefined: none waits. */
     nextAt(now: number): number | undefined {
-        return numberOrUndefined(this.#selectNext.get(now)?.["at"]);
+        return numberOrNothing(this.#selectNext.get(now), "at");
     }
 
     put(invitation: Invitation): void {
@@ -111,22 +111,20 @@ export class InvitationTable {
 const kinds: readonly InvitationKind[] = ["invite", "successor", "false_successor"];
 const states: readonly InvitationState[] = ["open", "left_pending", "answered", "given_up"];
 
+const servers = z.array(z.string());
+
 function invitationFrom(row: Row): Invitation {
-    const kind = kinds.find((known) => known === row["kind"]);
-    const state = states.find((known) => known === row["state"]);
-    if (kind === undefined || state === undefined) throw new Error("room_invitations holds a row that is not ours");
-    const via: unknown = JSON.parse(String(row["via"]));
     return {
-        roomId: String(row["room_id"]),
-        kind,
-        sender: String(row["sender"]),
-        predecessor: row["predecessor"] === null ? undefined : String(row["predecessor"]),
-        via: Array.isArray(via) ? via.map(String) : [],
-        since: Number(row["since"]),
-        madeAfter: numberOrUndefined(row["made_after"]),
-        state,
-        attempts: Number(row["attempts"]),
-        nextAttemptAt: row["next_attempt_at"] === null ? undefined : Number(row["next_attempt_at"]),
-        reason: row["reason"] === null ? undefined : String(row["reason"]),
+        roomId: textOf(row, "room_id"),
+        kind: wordOf(row, "kind", kinds),
+        sender: textOf(row, "sender"),
+        predecessor: textOrNothing(row, "predecessor"),
+        via: jsonOf(row, "via", servers),
+        since: numberOf(row, "since"),
+        madeAfter: numberOrNothing(row, "made_after"),
+        state: wordOf(row, "state", states),
+        attempts: numberOf(row, "attempts"),
+        nextAttemptAt: numberOrNothing(row, "next_attempt_at"),
+        reason: textOrNothing(row, "reason"),
     };
 }

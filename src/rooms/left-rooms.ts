@@ -1,5 +1,5 @@
 import type { StatementSync } from "node:sqlite";
-import type { Database, Schema } from "../database/index.ts";
+import { type Database, type Schema, textOf } from "../database/index.ts";
 
 export const leftRoomsSchema: Schema = {
     feature: "left_rooms",
@@ -67,7 +67,7 @@ export class LeftRooms {
 
     /** Rooms whose keys are still here and where the bot has not been for at least so many milliseconds. */
     due(milliseconds: number): readonly string[] {
-        return this.#selectDue.all(milliseconds).map((row) => String(row["room_id"]));
+        return this.#selectDue.all(milliseconds).map((row) => textOf(row, "room_id"));
     }
 
     forgotten(roomId: string): void {
@@ -76,6 +76,6 @@ export class LeftRooms {
 
     /** Rooms whose keys are kept: that the bot is in or invited to, or was in and has not forgotten. */
     kept(): readonly string[] {
-        return this.#selectKept.all().map((row) => String(row["room_id"]));
+        return this.#selectKept.all().map((row) => textOf(row, "room_id"));
     }
 }

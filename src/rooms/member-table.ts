@@ -1,9 +1,9 @@
 import type { StatementSync } from "node:sqlite";
-import type { Database } from "../database/index.ts";
+import { type Database, numberOf, type Row } from "../database/index.ts";
 import type { Membership } from "../matrix/index.ts";
 import type { MemberPast } from "./member-past.ts";
 import type { Member } from "./room.ts";
-import { memberFrom, pastFrom, type Row } from "./rows.ts";
+import { memberFrom, pastFrom } from "./rows.ts";
 
 /** A member as the table keeps them. */
 export interface KeptMember {
@@ -57,7 +57,7 @@ export class MemberTable {
 
     /** How many there are; whatever is more than `limit` is not counted. */
     countUpTo(roomId: string, membership: Membership, limit: number): number {
-        return Number(this.#countUpTo.get(roomId, membership, limit)?.["count"]);
+        return numberOf(this.#countUpTo.get(roomId, membership, limit), "count");
     }
 
     put(roomId: string, { member, past }: KeptMember): void {

@@ -1,7 +1,7 @@
 import type { StatementSync } from "node:sqlite";
-import type { Database } from "../database/index.ts";
+import { type Database, flagOf, numberOrNothing, type Row, textOf, wordOf } from "../database/index.ts";
 import type { Membership } from "../matrix/index.ts";
-import { membershipFrom, numberOrUndefined, type Row } from "./rows.ts";
+import { memberships } from "./rows.ts";
 
 export interface RoomRow {
     readonly roomId: string;
@@ -90,11 +90,11 @@ export class RoomTable {
     }
 
     rotationMark(roomId: string): number | undefined {
-        return numberOrUndefined(this.#selectMark.get(roomId)?.["rotation_mark"]);
+        return numberOrNothing(this.#selectMark.get(roomId), "rotation_mark");
     }
 
     joinedRevision(roomId: string): number {
-        return numberOrUndefined(this.#selectJoinedRevision.get(roomId)?.["joined_revision"]) ?? 0;
+        return numberOrNothing(this.#selectJoinedRevision.get(roomId), "joined_revision") ?? 0;
     }
 
     clearRotation(roomId: string, mark: number): void {
@@ -104,11 +104,11 @@ export class RoomTable {
 
 function roomFrom(row: Row): RoomRow {
     return {
-        roomId: String(row["room_id"]),
-        membership: membershipFrom(row),
-        whole: row["whole"] === 1,
-        encrypted: row["encrypted"] === 1,
-        joinedAt: numberOrUndefined(row["joined_at"]),
-        openSince: numberOrUndefined(row["open_since"]),
+        roomId: textOf(row, "room_id"),
+        membership: wordOf(row, "membership", memberships),
+        whole: flagOf(row, "whole"),
+        encrypted: flagOf(row, "encrypted"),
+        joinedAt: numberOrNothing(row, "joined_at"),
+        openSince: numberOrNothing(row, "open_since"),
     };
 }

@@ -1,34 +1,26 @@
-import type { SQLOutputValue } from "node:sqlite";
+import { flagOf, numberOrNothing, type Row, textOf, textOrNothing, wordOf } from "../database/index.ts";
 import type { Membership } from "../matrix/index.ts";
 import type { MemberPast } from "./member-past.ts";
 import type { Member } from "./room.ts";
 
-export type Row = Readonly<Record<string, SQLOutputValue>>;
+export const memberships = ["invite", "join", "knock", "leave", "ban"] as const satisfies readonly Membership[];
 
-const memberships = ["invite", "join", "knock", "leave", "ban"] as const satisfies readonly Membership[];
-
-export function membershipFrom(row: Row): Membership {
-    const found = memberships.find((membership) => membership === row["membership"]);
-    if (found === undefined) throw new Error(`a room table holds the membership ${String(row["membership"])}`);
-    return found;
-}
+/** Of a member whose event cannot be read nobody knows it. */
+const ofMembers = [...memberships, "unknown"] as const;
 
 export function memberFrom(row: Row): Member {
+    const displayName = textOrNothing(row, "display_name");
     return {
-        userId: String(row["user_id"]),
-        membership: row["membership"] === "unknown" ? "unknown" : membershipFrom(row),
-        eventId: String(row["event_id"]),
-        sender: String(row["sender"]),
-        isDirect: row["is_direct"] === 1,
-        ...(typeof row["display_name"] === "string" ? { displayName: row["display_name"] } : {}),
+        userId: textOf(row, "user_id"),
+        membership: wordOf(row, "membership", ofMembers),
+        eventId: textOf(row, "event_id"),
+        sender: textOf(row, "sender"),
+        isDirect: flagOf(row, "is_direct"),
+        ...(displayName === undefined ? {} : { displayName }),
     };
 }
 
 export function pastFrom(row: Row): MemberPast {
-    const was = row["was_member"];
-    return { wasMember: was === 1 ? "yes" : was === 0 ? "no" : "unknown", removed: row["removed"] === 1 };
-}
-
-export function numberOrUndefined(value: SQLOutputValue | undefined): number | undefined {
-    return typeof value === "number" ? value : undefined;
+    const was = numberOrNothing(row, "was_member");
+    return { wasMember: was === 1 ? "yes" : was === 0 ? "no" : "unknown", removed: flagOf(row, "removed") };
 }

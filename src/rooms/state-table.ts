@@ -1,5 +1,5 @@
 import type { StatementSync } from "node:sqlite";
-import type { Database } from "../database/index.ts";
+import { type Database, textOf, textOrNothing } from "../database/index.ts";
 import type { RoomEvent } from "../matrix/index.ts";
 
 /** The state events with an empty state key that we keep. */
@@ -45,8 +45,9 @@ export class StateTable {
     get(roomId: string, type: KeptType): StateEvent | undefined {
         const row = this.#select.get(roomId, type);
         if (row === undefined) return undefined;
-        const content: unknown = typeof row["content"] === "string" ? JSON.parse(row["content"]) : undefined;
-        return { eventId: String(row["event_id"]), sender: String(row["sender"]), content: isObject(content) ? content : undefined };
+        const text = textOrNothing(row, "content");
+        const content: unknown = text === undefined ? undefined : JSON.parse(text);
+        return { eventId: textOf(row, "event_id"), sender: textOf(row, "sender"), content: isObject(content) ? content : undefined };
     }
 
     put(roomId: string, type: KeptType, event: RoomEvent): void {

@@ -1,5 +1,5 @@
 import type { StatementSync } from "node:sqlite";
-import type { Database } from "../database/index.ts";
+import { type Database, numberOrNothing, textOrNothing } from "../database/index.ts";
 import type { SyncBatch } from "../matrix/index.ts";
 
 /** How far the sync has been recorded. */
@@ -19,7 +19,7 @@ export class SyncPosition {
     /** What to ask `/sync` with; undefined before the first batch. */
     token(): string | undefined {
         const row = this.#selectToken.get();
-        return row === undefined ? undefined : String(row["token"]);
+        return textOrNothing(row, "token");
     }
 
     /** Moves on past a batch. Belongs inside the transaction that records it. */
@@ -31,7 +31,7 @@ export class SyncPosition {
 /** When the last batch was recorded, in milliseconds since the epoch; undefined before the first. */
 export function lastSuccessAt({ sql }: Database): number | undefined {
     const row = sql.prepare("SELECT recorded_at FROM sync_position").get();
-    return row === undefined ? undefined : Number(row["recorded_at"]);
+    return numberOrNothing(row, "recorded_at");
 }
 
 /** The next sync asks for everything. Belongs inside a transaction. */

@@ -1,5 +1,5 @@
 import type { StatementSync } from "node:sqlite";
-import type { Database } from "../database/index.ts";
+import { type Database, flagOf, numberOf, numberOrNothing, textOf, textOrNothing } from "../database/index.ts";
 
 /** A part of a room's timeline that is not recorded yet, from its newer end backwards. */
 export interface Gap {
@@ -49,13 +49,13 @@ export class Gaps {
     /** The ones with the fewest pages first: a room with a long past does not hold up the others. */
     all(): readonly Gap[] {
         return this.#selectNext.all().map((row) => ({
-            id: Number(row["id"]),
-            roomId: String(row["room_id"]),
-            from: textOrUndefined(row["from_token"]),
-            to: textOrUndefined(row["to_token"]),
-            pages: Number(row["pages"]),
-            stalled: row["stalled"] === 1,
-            again: row["again"] === 1,
+            id: numberOf(row, "id"),
+            roomId: textOf(row, "room_id"),
+            from: textOrNothing(row, "from_token"),
+            to: textOrNothing(row, "to_token"),
+            pages: numberOf(row, "pages"),
+            stalled: flagOf(row, "stalled"),
+            again: flagOf(row, "again"),
         }));
     }
 
@@ -75,12 +75,8 @@ export class Gaps {
 
     /** `open`: there is one that is worth waiting for; `stalled`: there are only others. */
     ofRoom(roomId: string): "open" | "stalled" | "none" {
-        const stalled = this.#selectRoom.get(roomId)?.["stalled"];
+        const stalled = numberOrNothing(this.#selectRoom.get(roomId), "stalled");
         if (stalled === 0) return "open";
         return stalled === 1 ? "stalled" : "none";
     }
-}
-
-function textOrUndefined(value: unknown): string | undefined {
-    return typeof value === "string" ? value : undefined;
 }

@@ -1,6 +1,6 @@
 import type { StatementSync } from "node:sqlite";
 import type { SessionOwner } from "../crypto/index.ts";
-import type { Database } from "../database/index.ts";
+import { type Database, numberOf, textOf } from "../database/index.ts";
 import { isSignedBySession } from "../matrix/index.ts";
 
 /** When a session's owner first used it, as far as is known; milliseconds since the epoch. */
@@ -57,8 +57,8 @@ export class SessionOwners {
         messages: readonly Candidate[],
     ): void {
         const known = this.#select.get(roomId, sessionId);
-        const signedAt = known === undefined ? Number.POSITIVE_INFINITY : Number(known["signed_at"]);
-        const tells = ({ at }: Candidate): boolean => at < signedAt || (at === signedAt && sender < String(known?.["sender"]));
+        const signedAt = known === undefined ? Number.POSITIVE_INFINITY : numberOf(known, "signed_at");
+        const tells = ({ at }: Candidate): boolean => at < signedAt || (at === signedAt && sender < textOf(known, "sender"));
         const earliestFirst = messages.filter(tells).toSorted((one, other) => one.at - other.at);
         const first = earliestFirst.slice(0, mostTries).find(({ content }) => isSignedBySession(content));
         if (first !== undefined) this.#put.run(roomId, sessionId, sender, first.at);
@@ -67,16 +67,16 @@ export class SessionOwners {
     /** Some of those that the crypto worker was not told of. */
     untold(most: number): readonly SessionOwner[] {
         return this.#selectUntold.all(most).map((row) => ({
-            roomId: String(row["room_id"]),
-            sessionId: String(row["session_id"]),
-            userId: String(row["sender"]),
+            roomId: textOf(row, "room_id"),
+            sessionId: textOf(row, "session_id"),
+            userId: textOf(row, "sender"),
         }));
     }
 
     /** Another text after each change of what `pages` would say. */
     version(roomId: string): string {
         const row = this.#selectTimes.get(roomId);
-        return `${Number(row?.["n"])} ${Number(row?.["sum"])}`;
+        return `${numberOf(row, "n")} ${numberOf(row, "sum")}`;
     }
 
     told(owners: readonly SessionOwner[]): void {
@@ -93,7 +93,7 @@ export class SessionOwners {
         for (let last = ""; ;) {
             const page = this.#selectPage
                 .all(roomId, last, pageSize)
-                .map((row) => ({ sessionId: String(row["session_id"]), firstAt: Number(row["signed_at"]) }));
+                .map((row) => ({ sessionId: textOf(row, "session_id"), firstAt: numberOf(row, "signed_at") }));
             yield page;
             if (page.length < pageSize) return;
             last = page.at(-1)?.sessionId ?? "";

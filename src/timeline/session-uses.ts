@@ -1,5 +1,5 @@
 import type { StatementSync } from "node:sqlite";
-import type { Database } from "../database/index.ts";
+import { type Database, numberOf, numberOrNothing, type Row, textOf } from "../database/index.ts";
 import { parseMegolmMessage, type RoomEvent } from "../matrix/index.ts";
 import { type Candidate, SessionOwners } from "./session-owners.ts";
 
@@ -151,11 +151,10 @@ export class SessionUses {
 
     split(roomId: string, { sessionId, sender }: Pick<SessionUse, "sessionId" | "sender">, firstIndex: number): SessionSplit {
         const row = this.#selectSplit.get(roomId, sessionId, sender, firstIndex);
-        const time = (value: unknown): number | undefined => (typeof value === "number" ? value : undefined);
         return {
-            before: Number(row?.["before"] ?? 0),
-            lastBefore: time(row?.["last_before"]),
-            firstAfter: time(row?.["first_after"]),
+            before: numberOf(row, "before"),
+            lastBefore: numberOrNothing(row, "last_before"),
+            firstAfter: numberOrNothing(row, "first_after"),
         };
     }
 
@@ -172,18 +171,18 @@ export class SessionUses {
 
     #session(roomId: string, sessionId: string, sender: string, at: number): number | undefined {
         const known = this.#selectSession.get(roomId, sessionId, sender);
-        if (known !== undefined) return Number(known["id"]);
+        if (known !== undefined) return numberOf(known, "id");
         if (this.#selectFull.get(roomId, sender, this.#mostOfASender - 1) !== undefined) return undefined;
         return Number(this.#insertSession.run(roomId, sessionId, sender, at).lastInsertRowid);
     }
 }
 
-function useFrom(row: Readonly<Record<string, unknown>>): SessionUse {
+function useFrom(row: Row): SessionUse {
     return {
-        sessionId: String(row["session_id"]),
-        sender: String(row["sender"]),
-        firstAt: Number(row["first_at"]),
-        lastAt: Number(row["last_at"]),
-        events: Number(row["events"]),
+        sessionId: textOf(row, "session_id"),
+        sender: textOf(row, "sender"),
+        firstAt: numberOf(row, "first_at"),
+        lastAt: numberOf(row, "last_at"),
+        events: numberOf(row, "events"),
     };
 }

@@ -1,6 +1,6 @@
 import type { StatementSync } from "node:sqlite";
 import { z } from "zod";
-import type { Database } from "../database/index.ts";
+import { type Database, numberOf, textOf, textOrNothing } from "../database/index.ts";
 import type { Coverage } from "./coverage.ts";
 
 const count = z.number().int().nonnegative();
@@ -85,11 +85,11 @@ export class TimelineRooms {
     /** A page of the room's past was read. Answers how many that makes, of all rooms. */
     addPage(roomId: string): number {
         this.#addPage.run(roomId);
-        return Number(this.#sumPages.get()?.["pages"] ?? 0);
+        return numberOf(this.#sumPages.get(), "pages");
     }
 
     uncounted(): readonly Uncounted[] {
-        return this.#selectUncounted.all().map((row) => ({ roomId: String(row["room_id"]), revision: Number(row["revision"]) }));
+        return this.#selectUncounted.all().map((row) => ({ roomId: textOf(row, "room_id"), revision: numberOf(row, "revision") }));
     }
 
     isCounted(roomId: string): boolean {
@@ -101,8 +101,8 @@ export class TimelineRooms {
     }
 
     coverage(roomId: string): Coverage | undefined {
-        const text = this.#selectCoverage.get(roomId)?.["coverage"];
-        if (typeof text !== "string") return undefined;
+        const text = textOrNothing(this.#selectCoverage.get(roomId), "coverage");
+        if (text === undefined) return undefined;
         const known = this.#read.get(roomId);
         if (known?.text === text) return known.coverage;
         const parsed = stored.parse(JSON.parse(text));

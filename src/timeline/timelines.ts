@@ -1,5 +1,5 @@
 import { type CryptoPort, type HeldSession, packTimes, type PackedTimes, type SessionOwner } from "../crypto/index.ts";
-import type { Database } from "../database/index.ts";
+import { type Database, textOf } from "../database/index.ts";
 import type { Coverage } from "./coverage.ts";
 import { type InPieces, inPieces } from "./in-pieces.ts";
 import { type FirstUse, SessionOwners } from "./session-owners.ts";
@@ -52,7 +52,7 @@ export class Timelines {
                  WHERE EXISTS (SELECT 1 FROM timeline_sessions WHERE room_id = ? AND sender = value)`,
             )
             .all(JSON.stringify(userIds), roomId);
-        return new Set(rows.map((row) => String(row["value"])));
+        return new Set(rows.map((row) => textOf(row, "value")));
     }
 
     /** The sessions that we hold of these rooms changed: their coverage is counted anew. Inside a transaction of the caller's. */

@@ -1,5 +1,5 @@
 import type { CryptoPort } from "../../crypto/index.ts";
-import type { Database, Schema } from "../../database/index.ts";
+import { type Database, numberOrNothing, type Schema } from "../../database/index.ts";
 import { Failure } from "../../failures/index.ts";
 
 export const commitMarkSchema: Schema = {
@@ -27,7 +27,7 @@ export class CommitMark {
 
     constructor(database: Database) {
         this.#database = database;
-        this.#written = Number(database.sql.prepare("SELECT commits FROM crypto_commits").get()?.["commits"] ?? 0);
+        this.#written = numberOrNothing(database.sql.prepare("SELECT commits FROM crypto_commits").get(), "commits") ?? 0;
     }
 
     /** So many are on disk. */

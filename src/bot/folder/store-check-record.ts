@@ -1,5 +1,5 @@
 import type { StoreStatus } from "../../control/index.ts";
-import type { Database, Schema } from "../../database/index.ts";
+import { type Database, numberOf, type Schema, textOrNothing } from "../../database/index.ts";
 
 export const storeCheckSchema: Schema = {
     feature: "store_check",
@@ -39,11 +39,11 @@ export class StoreCheckRecord {
     status(): StoreStatus {
         const row = this.#sql.prepare("SELECT damage, checked_at FROM store_check").get();
         if (row === undefined) return { check: "not_yet", checked_at: null, message: null };
-        const { damage, checked_at: at } = row;
+        const damage = textOrNothing(row, "damage");
         return {
-            check: damage === null ? "sound" : "damaged",
-            checked_at: new Date(Number(at)).toISOString(),
-            message: damage === null ? null : String(damage),
+            check: damage === undefined ? "sound" : "damaged",
+            checked_at: new Date(numberOf(row, "checked_at")).toISOString(),
+            message: damage ?? null,
         };
     }
 }

@@ -1,5 +1,5 @@
 import type { CryptoPort } from "../../crypto/index.ts";
-import type { Database } from "../../database/index.ts";
+import { type Database, flagOf } from "../../database/index.ts";
 import { Due, type DueItem, type RunningClock, WaitsInMemory } from "../../due/index.ts";
 import type { LeftRooms } from "../../rooms/index.ts";
 import type { Logger } from "../../telemetry/index.ts";
@@ -120,5 +120,5 @@ export class Forgetting {
 
 /** Deleted rows are overwritten in the file, but the write-ahead log still has them until it is emptied. @throws while somebody reads */
 function emptyLog({ sql }: Database): void {
-    if (sql.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get()?.["busy"] !== 0) throw new Error("the write-ahead log is in use");
+    if (flagOf(sql.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get(), "busy")) throw new Error("the write-ahead log is in use");
 }

@@ -1,5 +1,6 @@
-import type { DatabaseSync, SQLOutputValue } from "node:sqlite";
+import type { DatabaseSync } from "node:sqlite";
 import { z } from "zod";
+import { blobOf, jsonOf, numberOf, numberOrNothing, type Row, textOf } from "../../database/index.ts";
 import type { EncryptedFile } from "../../crypto/index.ts";
 import { type DueItem, type Later, waitsUntil } from "../../due/index.ts";
 import type { Seal } from "../../sealing/index.ts";
@@ -145,14 +146,14 @@ export class BundleFiles {
             .all(now, limit);
         return rows.map((row) => {
             const { id, file } = this.#fileFrom(row);
-            return { key: String(id), id, roomId: String(row["room_id"]), url: file.url, failures: Number(row["look_failures"]) };
+            return { key: String(id), id, roomId: textOf(row, "room_id"), url: file.url, failures: numberOf(row, "look_failures") };
         });
     }
 
     /** When the next of the others is to be looked at; undefined: none. */
     nextLookAt(now: number): number | undefined {
         const row = this.#sql.prepare(`SELECT min(${looks}) AS at FROM bundle_files WHERE ${looks} > ?1 AND id IN (${given})`).get(now);
-        return typeof row?.["at"] === "number" ? row["at"] : undefined;
+        return numberOrNothing(row, "at");
     }
 
     lookAgain(id: number, { at, failures, notBefore }: Later): void {
@@ -185,7 +186,7 @@ export class BundleFiles {
     /** When the room's files were made, the oldest first, for an hour and longer. */
     madeAt(roomId: string): readonly number[] {
         const rows = this.#sql.prepare("SELECT reserved_at FROM bundle_files WHERE room_id = ? ORDER BY reserved_at").all(roomId);
-        return rows.map((row) => Number(row["reserved_at"]));
+        return rows.map((row) => numberOf(row, "reserved_at"));
     }
 
     /** The job's devices were sent this file. */
@@ -199,18 +200,18 @@ export class BundleFiles {
     deliveryOf(jobId: number): BundleDelivery | undefined {
         const row = this.#sql.prepare("SELECT * FROM bundle_deliveries WHERE job_id = ?").get(jobId);
         if (row === undefined) return undefined;
-        return { fileId: Number(row["file_id"]), contents: contentsFrom(row["contents"]), at: Number(row["at"]) };
+        return { fileId: numberOf(row, "file_id"), contents: jsonOf(row, "contents", contentsSchema), at: numberOf(row, "at") };
     }
 
-    #fileFrom(row: Readonly<Record<string, SQLOutputValue>>): BundleFile {
-        const id = Number(row["id"]);
-        const sealed = row["file"] instanceof Uint8Array ? row["file"] : new Uint8Array();
+    #fileFrom(row: Row): BundleFile {
+        const id = numberOf(row, "id");
+        const file = this.#seal.open(place(id), blobOf(row, "file"));
         return {
             id,
-            file: encryptedFileSchema.parse(JSON.parse(Buffer.from(this.#seal.open(place(id), sealed)).toString())),
-            contents: contentsFrom(row["contents"]),
-            reservedAt: Number(row["reserved_at"]),
-            seenAt: row["seen_at"] === null ? undefined : Number(row["seen_at"]),
+            file: encryptedFileSchema.parse(JSON.parse(Buffer.from(file).toString())),
+            contents: jsonOf(row, "contents", contentsSchema),
+            reservedAt: numberOf(row, "reserved_at"),
+            seenAt: numberOrNothing(row, "seen_at"),
         };
     }
 }
@@ -218,10 +219,6 @@ export class BundleFiles {
 /** When a file that was there at `now` is looked at again, by `RunningClock`. */
 export function nextLook(id: number, now: number): number {
     return now + betweenLooks + (id % spread.files) * spread.by;
-}
-
-function contentsFrom(json: unknown): BundleContents {
-    return contentsSchema.parse(JSON.parse(String(json)));
 }
 
 function place(id: number): string {

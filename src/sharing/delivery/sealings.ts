@@ -1,4 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
+import { numberOf, numberOrNothing } from "../../database/index.ts";
 import { Halt } from "../policy/halt.ts";
 import type { Job } from "../ledger/jobs.ts";
 import { openList } from "../ledger/states.ts";
@@ -42,15 +43,15 @@ export class Sealings {
     /** Jobs that were being encrypted for when the bot ended. */
     suspects(): ReadonlySet<number> {
         const rows = this.#sql.prepare("SELECT job_id FROM share_sealings WHERE ends > 0").all();
-        return new Set(rows.map((row) => Number(row["job_id"])));
+        return new Set(rows.map((row) => numberOf(row, "job_id")));
     }
 
     /** @throws Halt if the worker is not to encrypt for this job now */
     check({ id, approved }: Pick<Job, "id" | "approved">, now: number): void {
         const row = this.#sql.prepare("SELECT ends, not_before FROM share_sealings WHERE job_id = ?").get(id);
         const approvals = approved.filter(({ reason }) => reason === "ended_the_bot").length;
-        if (Number(row?.["ends"] ?? 0) > pauses.length + approvals) throw new Halt("held", "ended_the_bot");
-        const wait = Number(row?.["not_before"] ?? 0) - now;
+        if ((numberOrNothing(row, "ends") ?? 0) > pauses.length + approvals) throw new Halt("held", "ended_the_bot");
+        const wait = (numberOrNothing(row, "not_before") ?? 0) - now;
         // What lies further ahead was written before the clock was set back.
         if (wait > 0 && wait <= Math.max(...pauses)) throw new Halt("retry", "bot_interrupted", { notBefore: wait });
     }

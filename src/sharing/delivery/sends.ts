@@ -1,5 +1,6 @@
 import { createHash, randomUUID } from "node:crypto";
 import type { DatabaseSync } from "node:sqlite";
+import { textOrNothing } from "../../database/index.ts";
 import { openList } from "../ledger/states.ts";
 
 /** An encrypted bundle message for one device. */
@@ -55,7 +56,7 @@ export class Sends {
         const row = this.#sql
             .prepare("SELECT txn_id FROM share_sends WHERE delivery_id = ? AND device_id = ? AND digest = ?")
             .get(copy.deliveryId, copy.deviceId, digestOf(copy));
-        return row === undefined ? undefined : String(row["txn_id"]);
+        return textOrNothing(row, "txn_id");
     }
 
     #begin<C extends Copy>(copies: readonly C[]): SendRequest<C> {

@@ -1,4 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
+import { numberOf, numberOrNothing, type Row, textOf } from "../../database/index.ts";
 import type { SharingSigns } from "../../crypto/index.ts";
 import type { Evidence } from "./weigh.ts";
 
@@ -82,7 +83,7 @@ export class SharingEvidence {
     /** Of whom it is still to be seen whether they could have given keys of the room. */
     inviterWithoutBundle(roomId: string): InviterWithoutBundle | undefined {
         const row = this.#sql.prepare("SELECT user_id, invited_after FROM inviters_without_bundle WHERE room_id = ?").get(roomId);
-        return row && { roomId, userId: String(row["user_id"]), invitedAfter: Number(row["invited_after"]) };
+        return row && { roomId, userId: textOf(row, "user_id"), invitedAfter: numberOf(row, "invited_after") };
     }
 
     /**
@@ -145,13 +146,12 @@ function latest(known: Evidence, more: Partial<Evidence>, now: number): Evidence
     };
 }
 
-function evidenceFrom(row: Readonly<Record<string, unknown>>): Evidence {
-    const at = (name: string): number | undefined => (typeof row[name] === "number" ? row[name] : undefined);
+function evidenceFrom(row: Row): Evidence {
     return {
-        bundleAt: at("bundle_at"),
-        machineFlagAt: at("machine_flag_at"),
-        specFlagAt: at("spec_flag_at"),
-        silentWhileOpenAt: at("silent_while_open_at"),
-        keptToThemselvesAt: at("kept_to_themselves_at"),
+        bundleAt: numberOrNothing(row, "bundle_at"),
+        machineFlagAt: numberOrNothing(row, "machine_flag_at"),
+        specFlagAt: numberOrNothing(row, "spec_flag_at"),
+        silentWhileOpenAt: numberOrNothing(row, "silent_while_open_at"),
+        keptToThemselvesAt: numberOrNothing(row, "kept_to_themselves_at"),
     };
 }

@@ -1,4 +1,7 @@
-import type { DatabaseSync, SQLOutputValue } from "node:sqlite";
+import type { DatabaseSync } from "node:sqlite";
+import { z } from "zod";
+import { flagOf, jsonOf, numberOf, type Row, textOf, wordOf } from "../../database/index.ts";
+import { origins } from "./job.ts";
 import { auditColumns, doubtMark, type Given, type Policy, Sendings } from "./sendings.ts";
 
 /** One row is one sending. Rows are never changed nor deleted, whatever becomes of the jobs: the triggers see to it. */
@@ -62,7 +65,7 @@ export class Audit {
                  ) WHERE user_id <> ?3`,
             )
             .get(job.roomId, job.id, job.userId, since, now);
-        return Number(row?.["users"]);
+        return numberOf(row, "users");
     }
 }
 
@@ -115,24 +118,25 @@ export function givenBy(sql: DatabaseSync, jobId: number): readonly AuditedDeliv
     return sql.prepare(`SELECT * FROM share_audit WHERE job_id = ? AND ${standing} ORDER BY id`).all(jobId).map(deliveryFrom);
 }
 
-function deliveryFrom(row: Readonly<Record<string, SQLOutputValue>>): AuditedDelivery {
-    const devices: unknown = JSON.parse(String(row["device_ids"]));
+const deviceIds = z.array(z.string());
+
+function deliveryFrom(row: Row): AuditedDelivery {
     return {
-        at: new Date(Number(row["at"])).toISOString(),
-        job_id: String(row["job_id"]),
-        room_id: String(row["room_id"]),
-        user_id: String(row["user_id"]),
-        inviter: String(row["inviter"]),
-        identity: String(row["identity"]),
-        devices: Array.isArray(devices) ? devices.map(String) : [],
-        sessions: Number(row["sessions"]),
-        file: String(row["mxc"]),
-        sent: row["certain"] === 1 ? "yes" : "unknown",
+        at: new Date(numberOf(row, "at")).toISOString(),
+        job_id: String(numberOf(row, "job_id")),
+        room_id: textOf(row, "room_id"),
+        user_id: textOf(row, "user_id"),
+        inviter: textOf(row, "inviter"),
+        identity: textOf(row, "identity"),
+        devices: jsonOf(row, "device_ids", deviceIds),
+        sessions: numberOf(row, "sessions"),
+        file: textOf(row, "mxc"),
+        sent: flagOf(row, "certain") ? "yes" : "unknown",
         policy: {
-            mode: String(row["mode"]),
-            visibility: String(row["visibility"]),
-            origin: row["origin"] === "command" ? "command" : "invite",
-            approved: row["approved"] === 1,
+            mode: textOf(row, "mode"),
+            visibility: textOf(row, "visibility"),
+            origin: wordOf(row, "origin", origins),
+            approved: flagOf(row, "approved"),
         },
     };
 }

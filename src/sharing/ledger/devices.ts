@@ -1,7 +1,8 @@
 import type { DatabaseSync } from "node:sqlite";
 import type { UserKeys } from "../../crypto/index.ts";
+import { flagOf, textOf, wordOf } from "../../database/index.ts";
 import type { Job } from "./jobs.ts";
-import { type DeviceState, deviceStateFrom } from "./states.ts";
+import { type DeviceState, deviceStates } from "./states.ts";
 
 /** What became of a device. */
 export interface ServedDevice {
@@ -24,9 +25,9 @@ export class JobDevices {
             .prepare("SELECT device_id, state, since_join FROM share_job_devices WHERE job_id = ?")
             .all(jobId)
             .map((row) => ({
-                deviceId: String(row["device_id"]),
-                state: deviceStateFrom(row["state"]),
-                sinceJoin: row["since_join"] === 1,
+                deviceId: textOf(row, "device_id"),
+                state: wordOf(row, "state", deviceStates),
+                sinceJoin: flagOf(row, "since_join"),
             }));
     }
 

@@ -1,4 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
+import { numberOrNothing } from "../../database/index.ts";
 import { type Job, jobFrom } from "./job.ts";
 import { openList } from "./states.ts";
 
@@ -35,5 +36,5 @@ export function nextDueAt(sql: DatabaseSync, now: number): number | undefined {
     const row = sql
         .prepare(`SELECT min(next_attempt_at) AS at FROM share_jobs WHERE state IN (${openList}) AND next_attempt_at > ?`)
         .get(now);
-    return row?.["at"] === null ? undefined : Number(row?.["at"]);
+    return numberOrNothing(row, "at");
 }

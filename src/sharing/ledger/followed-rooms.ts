@@ -1,17 +1,11 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { flagOf, textOf } from "../../database/index.ts";
 import { isHistoryOpen, type Room } from "../../rooms/index.ts";
 import type { Coverage } from "../../timeline/index.ts";
 
 /** What may come over a room that worked, and go again. */
-const roomTroubles = ["history_closed", "cannot_invite", "covers_little"] as const;
+export const roomTroubles = ["history_closed", "cannot_invite", "covers_little"] as const;
 export type RoomTrouble = (typeof roomTroubles)[number];
-
-/** @throws Error for a word that is no trouble: somebody else wrote into the ledger */
-export function troubleFrom(word: unknown): RoomTrouble {
-    const trouble = roomTroubles.find((known) => known === word);
-    if (trouble === undefined) throw new Error(`the ledger of notices has an unknown trouble ${String(word)}`);
-    return trouble;
-}
 
 /**
  * Milliseconds for which a change has to stand before it is one: longer than a room's count rests, in which a message
@@ -106,8 +100,8 @@ export class FollowedRooms {
     /** Writes a notice of each change that has stood long enough, in any room. */
     note(now: number): void {
         for (const row of this.#selectSettled.all(now - standsAfter, now)) {
-            const [roomId, trouble] = [String(row["room_id"]), String(row["trouble"])];
-            this.#insertNotice.run(roomId, row["present"] === 1 ? "present" : "absent", trouble);
+            const [roomId, trouble] = [textOf(row, "room_id"), textOf(row, "trouble")];
+            this.#insertNotice.run(roomId, flagOf(row, "present") ? "present" : "absent", trouble);
             this.#setNoted.run(roomId, trouble);
         }
     }

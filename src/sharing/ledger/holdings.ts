@@ -1,4 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
+import { numberOf } from "../../database/index.ts";
 import type { RoomHoldings } from "../../crypto/index.ts";
 
 /** What the crypto store holds of each room, copied here for `status`: that store is the worker's alone. */
@@ -25,6 +26,6 @@ export class Holdings {
     get(roomId: string): RoomHoldings | undefined {
         const row = this.#sql.prepare("SELECT shareable, not_shareable, unknown FROM room_holdings WHERE room_id = ?").get(roomId);
         if (row === undefined) return undefined;
-        return { shareable: Number(row["shareable"]), notShareable: Number(row["not_shareable"]), unknown: Number(row["unknown"]) };
+        return { shareable: numberOf(row, "shareable"), notShareable: numberOf(row, "not_shareable"), unknown: numberOf(row, "unknown") };
     }
 }

@@ -1,4 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
+import { numberOf } from "../../database/index.ts";
 import { dueJobs, nextDueAt, type Places } from "./due-jobs.ts";
 import { isToInvite, type Job, jobFrom } from "./job.ts";
 import type { Reason } from "./reasons.ts";
@@ -98,9 +99,8 @@ export class JobReader {
 
     /** How often this reason moved the job. */
     timesMoved(jobId: number, reason: Reason): number {
-        return Number(
-            this.#sql.prepare("SELECT count(*) AS n FROM share_job_moves WHERE job_id = ? AND reason = ?").get(jobId, reason)?.["n"],
-        );
+        const select = this.#sql.prepare("SELECT count(*) AS n FROM share_job_moves WHERE job_id = ? AND reason = ?");
+        return numberOf(select.get(jobId, reason), "n");
     }
 
     #inState(state: JobState, reasons: readonly Reason[], roomIds: readonly string[] | undefined): readonly Job[] {

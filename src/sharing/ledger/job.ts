@@ -1,7 +1,11 @@
-import type { SQLOutputValue } from "node:sqlite";
 import { z } from "zod";
+import { flagOf, jsonOf, numberOf, numberOrNothing, type Row, textOf, textOrNothing, wordOf, wordOrNothing } from "../../database/index.ts";
 import { type Reason, reasonFrom } from "./reasons.ts";
-import { type JobState, stateFrom } from "./states.ts";
+import { type JobState, states } from "./states.ts";
+
+/** What a job came of: an invite that the bot saw, or what a person typed. */
+export const origins = ["invite", "command"] as const;
+const accounts = ["missing", "there", "late"] as const;
 
 /** What a person released a job from: the reason that held it, as they were told of it. */
 export interface Approval {
@@ -15,7 +19,7 @@ export interface Job {
     readonly roomId: string;
     readonly userId: string;
     readonly inviter: string;
-    readonly origin: "invite" | "command";
+    readonly origin: (typeof origins)[number];
     /** The member event that invites. */
     readonly inviteEventId: string;
     /** The invite carries the mark of another bot's re-invite. Trust limit: anybody who may invite can write it. */
@@ -33,7 +37,7 @@ export interface Job {
     /** The bot makes the invite itself, as a person asked for by command; `inviteEventId` is empty until it has. */
     readonly makesInvite: boolean;
     /** Whether the invitee has an account; `late`: one that appeared long after the invite. Undefined: nobody has asked. */
-    readonly account: "missing" | "there" | "late" | undefined;
+    readonly account: (typeof accounts)[number] | undefined;
     /** The bot took the place of the inviter, and has sent nothing yet. */
     readonly placeTaken: boolean;
     /** When the invitee joined on the bot's own invite, by `RunningClock`. */
@@ -61,29 +65,29 @@ const approvals: z.ZodType<readonly Approval[]> = z.array(
 );
 
 /** @throws if somebody else wrote into the ledger */
-export function jobFrom(row: Record<string, SQLOutputValue>): Job {
+export function jobFrom(row: Row): Job {
     return {
-        id: Number(row["id"]),
-        roomId: String(row["room_id"]),
-        userId: String(row["user_id"]),
-        inviter: String(row["inviter"]),
-        origin: row["origin"] === "command" ? "command" : "invite",
-        inviteEventId: String(row["invite_event_id"]),
-        byAnotherBot: row["by_another_bot"] === 1,
-        replacesNamed: row["replaces_named"] === 1,
-        byThirdParty: row["by_third_party"] === 1,
-        state: stateFrom(row["state"]),
-        reason: reasonFrom(row["reason"]),
-        detail: typeof row["detail"] === "string" ? row["detail"] : undefined,
-        approved: approvals.parse(JSON.parse(String(row["approvals"]))),
-        makesInvite: row["makes_invite"] === 1,
-        account: (["missing", "there", "late"] as const).find((known) => known === row["account"]),
-        placeTaken: row["place_taken"] === 1,
-        joinedRan: row["joined_ran"] === null ? undefined : Number(row["joined_ran"]),
-        attempts: Number(row["attempts"]),
-        nextAttemptAt: row["next_attempt_at"] === null ? undefined : Number(row["next_attempt_at"]),
-        createdAt: Number(row["created_at"]),
-        createdRan: Number(row["created_ran"]),
-        updatedAt: Number(row["updated_at"]),
+        id: numberOf(row, "id"),
+        roomId: textOf(row, "room_id"),
+        userId: textOf(row, "user_id"),
+        inviter: textOf(row, "inviter"),
+        origin: wordOf(row, "origin", origins),
+        inviteEventId: textOf(row, "invite_event_id"),
+        byAnotherBot: flagOf(row, "by_another_bot"),
+        replacesNamed: flagOf(row, "replaces_named"),
+        byThirdParty: flagOf(row, "by_third_party"),
+        state: wordOf(row, "state", states),
+        reason: reasonFrom(textOf(row, "reason")),
+        detail: textOrNothing(row, "detail"),
+        approved: jsonOf(row, "approvals", approvals),
+        makesInvite: flagOf(row, "makes_invite"),
+        account: wordOrNothing(row, "account", accounts),
+        placeTaken: flagOf(row, "place_taken"),
+        joinedRan: numberOrNothing(row, "joined_ran"),
+        attempts: numberOf(row, "attempts"),
+        nextAttemptAt: numberOrNothing(row, "next_attempt_at"),
+        createdAt: numberOf(row, "created_at"),
+        createdRan: numberOf(row, "created_ran"),
+        updatedAt: numberOf(row, "updated_at"),
     };
 }

@@ -1,4 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
+import { numberOf, textOrNothing } from "../../database/index.ts";
 import type { Approval, Job, NewJob } from "./job.ts";
 import { JobReader } from "./job-reader.ts";
 import { Notices } from "./notices.ts";
@@ -150,7 +151,7 @@ export class ShareJobs extends JobReader {
     /** For how long the homeserver has refused what the job asks, this time included; milliseconds of `RunningClock`. */
     refusedFor(job: Job): number {
         this.#sql.prepare(`UPDATE share_jobs SET refused_ran = coalesce(refused_ran, ${ranNow}) WHERE id = ?`).run(job.id);
-        return this.#ran() - Number(this.#sql.prepare("SELECT refused_ran FROM share_jobs WHERE id = ?").get(job.id)?.["refused_ran"]);
+        return this.#ran() - numberOf(this.#sql.prepare("SELECT refused_ran FROM share_jobs WHERE id = ?").get(job.id), "refused_ran");
     }
 
     /** Releases a held job as a person says, from what it is held for and nothing else. */
@@ -197,12 +198,13 @@ export class ShareJobs extends JobReader {
     }
 
     #ran(): number {
-        return Number(this.#sql.prepare(`SELECT ${ranNow} AS ran`).get()?.["ran"]);
+        return numberOf(this.#sql.prepare(`SELECT ${ranNow} AS ran`).get(), "ran");
     }
 
     #remember(jobId: number, at: number, state: JobState, reason: Reason, detail?: string): void {
         const last = this.#sql.prepare("SELECT state, reason FROM share_job_moves WHERE job_id = ? ORDER BY rowid DESC LIMIT 1").get(jobId);
-        if (last?.["state"] === state && last["reason"] === reason && !counted.includes(reason)) return;
+        const isSame = textOrNothing(last, "state") === state && textOrNothing(last, "reason") === reason;
+        if (isSame && !counted.includes(reason)) return;
         this.#sql
             .prepare("INSERT INTO share_job_moves (job_id, at, state, reason, detail) VALUES (?, ?, ?, ?, ?)")
             .run(jobId, at, state, reason, detail ?? null);

@@ -1,7 +1,8 @@
 import type { DatabaseSync } from "node:sqlite";
-import { type RoomTrouble, troubleFrom } from "./followed-rooms.ts";
+import { numberOf, numberOrNothing, textOf, textOrNothing, wordOf } from "../../database/index.ts";
+import { type RoomTrouble, roomTroubles } from "./followed-rooms.ts";
 import { type Reason, reasonFrom, sentence } from "./reasons.ts";
-import { type JobState, stateFrom } from "./states.ts";
+import { type JobState, states } from "./states.ts";
 
 /** What whoever tells people has to tell. `id` grows and is never used twice. */
 export type Notice = JobNotice | RoomNotice | BotNotice;
@@ -106,14 +107,14 @@ export class Notices {
      * everything up to it.
      */
     newest(): number {
-        return Number(this.#sql.prepare("SELECT max(id) AS id FROM share_notices").get()?.["id"] ?? 0);
+        return numberOrNothing(this.#sql.prepare("SELECT max(id) AS id FROM share_notices").get(), "id") ?? 0;
     }
 
     #botAfter(id: number): readonly BotNotice[] {
         return this.#sql
             .prepare("SELECT id, state FROM share_notices WHERE id > ? AND room_id = ?")
             .all(id, theBot)
-            .map((row) => ({ about: "bot", id: Number(row["id"]), identity: lostIdentityFrom(row["state"]) }));
+            .map((row) => ({ about: "bot", id: numberOf(row, "id"), identity: wordOf(row, "state", lostIdentities) }));
     }
 
     #jobsAfter(id: number): readonly JobNotice[] {
@@ -126,13 +127,13 @@ export class Notices {
             .all(id)
             .map((row) => ({
                 about: "job",
-                id: Number(row["id"]),
-                jobId: Number(row["job_id"]),
-                roomId: String(row["room_id"]),
-                userId: String(row["user_id"]),
-                inviter: String(row["inviter"]),
-                state: stateFrom(row["state"]),
-                message: sentence(reasonFrom(row["reason"]), row["detail"]),
+                id: numberOf(row, "id"),
+                jobId: numberOf(row, "job_id"),
+                roomId: textOf(row, "room_id"),
+                userId: textOf(row, "user_id"),
+                inviter: textOf(row, "inviter"),
+                state: wordOf(row, "state", states),
+                message: sentence(reasonFrom(textOf(row, "reason")), textOrNothing(row, "detail")),
             }));
     }
 
@@ -148,19 +149,12 @@ export class Notices {
             .all(id, theBot)
             .map((row) => ({
                 about: "room",
-                id: Number(row["id"]),
-                roomId: String(row["room_id"]),
-                trouble: troubleFrom(row["reason"]),
-                present: row["state"] === "present",
+                id: numberOf(row, "id"),
+                roomId: textOf(row, "room_id"),
+                trouble: wordOf(row, "reason", roomTroubles),
+                present: wordOf(row, "state", ["present", "absent"]) === "present",
             }));
     }
-}
-
-/** @throws Error for a word that is no such thing: somebody else wrote into the ledger */
-function lostIdentityFrom(word: unknown): LostIdentity {
-    const lost = lostIdentities.find((known) => known === word);
-    if (lost === undefined) throw new Error(`the ledger of notices knows an identity that is ${String(word)}`);
-    return lost;
 }
 
 /** What a person has to know, whatever the job's state. */

@@ -1,4 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
+import { numberOf, numberOrNothing } from "../../database/index.ts";
 import { ranNow } from "../../due/index.ts";
 import { openList } from "./states.ts";
 
@@ -29,19 +30,20 @@ export function forgetOldJobs(sql: DatabaseSync, after: number): number | undefi
     const page = sql
         .prepare("SELECT max(id) AS last FROM (SELECT id FROM share_jobs WHERE id > ? ORDER BY id LIMIT ?)")
         .get(after, pageSize);
-    if (typeof page?.["last"] !== "number") return undefined;
+    const last = numberOrNothing(page, "last");
+    if (last === undefined) return undefined;
     const old = sql
         .prepare(
             `SELECT id FROM share_jobs AS job WHERE id > ?1 AND id <= ?2 AND state NOT IN (${openList}) AND moved_ran <= ${ranNow} - ?3
              AND EXISTS (SELECT 1 FROM share_jobs AS newer WHERE newer.room_id = job.room_id AND newer.user_id = job.user_id AND newer.id > job.id)
              AND NOT EXISTS (SELECT 1 FROM reinvite_checks WHERE job_id = job.id)`,
         )
-        .all(after, page["last"], keptFor)
-        .map(({ id }) => Number(id));
+        .all(after, last, keptFor)
+        .map((row) => numberOf(row, "id"));
     if (old.length > 0) {
         const ids = JSON.stringify(old);
         for (const table of tables) sql.prepare(`DELETE FROM ${table} WHERE job_id IN (SELECT value FROM json_each(?))`).run(ids);
         sql.prepare("DELETE FROM share_jobs WHERE id IN (SELECT value FROM json_each(?))").run(ids);
     }
-    return page["last"];
+    return last;
 }

@@ -158,8 +158,8 @@ export type Reason = keyof typeof reasons;
 export const wantOfKeys: readonly Reason[] = ["nothing_to_share", "nothing_used_yet"];
 
 /** A reason for people, with what of the facts belongs to it: who, or what the homeserver said. */
-export function sentence(reason: Reason, detail: unknown): string {
-    return typeof detail === "string" ? `${reasons[reason]} Namely: ${detail}.` : reasons[reason];
+export function sentence(reason: Reason, detail: string | undefined): string {
+    return detail !== undefined ? `${reasons[reason]} Namely: ${detail}.` : reasons[reason];
 }
 
 /** @throws Error for a word that is no reason: somebody else wrote into the ledger */

@@ -1,4 +1,5 @@
-import type { DatabaseSync, SQLOutputValue } from "node:sqlite";
+import type { DatabaseSync } from "node:sqlite";
+import { numberOf, numberOrNothing, type Row, textOf } from "../../database/index.ts";
 import { type DueItem, type Later, waitsUntil } from "../../due/index.ts";
 import { rest, type Series, withKeys } from "./refresh-pace.ts";
 
@@ -34,7 +35,7 @@ export class Refreshes {
                  WHERE state IN ('delivering', 'delivered', 'reinvited') AND share_jobs.room_id IN (SELECT value FROM json_each(?))`,
             )
             .all(JSON.stringify(roomIds));
-        for (const row of rooms) this.#change(String(row["room_id"]), withKeys(seriesFrom(row), now));
+        for (const row of rooms) this.#change(textOf(row, "room_id"), withKeys(seriesFrom(row), now));
     }
 
     /** The file that was handed out in this room is gone. */
@@ -48,19 +49,19 @@ export class Refreshes {
             .prepare(`SELECT * FROM bundle_refreshes WHERE due_at IS NOT NULL AND ${waits} <= ?1 ORDER BY due_at`)
             .all(now)
             .map((row) => ({
-                key: String(row["room_id"]),
-                changes: Number(row["changes"]),
-                failures: Number(row["failures"]),
-                keysAt: Number(row["keys_at"]),
+                key: textOf(row, "room_id"),
+                changes: numberOf(row, "changes"),
+                failures: numberOf(row, "failures"),
+                keysAt: numberOf(row, "keys_at"),
             }));
     }
 
     /** When the next of the others falls due; undefined if none waits. */
     nextAt(now: number): number | undefined {
-        const at = this.#sql
+        const row = this.#sql
             .prepare(`SELECT min(${waits}) AS at FROM bundle_refreshes WHERE due_at IS NOT NULL AND ${waits} > ?1`)
-            .get(now)?.["at"];
-        return typeof at === "number" ? at : undefined;
+            .get(now);
+        return numberOrNothing(row, "at");
     }
 
     /**
@@ -102,8 +103,7 @@ export class Refreshes {
     }
 }
 
-function seriesFrom(row: Readonly<Record<string, SQLOutputValue>>): Series | undefined {
-    if (row["since"] === null) return undefined;
-    const dueAt = row["due_at"];
-    return { since: Number(row["since"]), keysAt: Number(row["keys_at"]), dueAt: typeof dueAt === "number" ? dueAt : undefined };
+function seriesFrom(row: Row): Series | undefined {
+    const since = numberOrNothing(row, "since");
+    return since === undefined ? undefined : { since, keysAt: numberOf(row, "keys_at"), dueAt: numberOrNothing(row, "due_at") };
 }

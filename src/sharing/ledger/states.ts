@@ -35,13 +35,6 @@ export const moves: Readonly<Record<JobState, readonly JobState[]>> = {
     failed: ["queued", "joined", "cancelled"],
 };
 
-/** @throws Error for a word that is no state: somebody else wrote into the ledger */
-export function stateFrom(word: unknown): JobState {
-    const state = states.find((known) => known === word);
-    if (state === undefined) throw new Error(`the ledger of share jobs has an unknown state ${String(word)}`);
-    return state;
-}
-
 /** States in which somebody is still waiting for something. */
 export const openStates = ["held", "queued", "delivering", "delivered", "reinvited", "joined"] as const satisfies readonly JobState[];
 
@@ -53,13 +46,6 @@ export function isOpen(state: JobState): boolean {
 }
 
 /** Only what we know: a server that accepted a message says nothing of whether a device received it. */
-const deviceStates = ["sent", "no_session", "not_cross_signed", "server_unreachable", "error"] as const;
+export const deviceStates = ["sent", "no_session", "not_cross_signed", "server_unreachable", "error"] as const;
 
 export type DeviceState = (typeof deviceStates)[number];
-
-/** @throws Error for a word that is no state: somebody else wrote into the ledger */
-export function deviceStateFrom(word: unknown): DeviceState {
-    const state = deviceStates.find((known) => known === word);
-    if (state === undefined) throw new Error(`the ledger of share jobs has an unknown device state ${String(word)}`);
-    return state;
-}

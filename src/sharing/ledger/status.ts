@@ -1,9 +1,11 @@
 import { wallTime } from "../../due/index.ts";
-import type { DatabaseSync, SQLOutputValue } from "node:sqlite";
+import type { DatabaseSync } from "node:sqlite";
+import { flagOf, numberOf, numberOrNothing, type Row, textOf, textOrNothing, wordOf } from "../../database/index.ts";
 import { advice } from "./advice.ts";
 import { type AuditedDelivery, givenBy } from "./audit.ts";
 import { reasonFrom, sentence } from "./reasons.ts";
-import { stateFrom } from "./states.ts";
+import { origins } from "./job.ts";
+import { states } from "./states.ts";
 
 /** A share job as `status --json` shows it; part of the contract with operators (schema 1). Times are ISO 8601 UTC. */
 export interface JobStatus {
@@ -72,51 +74,56 @@ export function jobStory(sql: DatabaseSync, jobId: string): JobStory | undefined
     const story = sql
         .prepare("SELECT at, state, reason, detail FROM share_job_moves WHERE job_id = ? ORDER BY rowid")
         .all(jobId)
-        .map(({ at, state, reason, detail }) => ({
-            at: isoTime(Number(at)),
-            state: String(state),
-            reason: String(reason),
-            message: sentence(reasonFrom(reason), detail),
+        .map((move) => ({
+            at: isoTime(numberOf(move, "at")),
+            state: textOf(move, "state"),
+            reason: textOf(move, "reason"),
+            message: messageOf(move),
         }));
     return {
         ...jobStatus(sql, row),
-        origin: row["origin"] === "command" ? "command" : "invite",
-        makes_invite: row["makes_invite"] === 1,
-        approved: row["approved"] === 1,
+        origin: wordOf(row, "origin", origins),
+        makes_invite: flagOf(row, "makes_invite"),
+        approved: flagOf(row, "approved"),
         next_step: advice({
-            id: String(row["id"]),
-            roomId: String(row["room_id"]),
-            userId: String(row["user_id"]),
-            state: stateFrom(row["state"]),
-            reason: reasonFrom(row["reason"]),
+            id: String(numberOf(row, "id")),
+            roomId: textOf(row, "room_id"),
+            userId: textOf(row, "user_id"),
+            state: wordOf(row, "state", states),
+            reason: reasonFrom(textOf(row, "reason")),
         }),
         story,
-        given: givenBy(sql, Number(row["id"])).map(({ at, devices, sessions, file, sent }) => ({ at, devices, sessions, file, sent })),
+        given: givenBy(sql, numberOf(row, "id")).map(({ at, devices, sessions, file, sent }) => ({ at, devices, sessions, file, sent })),
     };
 }
 
-function jobStatus(sql: DatabaseSync, row: Readonly<Record<string, SQLOutputValue>>): JobStatus {
+function jobStatus(sql: DatabaseSync, row: Row): JobStatus {
+    const dueAt = numberOrNothing(row, "due_wall");
     return {
-        id: String(row["id"]),
-        room_id: String(row["room_id"]),
-        user_id: String(row["user_id"]),
-        inviter: String(row["inviter"]),
-        state: String(row["state"]),
-        reason: String(row["reason"]),
-        message: sentence(reasonFrom(row["reason"]), row["detail"]),
-        attempts: Number(row["attempts"]),
-        next_attempt_at: row["due_wall"] === null ? null : isoTime(Number(row["due_wall"])),
+        id: String(numberOf(row, "id")),
+        room_id: textOf(row, "room_id"),
+        user_id: textOf(row, "user_id"),
+        inviter: textOf(row, "inviter"),
+        state: textOf(row, "state"),
+        reason: textOf(row, "reason"),
+        message: messageOf(row),
+        attempts: numberOf(row, "attempts"),
+        next_attempt_at: dueAt === undefined ? null : isoTime(dueAt),
         devices: sql
             .prepare("SELECT device_id, state, updated_at FROM share_job_devices WHERE job_id = ? ORDER BY device_id")
-            .all(Number(row["id"]))
+            .all(numberOf(row, "id"))
             .map((device) => ({
-                device_id: String(device["device_id"]),
-                state: String(device["state"]),
-                updated_at: isoTime(Number(device["updated_at"])),
+                device_id: textOf(device, "device_id"),
+                state: textOf(device, "state"),
+                updated_at: isoTime(numberOf(device, "updated_at")),
             })),
-        created_at: isoTime(Number(row["created_at"])),
-        updated_at: isoTime(Number(row["updated_at"])),
+        created_at: isoTime(numberOf(row, "created_at")),
+        updated_at: isoTime(numberOf(row, "updated_at")),
     };
+}
+
+function messageOf(row: Row): string {
+    return sentence(reasonFrom(textOf(row, "reason")), textOrNothing(row, "detail"));
 }
 
 function isoTime(milliseconds: number): string {

@@ -1,4 +1,5 @@
-import type { DatabaseSync, SQLOutputValue } from "node:sqlite";
+import type { DatabaseSync } from "node:sqlite";
+import { flagOf, numberOf, numberOrNothing, type Row } from "../../database/index.ts";
 import type { Reason } from "./reasons.ts";
 import { firstLook, retrialDelay } from "./schedule.ts";
 import { ranNow } from "../../due/index.ts";
@@ -54,8 +55,8 @@ export class Watches {
 
     /** When the next of those looks falls due; undefined if nobody is watched. */
     nextAt(): number | undefined {
-        const at = this.#sql.prepare(`SELECT min(look_at) AS at FROM share_watches WHERE NOT (${isArrival})`).get()?.["at"];
-        return typeof at === "number" ? at : undefined;
+        const row = this.#sql.prepare(`SELECT min(look_at) AS at FROM share_watches WHERE NOT (${isArrival})`).get();
+        return numberOrNothing(row, "at");
     }
 
     /** The look was made; the next one is at `at`. A join meanwhile has set its own. */
@@ -85,7 +86,7 @@ export class Watches {
     #firstLook(jobId: number, state: JobState): number {
         if (state !== "failed") return firstLook;
         const select = this.#sql.prepare("SELECT count(*) AS n FROM share_job_moves WHERE job_id = ? AND reason = 'tried_again'");
-        return retrialDelay(Number(select.get(jobId)?.["n"]));
+        return retrialDelay(numberOf(select.get(jobId), "n"));
     }
 
     #begin(otherwise: "REPLACE" | "IGNORE", watch: { jobId: number; lookAt: number; joinedAt: number | null }): void {
@@ -100,13 +101,13 @@ export class Watches {
 
 const isArrival = "joined_at IS NOT NULL AND looks = 0";
 
-function watchFrom(row: Record<string, SQLOutputValue>): Watch {
+function watchFrom(row: Row): Watch {
     return {
-        jobId: Number(row["job_id"]),
-        looks: Number(row["looks"]),
-        joinedAt: row["joined_at"] === null ? undefined : Number(row["joined_at"]),
-        joinedRan: Number(row["joined_ran"]),
-        answered: row["answered"] === 1,
+        jobId: numberOf(row, "job_id"),
+        looks: numberOf(row, "looks"),
+        joinedAt: numberOrNothing(row, "joined_at"),
+        joinedRan: numberOf(row, "joined_ran"),
+        answered: flagOf(row, "answered"),
     };
 }
 

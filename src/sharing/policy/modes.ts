@@ -1,4 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
+import { textOrNothing } from "../../database/index.ts";
 
 /** No room has an empty ID: this row is for all rooms that have none of their own. */
 const everywhere = "";
@@ -23,6 +24,6 @@ export class Modes {
         const row = this.#sql
             .prepare("SELECT mode FROM share_modes WHERE room_id IN (?, ?) ORDER BY room_id DESC LIMIT 1")
             .get(roomId, everywhere);
-        return row === undefined ? "automatic" : String(row["mode"]);
+        return textOrNothing(row, "mode") ?? "automatic";
     }
 }

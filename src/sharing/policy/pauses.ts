@@ -1,4 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
+import { textOf } from "../../database/index.ts";
 
 /** No room has an empty ID: this row pauses all of them. */
 const everywhere = "";
@@ -32,7 +33,7 @@ export class Pauses {
         const roomIds = this.#sql
             .prepare("SELECT room_id FROM share_pauses ORDER BY room_id")
             .all()
-            .map((row) => String(row["room_id"]));
+            .map((row) => textOf(row, "room_id"));
         return { all: roomIds.includes(everywhere), rooms: roomIds.filter((roomId) => roomId !== everywhere) };
     }
 }

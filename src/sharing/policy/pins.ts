@@ -1,4 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
+import { textOrNothing } from "../../database/index.ts";
 
 /**
  * The first master key seen of each user, kept for ever: a homeserver that swaps an identity is noticed.
@@ -14,7 +15,7 @@ export class IdentityPins {
     /** The pinned master key (unpadded base64), or undefined. */
     pinned(userId: string): string | undefined {
         const row = this.#sql.prepare("SELECT master_key FROM identity_pins WHERE user_id = ?").get(userId);
-        return row === undefined ? undefined : String(row["master_key"]);
+        return textOrNothing(row, "master_key");
     }
 
     /** Pins `masterKey` unless the user has a pin already. Answers the pin. */

@@ -1,4 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
+import { numberOrNothing } from "../../database/index.ts";
 import type { MembershipChange } from "../../rooms/index.ts";
 
 interface RecordParts {
@@ -38,7 +39,7 @@ export class BotInvitees {
     /** When this member joined on the bot's invite, in milliseconds since the epoch; undefined: they came otherwise. */
     joinedAt(roomId: string, userId: string): number | undefined {
         const row = this.#sql.prepare("SELECT joined_at FROM bot_invitees WHERE room_id = ? AND user_id = ?").get(roomId, userId);
-        return row === undefined ? undefined : Number(row["joined_at"]);
+        return numberOrNothing(row, "joined_at");
     }
 }
 

@@ -1,5 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
-import type { Database } from "../../database/index.ts";
+import { type Database, numberOf, textOf, textOrNothing } from "../../database/index.ts";
 import { type Homeserver, HomeserverError } from "../../homeserver/index.ts";
 import { parseRoomEvent } from "../../matrix/index.ts";
 import type { Rooms } from "../../rooms/index.ts";
@@ -33,9 +33,9 @@ export class ReinviteChecks {
     all(): readonly ReinviteCheck[] {
         const rows = this.#sql.prepare("SELECT event_id, job_id, replaced_event_id FROM reinvite_checks ORDER BY job_id").all();
         return rows.map((row) => ({
-            eventId: String(row["event_id"]),
-            jobId: Number(row["job_id"]),
-            replacedEventId: typeof row["replaced_event_id"] === "string" ? row["replaced_event_id"] : undefined,
+            eventId: textOf(row, "event_id"),
+            jobId: numberOf(row, "job_id"),
+            replacedEventId: textOrNothing(row, "replaced_event_id"),
         }));
     }
 

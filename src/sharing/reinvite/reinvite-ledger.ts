@@ -1,4 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
+import { flagOf, numberOf, numberOrNothing } from "../../database/index.ts";
 import { type Bucket, levelAt, limits, longestMemory, nextTurn, restAfterRefusal, type Turn } from "./invite-pace.ts";
 import type { Job } from "../ledger/jobs.ts";
 import type { Reason } from "../ledger/reasons.ts";
@@ -40,7 +41,7 @@ export class ReinviteLedger {
                  AND marked >= ?`,
             )
             .all(roomId, userId, nameOf(job), now - week, now + clockSlack, which === "marked" ? 1 : 0)
-            .map((row) => Number(row["at"]));
+            .map((row) => numberOf(row, "at"));
     }
 
     /** When this job's re-invite may be made. */
@@ -111,7 +112,7 @@ export class ReinviteLedger {
                 "SELECT id FROM share_jobs WHERE state IN ('queued', 'delivered') AND reason = 'reinvite_limited' AND (room_id = ? OR user_id = ?)",
             )
             .all(roomId, userId)
-            .map((row) => Number(row["id"]));
+            .map((row) => numberOf(row, "id"));
     }
 
     /** Delivered jobs that wait for more keys, or for a count of them, before the bot invites. */
@@ -121,7 +122,7 @@ export class ReinviteLedger {
                 "SELECT id FROM share_jobs WHERE state = 'delivered' AND reason IN ('coverage_incomplete', 'coverage_unknown') ORDER BY id",
             )
             .all()
-            .map((row) => Number(row["id"]));
+            .map((row) => numberOf(row, "id"));
     }
 
     #buckets({ id, roomId, userId }: Job, now: number): Record<"room" | "invitee" | "bot", Bucket> {
@@ -136,8 +137,9 @@ export class ReinviteLedger {
         const rows = this.#sql
             .prepare(`SELECT at, by_bot FROM invites_counted WHERE ${which} AND at BETWEEN ? AND ? ORDER BY at`)
             .all(value, now - longestMemory, now + clockSlack);
-        const times = (by: 0 | 1): readonly number[] => rows.filter((row) => row["by_bot"] === by).map((row) => Number(row["at"]));
-        return { invites: rows.map((row) => Number(row["at"])), ofPeople: times(0), lastByBot: times(1).at(-1), ahead };
+        const invites = rows.map((row) => ({ at: numberOf(row, "at"), byBot: flagOf(row, "by_bot") }));
+        const times = (byBot: boolean): readonly number[] => invites.filter((one) => one.byBot === byBot).map(({ at }) => at);
+        return { invites: invites.map(({ at }) => at), ofPeople: times(false), lastByBot: times(true).at(-1), ahead };
     }
 
     /** Older jobs that wait for the same bucket, or that were refused and may have to. */
@@ -148,20 +150,20 @@ export class ReinviteLedger {
                  AND room_id = coalesce(?, room_id) AND user_id = coalesce(?, user_id)`,
             )
             .get(reason, id, roomId ?? null, userId ?? null);
-        return Number(row?.["count"]);
+        return numberOf(row, "count");
     }
 
     #restOf({ roomId, userId }: Job, now: number): number {
         const row = this.#sql
             .prepare("SELECT max(until) AS until FROM invite_rests WHERE of IN (?, ?) AND until < ?")
             .get(roomId, userId, now + longestRest);
-        return Number(row?.["until"] ?? 0);
+        return numberOrNothing(row, "until") ?? 0;
     }
 
     /** In a row, of either. */
     #refusals({ roomId, userId }: Job): number {
         const row = this.#sql.prepare("SELECT max(refusals) AS refusals FROM invite_rests WHERE of IN (?, ?)").get(roomId, userId);
-        return Number(row?.["refusals"] ?? 0);
+        return numberOrNothing(row, "refusals") ?? 0;
     }
 
     #count({ roomId, userId }: Place, at: number, now: number, byBot: boolean): number {

@@ -1,10 +1,11 @@
+import { blobOf, numberOf, numberOrNothing, textOf, wordOf } from "../../database/index.ts";
 import type { RoomBundles } from "../bundle/room-bundles.ts";
 import { HomeserverError } from "../../homeserver/index.ts";
 import { givenBy } from "../ledger/audit.ts";
 import { hasSignedDevice, opensBundles } from "../../crypto/index.ts";
 import { isToInvite, type Job } from "../ledger/job.ts";
 import { type Refresh, Refreshes } from "../ledger/refreshes.ts";
-import { isOpen, type JobState, moves } from "../ledger/states.ts";
+import { isOpen, type JobState, moves, states } from "../ledger/states.ts";
 import { decide } from "../policy/decide.ts";
 import { gatherFacts } from "../policy/facts.ts";
 import { inviteStands } from "../policy/invite-stands.ts";
@@ -64,7 +65,7 @@ export class Rules {
 
     jobs(): readonly Job[] {
         const ids = this.#world.database.sql.prepare("SELECT id FROM share_jobs ORDER BY id").all();
-        return ids.flatMap(({ id }) => this.#world.jobs.get(Number(id)) ?? []);
+        return ids.flatMap((row) => this.#world.jobs.get(numberOf(row, "id")) ?? []);
     }
 
     /** The same bundles, of which it is known who asks for them. */
@@ -126,7 +127,7 @@ export class Rules {
 
     #isRefused(): boolean {
         const row = this.#world.database.sql.prepare("SELECT not_before FROM bundle_refreshes").get();
-        return Number(row?.["not_before"] ?? 0) > this.#world.clock.now();
+        return (numberOrNothing(row, "not_before") ?? 0) > this.#world.clock.now();
     }
 
     reinvite(event: World["memberEvent"]): void {
@@ -166,12 +167,12 @@ export class Rules {
     /** Every move is in the table, and nothing was a fault of ours. */
     ledger(): void {
         const rows = this.#world.database.sql.prepare("SELECT job_id, state FROM share_job_moves ORDER BY job_id, rowid").all();
-        let before: { readonly job: unknown; readonly state: unknown } | undefined;
-        for (const { job_id: job, state } of rows) {
+        let before: { readonly job: number; readonly state: JobState } | undefined;
+        for (const row of rows) {
+            const [job, state] = [numberOf(row, "job_id"), wordOf(row, "state", states)];
             const from = before !== undefined && before.job === job ? before.state : undefined;
-            const allowed: readonly JobState[] = from === undefined ? ["queued"] : moves[from as JobState];
-            if (from !== state && !allowed.includes(state as JobState))
-                this.broken.push(`job ${String(job)} went from ${String(from)} to ${String(state)}`);
+            const allowed: readonly JobState[] = from === undefined ? ["queued"] : moves[from];
+            if (from !== state && !allowed.includes(state)) this.broken.push(`job ${job} went from ${from ?? "nowhere"} to ${state}`);
             before = { job, state };
         }
         const ran = this.#world.clock.ran();
@@ -241,8 +242,9 @@ export class Rules {
         const row = database.sql
             .prepare("SELECT id, file FROM bundle_files JOIN bundle_deliveries ON file_id = id WHERE job_id = ?")
             .get(job.id);
-        if (!(row?.["file"] instanceof Uint8Array)) return undefined;
-        const file = JSON.parse(Buffer.from(seal.open(`bundle_files/${Number(row["id"])}`, row["file"])).toString()) as { url: string };
+        if (row === undefined) return undefined;
+        const opened = seal.open(`bundle_files/${numberOf(row, "id")}`, blobOf(row, "file"));
+        const file = JSON.parse(Buffer.from(opened).toString()) as { url: string };
         return file.url;
     }
 
@@ -275,14 +277,14 @@ export class Rules {
             ["while the room's history is closed", world.visibility !== "shared"],
             ["to an identity that is not the pinned one", world.pins.pinned(charlie) !== world.stored.masterKey],
         ];
-        this.#onItsWay = rows.map((row) => ({ jobId: Number(row["job_id"]), deviceId: String(row["device_id"]) }));
+        this.#onItsWay = rows.map((row) => ({ jobId: numberOf(row, "job_id"), deviceId: textOf(row, "device_id") }));
         for (const row of rows) {
-            const job = world.jobs.get(Number(row["job_id"]));
+            const job = world.jobs.get(numberOf(row, "job_id"));
             rules.push(["for no job", job === undefined]);
             if (job === undefined) continue;
-            const deviceId = String(row["device_id"]);
+            const deviceId = textOf(row, "device_id");
             rules.push(...this.#rulesOfCopy(job, deviceId));
-            if (!String(row["delivery_id"]).includes("refreshed")) continue;
+            if (!textOf(row, "delivery_id").includes("refreshed")) continue;
             rules.push(...this.#rulesOfRefresh(job, deviceId));
         }
         for (const [rule, isBroken] of rules) if (isBroken) this.broken.push(`a copy was sent ${rule}`);
