@@ -8,9 +8,8 @@ import { ShareJobs } from "./ledger/jobs.ts";
 import { Lookalikes } from "./policy/lookalike.ts";
 import { Pauses } from "./policy/pauses.ts";
 import { IdentityPins } from "./policy/pins.ts";
-import type { Reason } from "./ledger/reasons.ts";
 import { sharingSchema } from "./ledger/schema.ts";
-import type { JobState } from "./ledger/states.ts";
+import type { JobStep, ReasonOf } from "./ledger/steps.ts";
 import { jobStory } from "./ledger/status.ts";
 
 let database: Database;
@@ -59,11 +58,11 @@ beforeEach(() => {
     });
 });
 
-function jobThat(...steps: readonly (readonly [JobState, Reason])[]): string {
+function jobThat(...steps: readonly JobStep[]): string {
     return jobOf("@charlie:home", ...steps);
 }
 
-function jobOf(userId: string, ...steps: readonly (readonly [JobState, Reason])[]): string {
+function jobOf(userId: string, ...steps: readonly JobStep[]): string {
     const created = jobs.create({
         roomId: "!room:home",
         userId,
@@ -72,9 +71,9 @@ function jobOf(userId: string, ...steps: readonly (readonly [JobState, Reason])[
         inviteEventId: `$invite-${userId}`,
         byAnotherBot: false,
     });
-    for (const [state, reason] of steps) {
+    for (const step of steps) {
         const job = jobs.get(created?.id ?? 0);
-        if (job !== undefined) jobs.move(job, state, reason);
+        if (job !== undefined) jobs.move(job, ...step);
     }
     return String(created?.id);
 }
@@ -113,7 +112,7 @@ test.each([
 });
 
 test("a room's held jobs are approved at once, but for those that need a look of their own", () => {
-    const reasons: readonly Reason[] = [
+    const reasons: readonly ReasonOf<"held">[] = [
         "waits_for_approval",
         "too_many_invitees",
         "looks_like_member",

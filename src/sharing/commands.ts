@@ -8,6 +8,7 @@ import type { IdentityPins } from "./policy/pins.ts";
 import { reconsiderRooms } from "./room-changed.ts";
 import { type Reason, reasons, sentence } from "./ledger/reasons.ts";
 import { isOpen } from "./ledger/states.ts";
+import type { JobStep } from "./ledger/steps.ts";
 
 /** The answer to a command. `ok: false` is a no: `message` says why and what to do. */
 export interface Outcome {
@@ -41,7 +42,7 @@ export class ShareCommands {
             const problem =
                 rooms.room(roomId)?.membership !== "join" ? "not_in_room" : member?.membership !== "invite" ? "not_invited" : undefined;
             if (problem !== undefined || member === undefined) return no(problem ?? "not_invited");
-            for (const older of jobs.open(roomId, userId)) jobs.end(older, older.state === "joined" ? "left_again" : "superseded");
+            for (const older of jobs.open(roomId, userId)) jobs.end(older, "superseded");
             const job = jobs.create({ roomId, userId, origin: "command", ...this.#standingInvite(member, roomId) });
             if (job === undefined) throw new Error("a job made by command cannot exist already");
             return { ...this.#answerFor(job), jobId: String(job.id) };
@@ -61,7 +62,7 @@ export class ShareCommands {
             return { ok: false, message: `${userId} does not knock at ${roomId}: nothing to accept.` };
         if (membership === "invite") return this.share(roomId, userId);
         return database.transaction(() => {
-            for (const older of jobs.open(roomId, userId)) jobs.end(older, "superseded");
+            for (const older of jobs.open(roomId, userId)) jobs.end(older, "superseded", "superseded");
             const asked = { roomId, userId, inviter: facts.botUserId, origin: "command", inviteEventId: "" } as const;
             const job = jobs.create({ ...asked, byAnotherBot: false, makesInvite: true });
             if (job === undefined) throw new Error("a job made by command cannot exist already");
@@ -198,9 +199,10 @@ export class ShareCommands {
     #answerFor(job: Job): Outcome {
         const decision = decide(gatherFacts(this.#parts.facts, job, "not_asked"));
         if (decision.verdict === "go" || decision.verdict === "wait") return { ok: true, message: `Job ${job.id} is queued.` };
-        const [state, detail] = decision.verdict === "hold" ? (["held", decision.detail] as const) : (["refused", undefined] as const);
-        this.#parts.jobs.move(job, state, decision.reason, undefined, detail);
-        return { ok: false, message: `Job ${job.id} is ${state}: ${sentence(decision.reason, detail)}` };
+        const step: JobStep = decision.verdict === "hold" ? ["held", decision.reason] : ["refused", decision.reason];
+        const detail = decision.verdict === "hold" ? decision.detail : undefined;
+        this.#parts.jobs.move(job, ...step, undefined, detail);
+        return { ok: false, message: `Job ${job.id} is ${step[0]}: ${sentence(decision.reason, detail)}` };
     }
 }
 

@@ -23,7 +23,7 @@ export type PlaceFirstParts = ReinviteParts & {
 export async function placeFirst(parts: PlaceFirstParts, job: Job, halt: NoSignedDevice): Promise<Reason> {
     if (!halt.hasAccount) await requireAccount(parts, job);
     if (!halt.certain) throw halt;
-    return await takePlaceFirst(parts, job, halt);
+    return await takePlaceFirst(parts, job, halt.refusal);
 }
 
 /** A name that nobody has yet, a typing mistake perhaps, may be a stranger's tomorrow. Who was there at the first look is not asked for again. */
@@ -31,6 +31,6 @@ async function requireAccount({ database, jobs, homeserver, clock, now }: PlaceF
     if (job.account === "there" || job.account === "late") return;
     const account = accountOf(job, await homeserver.hasAccount(job.userId), { ran: clock.ran(), now: now() });
     database.transaction(() => jobs.setAccount(job, account));
-    if (account === "missing") throw new Halt("refused", "no_such_account");
-    if (account === "late") throw new Halt("held", "account_appeared_late");
+    if (account === "missing") throw new Halt(["refused", "no_such_account"]);
+    if (account === "late") throw new Halt(["held", "account_appeared_late"]);
 }

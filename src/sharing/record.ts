@@ -4,8 +4,8 @@ import type { ShareJobs } from "./ledger/jobs.ts";
 import type { ReinviteChecks } from "./reinvite/reinvite-check.ts";
 import { inviteStands } from "./policy/invite-stands.ts";
 import { originOf, repeatedInvite } from "./reinvite/reinvite-mark.ts";
-import type { Reason } from "./ledger/reasons.ts";
 import { isOpen } from "./ledger/states.ts";
+import type { ReasonOf } from "./ledger/steps.ts";
 
 export interface RecordParts {
     readonly botUserId: string;
@@ -41,7 +41,10 @@ export function recordMemberships(parts: RecordParts, changes: readonly Membersh
 export function recordOwnLeave(parts: Pick<RecordParts, "jobs">, roomId: string): void {
     const { jobs } = parts;
     // Where the bot took the place of the inviter and had nothing sent yet, nobody else's keys will be opened: somebody has to know.
-    for (const job of jobs.open(roomId)) jobs.end(job, job.placeTaken && !jobs.wasSent(job.id) ? "place_left" : "bot_left");
+    for (const job of jobs.open(roomId)) {
+        const reason = job.placeTaken && !jobs.wasSent(job.id) ? "place_left" : "bot_left";
+        jobs.end(job, reason, reason);
+    }
 }
 
 /** Jobs that waited for the power to invite go on once it is there. */
@@ -81,7 +84,7 @@ function recordInvite({ jobs, botUserId }: RecordParts, change: MembershipChange
     const known = jobs.ofInvite(roomId, userId, eventId);
     if (known !== undefined) return releaseReturned(jobs, known);
     const repeatedByUs = previous?.sender === botUserId ? jobs.newest(roomId, userId)?.inviteEventId : undefined;
-    for (const older of jobs.open(roomId, userId)) jobs.end(older, older.state === "joined" ? "left_again" : "superseded");
+    for (const older of jobs.open(roomId, userId)) jobs.end(older, "superseded");
     jobs.create({ roomId, userId, inviter: sender, origin: "invite", inviteEventId: eventId, ...originOf(change, repeatedByUs) });
 }
 
@@ -178,11 +181,11 @@ function recordLeave({ jobs }: RecordParts, { roomId, userId, sender, previous }
     for (const job of jobs.open(roomId, userId)) {
         // Who leaves so that the bot can invite them has not declined; who was removed, or does not knock any more, is not to be invited.
         const isAwaited = isToInvite(job) && byThemselves && previous?.membership !== "knock";
-        if (!isAwaited) jobs.end(job, job.state === "joined" ? "left_again" : reason);
+        if (!isAwaited) jobs.end(job, reason);
         else if (job.reason === "waits_for_leave") jobs.move(job, "delivered", "sent", 0);
     }
 }
 
-function cancelAll({ jobs }: RecordParts, { roomId, userId }: MembershipChange, reason: Reason): void {
-    for (const job of jobs.open(roomId, userId)) jobs.end(job, job.state === "joined" ? "left_again" : reason);
+function cancelAll({ jobs }: RecordParts, { roomId, userId }: MembershipChange, reason: ReasonOf<"cancelled">): void {
+    for (const job of jobs.open(roomId, userId)) jobs.end(job, reason);
 }

@@ -164,7 +164,7 @@ export class BundleRefresher {
         const served = devices.of(job.id);
         if (!served.some(({ state }) => state === "sent")) return;
         const keys = await deviceKeys.look(job.userId);
-        if (keys === undefined) throw new Halt("retry", "invitee_server_unreachable");
+        if (keys === undefined) throw new Halt(["retry", "invitee_server_unreachable"]);
         if (stopIfChanged(this.#parts, job.userId, keys)) return;
         const { given: deviceIds } = copiesFor(keys, served, { occasion: "newer_file", joined: false, late: false });
         if (deviceIds.length === 0) return;

@@ -59,7 +59,7 @@ function serveAll(world: World, ask: (job: Job) => number | undefined): { readon
             order.push(job.userId);
             world.jobs.move(job, "reinvited", "reinvited");
             for (const rested of world.reinvites.made(job).map((id) => world.jobs.get(id)))
-                if (rested) world.jobs.move(rested, "delivered", rested.reason, 0);
+                if (rested) world.jobs.move(rested, "delivered", "reinvite_limited", 0);
         } else {
             refusals += 1;
             world.jobs.move(job, "delivered", "reinvite_limited", world.reinvites.limited(job, wait, "polite", world.now));

@@ -5,7 +5,7 @@ import { AtMostEach } from "./concurrency/at-most.ts";
 import type { BundleMessages } from "./delivery/bundle-messages.ts";
 import { deliver, type DeliveryParts } from "./delivery/deliver.ts";
 import { deliveryIds } from "./ledger/delivery-ids.ts";
-import { Halt } from "./policy/halt.ts";
+import type { Halt } from "./policy/halt.ts";
 import { doubtsRefusal, haltFor } from "./delivery/homeserver-faults.ts";
 import { NoSignedDevice } from "./delivery/no-signed-device.ts";
 import type { Job, ShareJobs } from "./ledger/jobs.ts";
@@ -14,9 +14,10 @@ import { prune, type PruneParts } from "./prune.ts";
 import { placeFirst, type PlaceFirstParts } from "./place-first.ts";
 import { checkReinvite, type CheckParts, type ReinviteCheck } from "./reinvite/reinvite-check.ts";
 import { reinvite, type ReinviteParts } from "./reinvite/reinvite.ts";
-import { type Reason, wantOfKeys } from "./ledger/reasons.ts";
+import { wantOfKeys } from "./ledger/reasons.ts";
 import { Due, type DueItem, type Outcome, type RunningClock, WaitsInMemory } from "../due/index.ts";
 import { unansweredTooLong } from "./ledger/schedule.ts";
+import type { WaitingReason } from "./ledger/steps.ts";
 
 export type RunnerParts = DeliveryParts &
     ReinviteParts &
@@ -49,13 +50,20 @@ const checkPace = { first: 30_000, longest: 3_600_000 } as const;
 /** Milliseconds between two looks for what ended jobs have left behind. */
 const betweenPrunes = 3_600_000;
 
+/** Why a job is tried again. */
+interface Retry extends Pick<Halt, "detail" | "notBefore"> {
+    readonly reason: WaitingReason;
+}
+
+const keysArrived: Retry = { reason: "keys_arrived", detail: undefined, notBefore: undefined };
+
 type DueJob = DueItem & { readonly job: Job };
 type DueCheck = DueItem & ReinviteCheck;
 
 /** Takes jobs from the ledger as they fall due and carries each as far as it goes. */
 export class ShareRunner {
     readonly #parts: RunnerParts;
-    readonly #jobs: Due<DueJob, Halt>;
+    readonly #jobs: Due<DueJob, Retry>;
     readonly #checks: Due<DueCheck>;
     readonly #pruning: Due<DueItem>;
     /** The rooms of the jobs under way. */
@@ -122,7 +130,7 @@ export class ShareRunner {
         await Promise.all([this.#jobs.stop(), this.#checks.stop(), this.#pruning.stop()]);
     }
 
-    async #runAndTell(job: Job): Promise<Outcome<Halt>> {
+    async #runAndTell(job: Job): Promise<Outcome<Retry>> {
         const log = this.#parts.log.child({ job: job.id, room: job.roomId, user: job.userId });
         this.#running.set(job.id, job.roomId);
         try {
@@ -137,7 +145,7 @@ export class ShareRunner {
         }
     }
 
-    async #run(job: Job, log: Logger): Promise<Outcome<Halt>> {
+    async #run(job: Job, log: Logger): Promise<Outcome<Retry>> {
         if (this.#isOver(job)) return { is: "done" };
         const delivered = job.state === "delivered" ? job : await this.#deliver(job);
         if (delivered === undefined) return { is: "done" };
@@ -157,7 +165,7 @@ export class ShareRunner {
 
     /** @returns the job as it stands after the delivery; undefined if something else moved it meanwhile. */
     async #deliver(job: Job): Promise<Job | undefined> {
-        const started = job.state === "delivering" ? job : this.#move(job, "delivering", "delivering", 0);
+        const started = job.state === "delivering" ? job : this.#start(job);
         if (started === undefined) return undefined;
         try {
             return await deliver(this.#parts, started);
@@ -169,20 +177,20 @@ export class ShareRunner {
         }
     }
 
-    #move(job: Job, state: Job["state"], reason: Reason, wait?: number): Job | undefined {
+    #start(job: Job): Job | undefined {
         const { database, jobs } = this.#parts;
-        return database.transaction(() => (jobs.move(job, state, reason, wait) ? jobs.get(job.id) : undefined));
+        return database.transaction(() => (jobs.move(job, "delivering", "delivering", 0) ? jobs.get(job.id) : undefined));
     }
 
     /** Moves the job to where the fault leaves it, unless it is to be tried again. */
-    #halt(job: Job, error: unknown, log: Logger): Outcome<Halt> {
+    #halt(job: Job, error: unknown, log: Logger): Outcome<Retry> {
         const halt = haltFor(error);
         if (halt.to === "overtaken") {
             log.debug({ reason: halt.reason }, "something else moved the delivery on");
             return { is: "done" };
         }
         const isOutdated = wantOfKeys.includes(halt.reason) && this.#keysCame.has(job.id);
-        const why = isOutdated ? new Halt("retry", "keys_arrived") : this.#settle(job.id, halt);
+        const why = isOutdated ? keysArrived : this.#settle(job.id, halt);
         tellHalt(log, halt, why === undefined ? halt.to : "retry");
         if (why === undefined) return { is: "done" };
         if (!isOutdated) return { is: "failed", retryAfterMs: halt.notBefore, cause: error, why };
@@ -191,21 +199,24 @@ export class ShareRunner {
     }
 
     /** Answers why the job is tried again; undefined: it has been moved, or something else moved it. */
-    #settle(jobId: number, halt: Halt): Halt | undefined {
+    #settle(jobId: number, halt: Halt): Retry | undefined {
         const { database, jobs, clock } = this.#parts;
-        const { to, reason, detail } = halt;
+        const { step, detail } = halt;
         return database.transaction(() => {
             const job = jobs.get(jobId);
-            if (job === undefined || job.nextAttemptAt === undefined || to === "overtaken") return undefined;
-            if (to !== "retry" && doubtsRefusal(halt, () => jobs.refusedFor(job))) return new Halt("retry", "refused_once", { detail });
-            if (to === "retry" && !unansweredTooLong(job, clock.ran())) return halt;
-            if (to === "retry") jobs.move(job, "expired", "unanswered");
-            else jobs.move(job, to, reason, undefined, detail);
+            if (job === undefined || job.nextAttemptAt === undefined || step[0] === "overtaken") return undefined;
+            if (step[0] === "retry") {
+                if (!unansweredTooLong(job, clock.ran())) return { reason: step[1], detail, notBefore: halt.notBefore };
+                jobs.move(job, "expired", "unanswered");
+            } else {
+                if (doubtsRefusal(halt, () => jobs.refusedFor(job))) return { reason: "refused_once", detail, notBefore: undefined };
+                jobs.move(job, ...step, undefined, detail);
+            }
             return undefined;
         });
     }
 
-    #retry(jobId: number, { reason, detail, notBefore }: Halt, wait: number): void {
+    #retry(jobId: number, { reason, detail, notBefore }: Retry, wait: number): void {
         const { database, jobs } = this.#parts;
         database.transaction(() => {
             const job = jobs.get(jobId);

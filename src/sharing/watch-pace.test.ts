@@ -3,9 +3,15 @@ import { DeviceKeys } from "./delivery/device-keys.ts";
 import { alice, roomId } from "./testing/room.ts";
 import { World } from "./testing/world.ts";
 import { DeviceWatch } from "./watch.ts";
+import type { JobStep } from "./ledger/steps.ts";
 import { Watches } from "./ledger/watches.ts";
 
 const invites = 500;
+const servedSteps: readonly JobStep[] = [
+    ["delivering", "delivering"],
+    ["delivered", "sent"],
+    ["reinvited", "reinvited"],
+];
 /** Whatever the time: every look is due. */
 const farAhead = Number.MAX_SAFE_INTEGER;
 
@@ -26,8 +32,8 @@ function pendingInvites(homeserverTakesMs: number) {
         for (let number = 0; number < invites; number += 1) {
             const who = { roomId, userId: `@invitee${number}:home`, inviter: alice, inviteEventId: `$invite${number}` };
             let job = world.jobs.create({ ...who, origin: "invite", byAnotherBot: false });
-            for (const state of ["delivering", "delivered", "reinvited"] as const) {
-                if (job !== undefined) world.jobs.move(job, state, state === "delivered" ? "sent" : state);
+            for (const step of servedSteps) {
+                if (job !== undefined) world.jobs.move(job, ...step);
                 job = world.jobs.get(job?.id ?? 0);
             }
         }

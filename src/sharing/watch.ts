@@ -13,10 +13,11 @@ import { copiesFor } from "./delivery/device-copy.ts";
 import { gatherFacts } from "./policy/facts.ts";
 import { haltFor } from "./delivery/homeserver-faults.ts";
 import type { Job } from "./ledger/jobs.ts";
-import { type Reason, reasons } from "./ledger/reasons.ts";
+import { reasons } from "./ledger/reasons.ts";
 import { unansweredTooLong, lookDelay, newDevicesFor, watchedAfterJoin } from "./ledger/schedule.ts";
 import { Due, type DueItem, type Outcome, type RunningClock } from "../due/index.ts";
 import { isOpen } from "./ledger/states.ts";
+import type { ReasonOf } from "./ledger/steps.ts";
 import type { Watch, Watches } from "./ledger/watches.ts";
 
 export type DeviceWatchParts = DeliveryParts & {
@@ -165,8 +166,7 @@ export class DeviceWatch {
             const { reason } = decision;
             if (job.state === "reinvited") jobs.move(job, "reinvited", "place_blocked", undefined, reasons[reason]);
             if (job.state !== "joined") return;
-            if (needsRelease(decision))
-                jobs.move(job, "held", reason, undefined, decision.verdict === "hold" ? decision.detail : undefined);
+            if (decision.verdict === "hold" && needsRelease(decision)) jobs.move(job, "held", decision.reason, undefined, decision.detail);
             else jobs.move(job, "joined", "joined_blocked", undefined, reasons[reason]);
         });
     }
@@ -218,7 +218,7 @@ export class DeviceWatch {
         log.info({ job: job.id, room: job.roomId, user: job.userId, devices: deviceIds.length }, "gave the keys to further devices");
     }
 
-    #release(job: Job, reason: Reason): void {
+    #release(job: Job, reason: ReasonOf<"queued" | "joined">): void {
         const { database, jobs, released } = this.#parts;
         database.transaction(() => jobs.release(job, reason));
         released();

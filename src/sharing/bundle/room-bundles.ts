@@ -106,7 +106,7 @@ export class RoomBundles {
         const { crypto, database, files, now } = this.#parts;
         const set = await crypto.shareableSet(roomId);
         look.over = true;
-        if (set.sessions === 0) throw new Halt("refused", "nothing_to_share");
+        if (set.sessions === 0) throw new Halt(["refused", "nothing_to_share"]);
         const rules = this.#rules(roomId, set);
         const kept = files.find(roomId, fingerprint(set.version, rules)) ?? (await this.#unchanged(roomId, set, rules));
         if (kept === undefined || !within(now() - kept.reservedAt, longestUseOf(rules.maxAge))) return await this.#make(roomId, set, rules);
@@ -150,7 +150,7 @@ export class RoomBundles {
         const { clock, database, files, homeserver, now } = this.#parts;
         const secrets = interrupted === undefined ? newFileSecrets() : secretsOf(interrupted.file);
         const bundle = await this.#build(roomId, set, rules, secrets);
-        if (bundle.shared === 0) throw new Halt("refused", "nothing_to_share");
+        if (bundle.shared === 0) throw new Halt(["refused", "nothing_to_share"]);
         // One key must never go with two contents.
         const same = interrupted === undefined || bundle.sha256 === interrupted.file.hashes.sha256;
         if (!same) return await this.#make(roomId, set, rules);

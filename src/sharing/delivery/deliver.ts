@@ -114,13 +114,13 @@ async function sealAndSend(parts: DeliveryParts, job: Job, plan: Sending): Promi
     const copies = devices.filter((device) => device.state === "sealed");
     if (copies.length === 0) {
         parts.database.transaction(() => recordDevices(parts, job, devices, reachable));
-        if (devices.some(({ state }) => state === "error")) throw new Halt("retry", "not_encrypted");
-        throw new Halt("retry", reachable ? "no_session_with_devices" : "invitee_server_unreachable");
+        if (devices.some(({ state }) => state === "error")) throw new Halt(["retry", "not_encrypted"]);
+        throw new Halt(["retry", reachable ? "no_session_with_devices" : "invitee_server_unreachable"]);
     }
 
     // 4. The last look before what cannot be taken back: each attempt has one of its own.
     const mayGo = (): void => {
-        if (parts.pins.pinned(job.userId) !== pin) throw new Halt("retry", "trusted");
+        if (parts.pins.pinned(job.userId) !== pin) throw new Halt(["retry", "trusted"]);
         pass(parts, job, "as_pinned");
     };
     const sending = given(parts, job, copies, { deliveryId, pin, bundle });
@@ -139,7 +139,7 @@ async function sealAndSend(parts: DeliveryParts, job: Job, plan: Sending): Promi
 async function reachInvitee(parts: DeliveryParts, job: Job): Promise<Reached> {
     // A stored answer may lack the device that they logged in with a minute ago.
     const keys = await parts.deviceKeys.refresh(job.userId);
-    if (keys === undefined) throw new Halt("retry", "invitee_server_unreachable");
+    if (keys === undefined) throw new Halt(["retry", "invitee_server_unreachable"]);
     const pinned = parts.database.transaction(() => {
         parts.devices.observe(job, keys, parts.now());
         return pinFor(parts, job, keys);
@@ -183,9 +183,9 @@ function pinFor({ now, pins }: DeliveryParts, job: Job, keys: Answered): string 
 function sealedDevices(sealed: SealedDelivery): Devices {
     switch (sealed.identity) {
         case "none":
-            throw new Halt("refused", "no_identity");
+            throw new Halt(["refused", "no_identity"]);
         case "changed":
-            throw new Halt("held", "identity_changed");
+            throw new Halt(["held", "identity_changed"]);
         case "pinned":
             return sealed.devices;
     }

@@ -62,7 +62,7 @@ export class DeviceKeys {
      */
     async refresh(userId: string): Promise<Answered | undefined> {
         const heard = await this.#questionsTo(serverOf(userId)).ask(userId);
-        if (heard === "too_much") throw new Halt("held", "too_many_devices");
+        if (heard === "too_much") throw new Halt(["held", "too_many_devices"]);
         return heard;
     }
 

@@ -7,8 +7,8 @@ import { Halt } from "../policy/halt.ts";
 export function haltFor(error: unknown): Halt {
     if (error instanceof Halt) return error;
     // A full disk, a dead worker, lost credentials: an operator heals these, if need be with a restart, and the delivery must still be there.
-    if (error instanceof Failure) return new Halt("retry", "bot_interrupted", { cause: error });
-    if (!(error instanceof HomeserverError)) return new Halt("failed", "internal_error", { cause: error });
+    if (error instanceof Failure) return new Halt(["retry", "bot_interrupted"], { cause: error });
+    if (!(error instanceof HomeserverError)) return new Halt(["failed", "internal_error"], { cause: error });
     return haltForProblem(error.problem, error);
 }
 
@@ -41,23 +41,23 @@ function haltForProblem(problem: HomeserverProblem, cause: HomeserverError): Hal
     switch (problem.kind) {
         case "rate_limited":
         case "server_error":
-            return new Halt("retry", "homeserver_unavailable", { cause, detail, notBefore: problem.retryAfterMs });
+            return new Halt(["retry", "homeserver_unavailable"], { cause, detail, notBefore: problem.retryAfterMs });
         case "unreachable":
         case "not_matrix":
         case "malformed":
         case "unknown_token":
         case "user_locked":
         case "user_suspended":
-            return new Halt("retry", "homeserver_unavailable", { cause, detail });
+            return new Halt(["retry", "homeserver_unavailable"], { cause, detail });
         case "too_large":
-            return new Halt("failed", isUpload(cause) ? "bundle_too_large" : "refused_by_homeserver", { cause, detail });
+            return new Halt(["failed", isUpload(cause) ? "bundle_too_large" : "refused_by_homeserver"], { cause, detail });
         case "forbidden":
         case "not_found":
         case "invalid":
         case "unrecognized":
         case "auth_required":
         case "user_deactivated":
-            return new Halt("failed", isUpload(cause) ? "upload_refused" : "refused_by_homeserver", { cause, detail });
+            return new Halt(["failed", isUpload(cause) ? "upload_refused" : "refused_by_homeserver"], { cause, detail });
     }
 }
 

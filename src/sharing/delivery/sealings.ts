@@ -50,10 +50,10 @@ export class Sealings {
     check({ id, approved }: Pick<Job, "id" | "approved">, now: number): void {
         const row = this.#sql.prepare("SELECT ends, not_before FROM share_sealings WHERE job_id = ?").get(id);
         const approvals = approved.filter(({ reason }) => reason === "ended_the_bot").length;
-        if ((numberOrNothing(row, "ends") ?? 0) > pauses.length + approvals) throw new Halt("held", "ended_the_bot");
+        if ((numberOrNothing(row, "ends") ?? 0) > pauses.length + approvals) throw new Halt(["held", "ended_the_bot"]);
         const wait = (numberOrNothing(row, "not_before") ?? 0) - now;
         // What lies further ahead was written before the clock was set back.
-        if (wait > 0 && wait <= Math.max(...pauses)) throw new Halt("retry", "bot_interrupted", { notBefore: wait });
+        if (wait > 0 && wait <= Math.max(...pauses)) throw new Halt(["retry", "bot_interrupted"], { notBefore: wait });
     }
 
     /** Forgets what belongs to jobs that are over. */

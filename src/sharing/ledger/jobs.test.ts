@@ -49,7 +49,7 @@ test("a job that something else moved first is not moved on", () => {
 });
 
 test("a move that the life of a job does not know is a fault", () => {
-    expect(() => jobs.move(create(), "done", "joined")).toThrow("cannot go from queued to done");
+    expect(() => jobs.move(create(), "done", "watched_long_enough")).toThrow("cannot go from queued to done");
 });
 
 test("what a crash interrupted is due at once, the oldest first; what waits for a human is not due", () => {

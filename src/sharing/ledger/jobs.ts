@@ -6,6 +6,7 @@ import { Notices } from "./notices.ts";
 import type { Reason } from "./reasons.ts";
 import { Sendings } from "./sendings.ts";
 import { isOpen, type JobState, moves, openList } from "./states.ts";
+import { type JobStep, type ReasonOf, type TakenBackReason, type ToldReason, type WaitingReason, waitingStep } from "./steps.ts";
 import { watchedAfterJoin } from "./schedule.ts";
 import { ranNow } from "../../due/index.ts";
 import { Watches } from "./watches.ts";
@@ -44,7 +45,7 @@ export class ShareJobs extends JobReader {
     /** Queues a job, unless this very invite has one already: replayed batches make no second job. */
     create(job: NewJob): Job | undefined {
         const now = this.#now();
-        const reason: Reason = job.origin === "invite" ? "invited" : "requested";
+        const reason: ReasonOf<"queued"> = job.origin === "invite" ? "invited" : "requested";
         const { lastInsertRowid, changes } = this.#sql
             .prepare(
                 `INSERT INTO share_jobs (room_id, user_id, inviter, origin, invite_event_id, by_another_bot, replaces_named, by_third_party,
@@ -79,11 +80,13 @@ export class ShareJobs extends JobReader {
 
     /**
      * Moves a job on, if it still is in the state that the caller saw.
+     * @param to the state, and a reason that belongs to it
      * @param wait milliseconds after which the runner should look at it again; undefined: not by itself.
      * @param detail what of the facts belongs to the reason, for people
      * @returns false if something else (a withdrawal, a command) moved it first: then the caller's step is void.
      */
-    move(job: Job, state: JobState, reason: Reason, wait?: number, detail?: string): boolean {
+    move(job: Job, ...to: [...step: JobStep, wait?: number | undefined, detail?: string | undefined]): boolean {
+        const [state, reason, wait, detail] = to;
         if (!moves[job.state].includes(state)) throw new Error(`share job ${job.id} cannot go from ${job.state} to ${state} (${reason})`);
         const now = this.#now();
         const { changes } = this.#sql
@@ -108,10 +111,10 @@ export class ShareJobs extends JobReader {
      * @param wait milliseconds
      * @param retryAfter milliseconds for which the homeserver does not want to be asked, whatever happens
      */
-    retry(job: Job, reason: Reason, wait: number, detail?: string, retryAfter = 0): boolean {
+    retry(job: Job, reason: WaitingReason, wait: number, detail?: string, retryAfter = 0): boolean {
         const notBefore = this.#clock() + retryAfter;
         this.#sql.prepare("UPDATE share_jobs SET attempts = attempts + 1, not_before = ? WHERE id = ?").run(notBefore, job.id);
-        return this.move(job, job.state === "delivered" ? "delivered" : "queued", reason, wait, detail);
+        return this.move(job, ...waitingStep(job, reason), wait, detail);
     }
 
     /** The homeserver answers again: what waits for nothing else waits no longer, unless the homeserver said for how long. */
@@ -125,7 +128,7 @@ export class ShareJobs extends JobReader {
     }
 
     /** Gives a job that rested to the runner; or, if the invitee has joined on the bot's own invite meanwhile, to the watch. */
-    release(job: Job, reason: Reason): boolean {
+    release(job: Job, reason: ReasonOf<"queued" | "joined">): boolean {
         // What was cancelled is told again as an invite: that is another stay.
         if (job.state === "cancelled") this.#sql.prepare("UPDATE share_jobs SET joined_ran = NULL WHERE id = ?").run(job.id);
         if (job.state === "cancelled" || job.joinedRan === undefined) return this.move(job, "queued", reason, 0);
@@ -162,7 +165,7 @@ export class ShareJobs extends JobReader {
     }
 
     /** Adds a sentence to a job's story; where the job stands and why is unchanged. */
-    tell(jobId: number, reason: Reason, detail?: string): void {
+    tell(jobId: number, reason: ToldReason, detail?: string): void {
         const job = this.get(jobId);
         if (job !== undefined) this.#remember(jobId, this.#now(), job.state, reason, detail);
     }
@@ -175,7 +178,7 @@ export class ShareJobs extends JobReader {
     }
 
     /** Adds to a job's story what became of it after its end. */
-    annotate(jobId: number, reason: Reason): void {
+    annotate(jobId: number, reason: TakenBackReason): void {
         const job = this.get(jobId);
         if (job === undefined) return;
         const now = this.#now();
@@ -183,9 +186,12 @@ export class ShareJobs extends JobReader {
         this.#remember(jobId, now, job.state, reason);
     }
 
-    /** Ends a job from outside: what has been served to the end is done, anything else is cancelled. */
-    end(job: Job, reason: Reason): boolean {
-        return this.move(job, job.state === "joined" ? "done" : "cancelled", reason);
+    /**
+     * Ends a job from outside: what has been served to the end is done, anything else is cancelled.
+     * @param onceJoined the reason if it is done
+     */
+    end(job: Job, reason: ReasonOf<"cancelled">, onceJoined: ReasonOf<"done"> = "left_again"): boolean {
+        return job.state === "joined" ? this.move(job, "done", onceJoined) : this.move(job, "cancelled", reason);
     }
 
     #lookAgain(waitsFor: Reason): void {

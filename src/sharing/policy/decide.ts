@@ -2,6 +2,7 @@ import type { HistoryVisibility, Membership } from "../../matrix/index.ts";
 import type { Standing } from "../../rooms/index.ts";
 import type { Approval } from "../ledger/jobs.ts";
 import type { Reason } from "../ledger/reasons.ts";
+import type { ReasonOf, WaitingReason } from "../ledger/steps.ts";
 
 /** Everything that the decision looks at, as known at this moment. */
 export interface ShareFacts {
@@ -55,19 +56,19 @@ type InviterNow = Pick<ShareFacts["inviter"], "standing" | "mayInvite">;
 
 export type Decision =
     | { readonly verdict: "go" }
-    | { readonly verdict: "wait"; readonly reason: Reason }
+    | { readonly verdict: "wait"; readonly reason: WaitingReason }
     /** `detail`: what of the facts a person has to know; for `looks_like_member`, who. */
-    | { readonly verdict: "hold"; readonly reason: Reason; readonly detail?: string | undefined }
-    | { readonly verdict: "refuse"; readonly reason: Reason };
+    | { readonly verdict: "hold"; readonly reason: ReasonOf<"held">; readonly detail?: string | undefined }
+    | { readonly verdict: "refuse"; readonly reason: ReasonOf<"refused"> };
 
 export const go: Decision = { verdict: "go" };
-export const wait = (reason: Reason): Decision => ({ verdict: "wait", reason });
-export const hold = (reason: Reason, detail?: string): Decision => ({
+export const wait = (reason: WaitingReason): Decision => ({ verdict: "wait", reason });
+export const hold = (reason: ReasonOf<"held">, detail?: string): Decision => ({
     verdict: "hold",
     reason,
     ...(detail === undefined ? {} : { detail }),
 });
-export const refuse = (reason: Reason): Decision => ({ verdict: "refuse", reason });
+export const refuse = (reason: ReasonOf<"refused">): Decision => ({ verdict: "refuse", reason });
 
 /**
  * Whether an invitee is given the room's shareable keys now, and if not, why.

@@ -12,16 +12,16 @@ interface GateParts {
 export function pass({ facts, jobs }: GateParts, job: Job, identity: ShareFacts["invitee"]["identity"]): void {
     // An invite by somebody else may stand where this job's stood: its facts would speak for the wrong inviter.
     const current = jobs.get(job.id);
-    if (current?.state !== job.state) throw new Halt("overtaken", current?.reason ?? job.reason);
+    if (current?.state !== job.state) throw new Halt(["overtaken", current?.reason ?? job.reason]);
     const decision = decide(gatherFacts(facts, job, identity));
     switch (decision.verdict) {
         case "go":
             return;
         case "wait":
-            throw new Halt("retry", decision.reason);
+            throw new Halt(["retry", decision.reason]);
         case "hold":
-            throw new Halt("held", decision.reason, { detail: decision.detail });
+            throw new Halt(["held", decision.reason], { detail: decision.detail });
         case "refuse":
-            throw new Halt("refused", decision.reason);
+            throw new Halt(["refused", decision.reason]);
     }
 }

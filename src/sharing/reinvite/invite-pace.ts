@@ -1,4 +1,4 @@
-import type { Reason } from "../ledger/reasons.ts";
+import type { WaitingReason } from "../ledger/steps.ts";
 
 /**
  * A homeserver's limit on invites: a bucket that every invite fills by one and that leaks evenly; what would overflow is refused.
@@ -15,7 +15,7 @@ export interface Limit {
     readonly patience: number;
     /** The same where the limits hold that series up, so that its invites lie further apart. */
     readonly heldUpPatience: number;
-    readonly reason: Reason;
+    readonly reason: WaitingReason;
 }
 
 /** `rc_invites.per_room`. */
@@ -71,7 +71,7 @@ export interface Bucket {
 
 export interface Turn {
     readonly at: number;
-    readonly reason: Reason;
+    readonly reason: WaitingReason;
 }
 
 /** When the bot may invite without a human ever being refused for it, as far as anybody can foresee: `at` <= `now` means at once. */

@@ -6,7 +6,7 @@ import type { Rooms } from "../../rooms/index.ts";
 import { inviteTexts } from "../../texts/index.ts";
 import { haltFor } from "../delivery/homeserver-faults.ts";
 import type { Job, ShareJobs } from "../ledger/jobs.ts";
-import type { Reason } from "../ledger/reasons.ts";
+import type { TakenBackReason } from "../ledger/steps.ts";
 
 /** A re-invite of ours that took the place of something else than the invite it repeats. */
 export interface ReinviteCheck {
@@ -66,7 +66,7 @@ export async function checkReinvite(parts: CheckParts, check: ReinviteCheck): Pr
     });
 }
 
-async function takeBackIfAllowed(parts: CheckParts, job: Job, check: ReinviteCheck): Promise<Reason | undefined> {
+async function takeBackIfAllowed(parts: CheckParts, job: Job, check: ReinviteCheck): Promise<TakenBackReason | undefined> {
     try {
         return await takeBack(parts, job, check);
     } catch (error) {
@@ -76,7 +76,7 @@ async function takeBackIfAllowed(parts: CheckParts, job: Job, check: ReinviteChe
     }
 }
 
-async function takeBack(parts: CheckParts, job: Job, check: ReinviteCheck): Promise<Reason | undefined> {
+async function takeBack(parts: CheckParts, job: Job, check: ReinviteCheck): Promise<TakenBackReason | undefined> {
     // 1. Another human's invite in between is not an ending: a job of its own serves it.
     const replaced =
         check.replacedEventId === undefined ? undefined : parseRoomEvent(await parts.homeserver.event(job.roomId, check.replacedEventId));

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { Reason } from "../ledger/reasons.ts";
+import type { ReasonOf, WaitingReason } from "../ledger/steps.ts";
 import { decideReinvite, type ReinviteDecision, type ReinviteFacts } from "./reinvite-decision.ts";
 
 const day = 24 * 3_600_000;
@@ -20,13 +20,13 @@ const open: ReinviteFacts = {
 };
 const worse: ReinviteFacts = { ...open, comparison: { outcome: "worse", sentence: "both sides" } };
 const uncounted: ReinviteFacts = { ...open, comparison: { outcome: "unknown", sentence: "both sides" } };
-const wait = (at: number | undefined, reason: Reason): ReinviteDecision => ({ verdict: "wait", at, reason });
+const wait = (at: number | undefined, reason: WaitingReason): ReinviteDecision => ({ verdict: "wait", at, reason });
 const detail = "both sides";
-const compared = (reason: Reason): ReinviteDecision => ({ verdict: "wait", at: undefined, reason, detail });
+const compared = (reason: WaitingReason): ReinviteDecision => ({ verdict: "wait", at: undefined, reason, detail });
 const betterNow: ReinviteDecision = { verdict: "now", reason: "reinvite_asked", detail };
 /** Nothing was compared. */
 const makeNow: ReinviteDecision = { verdict: "now", reason: "reinvite_asked" };
-const over = (reason: Reason): ReinviteDecision => ({ verdict: "over", reason });
+const over = (reason: ReasonOf<"cancelled">): ReinviteDecision => ({ verdict: "over", reason });
 /** Nobody's keys can have reached the invitee. */
 const placeFirst: ReinviteFacts = { ...worse, purpose: "place_first" };
 /** A person asked the bot to make the invite. */

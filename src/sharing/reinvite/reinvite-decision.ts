@@ -1,5 +1,5 @@
 import type { SharingSettings } from "../../config/index.ts";
-import type { Reason } from "../ledger/reasons.ts";
+import type { ReasonOf, WaitingReason } from "../ledger/steps.ts";
 import type { Comparison } from "../policy/compare.ts";
 
 /** Everything that the decision looks at. Times are milliseconds since the epoch. */
@@ -27,19 +27,24 @@ export interface ReinviteFacts {
     /** The invite carries a mark that is not believed: whose, and when the bot repeated other such invites of this user. */
     readonly mark: { readonly sender: string; readonly repeatedAt: readonly number[] } | undefined;
     /** When the homeserver's limits leave room for the bot's own invite, and what it waits for until then. */
-    readonly turn: { readonly at: number; readonly reason: Reason };
+    readonly turn: { readonly at: number; readonly reason: WaitingReason };
 }
 
 /** `detail`: both sides of the comparison, where one was made; for `other_bot_not_listed`, which bot. */
 export type ReinviteDecision =
-    | { readonly verdict: "now"; readonly reason: Reason; readonly detail?: string | undefined }
+    | { readonly verdict: "now"; readonly reason: WaitingReason; readonly detail?: string | undefined }
     /** The bot is the inviter of record already. */
-    | { readonly verdict: "not_needed"; readonly reason: Reason }
+    | { readonly verdict: "not_needed"; readonly reason: ReasonOf<"reinvited"> }
     /** `at` undefined: until the facts change. */
-    | { readonly verdict: "wait"; readonly at: number | undefined; readonly reason: Reason; readonly detail?: string | undefined }
-    | { readonly verdict: "never"; readonly reason: Reason }
+    | {
+          readonly verdict: "wait";
+          readonly at: number | undefined;
+          readonly reason: WaitingReason;
+          readonly detail?: string | undefined;
+      }
+    | { readonly verdict: "never"; readonly reason: ReasonOf<"delivered"> }
     /** There is no invite to repeat any more. */
-    | { readonly verdict: "over"; readonly reason: Reason };
+    | { readonly verdict: "over"; readonly reason: ReasonOf<"cancelled"> };
 
 /** Re-invites of one invitee into one room in a week; of marked ones: bots that do not know each other have to stop. */
 const atMost = 3;

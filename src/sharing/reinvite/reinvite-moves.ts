@@ -6,6 +6,7 @@ import { Halt } from "../policy/halt.ts";
 import type { Job, ShareJobs } from "../ledger/jobs.ts";
 import type { Reason } from "../ledger/reasons.ts";
 import { retrialDelay } from "../ledger/schedule.ts";
+import { type JobStep, waitingStep } from "../ledger/steps.ts";
 import type { ReinviteDecision } from "./reinvite-decision.ts";
 import type { Standing } from "./reinvite-facts.ts";
 import type { ReinviteLedger } from "./reinvite-ledger.ts";
@@ -21,11 +22,6 @@ export interface ReinviteMovesParts {
 /** Refusals of the invite after which it is no accident of the moment: power that was lost a second ago, which the sync will tell. */
 const refusalsOfTheMoment = 2;
 
-/** Where a job stands that waits for its own invite. */
-export function waitingState({ state }: Job): "queued" | "delivered" {
-    return state === "delivered" ? "delivered" : "queued";
-}
-
 /** Where nobody knows whether the invite was made, it stays counted: the next look at the member event will tell. */
 export function afterRefusal({ database, jobs, reinvites, facts, clock }: ReinviteMovesParts, job: Job, error: HomeserverError): Reason {
     const { problem } = error;
@@ -33,7 +29,7 @@ export function afterRefusal({ database, jobs, reinvites, facts, clock }: Reinvi
         case "rate_limited":
             database.transaction(() => {
                 const wait = reinvites.limited(job, problem.retryAfterMs, facts.policy(job.roomId).reinvite_pace, clock.now());
-                jobs.move(job, waitingState(job), "reinvite_limited", wait);
+                jobs.move(job, ...waitingStep(job, "reinvite_limited"), wait);
             });
             return "reinvite_limited";
         case "forbidden":
@@ -53,8 +49,8 @@ export function afterRefusal({ database, jobs, reinvites, facts, clock }: Reinvi
 /** Power that was lost a moment ago is told by the sync; what is refused again and again is a homeserver's rule. */
 function forbidden(jobs: ReinviteMovesParts["jobs"], { id }: Job, error: HomeserverError): Halt {
     const options = { cause: error, detail: error.message };
-    if (jobs.timesMoved(id, "refused_once") < refusalsOfTheMoment) return new Halt("retry", "refused_once", options);
-    return new Halt("retry", "reinvite_forbidden", { ...options, notBefore: retrialDelay(jobs.timesMoved(id, "reinvite_forbidden")) });
+    if (jobs.timesMoved(id, "refused_once") < refusalsOfTheMoment) return new Halt(["retry", "refused_once"], options);
+    return new Halt(["retry", "reinvite_forbidden"], { ...options, notBefore: retrialDelay(jobs.timesMoved(id, "reinvite_forbidden")) });
 }
 
 /**
@@ -65,7 +61,7 @@ export function follow(
     { jobs, clock }: Pick<ReinviteMovesParts, "jobs" | "clock">,
     job: Job,
     decision: ReinviteDecision,
-    { member, otherwise }: { readonly member: Standing | undefined; readonly otherwise: Halt | undefined },
+    { member, otherwise }: { readonly member: Standing | undefined; readonly otherwise: JobStep<"refused"> | undefined },
 ): void {
     switch (decision.verdict) {
         case "now":
@@ -75,13 +71,13 @@ export function follow(
             jobs.move(job, "reinvited", otherwise === undefined ? decision.reason : "waits_for_device");
             return;
         case "never":
-            if (otherwise !== undefined) jobs.move(job, "refused", otherwise.reason);
+            if (otherwise !== undefined) jobs.move(job, ...otherwise);
             else jobs.move(job, "delivered", decision.reason);
             return;
         case "wait":
             // Who is in the room has no device that could read: to leave and come back would not help.
-            if (otherwise !== undefined && decision.reason === "waits_for_leave") jobs.move(job, "refused", otherwise.reason);
-            else jobs.move(job, waitingState(job), decision.reason, decision.at && decision.at - clock.now(), decision.detail);
+            if (otherwise !== undefined && decision.reason === "waits_for_leave") jobs.move(job, ...otherwise);
+            else jobs.move(job, ...waitingStep(job, decision.reason), decision.at && decision.at - clock.now(), decision.detail);
             return;
         case "over":
             jobs.move(

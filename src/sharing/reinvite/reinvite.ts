@@ -13,8 +13,9 @@ import { decideReinvite, type ReinviteDecision } from "./reinvite-decision.ts";
 import { type Asked, type Attempt, gatherReinviteFacts, type SharedHistory, type Standing, standing } from "./reinvite-facts.ts";
 import type { ReinviteLedger } from "./reinvite-ledger.ts";
 import { ownInviteContent, reinviteContent } from "./reinvite-mark.ts";
-import { afterRefusal, follow, waitingState } from "./reinvite-moves.ts";
+import { afterRefusal, follow } from "./reinvite-moves.ts";
 import type { Reason } from "../ledger/reasons.ts";
+import { type JobStep, waitingStep } from "../ledger/steps.ts";
 
 export interface ReinviteParts {
     readonly database: Database;
@@ -50,10 +51,10 @@ export async function reinvite(parts: ReinviteParts, job: Job, settled: Promise<
  * is a device, at the latest at the join. This is the one exception to "the bundle before the invite" (MSC4268, "Sending").
  * @param otherwise where the job goes if the place is not to be taken
  */
-export async function takePlaceFirst(parts: ReinviteParts, job: Job, otherwise: Halt): Promise<Reason> {
+export async function takePlaceFirst(parts: ReinviteParts, job: Job, otherwise: JobStep<"refused">): Promise<Reason> {
     const purpose = job.makesInvite ? "invite" : "place_first";
     // What opens nothing is no reason to take anybody's place.
-    if (!(await parts.isUsable(job.roomId))) throw new Halt("refused", "nothing_used_yet");
+    if (!(await parts.isUsable(job.roomId))) throw new Halt(["refused", "nothing_used_yet"]);
     return await takePlace(parts, job, { purpose, asked: {} }, { settled: Promise.resolve(), otherwise });
 }
 
@@ -70,7 +71,7 @@ async function askForBothSides({ facts, history, isUsable, deviceKeys }: Reinvit
 interface Circumstances {
     /** Resolves when nothing is left of the delivery itself. */
     readonly settled: Promise<void>;
-    readonly otherwise?: Halt;
+    readonly otherwise?: JobStep<"refused">;
 }
 
 async function takePlace(parts: ReinviteParts, job: Job, attempt: Attempt, { settled, otherwise }: Circumstances): Promise<Reason> {
@@ -95,7 +96,7 @@ function takeTurn(
     parts: ReinviteParts,
     job: Job,
     attempt: Attempt,
-    otherwise: Halt | undefined,
+    otherwise: JobStep<"refused"> | undefined,
 ): { readonly decision: ReinviteDecision; readonly reservation: number | undefined } {
     const { database, facts, jobs, reinvites, clock } = parts;
     return database.transaction(() => {
@@ -120,7 +121,7 @@ async function lookAgain(
         reservation,
         settled,
         otherwise,
-    }: { readonly reservation: number; readonly settled: Promise<void>; readonly otherwise: Halt | undefined },
+    }: { readonly reservation: number; readonly settled: Promise<void>; readonly otherwise: JobStep<"refused"> | undefined },
 ): Promise<{ readonly wanted: boolean; readonly decision: ReinviteDecision; readonly invite: RoomEvent | undefined }> {
     const { database, reinvites } = parts;
     let decision: ReinviteDecision | undefined;
@@ -157,7 +158,7 @@ async function memberEvent({ homeserver }: ReinviteParts, { roomId, userId, make
         if (!(error instanceof HomeserverError)) throw error;
         if (makesInvite && error.problem.kind === "not_found") return undefined;
         // Membership was lost a moment ago: the sync will say so.
-        if (error.problem.kind === "forbidden") throw new Halt("retry", "homeserver_unavailable", { cause: error });
+        if (error.problem.kind === "forbidden") throw new Halt(["retry", "homeserver_unavailable"], { cause: error });
         throw error;
     }
 }
@@ -175,9 +176,9 @@ async function write(parts: ReinviteParts, job: Job, invite: RoomEvent | undefin
     }
     // The homeserver's yes is no proof: it is seen in the sync (`record.ts`), or read back.
     database.transaction(() => {
-        jobs.move(job, waitingState(job), "reinvite_asked", echoWithin, jobs.get(job.id)?.detail);
+        jobs.move(job, ...waitingStep(job, "reinvite_asked"), echoWithin, jobs.get(job.id)?.detail);
         for (const rested of reinvites.made(job).map((id) => jobs.get(id)))
-            if (rested !== undefined) jobs.move(rested, waitingState(rested), rested.reason, 0);
+            if (rested !== undefined) jobs.move(rested, ...waitingStep(rested, "reinvite_limited"), 0);
     });
     return "reinvite_asked";
 }

@@ -5,7 +5,9 @@ import { givenBy } from "../ledger/audit.ts";
 import { hasSignedDevice, opensBundles } from "../../crypto/index.ts";
 import { isToInvite, type Job } from "../ledger/job.ts";
 import { type Refresh, Refreshes } from "../ledger/refreshes.ts";
+import { chapters } from "../ledger/reasons.ts";
 import { isOpen, type JobState, moves, states } from "../ledger/states.ts";
+import { reasonsOf } from "../ledger/steps.ts";
 import { decide } from "../policy/decide.ts";
 import { gatherFacts } from "../policy/facts.ts";
 import { inviteStands } from "../policy/invite-stands.ts";
@@ -164,9 +166,9 @@ export class Rules {
         return !signed && answersWhole && (hasAccount || stored.masterKey !== null || stored.devices.length > 0) && shared > 0;
     }
 
-    /** Every move is in the table, and nothing was a fault of ours. */
+    /** Every move is in the table, its reason belongs to its state, and nothing was a fault of ours. */
     ledger(): void {
-        const rows = this.#world.database.sql.prepare("SELECT job_id, state FROM share_job_moves ORDER BY job_id, rowid").all();
+        const rows = this.#world.database.sql.prepare("SELECT job_id, state, reason FROM share_job_moves ORDER BY job_id, rowid").all();
         let before: { readonly job: number; readonly state: JobState } | undefined;
         for (const row of rows) {
             const [job, state] = [numberOf(row, "job_id"), wordOf(row, "state", states)];
@@ -174,6 +176,9 @@ export class Rules {
             const allowed: readonly JobState[] = from === undefined ? ["queued"] : moves[from];
             if (from !== state && !allowed.includes(state)) this.broken.push(`job ${job} went from ${from ?? "nowhere"} to ${state}`);
             before = { job, state };
+            const reason = textOf(row, "reason");
+            if (![reasonsOf[state], chapters.told, chapters.takenBack].some((known) => Object.hasOwn(known, reason)))
+                this.broken.push(`job ${job} is ${state} for ${reason}`);
         }
         const ran = this.#world.clock.ran();
         for (const { id, state, createdRan } of this.jobs())
