@@ -1,4 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
+import { blobOrNothing } from "../../database/index.ts";
 import { Failure } from "../../failures/index.ts";
 import { StoreError } from "../../indexeddb/index.ts";
 import { type Seal, SealBroken } from "../../sealing/index.ts";
@@ -218,9 +219,9 @@ function bind(sql: DatabaseSync, owner: Owner, seal: Seal): void {
 }
 
 function checkOwner(sql: DatabaseSync, owner: Owner, seal: Seal): void {
-    const check = sql.prepare("SELECT value FROM crypto_meta WHERE name = 'key_check'").get()?.["value"];
+    const check = sql.prepare("SELECT value FROM crypto_meta WHERE name = 'key_check'").get();
     try {
-        seal.open(KEY_CHECK, check instanceof Uint8Array ? check : new Uint8Array());
+        seal.open(KEY_CHECK, blobOrNothing(check, "value") ?? new Uint8Array());
     } catch (error) {
         if (error instanceof SealBroken) throw new Failure("store_key_wrong", { path: owner.path });
         throw error;

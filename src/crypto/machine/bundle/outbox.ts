@@ -1,4 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
+import { blobOrNothing, textOf } from "../../../database/index.ts";
 import type { Seal } from "../../../sealing/index.ts";
 
 export interface OutboxKey {
@@ -24,8 +25,8 @@ export class Outbox {
         const row = this.#sql
             .prepare("SELECT body FROM outbox WHERE delivery_id = ? AND device_id = ? AND device_key = ? AND fingerprint = ?")
             .get(key.deliveryId, key.deviceId, key.deviceKey, key.fingerprint);
-        const body = row?.["body"];
-        return body instanceof Uint8Array ? Buffer.from(this.#seal.open(place(key), body)).toString("utf8") : undefined;
+        const body = blobOrNothing(row, "body");
+        return body && Buffer.from(this.#seal.open(place(key), body)).toString("utf8");
     }
 
     keep(key: OutboxKey, body: string): void {
@@ -39,7 +40,7 @@ export class Outbox {
         return this.#sql
             .prepare("SELECT DISTINCT delivery_id FROM outbox")
             .all()
-            .map((row) => String(row["delivery_id"]));
+            .map((row) => textOf(row, "delivery_id"));
     }
 
     forget(deliveryId: string): void {

@@ -1,4 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
+import { numberOf, numberOrNothing, textOf } from "../../../database/index.ts";
 import type { BundleRequest, LeftOut } from "../../port.ts";
 import { type PackedTimes, unpackTimes } from "../../session-times.ts";
 import type { Place } from "../entries/entry-pages.ts";
@@ -74,17 +75,17 @@ function shareableRows(sql: DatabaseSync, roomId: string, times: PackedTimes): r
     );
     const rows: Row[] = [];
     for (const row of statement.iterate(roomId)) {
-        const sessionId = String(row["session_id"]);
+        const sessionId = textOf(row, "session_id");
         rows.push({
             sessionId,
-            senderKey: String(row["sender_key"]),
-            page: Number(row["page"]),
-            start: Number(row["start"]),
-            length: Number(row["length"]),
-            bytes: Number(row["length"]),
+            senderKey: textOf(row, "sender_key"),
+            page: numberOf(row, "page"),
+            start: numberOf(row, "start"),
+            length: numberOf(row, "length"),
+            bytes: numberOf(row, "length"),
             // Who gives sessions in a bundle is bounded like who sends them.
-            by: row["by_user"] === "" ? undefined : String(row["by_user"]),
-            receivedAt: row["received_at"] === null ? undefined : Number(row["received_at"]),
+            by: textOf(row, "by_user") || undefined,
+            receivedAt: numberOrNothing(row, "received_at"),
             firstAt: firstAt.get(sessionId),
         });
     }
@@ -102,7 +103,7 @@ function closedSessions(sql: DatabaseSync, roomId: string, most: number): readon
              ) ORDER BY by_word, session_id LIMIT ?2`,
         )
         .all(roomId, most)
-        .map((row) => ({ sessionId: String(row["session_id"]), senderKey: String(row["sender_key"]) }));
+        .map((row) => ({ sessionId: textOf(row, "session_id"), senderKey: textOf(row, "sender_key") }));
 }
 
 /** Sessions that people would have shared who were never in the room, and of which we have nothing else. */
@@ -116,7 +117,7 @@ function countFromOutsiders(sql: DatabaseSync, roomId: string): number {
              AND NOT EXISTS (SELECT 1 FROM ready_entries WHERE room_id = ?1 AND session_id = copy.session_id AND verdict <> 'aside')`,
         )
         .get(roomId);
-    return Number(row?.["n"]);
+    return numberOf(row, "n");
 }
 
 function fitting(records: readonly string[], maxBytes: number): readonly string[] {

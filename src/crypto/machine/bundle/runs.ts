@@ -1,5 +1,6 @@
 import type { DatabaseSync } from "node:sqlite";
-import type { Place } from "../entries/entry-pages.ts";
+import { numberOf } from "../../../database/index.ts";
+import { type Place, placeIn } from "../entries/entry-pages.ts";
 
 /** Entries that stand one after another on a page: they are written as one, with the commas that stand between them there. */
 export interface Run extends Place {
@@ -33,12 +34,8 @@ export function shareableRuns(sql: DatabaseSync, roomId: string): readonly Run[]
         )
         .all(roomId)
         .flatMap((row) => {
-            const run: Run = { ...placeIn(row), sessions: Number(row["sessions"]) };
-            const isWhole = run.length === Number(row["bytes"]) + run.sessions - 1;
+            const run: Run = { ...placeIn(row), sessions: numberOf(row, "sessions") };
+            const isWhole = run.length === numberOf(row, "bytes") + run.sessions - 1;
             return isWhole ? [run] : runsOf(places.all(roomId, run.page).map(placeIn));
         });
-}
-
-function placeIn(row: Readonly<Record<string, unknown>>): Place {
-    return { page: Number(row["page"]), start: Number(row["start"]), length: Number(row["length"]) };
 }

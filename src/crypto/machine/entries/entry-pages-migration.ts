@@ -1,4 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
+import { blobOf, numberOf, type Row, textOf } from "../../../database/index.ts";
 import type { Seal } from "../../../sealing/index.ts";
 import { EntryPages } from "./entry-pages.ts";
 
@@ -50,24 +51,22 @@ function moveEntries(sql: DatabaseSync, seal: Seal): void {
         `INSERT INTO ready_entries SELECT room_id, session_id, sender_key, first_index, machine_flag, claim, verdict, ?, ?, ?, NULL, NULL
          FROM old_entries WHERE rowid = ?`,
     );
-    for (const { room_id: roomId } of sql.prepare("SELECT DISTINCT room_id FROM old_entries").all()) {
+    const rooms = sql.prepare("SELECT DISTINCT room_id FROM old_entries").all();
+    for (const roomId of rooms.map((row) => textOf(row, "room_id"))) {
         for (let last = 0; ;) {
-            const rows = some.all(String(roomId), last, entriesAPage);
+            const rows = some.all(roomId, last, entriesAPage);
             if (rows.length === 0) break;
             const places = pages.add(
-                String(roomId),
+                roomId,
                 rows.map((row) => openOld(seal, row)),
             );
-            for (const [index, { page, start, length }] of places.entries()) insert.run(page, start, length, Number(rows[index]?.["id"]));
-            last = Number(rows.at(-1)?.["id"]);
+            for (const [index, { page, start, length }] of places.entries()) insert.run(page, start, length, numberOf(rows[index], "id"));
+            last = numberOf(rows.at(-1), "id");
         }
     }
 }
 
-function openOld(
-    seal: Seal,
-    { room_id: roomId, session_id: sessionId, sender_key: senderKey, entry }: Readonly<Record<string, unknown>>,
-): Uint8Array {
-    const place = JSON.stringify(["ready_entries", roomId, sessionId, senderKey]);
-    return seal.open(place, entry instanceof Uint8Array ? entry : new Uint8Array());
+function openOld(seal: Seal, row: Row): Uint8Array {
+    const place = JSON.stringify(["ready_entries", textOf(row, "room_id"), textOf(row, "session_id"), textOf(row, "sender_key")]);
+    return seal.open(place, blobOf(row, "entry"));
 }

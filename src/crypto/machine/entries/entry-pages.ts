@@ -1,4 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
+import { blobOf, numberOf, type Row } from "../../../database/index.ts";
 import type { Seal } from "../../../sealing/index.ts";
 
 /** Where an entry's JSON stands. */
@@ -48,8 +49,8 @@ export class EntryPages {
 
     /** A page's bytes; undefined if it is gone. */
     read(roomId: string, page: number): Uint8Array | undefined {
-        const body = this.#sql.prepare("SELECT body FROM entry_pages WHERE id = ? AND room_id = ?").get(page, roomId)?.["body"];
-        return body instanceof Uint8Array ? this.#seal.open(placeOf(roomId, page), body) : undefined;
+        const row = this.#sql.prepare("SELECT body FROM entry_pages WHERE id = ? AND room_id = ?").get(page, roomId);
+        return row === undefined ? undefined : this.#seal.open(placeOf(roomId, page), blobOf(row, "body"));
     }
 
     /** One entry of the page moved elsewhere; a page without any is gone. */
@@ -63,7 +64,7 @@ export class EntryPages {
         const pages = this.#sql
             .prepare("SELECT id FROM entry_pages WHERE room_id = ? AND live < ? ORDER BY id LIMIT ?")
             .all(roomId, small, smallOnes)
-            .map((row) => Number(row["id"]));
+            .map((row) => numberOf(row, "id"));
         if (pages.length < smallOnes) return;
         const bodies = new Map(pages.map((page) => [page, this.read(roomId, page)]));
         const rows = this.#sql
@@ -72,12 +73,7 @@ export class EntryPages {
                  WHERE room_id = ? AND page IN (SELECT value FROM json_each(?)) ORDER BY page, start`,
             )
             .all(roomId, JSON.stringify(pages))
-            .map((row) => ({
-                id: Number(row["id"]),
-                page: Number(row["page"]),
-                start: Number(row["start"]),
-                length: Number(row["length"]),
-            }));
+            .map((row) => ({ id: numberOf(row, "id"), ...placeIn(row) }));
         const moved = this.add(
             roomId,
             rows.map(({ page, start, length }) => (bodies.get(page) ?? new Uint8Array()).subarray(start, start + length)),
@@ -89,6 +85,11 @@ export class EntryPages {
         }
         this.#sql.prepare("DELETE FROM entry_pages WHERE id IN (SELECT value FROM json_each(?))").run(JSON.stringify(pages));
     }
+}
+
+/** Of a row that has its columns. */
+export function placeIn(row: Row): Place {
+    return { page: numberOf(row, "page"), start: numberOf(row, "start"), length: numberOf(row, "length") };
 }
 
 function placeOf(roomId: string, page: number): string {

@@ -1,8 +1,9 @@
 import { randomBytes } from "node:crypto";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { flagOf, numberOf, numberOrNothing, type Row, textOf, textOrNothing, wordOf } from "../../../database/index.ts";
 import type { Place } from "./entry-pages.ts";
-import type { Claim, FlagFacts, Verdict } from "./flags.ts";
-import type { Copy, Source } from "./session-law.ts";
+import { claims, type FlagFacts, verdicts } from "./flags.ts";
+import { type Copy, sources } from "./session-law.ts";
 
 /** A session ID in a room. */
 export interface SessionName {
@@ -19,7 +20,8 @@ export interface CopyRow extends Copy, Place {
 }
 
 /** `aside`: a copy that is not the one that counts for its session. */
-export type RowVerdict = Verdict | "aside";
+const rowVerdicts = [...verdicts, "aside"] as const;
+export type RowVerdict = (typeof rowVerdicts)[number];
 
 export interface KnownRow extends CopyRow {
     readonly id: number;
@@ -103,7 +105,7 @@ export class EntryRows {
     }
 
     version(roomId: string): string {
-        return String(this.#sql.prepare("SELECT version FROM room_versions WHERE room_id = ?").get(roomId)?.["version"] ?? "");
+        return textOrNothing(this.#sql.prepare("SELECT version FROM room_versions WHERE room_id = ?").get(roomId), "version") ?? "";
     }
 
     /** Random, so that a store that was put back to an earlier state never gives a version a second time. */
@@ -113,40 +115,28 @@ export class EntryRows {
         this.#sql.prepare("INSERT OR REPLACE INTO room_versions VALUES (?, ?)").run(roomId, randomBytes(12).toString("base64url"));
     }
 
-    #known(row: Readonly<Record<string, unknown>>): KnownRow {
-        const [source, senderKey] = [readSource(row["source"]), String(row["sender_key"])];
+    #known(row: Row): KnownRow {
+        const [source, senderKey] = [wordOf(row, "source", sources), textOf(row, "sender_key")];
         return {
-            id: Number(row["id"]),
+            id: numberOf(row, "id"),
             source,
-            by: row["by_user"] === "" ? undefined : String(row["by_user"]),
+            by: textOf(row, "by_user") || undefined,
             senderKey,
             own: source === "sent" && senderKey === this.#ownKey,
-            firstIndex: Number(row["first_index"]),
-            machineFlag: row["machine_flag"] === 1,
-            claim: readClaim(row["claim"]),
-            verdict: row["verdict"] === "aside" ? "aside" : readVerdict(row["verdict"]),
-            page: Number(row["page"]),
-            start: Number(row["start"]),
-            length: Number(row["length"]),
-            receivedAt: row["received_at"] === null ? undefined : Number(row["received_at"]),
+            firstIndex: numberOf(row, "first_index"),
+            machineFlag: flagOf(row, "machine_flag"),
+            claim: wordOf(row, "claim", claims),
+            verdict: wordOf(row, "verdict", rowVerdicts),
+            page: numberOf(row, "page"),
+            start: numberOf(row, "start"),
+            length: numberOf(row, "length"),
+            receivedAt: numberOrNothing(row, "received_at"),
         };
     }
 }
 
 function isInBundles(verdict: RowVerdict): boolean {
     return verdict === "shareable" || verdict === "withheld";
-}
-
-function readClaim(value: unknown): Claim {
-    return (["true", "false", "absent"] as const).find((claim) => claim === value) ?? "none";
-}
-
-function readSource(value: unknown): Source {
-    return (["sent", "bundle"] as const).find((source) => source === value) ?? "import";
-}
-
-export function readVerdict(value: unknown): Verdict {
-    return (["shareable", "withheld"] as const).find((known) => known === value) ?? "unknown";
 }
 
 /** Of the row `closed` of `session_closings`, in SQL. */

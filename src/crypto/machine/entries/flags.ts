@@ -7,10 +7,12 @@
  * What the sender's own `m.room_key` said under the specification's name: `absent` if it was silent there,
  * `none` if we never saw one (the session came from an import, a bundle or ourselves).
  */
-export type Claim = "true" | "false" | "absent" | "none";
+export const claims = ["true", "false", "absent", "none"] as const;
+export type Claim = (typeof claims)[number];
 
 /** `withheld` is a sender's no. `unknown` is in neither list of a bundle: a wrong `withheld` cannot be taken back. */
-export type Verdict = "shareable" | "withheld" | "unknown";
+export const verdicts = ["shareable", "withheld", "unknown"] as const;
+export type Verdict = (typeof verdicts)[number];
 
 export interface FlagFacts {
     readonly claim: Claim;

@@ -1,7 +1,9 @@
+import { flagOf, numberOf, textOf, wordOf } from "../../../database/index.ts";
 import type { HeldSession, RoomHoldings, ShareableSet } from "../../port.ts";
 import type { MachineContext } from "../store/context.ts";
 import { readEntries } from "./entries-of.ts";
-import { closedByWordAlone, readVerdict } from "./entry-rows.ts";
+import { closedByWordAlone } from "./entry-rows.ts";
+import { verdicts } from "./flags.ts";
 
 const pageSize = 250;
 
@@ -18,10 +20,10 @@ export async function heldSessions({ store }: MachineContext, roomId: string, af
         ORDER BY session_id LIMIT ?3`;
     const rows = await store.atomically((sql) => sql.prepare(select).all(roomId, after, pageSize));
     return rows.map((row) => ({
-        sessionId: String(row["session_id"]),
-        firstIndex: Number(row["first_index"]),
-        verdict: readVerdict(row["verdict"]),
-        given: row["given"] === 1,
+        sessionId: textOf(row, "session_id"),
+        firstIndex: numberOf(row, "first_index"),
+        verdict: wordOf(row, "verdict", verdicts),
+        given: flagOf(row, "given"),
     }));
 }
 
@@ -39,6 +41,6 @@ export function roomsWithKeys({ store }: MachineContext): Promise<readonly strin
         sql
             .prepare("SELECT DISTINCT room_id FROM ready_entries ORDER BY room_id")
             .all()
-            .map((row) => String(row["room_id"])),
+            .map((row) => textOf(row, "room_id")),
     );
 }

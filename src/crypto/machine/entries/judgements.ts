@@ -1,4 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
+import { numberOf, textOf, textOrNothing } from "../../../database/index.ts";
 import type { SessionOwner } from "../../port.ts";
 import type { EntryPages } from "./entry-pages.ts";
 import type { EntryRows, KnownRow, SessionName } from "./entry-rows.ts";
@@ -67,14 +68,14 @@ export class Judgements {
         return (
             this.renew(
                 roomId,
-                sessions.map((row) => String(row["session_id"])),
+                sessions.map((row) => textOf(row, "session_id")),
             ).size > 0
         );
     }
 
     outsiders(roomId: string): ReadonlySet<string> {
         const rows = this.#sql.prepare("SELECT user_id FROM room_outsiders WHERE room_id = ?").all(roomId);
-        return new Set(rows.map((row) => String(row["user_id"])));
+        return new Set(rows.map((row) => textOf(row, "user_id")));
     }
 
     /** This user says that the sessions' senders keep them from newcomers. Answers how many of these words are new. */
@@ -83,7 +84,7 @@ export class Judgements {
         const insert = this.#sql.prepare(
             "INSERT OR IGNORE INTO session_closings (room_id, session_id, user_id, sender_key) VALUES (?, ?, ?, ?)",
         );
-        const room = mostClosings - Number(said?.["n"]);
+        const room = mostClosings - numberOf(said, "n");
         const fresh: string[] = [];
         for (const { sessionId, senderKey } of sessions) {
             if (fresh.length >= room) break;
@@ -127,12 +128,12 @@ export class Judgements {
 
     #ownerOf({ roomId, sessionId }: SessionName): string | undefined {
         const row = this.#sql.prepare("SELECT user_id FROM session_owners WHERE room_id = ? AND session_id = ?").get(roomId, sessionId);
-        return row === undefined ? undefined : String(row["user_id"]);
+        return textOrNothing(row, "user_id");
     }
 
     #closedBy({ roomId, sessionId }: SessionName): readonly string[] {
         const rows = this.#sql.prepare("SELECT user_id FROM session_closings WHERE room_id = ? AND session_id = ?").all(roomId, sessionId);
-        return rows.map((row) => String(row["user_id"]));
+        return rows.map((row) => textOf(row, "user_id"));
     }
 }
 

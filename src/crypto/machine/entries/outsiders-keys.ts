@@ -1,4 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
+import { numberOf, textOf } from "../../../database/index.ts";
 import type { EntryPages } from "./entry-pages.ts";
 import type { EntryRows } from "./entry-rows.ts";
 import { removeCopy } from "./write-copies.ts";
@@ -23,7 +24,7 @@ export function forgetOutsidersKeys(sql: DatabaseSync, pages: EntryPages, rows: 
              ) WHERE of_user > ?2 OR of_all > ?3 LIMIT ?4`,
         )
         .all(roomId, mostOfAnOutsider, mostOfOutsiders, mostAtOnce)
-        .map((row) => ({ id: Number(row["id"]), sessionId: String(row["session_id"]) }));
+        .map((row) => ({ id: numberOf(row, "id"), sessionId: textOf(row, "session_id") }));
     for (const { id, sessionId } of tooMany) {
         const copy = rows.ofSession({ roomId, sessionId }).find((one) => one.id === id);
         if (copy !== undefined) removeCopy(pages, rows, roomId, copy);

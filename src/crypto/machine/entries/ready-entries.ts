@@ -1,10 +1,11 @@
 import type { DatabaseSync } from "node:sqlite";
+import { numberOf, numberOrNothing, type Row, textOf, wordOf } from "../../../database/index.ts";
 import type { Seal } from "../../../sealing/index.ts";
 import type { RoomHoldings, SessionOwner, ShareableSet } from "../../port.ts";
-import { EntryPages } from "./entry-pages.ts";
-import { EntryRows, type KnownRow, readVerdict, type SessionName } from "./entry-rows.ts";
+import { EntryPages, placeIn } from "./entry-pages.ts";
+import { EntryRows, type KnownRow, type SessionName } from "./entry-rows.ts";
 import { type BundleEntry, EntryReader } from "./entry.ts";
-import { type FlagFacts, mergeFlags, type SpokenClaim, type Verdict } from "./flags.ts";
+import { type FlagFacts, mergeFlags, type SpokenClaim, type Verdict, verdicts } from "./flags.ts";
 import { Judgements } from "./judgements.ts";
 import { areOfOneSession } from "./megolm-ratchet.ts";
 import { forgetOutsidersKeys } from "./outsiders-keys.ts";
@@ -139,14 +140,14 @@ export class ReadyEntries {
         return sessionIds.flatMap((sessionId) => {
             const row = find.get(roomId, sessionId);
             if (row === undefined) return [];
-            return reader.read({ page: Number(row["page"]), start: Number(row["start"]), length: Number(row["length"]) }) ?? [];
+            return reader.read(placeIn(row)) ?? [];
         });
     }
 
     /** Who sent or gave sessions of the room. */
     senders(roomId: string): readonly string[] {
         const rows = this.#sql.prepare("SELECT user_id FROM room_key_senders WHERE room_id = ? ORDER BY user_id").all(roomId);
-        return rows.map((row) => String(row["user_id"]));
+        return rows.map((row) => textOf(row, "user_id"));
     }
 
     /** Judges every session anew of which there is more than one copy, or somebody's word that it is closed. */
@@ -157,16 +158,17 @@ export class ReadyEntries {
                  UNION SELECT room_id, session_id FROM session_closings`,
             )
             .all();
-        for (const [roomId, rows] of Map.groupBy(disputed, (row) => String(row["room_id"])))
+        for (const [roomId, rows] of Map.groupBy(disputed, (row) => textOf(row, "room_id")))
             this.#judgements.renew(
                 roomId,
-                rows.map((row) => String(row["session_id"])),
+                rows.map((row) => textOf(row, "session_id")),
             );
     }
 
     holdings(roomId: string): RoomHoldings {
         const rows = this.#sql.prepare("SELECT verdict, count(*) AS n FROM ready_entries WHERE room_id = ? GROUP BY verdict").all(roomId);
-        const count = (wanted: Verdict) => Number(rows.find((row) => row["verdict"] === wanted)?.["n"] ?? 0);
+        const counts = new Map(rows.map((row) => [textOf(row, "verdict"), numberOf(row, "n")]));
+        const count = (wanted: Verdict): number => counts.get(wanted) ?? 0;
         return { shareable: count("shareable"), notShareable: count("withheld"), unknown: count("unknown") };
     }
 
@@ -176,8 +178,8 @@ export class ReadyEntries {
             .get(roomId);
         return {
             version: this.version(roomId),
-            sessions: Number(sums?.["n"]),
-            bytes: Number(sums?.["bytes"] ?? 0),
+            sessions: numberOf(sums, "n"),
+            bytes: numberOrNothing(sums, "bytes") ?? 0,
             outsiders: [...this.#judgements.outsiders(roomId)].toSorted(),
         };
     }
@@ -212,22 +214,22 @@ export class ReadyEntries {
                  WHERE rowid > ? AND room_id = ? AND verdict <> 'aside' ORDER BY rowid LIMIT ?`,
             )
             .all(after, roomId, limit);
-        const pages = new Set<unknown>();
-        const end = found.findIndex((row) => pages.add(row["page"]).size > mostPages);
+        const pages = new Set<number>();
+        const end = found.findIndex((row) => pages.add(numberOf(row, "page")).size > mostPages);
         const taken = end === -1 ? found : found.slice(0, end);
         const ended = end === -1 && found.length < limit;
-        return { rows: this.#read(roomId, taken), next: ended ? undefined : Number(taken.at(-1)?.["id"]) };
+        return { rows: this.#read(roomId, taken), next: ended ? undefined : numberOf(taken.at(-1), "id") };
     }
 
-    #read(roomId: string, rows: readonly Readonly<Record<string, unknown>>[]): readonly EntryRow[] {
+    #read(roomId: string, rows: readonly Row[]): readonly EntryRow[] {
         const entries = new Map<object, EntryRow>();
         // One page at a time is open, and of each only what is wanted is kept.
-        for (const [page, ofPage] of Map.groupBy(rows, (row) => Number(row["page"]))) {
+        for (const [page, ofPage] of Map.groupBy(rows, (row) => numberOf(row, "page"))) {
             const body = this.#pages.read(roomId, page) ?? new Uint8Array();
             for (const row of ofPage) {
-                const start = Number(row["start"]);
-                const json = new Uint8Array(body.subarray(start, start + Number(row["length"])));
-                entries.set(row, { verdict: readVerdict(row["verdict"]), json });
+                const start = numberOf(row, "start");
+                const json = new Uint8Array(body.subarray(start, start + numberOf(row, "length")));
+                entries.set(row, { verdict: wordOf(row, "verdict", verdicts), json });
             }
         }
         return rows.flatMap((row) => entries.get(row) ?? []);

@@ -1,7 +1,11 @@
 import { type FlagFacts, mergeFlags, type Verdict, verdict } from "./flags.ts";
 
-/** How a copy of a session came: in an `m.room_key` (or we made the session), by the operator's import, or in somebody's room key bundle. */
-export type Source = "sent" | "import" | "bundle";
+/**
+ * How a copy of a session came: in an `m.room_key` (or we made the session), by the operator's import, or in somebody's
+ * room key bundle. Of two that reach as far, the one that stands first here counts.
+ */
+export const sources = ["sent", "import", "bundle"] as const;
+export type Source = (typeof sources)[number];
 
 /** A copy of a session that we hold. */
 export interface Copy extends FlagFacts {
@@ -86,8 +90,6 @@ function isGenuine<C extends Copy>(copy: C, { copies, agree }: SessionFacts<C>):
     const [imported] = copies.filter(({ source }) => source === "import").toSorted(byReach);
     return copy.source === "import" || imported === undefined || fits(imported);
 }
-
-const sources: readonly Source[] = ["sent", "import", "bundle"];
 
 function byReach(one: Copy, other: Copy): number {
     return (

@@ -1,6 +1,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import { DecryptedToDeviceEvent, UserId } from "@matrix-org/matrix-sdk-crypto-wasm";
 import { z } from "zod";
+import { blobOf, numberOf, textOf } from "../../../database/index.ts";
 import type { Seal } from "../../../sealing/index.ts";
 import type { OfferedBundle } from "../../port.ts";
 import { commit, type MachineContext } from "../store/context.ts";
@@ -80,7 +81,7 @@ export async function offeredBundle(context: MachineContext, roomId: string, sen
 /** Users who announced bundles for the room, a few of them. */
 export async function bundleOfferers({ store }: MachineContext, roomId: string): Promise<readonly string[]> {
     const select = "SELECT sender FROM bundle_offers WHERE room_id = ? ORDER BY id DESC LIMIT 10";
-    return (await store.atomically((sql) => sql.prepare(select).all(roomId))).map((row) => String(row["sender"]));
+    return (await store.atomically((sql) => sql.prepare(select).all(roomId))).map((row) => textOf(row, "sender"));
 }
 
 export async function forgetOffer(context: MachineContext, roomId: string, sender: string): Promise<void> {
@@ -94,11 +95,12 @@ export function findOffer(
     sender: string,
 ): (Pick<BundleOffer, "senderKey" | "file"> & { readonly receivedAt: number }) | undefined {
     const row = sql.prepare("SELECT sender_key, received_at, file FROM bundle_offers WHERE room_id = ? AND sender = ?").get(roomId, sender);
-    const sealed = row?.["file"];
-    if (row === undefined || !(sealed instanceof Uint8Array)) return undefined;
+    if (row === undefined) return undefined;
     // Earlier versions kept URIs that nobody can be asked for.
-    const { data: file } = fileSchema.safeParse(JSON.parse(Buffer.from(seal.open(placeOf(roomId, sender), sealed)).toString("utf8")));
-    return file && { senderKey: String(row["sender_key"]), receivedAt: Number(row["received_at"]), file };
+    const { data: file } = fileSchema.safeParse(
+        JSON.parse(Buffer.from(seal.open(placeOf(roomId, sender), blobOf(row, "file"))).toString("utf8")),
+    );
+    return file && { senderKey: textOf(row, "sender_key"), receivedAt: numberOf(row, "received_at"), file };
 }
 
 function placeOf(roomId: string, sender: string): string {

@@ -1,5 +1,6 @@
 import type { DatabaseSync } from "node:sqlite";
 import { z } from "zod";
+import { textOf } from "../../../database/index.ts";
 import type { KeyRefusal } from "../../port.ts";
 import type { MachineContext } from "../store/context.ts";
 
@@ -57,5 +58,5 @@ export function storeRefusals(sql: DatabaseSync, refusals: readonly Refusal[]): 
 export async function keyRefusals({ store }: MachineContext, roomId: string): Promise<readonly KeyRefusal[]> {
     const select = "SELECT session_id, sender, code FROM key_refusals WHERE room_id = ? ORDER BY id DESC LIMIT ?";
     const rows = await store.atomically((sql) => sql.prepare(select).all(roomId, mostOfARoom));
-    return rows.map((row) => ({ sessionId: String(row["session_id"]), sender: String(row["sender"]), code: String(row["code"]) }));
+    return rows.map((row) => ({ sessionId: textOf(row, "session_id"), sender: textOf(row, "sender"), code: textOf(row, "code") }));
 }

@@ -1,4 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
+import { numberOrNothing, textOf } from "../../../database/index.ts";
 import type { SharingSigns } from "../../port.ts";
 import type { SpokenClaim } from "../entries/flags.ts";
 import type { Arrival } from "../entries/ready-entries.ts";
@@ -63,13 +64,12 @@ export function noteBundles(sql: DatabaseSync, offers: readonly BundleOffer[], n
 export async function sharingSigns({ store }: MachineContext, roomId: string): Promise<readonly SharingSigns[]> {
     const select = "SELECT * FROM sharing_signs WHERE room_id = ? ORDER BY id DESC LIMIT ?";
     const rows = await store.atomically((sql) => sql.prepare(select).all(roomId, mostOfARoom));
-    const at = (value: unknown): number | undefined => (typeof value === "number" ? value : undefined);
     return rows.map((row) => ({
-        userId: String(row["user_id"]),
-        machineFlagAt: at(row["machine_flag_at"]),
-        specFlagAt: at(row["spec_flag_at"]),
-        silentAt: at(row["silent_at"]),
-        bundleAt: at(row["bundle_at"]),
+        userId: textOf(row, "user_id"),
+        machineFlagAt: numberOrNothing(row, "machine_flag_at"),
+        specFlagAt: numberOrNothing(row, "spec_flag_at"),
+        silentAt: numberOrNothing(row, "silent_at"),
+        bundleAt: numberOrNothing(row, "bundle_at"),
     }));
 }
 
@@ -77,7 +77,7 @@ export async function sharingSigns({ store }: MachineContext, roomId: string): P
 export async function roomsWithSigns({ store }: MachineContext): Promise<readonly string[]> {
     const select = "SELECT room_id FROM sharing_signs GROUP BY room_id ORDER BY max(id) DESC LIMIT ?";
     const rows = await store.atomically((sql) => sql.prepare(select).all(mostRooms));
-    return rows.map((row) => String(row["room_id"]));
+    return rows.map((row) => textOf(row, "room_id"));
 }
 
 /** A row is written once for all that a batch brought of a user in a room, and gets the highest number. */

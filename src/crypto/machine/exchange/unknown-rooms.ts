@@ -1,4 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
+import { numberOf, type Row, textOf, wordOf } from "../../../database/index.ts";
 import { entriesOf } from "../entries/entries-of.ts";
 import { forgetSent } from "../entries/forget-sent.ts";
 import type { ReadyEntries } from "../entries/ready-entries.ts";
@@ -71,7 +72,7 @@ export class UnknownRooms {
         const add = "INSERT OR IGNORE INTO bot_rooms SELECT value FROM json_each(?) RETURNING room_id";
         const gone = this.#sql.prepare(remove).run(all).changes;
         const came = this.#sql.prepare(add).all(all);
-        const held = came.map((row) => String(row["room_id"])).filter((roomId) => this.#takeIn(roomId));
+        const held = came.map((row) => textOf(row, "room_id")).filter((roomId) => this.#takeIn(roomId));
         if (isFirst || gone > 0) this.#adopt(now);
         if (this.#sql.prepare("SELECT 1 FROM unknown_room_arrivals LIMIT 1").get() !== undefined) this.#drop(now, []);
         return isFirst ? [] : held;
@@ -175,13 +176,13 @@ function nameOf({ kind, roomId, sender, sessionId = "" }: RoomNews): string {
     return JSON.stringify([kind, roomId, sender, sessionId]);
 }
 
-function arrivalFrom(row: Readonly<Record<string, unknown>>): Arrival {
+function arrivalFrom(row: Row): Arrival {
     return {
-        id: Number(row["id"]),
-        kind: (["key", "bundle"] as const).find((kind) => kind === row["kind"]) ?? "refusal",
-        roomId: String(row["room_id"]),
-        sender: String(row["sender"]),
-        sessionId: String(row["session_id"]),
-        cameAt: Number(row["came_at"]),
+        id: numberOf(row, "id"),
+        kind: wordOf(row, "kind", ["key", "bundle", "refusal"]),
+        roomId: textOf(row, "room_id"),
+        sender: textOf(row, "sender"),
+        sessionId: textOf(row, "session_id"),
+        cameAt: numberOf(row, "came_at"),
     };
 }

@@ -1,4 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
+import { numberOf } from "../../../database/index.ts";
 import type { CryptoStore } from "./context.ts";
 import { readMeta, writeMeta } from "./meta.ts";
 
@@ -27,5 +28,5 @@ function count(sql: DatabaseSync): number {
 }
 
 function changes(sql: DatabaseSync): number {
-    return Number(sql.prepare("SELECT total_changes() AS n").get()?.["n"]);
+    return numberOf(sql.prepare("SELECT total_changes() AS n").get(), "n");
 }

@@ -1,9 +1,9 @@
 import type { DatabaseSync } from "node:sqlite";
+import { textOrNothing } from "../../../database/index.ts";
 
 /** What the store says of itself, by name; the table is made by `../tables.ts`. */
 export function readMeta(sql: DatabaseSync, name: string): string | undefined {
-    const value = sql.prepare("SELECT value FROM crypto_meta WHERE name = ?").get(name)?.["value"];
-    return typeof value === "string" ? value : undefined;
+    return textOrNothing(sql.prepare("SELECT value FROM crypto_meta WHERE name = ?").get(name), "value");
 }
 
 export function writeMeta(sql: DatabaseSync, name: string, value: string | undefined): void {
