@@ -1,11 +1,11 @@
 import type { SQLOutputValue } from "node:sqlite";
 
 /**
- * A row as SQLite gives it. It is read through the functions of this file only: a column that is not there, or that holds
- * something else, throws, with its name and those of its row's other columns. What it holds is not in the message.
+ * A row as SQLite gives it. It is read through the functions of this file only: a column that is not there, or that
+ * holds something else, throws, with its name and those of its row's other columns. What it holds is not in the message.
  *
- * Functions instead of a schema of zod for each row: rows are read by the ten thousand, and zod takes longer for one than
- * SQLite does. What these take is within the noise of the statement (docs/contribute/measurements-stores.md).
+ * Functions instead of a schema of zod for each row: rows are read by the ten thousand, and zod takes longer for one
+ * than SQLite does (docs/contribute/measurements-stores.md).
  */
 export type Row = Readonly<Record<string, SQLOutputValue>>;
 

@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 
 const root = join(import.meta.dirname, "../..");
 
-/** What reads tables of ours. `src/indexeddb` stands for itself, and tests say with a matcher what is wrong with a row. */
+/** What reads tables of ours. `src/indexeddb` stands for itself; in tests a matcher says what is wrong with a row. */
 const files = globSync("src/**/*.ts", { cwd: root })
     .filter((file) => !/^src\/indexeddb\/|\.test\.ts$|^src\/database\/row\.ts$/.test(file))
     .map((file) => ({ file, text: readFileSync(join(root, file), "utf8") }))

@@ -4,6 +4,7 @@ import { dueJobs, nextDueAt, type Places } from "./due-jobs.ts";
 import { isToInvite, type Job, jobFrom } from "./job.ts";
 import type { Reason } from "./reasons.ts";
 import { type JobState, openList } from "./states.ts";
+import type { ReasonOf } from "./steps.ts";
 
 /** Reads the ledger of share jobs. Every method belongs inside a transaction of the caller's. */
 export class JobReader {
@@ -70,7 +71,7 @@ export class JobReader {
     }
 
     /** Jobs of these rooms, or of all, that are held for this reason, oldest first. */
-    held(reason: Reason, roomIds?: readonly string[]): readonly Job[] {
+    held(reason: ReasonOf<"held">, roomIds?: readonly string[]): readonly Job[] {
         return this.#inState("held", [reason], roomIds);
     }
 

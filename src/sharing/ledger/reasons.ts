@@ -1,6 +1,6 @@
 /**
- * Why a share job stands where it stands: a stable code, and a sentence for people. By chapters, of which each belongs to
- * one state or to several (`steps.ts`).
+ * Why a share job stands where it stands: a stable code, and a sentence for people. By chapters, of which each belongs
+ * to one state or to several (`steps.ts`).
  * Operators' scripts rely on the codes; the sentences may be improved.
  */
 export const chapters = {

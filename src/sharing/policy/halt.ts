@@ -2,8 +2,8 @@ import type { Reason } from "../ledger/reasons.ts";
 import type { JobStep, WaitingReason } from "../ledger/steps.ts";
 
 /**
- * Where a job goes that cannot go on now. `retry`: back in the queue with a pause that grows. `overtaken`: something else
- * moved the job meanwhile, and it stays there.
+ * Where a job goes that cannot go on now. `retry`: back in the queue with a pause that grows. `overtaken`: something
+ * else moved the job meanwhile, and it stays there.
  */
 type HaltStep =
     | JobStep<"held" | "refused" | "cancelled" | "failed">
