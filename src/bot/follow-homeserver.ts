@@ -8,12 +8,12 @@ import type { Logger } from "../telemetry/index.ts";
 import type { TimelineRecorder } from "../timeline/index.ts";
 import type { SessionFacts } from "./keys/session-facts.ts";
 import { recordBatch } from "./recording/record-batch.ts";
-import type { StockTaking } from "./recording/stock.ts";
+import type { Recount } from "./recording/recount.ts";
 import type { ServicesOptions } from "./services.ts";
 
 interface SyncFollowers {
     readonly recorder: TimelineRecorder;
-    readonly stock: StockTaking;
+    readonly recount: Recount;
     /** Bundles may have been announced. */
     readonly receiver: Pick<BundleReceiver, "announced">;
     /** The bot may be in other rooms now, or invited to others. */
@@ -25,7 +25,7 @@ interface SyncFollowers {
 export function startSync(
     { settings, store, ledger, online, log, signal, releases, end }: ServicesOptions,
     outgoing: OutgoingRequests,
-    { recorder, stock, receiver, facts, verification }: SyncFollowers,
+    { recorder, recount, receiver, facts, verification }: SyncFollowers,
     caughtUp: () => void,
 ): SyncLoop {
     const { homeserver, crypto, account } = online;
@@ -72,8 +72,8 @@ export function startSync(
             caughtUp();
             receiver.announced(roomIds);
             if (flushDue) flush();
-            stock
-                .take(roomIds)
+            recount
+                .count(roomIds)
                 .then((counted) => (counted ? caughtUp() : undefined))
                 .catch(endIfFatal);
         },

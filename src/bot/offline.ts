@@ -8,7 +8,7 @@ import { openStore } from "./folder/store.ts";
 import { takeSnapshot } from "./folder/take-snapshot.ts";
 import { controlOperations } from "./operations.ts";
 import { sharingLedger } from "./recording/sharing-ledger.ts";
-import { StockTaking, takeStock } from "./recording/stock.ts";
+import { Recount, recountRooms } from "./recording/recount.ts";
 
 /**
  * Gives the control operations to a command that found no running bot: on the same parts, under the data folder's lock.
@@ -45,7 +45,7 @@ export async function withOfflineBot<T>(settings: Settings, use: (bot: Bot) => P
     // Once: an import asks for it with every hundred keys.
     const crypto = (): Promise<CryptoPort> => (checking ??= check());
     // Rooms that were not counted, as the command was ended, are counted by the bot's next start.
-    const stock = new StockTaking([], async (roomIds) => await takeStock(store.database, ledger, await crypto(), roomIds));
+    const recount = new Recount([], async (roomIds) => await recountRooms(store.database, ledger, await crypto(), roomIds));
     const handlers = controlOperations({
         commands: ledger.commands,
         crypto,
@@ -53,7 +53,7 @@ export async function withOfflineBot<T>(settings: Settings, use: (bot: Bot) => P
         snapshot: () => takeSnapshot({ store, crypto: asItIs, copied: () => {} }),
         health: () => Promise.resolve({ healthy: false, problems: ["the bot is not running"] }),
         wake: () => {},
-        stock: () => Promise.resolve(stock),
+        recount: () => Promise.resolve(recount),
         monotonic: () => performance.now(),
     });
     try {

@@ -1,13 +1,13 @@
 import { expect, test } from "vitest";
 import { controlOperations, type OperationParts } from "./operations.ts";
-import { StockTaking } from "./recording/stock.ts";
+import { Recount } from "./recording/recount.ts";
 
 let now = 0;
 const order: string[] = [];
 
-/** Operations on a crypto worker that imports so, and a stock taking whose counts are in `order`. */
+/** Operations on a crypto worker that imports so, and a recount whose counts are in `order`. */
 function operations(importRoomKeys: () => Promise<never>) {
-    const stock = new StockTaking([], (roomIds) => {
+    const recount = new Recount([], (roomIds) => {
         order.push(roomIds.join());
         return Promise.resolve();
     });
@@ -19,7 +19,7 @@ function operations(importRoomKeys: () => Promise<never>) {
             throw new Error("nobody asked for a snapshot");
         },
         wake: () => order.push("wake"),
-        stock: () => Promise.resolve(stock),
+        recount: () => Promise.resolve(recount),
         monotonic: () => now,
     });
 }

@@ -1,7 +1,7 @@
 import type { Handlers } from "../control/index.ts";
 import type { CryptoPort } from "../crypto/index.ts";
 import type { SharingRecords } from "../sharing/index.ts";
-import type { StockTaking } from "./recording/stock.ts";
+import type { Recount } from "./recording/recount.ts";
 
 /** Milliseconds between counts while an import goes on. */
 const countEveryMs = 5_000;
@@ -15,13 +15,13 @@ export interface OperationParts {
     /** Something may have fallen due. */
     readonly wake: () => void;
     /** Where the rooms of imported keys are counted. @throws Failure `account_not_ready` */
-    readonly stock: () => Promise<Pick<StockTaking, "note" | "take">>;
+    readonly recount: () => Promise<Pick<Recount, "note" | "count">>;
     /** Milliseconds, of a clock that nobody sets. */
     readonly monotonic: () => number;
 }
 
 /** What commands may ask, on the parts that answer it. */
-export function controlOperations({ commands, crypto, snapshot, health, wake, stock, monotonic }: OperationParts): Handlers {
+export function controlOperations({ commands, crypto, snapshot, health, wake, recount, monotonic }: OperationParts): Handlers {
     let counted = Number.NEGATIVE_INFINITY;
     return {
         health,
@@ -52,9 +52,9 @@ export function controlOperations({ commands, crypto, snapshot, health, wake, st
 
     /** A count takes longer the more keys the room has: while others follow at once, it is made now and then. */
     async function keysCame(roomIds: readonly string[], goesOn: boolean): Promise<void> {
-        const counts = await stock();
+        const counts = await recount();
         if (goesOn && monotonic() - counted < countEveryMs) return counts.note(roomIds);
-        await counts.take(roomIds);
+        await counts.count(roomIds);
         counted = monotonic();
         wake();
     }

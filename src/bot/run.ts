@@ -13,7 +13,7 @@ import { checkHealth } from "./guards/health.ts";
 import { StoreCheck } from "./guards/store-check.ts";
 import { controlOperations } from "./operations.ts";
 import { sharingLedger, type SharingLedger } from "./recording/sharing-ledger.ts";
-import { copySignsOfOtherRooms } from "./recording/stock.ts";
+import { copySignsOfOtherRooms } from "./recording/recount.ts";
 import { type Services, startServices } from "./services.ts";
 import { endOnFaults, Releases, stopOnSignals } from "./shutdown.ts";
 
@@ -155,10 +155,10 @@ function handlersOf(bot: Running): ReturnType<typeof controlOperations> {
                 knownProblems: () => [...(bot.services?.problems() ?? []), ...(bot.storeCheck?.problems() ?? [])],
             }),
         wake: () => bot.services?.wake(),
-        stock: async () => {
+        recount: async () => {
             await Promise.resolve();
             if (bot.services === undefined) throw new Failure("account_not_ready");
-            return bot.services.stock;
+            return bot.services.recount;
         },
         monotonic: () => performance.now(),
     });

@@ -16,7 +16,7 @@ import { bundleReceiver } from "./receiving.ts";
 import { followRooms } from "./recording/follow-rooms.ts";
 import { identityProblems } from "./recording/own-identity.ts";
 import type { SharingLedger } from "./recording/sharing-ledger.ts";
-import { StockTaking, takeStock } from "./recording/stock.ts";
+import { Recount, recountRooms } from "./recording/recount.ts";
 import { sendRequest } from "./send-request.ts";
 import type { Releases } from "./shutdown.ts";
 import { timelineServices } from "./timelines.ts";
@@ -44,7 +44,7 @@ export interface Services {
     /** A copy of the store was made: from now on it is an old one. */
     storeCopied(): void;
     /** The rooms whose counts may be out of date. */
-    readonly stock: StockTaking;
+    readonly recount: Recount;
     /** What keeps the sync from recording, or from sharing anything, in sentences. */
     problems(): readonly string[];
 }
@@ -60,7 +60,7 @@ export function startServices(given: ServicesOptions): Services {
         if (!caughtUp) return;
         for (const part of [sharing, receiver, greeter, notifier, verification, invitations, timelines]) part.wake();
     };
-    const { crypto, facts } = informedCrypto(given, { rejudged: (roomIds) => recount(roomIds), identityHeard: wake });
+    const { crypto, facts } = informedCrypto(given, { rejudged: (roomIds) => countAgain(roomIds), identityHeard: wake });
     const options = { ...given, online: { ...given.online, crypto } };
     const outgoing = new OutgoingRequests({ crypto, send: sendRequest(homeserver), deviceId: account.deviceId, log });
 
@@ -70,7 +70,7 @@ export function startServices(given: ServicesOptions): Services {
         outgoing,
         (roomId) => receiver.isLookingAt(roomId),
         // The next batch, which brings what was said, counts the room.
-        (roomId) => stock.note([roomId]),
+        (roomId) => recount.note([roomId]),
     );
     ledger.clock.start(log);
     releases.add("the running clock", () => ledger.clock.stop());
@@ -90,7 +90,7 @@ export function startServices(given: ServicesOptions): Services {
     releases.add("answers to verification requests", () => verification.stop());
     const receiver = bundleReceiver(options, sharing.deviceKeys, {
         keysCame: async (roomId) => {
-            await stock.take([roomId]);
+            await recount.count([roomId]);
             wake();
         },
         looked: () => greeter.wake(),
@@ -108,18 +108,18 @@ export function startServices(given: ServicesOptions): Services {
     });
     const forgetting = keyForgetting(options, () => facts.tellRooms());
     const joined = ledger.rooms.joined().map(({ roomId }) => roomId);
-    const stock = new StockTaking(joined, async (roomIds) => {
+    const recount = new Recount(joined, async (roomIds) => {
         await facts.tellOwners();
         sharing.keysCame(roomIds);
-        await takeStock(database, ledger, crypto, roomIds);
+        await recountRooms(database, ledger, crypto, roomIds);
     });
-    const recount = (roomIds: readonly string[]): void => {
-        stock
-            .take(roomIds)
+    const countAgain = (roomIds: readonly string[]): void => {
+        recount
+            .count(roomIds)
             .then(wake)
             .catch((err: unknown) => log.warn({ err }, "rooms could not be counted; a later batch repeats it"));
     };
-    const followers = { recorder: timelines.recorder, stock, receiver, facts, verification };
+    const followers = { recorder: timelines.recorder, recount, receiver, facts, verification };
     const sync = startSync(options, outgoing, followers, () => {
         if (!caughtUp) {
             // The configuration may be another since the last start.
@@ -138,7 +138,7 @@ export function startServices(given: ServicesOptions): Services {
         wake,
         startSyncAnew: () => sync.startAnew(),
         storeCopied: () => age.count(),
-        stock,
+        recount,
         problems: () => {
             const ofDisk = sync.problem?.code === "disk" ? [sync.problem.message] : [];
             return [...ofDisk, ...identityProblems(database)];

@@ -1,5 +1,5 @@
 import type { OfferedBundle } from "../crypto/index.ts";
-import type { Reason } from "./reasons.ts";
+import type { BundleReason } from "./reasons.ts";
 
 /** Milliseconds after the join within which the inviter's bundle has to be announced, as it has for clients. Source: matrix-js-sdk, matrix-sdk (Rust). */
 export const announcedWithin = 24 * 3_600_000;
@@ -12,7 +12,7 @@ export const announcedWithin = 24 * 3_600_000;
 export function distrust(
     offer: OfferedBundle,
     { joinedAt, pinned, now }: { readonly joinedAt: number; readonly pinned: string | undefined; readonly now: number },
-): Reason | undefined {
+): BundleReason | undefined {
     // A time that has not come yet is of a clock that was set back since, and says nothing.
     if (offer.receivedAt > joinedAt + announcedWithin && offer.receivedAt <= now) return "late";
     if (offer.masterKey === null || !offer.crossSigned) return "unsigned_device";

@@ -1,5 +1,5 @@
 /** Why the bundle of the bot's inviter is not taken, or not yet. */
-export const reasons = {
+export const bundleReasons = {
     unsigned_device:
         "it came from a device that its owner's identity has not signed: they verify that device, and within 24 hours of the join the bot goes on by itself; later, they remove the bot and invite it again",
     identity_changed:
@@ -13,10 +13,10 @@ export const reasons = {
     unreachable: "the file or the inviter's keys could not be had: the homeservers concerned did not answer as they should",
 } as const satisfies Readonly<Record<string, string>>;
 
-export type Reason = keyof typeof reasons;
+export type BundleReason = keyof typeof bundleReasons;
 
-export const knownReasons: readonly Reason[] = Object.keys(reasons).filter(isReason);
+export const knownReasons: readonly BundleReason[] = Object.keys(bundleReasons).filter(isReason);
 
-function isReason(value: string): value is Reason {
-    return Object.hasOwn(reasons, value);
+function isReason(value: string): value is BundleReason {
+    return Object.hasOwn(bundleReasons, value);
 }

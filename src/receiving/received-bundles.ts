@@ -1,7 +1,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import { numberOf, numberOrNothing, type Row, textOf, wordOf, wordOrNothing } from "../database/index.ts";
 import { ranNow } from "../due/index.ts";
-import { knownReasons, type Reason, reasons } from "./reasons.ts";
+import { knownReasons, type BundleReason, bundleReasons } from "./reasons.ts";
 
 const states = ["waiting", "taken", "not_taken"] as const;
 
@@ -18,7 +18,7 @@ export interface ReceivedBundle {
     readonly invitedAfter: number | undefined;
     readonly state: BundleState;
     /** Of `waiting`: what is in the way; undefined: none was announced yet, or it is being taken. */
-    readonly reason: Reason | undefined;
+    readonly reason: BundleReason | undefined;
     /** Sessions, and sessions that are withheld from newcomers. */
     readonly keys: number;
     readonly withheld: number;
@@ -93,7 +93,7 @@ export function bundleSentence({ inviter, state, reason, keys, withheld }: Recei
     }
     if (reason === undefined) return undefined;
     const when = state === "waiting" ? "is not taken yet" : "was not taken";
-    return `The room key bundle of ${inviter}, who invited the bot, ${when}: ${reasons[reason]}.`;
+    return `The room key bundle of ${inviter}, who invited the bot, ${when}: ${bundleReasons[reason]}.`;
 }
 
 function count(sessions: number): string {

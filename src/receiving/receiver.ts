@@ -4,7 +4,7 @@ import { Due, type DueItem, type Outcome, type RunningClock, WaitsInMemory } fro
 import { type Homeserver, isAbort, problemOf, retryAfterOf } from "../homeserver/index.ts";
 import type { Logger } from "../telemetry/index.ts";
 import { announcedWithin, distrust } from "./judge.ts";
-import type { Reason } from "./reasons.ts";
+import type { BundleReason } from "./reasons.ts";
 import { type BundleChange, bundleSentence, type ReceivedBundle, type ReceivedBundles } from "./received-bundles.ts";
 
 /** Bytes: more than the usual homeserver takes, some 100 000 keys. */
@@ -245,7 +245,7 @@ export class BundleReceiver {
     }
 
     /** Looked at again after a while, until so many milliseconds after the join. */
-    async #later(row: ReceivedBundle, reason: Reason, until: number, retryAfterMs?: number): Promise<Outcome> {
+    async #later(row: ReceivedBundle, reason: BundleReason, until: number, retryAfterMs?: number): Promise<Outcome> {
         if (this.#isOver(row, until)) return await this.#settle(row, { state: "not_taken", reason });
         if (row.reason !== reason) this.#write(row, { reason });
         return { is: "failed", retryAfterMs };

@@ -4,7 +4,7 @@ import type { Homeserver } from "../homeserver/index.ts";
 import { serverOf } from "../matrix/index.ts";
 import type { Logger } from "../telemetry/index.ts";
 import { RoomBundles } from "./bundle/room-bundles.ts";
-import { AtMost } from "./concurrency/at-most.ts";
+import { ConcurrencyLimit } from "./concurrency/concurrency-limit.ts";
 import { BundleMessages } from "./delivery/bundle-messages.ts";
 import { DeviceKeys } from "./delivery/device-keys.ts";
 import { GivenFiles } from "./given-files.ts";
@@ -56,7 +56,7 @@ export function buildSharing(given: SharingParts): Sharing {
         timesVersion: (roomId) => timelines.timesVersion(roomId),
         crypto,
         homeserver,
-        building: new AtMost(bundlesAtOnce),
+        building: new ConcurrencyLimit(bundlesAtOnce),
     });
     const parts = {
         ...records,

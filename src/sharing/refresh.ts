@@ -9,7 +9,7 @@ import { copiesFor } from "./delivery/device-copy.ts";
 import { deliverAgain, type DeliveryParts } from "./delivery/deliver.ts";
 import type { DeviceKeys } from "./delivery/device-keys.ts";
 import { Halt } from "./policy/halt.ts";
-import { pass } from "./policy/gate.ts";
+import { requireGo } from "./policy/gate.ts";
 import { haltFor } from "./delivery/homeserver-faults.ts";
 import type { Job } from "./ledger/jobs.ts";
 import { nextFileAt } from "./ledger/refresh-pace.ts";
@@ -131,7 +131,7 @@ export class BundleRefresher {
         let waiting = false;
         const ready = served.filter((job) => {
             try {
-                pass(this.#parts, job, "not_asked");
+                requireGo(this.#parts, job, "not_asked");
                 return true;
             } catch (error) {
                 const { to, reason } = haltFor(error);

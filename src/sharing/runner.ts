@@ -1,12 +1,12 @@
 import type { Database } from "../database/index.ts";
 import { isAbort, retryAfterOf } from "../homeserver/index.ts";
 import type { Logger } from "../telemetry/index.ts";
-import { AtMostEach } from "./concurrency/at-most.ts";
+import { ConcurrencyLimitEach } from "./concurrency/concurrency-limit.ts";
 import type { BundleMessages } from "./delivery/bundle-messages.ts";
 import { deliver, type DeliveryParts } from "./delivery/deliver.ts";
 import { deliveryIds } from "./ledger/delivery-ids.ts";
 import type { Halt } from "./policy/halt.ts";
-import { doubtsRefusal, haltFor } from "./delivery/homeserver-faults.ts";
+import { mayBePassing, haltFor } from "./delivery/homeserver-faults.ts";
 import { NoSignedDevice } from "./delivery/no-signed-device.ts";
 import type { Job, ShareJobs } from "./ledger/jobs.ts";
 import { serverOf } from "../matrix/index.ts";
@@ -70,7 +70,7 @@ export class ShareRunner {
     readonly #running = new Map<number, string>();
     /** Jobs under way for whose room keys have come since they began. */
     readonly #keysCame = new Set<number>();
-    readonly #reinvites = new AtMostEach(reinvitesAtOnce);
+    readonly #reinvites = new ConcurrencyLimitEach(reinvitesAtOnce);
     readonly #stopping = new AbortController();
 
     constructor(parts: RunnerParts) {
@@ -209,7 +209,7 @@ export class ShareRunner {
                 if (!unansweredTooLong(job, clock.ran())) return { reason: step[1], detail, notBefore: halt.notBefore };
                 jobs.move(job, "expired", "unanswered");
             } else {
-                if (doubtsRefusal(halt, () => jobs.refusedFor(job))) return { reason: "refused_once", detail, notBefore: undefined };
+                if (mayBePassing(halt, () => jobs.refusedFor(job))) return { reason: "refused_once", detail, notBefore: undefined };
                 jobs.move(job, ...step, undefined, detail);
             }
             return undefined;

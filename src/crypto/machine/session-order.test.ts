@@ -138,8 +138,8 @@ function arrivalOf(coming: Extract<Coming, { what: "sent" | "import" }>): Arriva
     const sender = coming.what === "sent" ? coming.by : "alice";
     const entry = entryOf(session, sender, session.exportedAt(coming.index));
     const seen = { firstIndex: coming.index, machineFlag: coming.machineFlag, entry };
-    if (coming.what === "import") return { source: "import", seen, word: undefined };
-    return { source: "sent", seen, word: { claim: coming.claim, sender: `@${coming.by}:home`, at: 1 } };
+    if (coming.what === "import") return { source: "import", seen, heard: undefined };
+    return { source: "sent", seen, heard: { claim: coming.claim, sender: `@${coming.by}:home`, at: 1 } };
 }
 
 test("whatever comes, and in whatever order, each session ends with the same verdict, key, name and giver", { timeout: 90_000 }, () => {

@@ -30,7 +30,7 @@ export interface BundleFile {
 }
 
 /** Which file a job's devices were sent last. */
-export interface BundleDelivery {
+export interface GivenBundle {
     readonly fileId: number;
     readonly contents: BundleContents;
     readonly at: number;
@@ -197,7 +197,7 @@ export class BundleFiles {
     }
 
     /** What a job's devices were sent last; undefined: nothing yet. */
-    deliveryOf(jobId: number): BundleDelivery | undefined {
+    deliveryOf(jobId: number): GivenBundle | undefined {
         const row = this.#sql.prepare("SELECT * FROM bundle_deliveries WHERE job_id = ?").get(jobId);
         if (row === undefined) return undefined;
         return { fileId: numberOf(row, "file_id"), contents: jsonOf(row, "contents", contentsSchema), at: numberOf(row, "at") };

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import type { CryptoPort, EncryptedBundle, PackedTimes, ShareableSet } from "../../crypto/index.ts";
 import type { Database } from "../../database/index.ts";
 import { type Homeserver, isTransient, problemOf } from "../../homeserver/index.ts";
-import type { AtMost } from "../concurrency/at-most.ts";
+import type { ConcurrencyLimit } from "../concurrency/concurrency-limit.ts";
 import type { BundleContents, BundleFile, BundleFiles } from "./bundle-files.ts";
 import { encryptedFile, type FileSecrets, newFileSecrets, secretsOf } from "./encrypted-file.ts";
 import type { FactSources } from "../policy/facts.ts";
@@ -20,7 +20,7 @@ export interface RoomBundleParts {
     readonly crypto: Pick<CryptoPort, "shareableSet" | "buildBundle">;
     readonly homeserver: Pick<Homeserver, "createMedia" | "putMedia" | "mediaExists" | "uploadLimit">;
     /** Rooms whose bundles are built and uploaded at once. */
-    readonly building: AtMost;
+    readonly building: ConcurrencyLimit;
     readonly now: () => number;
     readonly clock: Pick<RunningClock, "now">;
 }

@@ -7,7 +7,7 @@ import { type Copy, Sends } from "./sends.ts";
 import { jobOfDelivery } from "../ledger/delivery-ids.ts";
 import type { Job } from "../ledger/jobs.ts";
 import { Sealings } from "./sealings.ts";
-import { oldest, Together } from "../concurrency/together.ts";
+import { oldest, SharedRequests } from "../concurrency/shared-requests.ts";
 
 /** Encrypted copies of one delivery on their way. */
 export interface Outbound {
@@ -40,22 +40,22 @@ export class BundleMessages {
     readonly #sealings: Sealings;
     /** Jobs for which the worker has answered, which the next transaction writes down. */
     readonly #sealed = new Set<number>();
-    readonly #sealing: Together<BundleDelivery, SealedDelivery>;
-    readonly #sending: Together<Outbound, void>;
-    readonly #forgetting: Together<string, void>;
+    readonly #sealing: SharedRequests<BundleDelivery, SealedDelivery>;
+    readonly #sending: SharedRequests<Outbound, void>;
+    readonly #forgetting: SharedRequests<string, void>;
 
     constructor(parts: BundleMessagesParts) {
         this.#parts = parts;
         this.#sends = new Sends(parts.database.sql);
         this.#sealings = new Sealings(parts.database.sql);
         const next = oldest(most);
-        this.#sealing = new Together({
+        this.#sealing = new SharedRequests({
             make: (deliveries) => this.#sealAll(deliveries),
             next: (waiting) => nextToSeal(waiting, this.#sealings.suspects()),
             divisible: isOnesFault,
         });
-        this.#sending = new Together({ make: (outbound) => this.#sendAll(outbound), next, divisible: refusesOne });
-        this.#forgetting = new Together({ make: (ids) => this.#forgetAll(ids), next: (waiting) => waiting, divisible: () => false });
+        this.#sending = new SharedRequests({ make: (outbound) => this.#sendAll(outbound), next, divisible: refusesOne });
+        this.#forgetting = new SharedRequests({ make: (ids) => this.#forgetAll(ids), next: (waiting) => waiting, divisible: () => false });
     }
 
     /** @throws Halt if the bot may have ended of it; if the worker or the disk is gone */

@@ -10,7 +10,7 @@ import type { Answered, DeviceKeys } from "./device-keys.ts";
 import { NoSignedDevice } from "./no-signed-device.ts";
 import type { JobDevices } from "../ledger/devices.ts";
 import type { FactSources } from "../policy/facts.ts";
-import { pass } from "../policy/gate.ts";
+import { requireGo } from "../policy/gate.ts";
 import { Halt } from "../policy/halt.ts";
 import { tellOfInviter } from "../policy/inviter-changed.ts";
 import { refusesOne } from "./homeserver-faults.ts";
@@ -43,7 +43,7 @@ export interface DeliveryParts {
  */
 export async function deliver(parts: DeliveryParts, job: Job): Promise<Job | undefined> {
     // 1. What can be decided without anybody's help: nobody is asked for keys on behalf of a paused or closed room.
-    pass(parts, job, "not_asked");
+    requireGo(parts, job, "not_asked");
 
     // 2. The room's bundle goes to the media repository, where nobody can read it without its key, unless it is there. Meanwhile the
     //    invitee's server is asked: first, as the crypto worker takes one question after the other.
@@ -121,7 +121,7 @@ async function sealAndSend(parts: DeliveryParts, job: Job, plan: Sending): Promi
     // 4. The last look before what cannot be taken back: each attempt has one of its own.
     const mayGo = (): void => {
         if (parts.pins.pinned(job.userId) !== pin) throw new Halt(["retry", "trusted"]);
-        pass(parts, job, "as_pinned");
+        requireGo(parts, job, "as_pinned");
     };
     const sending = given(parts, job, copies, { deliveryId, pin, bundle });
     const begin = (): void => parts.audit.begin(sending, parts.now());
@@ -155,7 +155,7 @@ interface Reached {
 async function openChannels(parts: DeliveryParts, job: Job, keys: Answered, pin: string | undefined): Promise<Reached> {
     // 1. Is that who they were when we first saw them?
     if (pin === undefined) throw new NoSignedDevice(keys);
-    pass(parts, job, keys.masterKey === pin ? "as_pinned" : "changed");
+    requireGo(parts, job, keys.masterKey === pin ? "as_pinned" : "changed");
     if (!hasSignedDevice(keys)) throw new NoSignedDevice(keys);
 
     // 2. A one-time key of each device that we have not spoken to.

@@ -3,7 +3,7 @@ import type { CryptoPort, OutgoingRequests, UserKeys } from "../../crypto/index.
 import type { Homeserver } from "../../homeserver/index.ts";
 import { serverOf } from "../../matrix/index.ts";
 import { isOnesFault } from "./homeserver-faults.ts";
-import { oldest, Together } from "../concurrency/together.ts";
+import { oldest, SharedRequests } from "../concurrency/shared-requests.ts";
 import { Halt } from "../policy/halt.ts";
 
 /**
@@ -43,13 +43,13 @@ export interface DeviceKeysParts {
 export class DeviceKeys {
     readonly #parts: DeviceKeysParts;
     /** By server: our homeserver answers a question when the slowest server in it has. */
-    readonly #questions = new Map<string, Together<string, Heard>>();
+    readonly #questions = new Map<string, SharedRequests<string, Heard>>();
     readonly #looks = this.#questionsToAny();
-    readonly #claims: Together<string, boolean>;
+    readonly #claims: SharedRequests<string, boolean>;
 
     constructor(parts: DeviceKeysParts) {
         this.#parts = parts;
-        this.#claims = new Together({
+        this.#claims = new SharedRequests({
             make: (userIds) => this.#claim(userIds),
             next: (waiting) => this.#nextToClaim(waiting),
             divisible: isOnesFault,
@@ -80,7 +80,7 @@ export class DeviceKeys {
         return this.#claims.ask(userId);
     }
 
-    #questionsTo(server: string): Together<string, Heard> {
+    #questionsTo(server: string): SharedRequests<string, Heard> {
         const known = this.#questions.get(server);
         if (known !== undefined) return known;
         const questions = this.#questionsToAny();
@@ -88,8 +88,8 @@ export class DeviceKeys {
         return questions;
     }
 
-    #questionsToAny(): Together<string, Heard> {
-        return new Together({ make: (userIds) => this.#ask(userIds), next: oldest(most), divisible: isOnesFault });
+    #questionsToAny(): SharedRequests<string, Heard> {
+        return new SharedRequests({ make: (userIds) => this.#ask(userIds), next: oldest(most), divisible: isOnesFault });
     }
 
     /** There is one claim at a time, so ours go first; then one server's, so that each waits only for itself. */

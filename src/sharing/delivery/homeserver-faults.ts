@@ -31,7 +31,7 @@ export function isOnesFault(error: unknown): boolean {
  * a matter of fact.
  * @param refusedFor for how long the homeserver has refused what the job asks, in milliseconds of `RunningClock`
  */
-export function doubtsRefusal({ to, reason }: Pick<Halt, "to" | "reason">, refusedFor: () => number): boolean {
+export function mayBePassing({ to, reason }: Pick<Halt, "to" | "reason">, refusedFor: () => number): boolean {
     const mayPass = reason === "upload_refused" || reason === "refused_by_homeserver";
     return to === "failed" && mayPass && refusedFor() < refusalBelievedAfter;
 }

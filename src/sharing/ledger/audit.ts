@@ -2,7 +2,7 @@ import type { DatabaseSync } from "node:sqlite";
 import { z } from "zod";
 import { flagOf, jsonOf, numberOf, type Row, textOf, wordOf } from "../../database/index.ts";
 import { origins } from "./job.ts";
-import { auditColumns, doubtMark, type Given, type Policy, Sendings } from "./sendings.ts";
+import { auditColumns, unknownMark, type Given, type Policy, Sendings } from "./sendings.ts";
 
 /** One row is one sending. Rows are never changed nor deleted, whatever becomes of the jobs: the triggers see to it. */
 export function createAudit(sql: DatabaseSync): void {
@@ -100,7 +100,7 @@ export interface AuditFilter {
 
 /** A doubt ends when the answer comes after all. */
 const standing = `(certain = 1 OR NOT EXISTS
-    (SELECT 1 FROM share_audit AS sure WHERE sure.sending_id || '${doubtMark}' = share_audit.sending_id AND sure.job_id = share_audit.job_id))`;
+    (SELECT 1 FROM share_audit AS sure WHERE sure.sending_id || '${unknownMark}' = share_audit.sending_id AND sure.job_id = share_audit.job_id))`;
 
 /** Every delivery that passes the filter. */
 export function auditReport(sql: DatabaseSync, { roomId, userId, since }: AuditFilter): AuditReport {

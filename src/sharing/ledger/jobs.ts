@@ -102,7 +102,7 @@ export class ShareJobs extends JobReader {
         this.#remember(job.id, now, state, reason, detail);
         this.#watches.follow(job.id, state, reason, this.#clock());
         // From there nobody may ever ask again what became of a request whose answer was lost.
-        if (state === "held" || !isOpen(state)) this.#sendings.doubt(job.id);
+        if (state === "held" || !isOpen(state)) this.#sendings.markUnknown(job.id);
         return true;
     }
 

@@ -48,7 +48,7 @@ export const auditColumns = `
     approved INTEGER NOT NULL`;
 
 /** Marks the audit's row of a sending of which nobody knows whether it arrived; if the answer comes after all, there is a second row. */
-export const doubtMark = "?";
+export const unknownMark = "?";
 
 /**
  * Keys on their way: written before the request that carries them, so that one whose answer never comes is not forgotten. Every method belongs
@@ -82,13 +82,13 @@ export class Sendings {
     }
 
     /** Nobody asks again what became of the job's sendings: the audit says that they may have arrived. */
-    doubt(jobId: number): void {
+    markUnknown(jobId: number): void {
         this.#sql
             .prepare(
                 `INSERT INTO share_audit (${columns}, certain) SELECT ${columns.replace("sending_id", "sending_id || ?2")}, 0
                  FROM share_sendings WHERE job_id = ?1 ON CONFLICT DO NOTHING`,
             )
-            .run(jobId, doubtMark);
+            .run(jobId, unknownMark);
         this.#sql.prepare("DELETE FROM share_sendings WHERE job_id = ?").run(jobId);
     }
 }

@@ -9,7 +9,7 @@ interface GateParts {
 }
 
 /** Decides anew, with what is known now; returns only if the job may go on. @throws Halt */
-export function pass({ facts, jobs }: GateParts, job: Job, identity: ShareFacts["invitee"]["identity"]): void {
+export function requireGo({ facts, jobs }: GateParts, job: Job, identity: ShareFacts["invitee"]["identity"]): void {
     // An invite by somebody else may stand where this job's stood: its facts would speak for the wrong inviter.
     const current = jobs.get(job.id);
     if (current?.state !== job.state) throw new Halt(["overtaken", current?.reason ?? job.reason]);

@@ -6,7 +6,7 @@ import { parseRoomEvent, type RoomEvent } from "../../matrix/index.ts";
 import type { DeviceKeys } from "../delivery/device-keys.ts";
 import { hasSignedDevice } from "../../crypto/index.ts";
 import type { FactSources } from "../policy/facts.ts";
-import { pass } from "../policy/gate.ts";
+import { requireGo } from "../policy/gate.ts";
 import { Halt } from "../policy/halt.ts";
 import type { Job, ShareJobs } from "../ledger/jobs.ts";
 import { decideReinvite, type ReinviteDecision } from "./reinvite-decision.ts";
@@ -76,7 +76,7 @@ interface Circumstances {
 
 async function takePlace(parts: ReinviteParts, job: Job, attempt: Attempt, { settled, otherwise }: Circumstances): Promise<Reason> {
     // 1. A pause or a closed room keeps the bot from inviting, whatever was sent before.
-    pass(parts, job, "not_asked");
+    requireGo(parts, job, "not_asked");
 
     // 2. By what we know ourselves: is it wanted, and is it its turn? Whose turn it is has it counted at once, or the next would go as well.
     const { decision, reservation } = takeTurn(parts, job, attempt, otherwise);
@@ -134,7 +134,7 @@ async function lookAgain(
         const taken = reinvites.wasTaken(job);
         decision = decideReinvite({ ...gatherReinviteFacts(parts, job, attempt, member), taken });
         if (decision.verdict !== "now") return { wanted: false, decision, invite };
-        pass(parts, job, "not_asked");
+        requireGo(parts, job, "not_asked");
         turnKept = true;
         return { wanted: true, decision, invite };
     } finally {

@@ -4,7 +4,7 @@ import { type BundleRequest, type EncryptedBundle, packTimes } from "../../crypt
 import type { Database } from "../../database/index.ts";
 import type { BundleFiles } from "../bundle/bundle-files.ts";
 import { RoomBundles } from "../bundle/room-bundles.ts";
-import { AtMost } from "../concurrency/at-most.ts";
+import { ConcurrencyLimit } from "../concurrency/concurrency-limit.ts";
 import type { FactSources } from "../policy/facts.ts";
 
 /** A call that may fail, or in whose middle something may happen. */
@@ -37,7 +37,7 @@ export function bundlesOf(world: MakingWorld, files: BundleFiles, facts: FactSou
         facts,
         timesVersion: () => world.times,
         sessionTimes: () => Promise.resolve([packTimes([{ sessionId: "used", firstAt: 1 }])]),
-        building: new AtMost(4),
+        building: new ConcurrencyLimit(4),
         now: () => world.now,
         clock: world.clock,
         crypto: {

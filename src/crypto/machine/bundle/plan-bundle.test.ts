@@ -49,7 +49,7 @@ function receive(...sessions: readonly (string | readonly [string, Given])[]): v
                         session_key: `key of ${id} from ${firstIndex}`,
                     },
                 },
-                word: { claim: open ? "true" : "false", sender: from, at: 1 } as const,
+                heard: { claim: open ? "true" : "false", sender: from, at: 1 } as const,
             };
         }),
     );

@@ -44,7 +44,7 @@ function receive(roomId: string, ids: readonly string[], firstIndex = 5, sender?
                 session_key: `from ${firstIndex}`,
             },
         },
-        word: sender === undefined ? undefined : { sender, at: 1, claim: "true" as const },
+        heard: sender === undefined ? undefined : { sender, at: 1, claim: "true" as const },
     }));
     entries.store(arrivals);
 }

@@ -17,7 +17,7 @@ export interface SessionKey extends SessionName {
 }
 
 /** What a sender's `m.room_key` said, and who that was: the user whom the machine found in the Olm message. */
-export interface Word {
+export interface SenderClaim {
     readonly claim: SpokenClaim;
     readonly sender: string;
     /** Milliseconds since the epoch. */
@@ -36,7 +36,7 @@ export interface SeenSession {
 export interface Arrival {
     readonly source: "sent" | "import";
     readonly seen: SeenSession;
-    readonly word: Word | undefined;
+    readonly heard: SenderClaim | undefined;
 }
 
 export interface EntryRow {
@@ -104,7 +104,7 @@ export class ReadyEntries {
     }
 
     /** A sender's word about a session of which the machine could not read the key. Answers whether it changed anything. */
-    hear({ roomId, sessionId, senderKey }: SessionKey, { claim, sender }: Word): boolean {
+    hear({ roomId, sessionId, senderKey }: SessionKey, { claim, sender }: SenderClaim): boolean {
         // A yes spelt as the machine does not read it would look like silence.
         if (claim === "absent") return false;
         const theirs = this.#rows.ofSession({ roomId, sessionId }).filter((copy) => copy.senderKey === senderKey);
@@ -239,13 +239,13 @@ export class ReadyEntries {
         const changed = new Set<string>();
         const fresh: NewCopy[] = [];
         for (const arrival of arrivals) {
-            const { word, seen } = arrival;
+            const { heard, seen } = arrival;
             const { entry } = seen;
             const name = { roomId, sessionId: entry.session_id };
             const copy = this.#copyOf(arrival);
             const known = this.#keptFor(name, copy);
-            if (word !== undefined) this.#rows.noteSender(roomId, word.sender);
-            const flags = mergeFlags(known, copy.machineFlag, word?.claim);
+            if (heard !== undefined) this.#rows.noteSender(roomId, heard.sender);
+            const flags = mergeFlags(known, copy.machineFlag, heard?.claim);
             if (known === undefined || (isSameCopy(known, copy) && copy.firstIndex < known.firstIndex))
                 fresh.push({ sessionId: name.sessionId, copy: { ...copy, ...flags }, entry, known });
             else if (differ(flags, known)) this.#rows.setFlags(known, flags);
@@ -266,16 +266,16 @@ export class ReadyEntries {
         return same ?? (copy.source === "sent" && theirs.length >= mostOfAUser ? theirs[0] : undefined);
     }
 
-    #copyOf({ source, seen: { firstIndex, machineFlag, entry }, word }: Arrival): NewCopy["copy"] {
+    #copyOf({ source, seen: { firstIndex, machineFlag, entry }, heard }: Arrival): NewCopy["copy"] {
         return {
             source,
-            by: word?.sender,
+            by: heard?.sender,
             senderKey: entry.sender_key,
             own: source === "sent" && entry.sender_key === this.#ownKey,
             firstIndex,
             machineFlag,
-            claim: word?.claim ?? "none",
-            receivedAt: word?.at,
+            claim: heard?.claim ?? "none",
+            receivedAt: heard?.at,
         };
     }
 }

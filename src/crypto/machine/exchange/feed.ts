@@ -4,7 +4,7 @@ import { z } from "zod";
 import { entriesOf } from "../entries/entries-of.ts";
 import { readSessionKey, unpadded } from "../entries/exported-session-key.ts";
 import { readExportFlag } from "../entries/flags.ts";
-import type { Arrival, SeenSession, SessionKey, Word } from "../entries/ready-entries.ts";
+import type { Arrival, SeenSession, SessionKey, SenderClaim } from "../entries/ready-entries.ts";
 import { type MachineContext, Undone } from "../store/context.ts";
 import { noteKeys } from "./sharing-signs.ts";
 import type { RoomNews } from "./unknown-rooms.ts";
@@ -34,19 +34,19 @@ const sessionSchema = z.object({
     sender_claimed_keys: z.record(z.string(), z.string()),
 });
 
-interface SpokenWord {
+interface HeardClaim {
     readonly key: SessionKey;
-    readonly word: Word;
+    readonly heard: SenderClaim;
 }
 
 /** What senders said in this batch, by session. */
-export type Claims = ReadonlyMap<string, SpokenWord>;
+export type Claims = ReadonlyMap<string, HeardClaim>;
 
 /** Two senders' copies of one session came in one batch: the machine has kept one and dropped the other. */
 export class CopiesMet extends Undone {}
 
 /** That a key came. */
-export function newsOf({ key: { roomId, sessionId }, word: { sender } }: SpokenWord): RoomNews {
+export function newsOf({ key: { roomId, sessionId }, heard: { sender } }: HeardClaim): RoomNews {
     return { kind: "key", roomId, sender, sessionId };
 }
 
@@ -93,17 +93,17 @@ export async function drainFeed(
             const { room_id: roomId, session_id: sessionId, sender_key: senderKey } = seen.entry;
             const key = { roomId, sessionId, senderKey };
             fed.set(sessionName(key), key);
-            const word = claims?.get(sessionName(key))?.word;
-            const source = word !== undefined || senderKey === context.ownKey ? "sent" : "import";
+            const heard = claims?.get(sessionName(key))?.heard;
+            const source = heard !== undefined || senderKey === context.ownKey ? "sent" : "import";
             // The machine goes by the key alone: it came under another ID than its own, so that nobody can tell whose word goes with it.
             if (source === "import" && claims !== undefined) {
                 leftOut++;
                 return [];
             }
-            if (word !== undefined && !isKept(newsOf({ key, word }))) return [];
+            if (heard !== undefined && !isKept(newsOf({ key, heard }))) return [];
             rooms.add(roomId);
             // What an earlier version imported into the machine.
-            return [{ source, seen, word }];
+            return [{ source, seen, heard }];
         });
         entries.store(arrivals);
         noteKeys(sql, arrivals);
@@ -114,8 +114,8 @@ export async function drainFeed(
     if (fed.size > 0) await context.sessions.empty();
     const untold = [...(claims ?? [])].filter(([name]) => !fed.has(name)).map(([, claim]) => claim);
     if (untold.some(({ key }) => isUnderAnother(fed.values(), key))) throw new CopiesMet();
-    const heard = untold.filter((claim) => isKept(newsOf(claim)));
-    for (const { key, word } of heard) if (entries.hear(key, word)) rooms.add(key.roomId);
+    const kept = untold.filter((claim) => isKept(newsOf(claim)));
+    for (const { key, heard } of kept) if (entries.hear(key, heard)) rooms.add(key.roomId);
     return rooms;
 }
 

@@ -72,5 +72,5 @@ function rounds(chunk: readonly Numbered[]): readonly (readonly Numbered[])[] {
 
 function arrivalOf(entry: RoomKeyExport): Arrival {
     const firstIndex = readSessionKey(entry.session_key)?.firstIndex ?? 0;
-    return { source: "import", seen: { firstIndex, machineFlag: readExportFlag(entry) ?? false, entry }, word: undefined };
+    return { source: "import", seen: { firstIndex, machineFlag: readExportFlag(entry) ?? false, entry }, heard: undefined };
 }

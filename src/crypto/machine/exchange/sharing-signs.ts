@@ -44,10 +44,10 @@ function signOf(claim: SpokenClaim, machineFlag: boolean): Sign | undefined {
 
 /** Notes what sessions say that came in an `m.room_key`, in the caller's transaction. */
 export function noteKeys(sql: DatabaseSync, arrivals: readonly Arrival[]): void {
-    const seen = arrivals.flatMap(({ seen: { entry, machineFlag }, word }): readonly Seen[] => {
-        if (word === undefined) return [];
-        const sign = signOf(word.claim, machineFlag);
-        return sign === undefined ? [] : [{ roomId: entry.room_id, userId: word.sender, sign, at: word.at }];
+    const seen = arrivals.flatMap(({ seen: { entry, machineFlag }, heard }): readonly Seen[] => {
+        if (heard === undefined) return [];
+        const sign = signOf(heard.claim, machineFlag);
+        return sign === undefined ? [] : [{ roomId: entry.room_id, userId: heard.sender, sign, at: heard.at }];
     });
     note(sql, seen);
 }

@@ -1,7 +1,7 @@
 import { DecryptedToDeviceEvent } from "@matrix-org/matrix-sdk-crypto-wasm";
 import { z } from "zod";
 import { combineClaims, readClaim } from "../entries/flags.ts";
-import type { SessionKey, Word } from "../entries/ready-entries.ts";
+import type { SessionKey, SenderClaim } from "../entries/ready-entries.ts";
 import { sessionName, type Claims } from "./feed.ts";
 
 /** The largest event that federation carries; nothing honest is larger. Source: Matrix v1.19, "Size limits". */
@@ -46,7 +46,7 @@ export function siftToDevice(events: readonly unknown[], ownUser: string): Sifte
  * @param at when the batch was received; milliseconds since the epoch
  */
 export function readClaims(processed: readonly object[], at: number): Claims {
-    const claims = new Map<string, { key: SessionKey; word: Word }>();
+    const claims = new Map<string, { key: SessionKey; heard: SenderClaim }>();
     for (const event of processed) {
         if (!(event instanceof DecryptedToDeviceEvent)) continue;
         const parsed = roomKeyEvent.safeParse(JSON.parse(event.rawEvent));
@@ -54,7 +54,7 @@ export function readClaims(processed: readonly object[], at: number): Claims {
         const { content, sender } = parsed.data;
         const key = { roomId: content.room_id, sessionId: content.session_id, senderKey: event.encryptionInfo.senderCurve25519Key };
         const name = sessionName(key);
-        claims.set(name, { key, word: { sender, at, claim: combineClaims(claims.get(name)?.word.claim, readClaim(content)) } });
+        claims.set(name, { key, heard: { sender, at, claim: combineClaims(claims.get(name)?.heard.claim, readClaim(content)) } });
     }
     return claims;
 }

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { AtMost, AtMostEach } from "./at-most.ts";
+import { ConcurrencyLimit, ConcurrencyLimitEach } from "./concurrency-limit.ts";
 
 /** Work that goes on until it is let go, and what has begun. */
 function slowWork() {
@@ -15,7 +15,7 @@ function slowWork() {
 
 test("so many at once, the others in their order", async () => {
     const { begun, work, release } = slowWork();
-    const places = new AtMost(2);
+    const places = new ConcurrencyLimit(2);
     const ends = ["first", "second", "third", "fourth"].map((name) => places.run(work(name)));
     expect(begun).toEqual(["first", "second"]);
     release();
@@ -25,7 +25,7 @@ test("so many at once, the others in their order", async () => {
 
 test("of several kinds, one that does not end holds up no other; what failed gives its place back", async () => {
     const { begun, work, release } = slowWork();
-    const places = new AtMostEach(1);
+    const places = new ConcurrencyLimitEach(1);
     await expect(places.run("slow", () => Promise.reject(new Error("failed")))).rejects.toThrow("failed");
     const ends = [places.run("slow", work("one")), places.run("slow", work("two")), places.run("quick", work("three"))];
     expect(begun).toEqual(["one", "three"]);

@@ -4,17 +4,17 @@ import { followKeys } from "../../sharing/index.ts";
 import type { SharingLedger } from "./sharing-ledger.ts";
 
 /** Remembers which rooms are still to be counted: a crash or a full disk may have come between their keys and the counting. */
-export class StockTaking {
+export class Recount {
     readonly #due: Set<string>;
-    readonly #take: (roomIds: readonly string[]) => Promise<void>;
+    readonly #count: (roomIds: readonly string[]) => Promise<void>;
 
     /** @param roomIds rooms whose counts may be out of date: after a start, all of them */
-    constructor(roomIds: readonly string[], take: (roomIds: readonly string[]) => Promise<void>) {
+    constructor(roomIds: readonly string[], count: (roomIds: readonly string[]) => Promise<void>) {
         this.#due = new Set(roomIds);
-        this.#take = take;
+        this.#count = count;
     }
 
-    /** These rooms are to be counted with the next call of `take`, which comes after each batch of the sync. */
+    /** These rooms are to be counted with the next call of `count`, which comes after each batch of the sync. */
     note(roomIds: readonly string[]): void {
         for (const roomId of roomIds) this.#due.add(roomId);
     }
@@ -23,11 +23,11 @@ export class StockTaking {
      * Counts these rooms and whatever is left of earlier calls. Answers whether there was anything to count.
      * @throws what the counting throws; the rooms stay due then
      */
-    async take(roomIds: readonly string[]): Promise<boolean> {
+    async count(roomIds: readonly string[]): Promise<boolean> {
         const due = [...new Set([...this.#due, ...roomIds])];
         this.#due.clear();
         try {
-            await this.#take(due);
+            await this.#count(due);
             return due.length > 0;
         } catch (error) {
             for (const roomId of due) this.#due.add(roomId);
@@ -41,7 +41,7 @@ export class StockTaking {
  * senders' keys say of their clients. Lets go on what waits for keys: jobs that found none, and bundles that were sent
  * and may not have been opened yet.
  */
-export async function takeStock(
+export async function recountRooms(
     database: Database,
     ledger: Pick<SharingLedger, "clock" | "evidence" | "facts" | "holdings" | "jobs" | "refreshes" | "rooms" | "timelines">,
     crypto: Pick<CryptoPort, "holdings" | "sharingSigns">,

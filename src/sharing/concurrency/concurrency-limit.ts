@@ -1,5 +1,5 @@
 /** Lets at most so many of the pieces of work given to it be under way at once, in the order in which they came. */
-export class AtMost {
+export class ConcurrencyLimit {
     readonly #most: number;
     readonly #waiting: (() => void)[] = [];
     #underWay = 0;
@@ -23,16 +23,16 @@ export class AtMost {
 }
 
 /** So many for each name: who waits, waits for their own kind only. */
-export class AtMostEach {
+export class ConcurrencyLimitEach {
     readonly #most: number;
-    readonly #places = new Map<string, { readonly places: AtMost; users: number }>();
+    readonly #places = new Map<string, { readonly places: ConcurrencyLimit; users: number }>();
 
     constructor(most: number) {
         this.#most = most;
     }
 
     async run<T>(name: string, work: () => Promise<T>): Promise<T> {
-        const own = this.#places.get(name) ?? { places: new AtMost(this.#most), users: 0 };
+        const own = this.#places.get(name) ?? { places: new ConcurrencyLimit(this.#most), users: 0 };
         this.#places.set(name, own);
         own.users += 1;
         try {

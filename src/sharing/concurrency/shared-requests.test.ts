@@ -1,12 +1,12 @@
 import { expect, test } from "vitest";
-import { AtMost } from "./at-most.ts";
-import { oldest, Together } from "./together.ts";
+import { ConcurrencyLimit } from "./concurrency-limit.ts";
+import { oldest, SharedRequests } from "./shared-requests.ts";
 
 /** Requests that are answered when the test says so. */
 function requests(options: { most?: number; divisible?: boolean; refuses?: string } = {}) {
     const made: (readonly string[])[] = [];
     const answers: (() => void)[] = [];
-    const together = new Together<string, string>({
+    const together = new SharedRequests<string, string>({
         make: async (items) => {
             made.push(items);
             await new Promise<void>((answer) => answers.push(answer));
@@ -59,7 +59,7 @@ test("a fault of all is told to all, and the next request is made all the same",
 });
 
 test("no more work than allowed is under way, also when some of it fails", async () => {
-    const two = new AtMost(2);
+    const two = new ConcurrencyLimit(2);
     let [underWay, peak] = [0, 0];
     const work = async (fails: boolean): Promise<void> => {
         underWay += 1;

@@ -4,19 +4,19 @@ import type { SharingSigns } from "../../crypto/index.ts";
 import { openDatabase } from "../../database/index.ts";
 import { schemas } from "../folder/schemas.ts";
 import { ledgerOn } from "../testing/fixtures/story.ts";
-import { copySignsOfOtherRooms, StockTaking, takeStock } from "./stock.ts";
+import { copySignsOfOtherRooms, Recount, recountRooms } from "./recount.ts";
 
 test("rooms that were found at the start, and those whose counting failed, are counted with the next batch", async () => {
     const counted: (readonly string[])[] = [];
     let full = true;
-    const stock = new StockTaking(["!old:home"], (roomIds) => {
+    const recount = new Recount(["!old:home"], (roomIds) => {
         counted.push(roomIds);
         return full ? Promise.reject(new Error("disk full")) : Promise.resolve();
     });
-    await expect(stock.take(["!new:home"])).rejects.toThrow("disk full");
+    await expect(recount.count(["!new:home"])).rejects.toThrow("disk full");
     full = false;
-    await stock.take(["!new:home"]);
-    await stock.take([]);
+    await recount.count(["!new:home"]);
+    await recount.count([]);
     expect(counted).toEqual([["!old:home", "!new:home"], ["!old:home", "!new:home"], []]);
 });
 
@@ -54,7 +54,7 @@ function afterAKill() {
 test("the first count after a start copies what keys say of their senders' clients, weighed by whether the room was open", async () => {
     using bot = afterAKill();
     const { evidence } = bot.ledger;
-    await takeStock(bot.database, bot.ledger, bot.crypto, ["!joined:home"]);
+    await recountRooms(bot.database, bot.ledger, bot.crypto, ["!joined:home"]);
     expect(evidence.of("@alice:home")).toMatchObject({ bundleAt: 100_000, silentWhileOpenAt: 100_000 });
     expect(evidence.of("@bob:home")).toBeUndefined();
 });
@@ -72,7 +72,7 @@ test("of rooms that the bot is not in, it is copied at the start: a bundle is an
 
 test("what strangers send for rooms that they made up is not counted, and tells of their clients", async () => {
     using bot = afterAKill();
-    await takeStock(bot.database, bot.ledger, bot.crypto, ["!joined:home", "!never:home"]);
+    await recountRooms(bot.database, bot.ledger, bot.crypto, ["!joined:home", "!never:home"]);
     expect(bot.ledger.holdings.get("!joined:home")).toBeDefined();
     expect(bot.ledger.holdings.get("!never:home")).toBeUndefined();
     expect(bot.ledger.evidence.of("@carol:home")).toMatchObject({ bundleAt: 100_000 });
