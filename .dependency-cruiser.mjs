@@ -23,7 +23,11 @@ const direction = layers.map((names, level) => ({
     from: { path: part(names) },
     to: {
         path: "^src/",
-        pathNot: ["^src/$1(/|\\.ts$)", ...(level + 1 < layers.length ? [part(layers.slice(level + 1).flat())] : []), "^src/indexeddb/"],
+        pathNot: [
+            "^src/$1(/|\\.ts$)",
+            ...(level + 1 < layers.length ? [part(layers.slice(level + 1).flat())] : []),
+            "^src/indexeddb/",
+        ],
     },
 }));
 
@@ -45,7 +49,10 @@ const rules = [
         name: "every-flow-has-a-level",
         comment: "a new folder in src/crypto/machine needs its place in the flows above",
         severity: "error",
-        from: { path: "^src/crypto/machine/[^/]+/", pathNot: [`^src/crypto/machine/(${[...flows, "testing"].join("|")})/`] },
+        from: {
+            path: "^src/crypto/machine/[^/]+/",
+            pathNot: [`^src/crypto/machine/(${[...flows, "testing"].join("|")})/`],
+        },
         to: {},
     },
     {
@@ -108,7 +115,10 @@ const rules = [
         comment: "what the bot imports must be in dependencies",
         severity: "error",
         from: { path: "^src/", pathNot: ["\\.test\\.ts$", "/testing/"] },
-        to: { dependencyTypes: ["npm-dev", "npm-optional", "npm-no-pkg", "npm-unknown"], dependencyTypesNot: ["type-only"] },
+        to: {
+            dependencyTypes: ["npm-dev", "npm-optional", "npm-no-pkg", "npm-unknown"],
+            dependencyTypesNot: ["type-only"],
+        },
     },
     {
         name: "sources-know-no-tests",

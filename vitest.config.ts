@@ -58,7 +58,8 @@ const slow = {
 export default defineConfig({
     test: {
         pool: "forks",
-        maxWorkers: 2,
+        // One more than processors: stories wait for processes of their own.
+        maxWorkers: 3,
         // oxlint finds focused tests, but for those of stories.
         allowOnly: false,
         reporters: ["default", new SlowestTests(10)],

@@ -10,12 +10,21 @@ const devicesOfUser = 3;
 /** Milliseconds of the main thread: for the whole answer, and between two turns of the event loop. */
 const limits = { whole: 50, piece: 20 } as const;
 
-/** What it costs the main thread to sift what a thousand people's homeservers say of their keys: an honest answer, and one that never fits. */
+/**
+ * What it costs the main thread to sift what a thousand people's homeservers say of their keys: an honest answer, and
+ * one that never fits.
+ */
 export async function answers({ rounds, progress }: Stage): Promise<void> {
     const honest = honestQuery();
-    const deviceIds = new Map(users.map((userId) => [userId, Array.from({ length: devicesOfUser }, (_, number) => `DEVICE${number}`)]));
-    const malformed = { ...honest, device_keys: Object.fromEntries(users.map((userId) => [userId, { PHONE: { signatures: 5 } }])) };
-    const query = async (answer: object): Promise<string> => queryText([await inPieces(siftQuery(queryAnswer.parse(answer), users))]);
+    const deviceIds = new Map(
+        users.map((userId) => [userId, Array.from({ length: devicesOfUser }, (_, number) => `DEVICE${number}`)]),
+    );
+    const malformed = {
+        ...honest,
+        device_keys: Object.fromEntries(users.map((userId) => [userId, { PHONE: { signatures: 5 } }])),
+    };
+    const query = async (answer: object): Promise<string> =>
+        queryText([await inPieces(siftQuery(queryAnswer.parse(answer), users))]);
     const claim = honestClaim(deviceIds);
     const subjects: readonly (readonly [string, () => Promise<string>])[] = [
         ["/keys/query", () => query(honest)],
@@ -40,7 +49,9 @@ export async function answers({ rounds, progress }: Stage): Promise<void> {
             verdict(longest, limits.piece),
         ]);
     }
-    console.log(`\nWhat the homeservers of ${users.length} users with ${devicesOfUser} devices each say of their keys\n`);
+    console.log(
+        `\nWhat the homeservers of ${users.length} users with ${devicesOfUser} devices each say of their keys\n`,
+    );
     console.log(table(rows));
 }
 
@@ -50,11 +61,15 @@ function honestQuery() {
         const signatures = { [userId]: { [`ed25519:${base64(32)}`]: base64(64), "ed25519:DEVICE0": base64(64) } };
         return { user_id: userId, usage: [usage], keys: { [`ed25519:${key}`]: key }, signatures };
     };
-    const section = <T>(entry: (userId: string) => T) => Object.fromEntries(users.map((userId) => [userId, entry(userId)]));
+    const section = <T>(entry: (userId: string) => T) =>
+        Object.fromEntries(users.map((userId) => [userId, entry(userId)]));
     return {
         device_keys: section((userId) =>
             Object.fromEntries(
-                Array.from({ length: devicesOfUser }, (_, number) => [`DEVICE${number}`, device(userId, `DEVICE${number}`)]),
+                Array.from({ length: devicesOfUser }, (_, number) => [
+                    `DEVICE${number}`,
+                    device(userId, `DEVICE${number}`),
+                ]),
             ),
         ),
         master_keys: section((userId) => keyOf(userId, "master")),
@@ -76,11 +91,17 @@ function device(userId: string, deviceId: string) {
 
 function honestClaim(deviceIds: ReadonlyMap<string, readonly string[]>) {
     const keyOf = (userId: string, deviceId: string) => ({
-        [`signed_curve25519:${base64(6)}`]: { key: base64(32), signatures: { [userId]: { [`ed25519:${deviceId}`]: base64(64) } } },
+        [`signed_curve25519:${base64(6)}`]: {
+            key: base64(32),
+            signatures: { [userId]: { [`ed25519:${deviceId}`]: base64(64) } },
+        },
     });
     const ofUser = (userId: string, ids: readonly string[]) =>
         Object.fromEntries(ids.map((deviceId) => [deviceId, keyOf(userId, deviceId)]));
-    return { one_time_keys: Object.fromEntries([...deviceIds].map(([userId, ids]) => [userId, ofUser(userId, ids)])), failures: {} };
+    return {
+        one_time_keys: Object.fromEntries([...deviceIds].map(([userId, ids]) => [userId, ofUser(userId, ids)])),
+        failures: {},
+    };
 }
 
 const base64 = (bytes: number): string => randomBytes(bytes).toString("base64").replaceAll("=", "");

@@ -21,7 +21,12 @@ export class Api {
     }
 
     /** `path` is what follows `/_matrix`; a body that is bytes goes as it is. */
-    async call<T>(method: string, path: string, body?: object | Uint8Array<ArrayBuffer>, signal?: AbortSignal): Promise<T> {
+    async call<T>(
+        method: string,
+        path: string,
+        body?: object | Uint8Array<ArrayBuffer>,
+        signal?: AbortSignal,
+    ): Promise<T> {
         const response = await fetch(`${this.#url}/_matrix${path}`, {
             method,
             headers: { authorization: `Bearer ${this.#token}` },

@@ -30,7 +30,10 @@ export async function commands({ disposal, progress }: Stage): Promise<void> {
     );
 }
 
-/** Milliseconds from the start of the process until it says that it is ready: logged in, cross-signed, its first sync recorded. */
+/**
+ * Milliseconds from the start of the process until it says that it is ready: logged in, cross-signed, its first sync
+ * recorded.
+ */
 async function measureReady(bot: Bot): Promise<number> {
     const start = performance.now();
     await bot.run();

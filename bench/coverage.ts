@@ -18,7 +18,10 @@ const week = 7 * 24 * 3_600_000;
 const workersPage = 1_000;
 const limit = 20;
 
-/** How long nobody else has a turn while the main thread counts what of a room is covered, and reads when each session was used. */
+/**
+ * How long nobody else has a turn while the main thread counts what of a room is covered, and reads when each session
+ * was used.
+ */
 export async function coverage({ sizes, disposal, progress }: Stage): Promise<void> {
     const folder = disposal.use(new TemporaryFolder("bench-coverage"));
     const rows = [["sessions", "what", "processor time", "piece (99 %)", "longest piece", `limit ${limit} ms`]];
@@ -47,7 +50,8 @@ function fill(database: Database, size: number): void {
             "INSERT INTO timeline_sessions (room_id, session_id, sender, first_at, events) VALUES (?, ?, ?, ?, 20)",
         );
         // Neither in the order of their times nor in that of their names.
-        for (let index = 0; index < size; index += 1) insert.run(room, nameOf((index * 7_919) % size), `@${index % 50}:home`, index * week);
+        for (let index = 0; index < size; index += 1)
+            insert.run(room, nameOf((index * 7_919) % size), `@${index % 50}:home`, index * week);
     });
 }
 
@@ -80,7 +84,12 @@ async function count(database: Database, size: number): Promise<void> {
 }
 
 function held(index: number): HeldSession {
-    return { sessionId: nameOf(index), firstIndex: 0, verdict: index % 10 === 0 ? "withheld" : "shareable", given: index % 7 === 0 };
+    return {
+        sessionId: nameOf(index),
+        firstIndex: 0,
+        verdict: index % 10 === 0 ? "withheld" : "shareable",
+        given: index % 7 === 0,
+    };
 }
 
 const ms = (value: number): string => `${value.toFixed(1)} ms`;

@@ -9,7 +9,8 @@ export function median(values: readonly number[]): number {
 /** Rows of text with aligned columns, the first row a heading. */
 export function table(rows: readonly (readonly string[])[]): string {
     const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] ?? "").length)));
-    const line = (row: readonly string[]): string => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ");
+    const line = (row: readonly string[]): string =>
+        row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ");
     const [heading = [], ...body] = rows;
     return [line(heading), widths.map((width) => "-".repeat(width)).join("  "), ...body.map(line)].join("\n");
 }

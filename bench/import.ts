@@ -26,7 +26,10 @@ type Format = "plain" | "protected";
 /** Sessions whose import takes long enough to be stopped in its middle. */
 const longImport = 30_000;
 
-/** `import-keys` and `export-keys` as an operator runs them, beside a running bot and without one; for each measurement a new bot. */
+/**
+ * `import-keys` and `export-keys` as an operator runs them, beside a running bot and without one; for each measurement
+ * a new bot.
+ */
 export async function importing(stage: Stage): Promise<void> {
     const { sizes, disposal, progress } = stage;
     progress("starting Synapse");
@@ -46,7 +49,10 @@ export async function importing(stage: Stage): Promise<void> {
                 const args = ["import-keys", file, "--passphrase-file", passphraseFile];
                 measured.push({ what: `import, ${format}`, ...(await measure(bot, running, args)) });
                 const exported = join(folder.path, `${bot.userId.slice(1, 8)}-${size}-${format}-${running}.json`);
-                measured.push({ what: "export", ...(await measure(bot, running, ["export-keys", "--room", roomId, "--plain", exported])) });
+                measured.push({
+                    what: "export",
+                    ...(await measure(bot, running, ["export-keys", "--room", roomId, "--plain", exported])),
+                });
                 if (running && format === "plain")
                     progress(
                         `stopped in ${(await stopWithin(bot, roomId, scene.sessions(roomId, longImport))).toFixed(0)} ms during an import (limit 5000)`,
@@ -61,7 +67,12 @@ let bots = 0;
 
 async function newBot({ synapse }: Scene): Promise<Bot> {
     const user = await synapse.register(`backscroll${(bots += 1)}`);
-    const bot = new Bot(synapse, user, { LOG_LEVEL: "info", CHAT_GREETING: "false" }, join(import.meta.dirname, "watched-bot.ts"));
+    const bot = new Bot(
+        synapse,
+        user,
+        { LOG_LEVEL: "info", CHAT_GREETING: "false" },
+        join(import.meta.dirname, "watched-bot.ts"),
+    );
     await bot.run();
     return bot;
 }
@@ -115,9 +126,14 @@ function print(size: number, measured: readonly Measured[]): void {
         megabytes(command),
         megabytes(bot),
         what === "export" ? "" : verdict(Math.max(command, bot || 0), 250),
-        lag === undefined ? "" : `${lag.bot.toFixed(1)} ms ${verdict(lag.bot, 20)} (a waiting process: ${lag.ours.toFixed(1)} ms)`,
+        lag === undefined
+            ? ""
+            : `${lag.bot.toFixed(1)} ms ${verdict(lag.bot, 20)} (a waiting process: ${lag.ours.toFixed(1)} ms)`,
     ]);
     console.log(
-        table([["", "bot runs", "time", "command's peak", "bot's peak", "limit 250 MB", "main thread late at p99 (20 ms)"], ...rows]),
+        table([
+            ["", "bot runs", "time", "command's peak", "bot's peak", "limit 250 MB", "main thread late at p99 (20 ms)"],
+            ...rows,
+        ]),
     );
 }

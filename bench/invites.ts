@@ -8,7 +8,9 @@ export interface SeenInvite {
 
 interface Sync {
     readonly next_batch: string;
-    readonly rooms?: { readonly join?: Record<string, { readonly timeline?: { readonly events: readonly MemberEvent[] } }> };
+    readonly rooms?: {
+        readonly join?: Record<string, { readonly timeline?: { readonly events: readonly MemberEvent[] } }>;
+    };
 }
 
 interface MemberEvent {
@@ -21,19 +23,33 @@ interface MemberEvent {
 const filter = JSON.stringify({
     presence: { types: [] },
     account_data: { types: [] },
-    room: { timeline: { types: ["m.room.member"] }, state: { types: [] }, ephemeral: { types: [] }, account_data: { types: [] } },
+    room: {
+        timeline: { types: ["m.room.member"] },
+        state: { types: [] },
+        ephemeral: { types: [] },
+        account_data: { types: [] },
+    },
 });
 
 /**
- * Calls `seen` with every invite that is made in the user's rooms from now on: one long poll after the other, until the signal aborts.
- * Answers once it watches.
+ * Calls `seen` with every invite that is made in the user's rooms from now on: one long poll after the other, until the
+ * signal aborts. Answers once it watches.
  */
-export async function watchInvites(api: Api, signal: AbortSignal, seen: (invite: SeenInvite) => void | Promise<void>): Promise<void> {
+export async function watchInvites(
+    api: Api,
+    signal: AbortSignal,
+    seen: (invite: SeenInvite) => void | Promise<void>,
+): Promise<void> {
     const { next_batch: since } = await sync(api, undefined, signal);
     void poll(api, since, signal, seen);
 }
 
-async function poll(api: Api, since: string, signal: AbortSignal, seen: (invite: SeenInvite) => void | Promise<void>): Promise<void> {
+async function poll(
+    api: Api,
+    since: string,
+    signal: AbortSignal,
+    seen: (invite: SeenInvite) => void | Promise<void>,
+): Promise<void> {
     try {
         for (let token = since; ;) {
             const answer = await sync(api, token, signal);
@@ -46,7 +62,11 @@ async function poll(api: Api, since: string, signal: AbortSignal, seen: (invite:
 }
 
 async function sync(api: Api, since: string | undefined, signal: AbortSignal): Promise<Sync> {
-    const query = new URLSearchParams({ filter, timeout: since === undefined ? "0" : "30000", ...(since === undefined ? {} : { since }) });
+    const query = new URLSearchParams({
+        filter,
+        timeout: since === undefined ? "0" : "30000",
+        ...(since === undefined ? {} : { since }),
+    });
     return await api.call<Sync>("GET", `/client/v3/sync?${query.toString()}`, undefined, signal);
 }
 

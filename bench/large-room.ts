@@ -20,7 +20,10 @@ export async function largeRoom(stage: Stage): Promise<void> {
     const ofBot = await roomWithBot(alice, bot, { greeted: false });
     const ofPeer = await alice.do("createRoom", { name: "a room" });
     await alice.do("inviteWithoutSharing", ofPeer, peer.user.userId);
-    await until("the peer to join", async () => (await alice.do("membership", ofPeer, peer.user.userId))?.membership === "join");
+    await until(
+        "the peer to join",
+        async () => (await alice.do("membership", ofPeer, peer.user.userId))?.membership === "join",
+    );
     progress(`importing ${sessions} sessions into both`);
     await importKeys(bot, scene.sessions(ofBot, sessions));
     await peer.importKeys(scene.sessions(ofPeer, sessions));
@@ -82,7 +85,12 @@ interface Figures {
 type LagWhile = Lag & { readonly invited: number };
 
 function print({ first, further, all, peak, uploads, lag }: Figures): void {
-    const row = (what: string, [own, theirs]: Pair, limit: number, unit: (value: number) => string): readonly string[] => [
+    const row = (
+        what: string,
+        [own, theirs]: Pair,
+        limit: number,
+        unit: (value: number) => string,
+    ): readonly string[] => [
         what,
         unit(own),
         unit(theirs),

@@ -14,7 +14,10 @@ const entryBytes = 529;
 /** A file serves everybody until it is an hour old; so each round has a room of its own. */
 const mostRounds = 2;
 
-/** From ten thousand sessions to a hundred thousand, and how near to reading, hashing, encrypting and uploading the same bytes once. */
+/**
+ * From ten thousand sessions to a hundred thousand, and how near to reading, hashing, encrypting and uploading the same
+ * bytes once.
+ */
 export async function linear(stage: Stage): Promise<void> {
     const { disposal, progress } = stage;
     const rounds = Math.min(stage.rounds, mostRounds);
@@ -23,7 +26,8 @@ export async function linear(stage: Stage): Promise<void> {
     const bot = await startBot(scene, disposal);
     const [person = ""] = await scene.invitees(1);
     const api = await Api.login(scene.synapse.url, await scene.synapse.register("floor"));
-    const measured: { readonly size: number; readonly time: number; readonly floor: number; readonly lag: number }[] = [];
+    const measured: { readonly size: number; readonly time: number; readonly floor: number; readonly lag: number }[] =
+        [];
     for (const size of sizes) {
         const [times, floors, lags]: [number[], number[], number[]] = [[], [], []];
         for (let round = 1; round <= rounds; round += 1) {
@@ -56,7 +60,9 @@ export async function linear(stage: Stage): Promise<void> {
             ]),
         ]),
     );
-    console.log(`\nTen times the sessions take ${(growth * 10).toFixed(1)} times as long (limit 12: ${verdict(growth, 1.2)})`);
+    console.log(
+        `\nTen times the sessions take ${(growth * 10).toFixed(1)} times as long (limit 12: ${verdict(growth, 1.2)})`,
+    );
     console.log(`Peak memory of the bot: ${peakMemory(bot.process.pid).toFixed(0)} MB`);
 }
 

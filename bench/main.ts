@@ -1,7 +1,10 @@
 import { parseArgs } from "node:util";
 import type { Part } from "./stage.ts";
 
-/** The parts, in the order in which they run; each can be run alone: `npm run bench -- NAME... [--rounds N] [--sizes N,N]`. */
+/**
+ * The parts, in the order in which they run; each can be run alone: `npm run bench -- NAME... [--rounds N] [--sizes
+ * N,N]`.
+ */
 const parts: Readonly<Record<string, () => Promise<Part>>> = {
     invites: async () => (await import("./small-room.ts")).smallRoom,
     commands: async () => (await import("./commands.ts")).commands,
@@ -30,5 +33,10 @@ if (unknown !== undefined) {
 for (const name of names) {
     const part = await parts[name]?.();
     await using disposal = new AsyncDisposableStack();
-    await part?.({ rounds: Number(values.rounds), sizes, disposal, progress: (text) => console.log(`… ${name}: ${text}`) });
+    await part?.({
+        rounds: Number(values.rounds),
+        sizes,
+        disposal,
+        progress: (text) => console.log(`… ${name}: ${text}`),
+    });
 }

@@ -3,7 +3,20 @@ import { median, table } from "./figures.ts";
 import type { Stage } from "./stage.ts";
 
 /** As people call themselves: plain, with accents, in other scripts, dressed up, in fancy letters. */
-const firstNames = ["Alice", "Zoë", "Łukasz", "Борис", "अनिता", "愛子", "さくら", "أليس", "สมชาย", "Frank 🐸", "𝓜𝓲𝓪", "Jürgen (away)"];
+const firstNames = [
+    "Alice",
+    "Zoë",
+    "Łukasz",
+    "Борис",
+    "अनिता",
+    "愛子",
+    "さくら",
+    "أليس",
+    "สมชาย",
+    "Frank 🐸",
+    "𝓜𝓲𝓪",
+    "Jürgen (away)",
+];
 const visitor: Person = { userId: "@visitor:elsewhere", displayName: "Somebody Else" };
 
 /** What it takes to look for whom of a room's members an invitee could be taken. */
@@ -19,7 +32,10 @@ export async function names({ sizes, rounds, progress }: Stage): Promise<void> {
                 lookalikes.find(visitor, { roomId: "!room:home", revision, list: () => list });
             return [timeOf(look(1, people)), timeOf(look(2, renamed)), timeOf(look(2, renamed))];
         });
-        rows.push([`${size}`, ...[0, 1, 2].map((column) => `${median(times.map((row) => row[column] ?? Number.NaN)).toFixed(2)} ms`)]);
+        rows.push([
+            `${size}`,
+            ...[0, 1, 2].map((column) => `${median(times.map((row) => row[column] ?? Number.NaN)).toFixed(2)} ms`),
+        ]);
     }
     console.log(table(rows));
     await Promise.resolve();

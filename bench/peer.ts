@@ -2,7 +2,8 @@ import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { createClient, RoomEvent, RoomMemberEvent } from "matrix-js-sdk";
 
-// The peer to beat: what somebody would write in an evening. It listens, and invites again whoever is invited, with history sharing.
+// The peer to beat: what somebody would write in an evening. It listens, and invites again whoever is invited, with
+// history sharing.
 const [url = "", user = "", password = ""] = process.argv.slice(2);
 const quiet = { trace() {}, debug() {}, info() {}, warn() {}, error() {}, getChild: () => quiet };
 
@@ -23,7 +24,8 @@ client.on(RoomEvent.MyMembership, (room, membership) => {
     if (membership === "invite") void client.joinRoom(room.roomId);
 });
 client.on(RoomMemberEvent.Membership, (event, member) => {
-    if (member.membership !== "invite" || member.userId === login.user_id || event.getSender() === login.user_id) return;
+    if (member.membership !== "invite" || member.userId === login.user_id || event.getSender() === login.user_id)
+        return;
     void client.invite(member.roomId, member.userId);
 });
 await client.startClient({ initialSyncLimit: 10 });

@@ -9,7 +9,10 @@ export interface Pieces {
     readonly took: number;
 }
 
-/** By what the processor worked between two turns of the event loop: by the clock, others on the machine are measured as well. */
+/**
+ * By what the processor worked between two turns of the event loop: by the clock, others on the machine are measured as
+ * well.
+ */
 export async function piecesOf(work: () => unknown): Promise<Pieces> {
     const pieces: number[] = [];
     let [over, last] = [false, processorTime()];

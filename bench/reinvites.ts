@@ -14,7 +14,10 @@ import { newSessions } from "./store-sessions.ts";
 export interface Scene {
     readonly synapse: Synapse;
     readonly alice: Client;
-    /** Invites these people with bare requests, all at once; answers the milliseconds until the last was invited again by `inviter`. */
+    /**
+     * Invites these people with bare requests, all at once; answers the milliseconds until the last was invited again
+     * by `inviter`.
+     */
     readonly reinvited: (roomId: string, inviter: string, invitees: readonly string[]) => Promise<number>;
     /** People with one signed device each, whose keys are on the server; nobody is at it. */
     readonly invitees: (count: number) => Promise<readonly string[]>;
@@ -45,7 +48,10 @@ export async function setScene({ disposal, progress }: Stage): Promise<Scene> {
             const again = () =>
                 invitees.map(
                     (userId) =>
-                        seen.find((invite) => invite.roomId === roomId && invite.userId === userId && invite.sender === inviter)?.at,
+                        seen.find(
+                            (invite) =>
+                                invite.roomId === roomId && invite.userId === userId && invite.sender === inviter,
+                        )?.at,
                 );
             const times = await until(
                 `${inviter} to invite ${invitees.length} again`,
@@ -60,7 +66,10 @@ export async function setScene({ disposal, progress }: Stage): Promise<Scene> {
         invitees: async (count) => {
             const made: string[] = [];
             for (let index = 0; index < count; index += 1) {
-                await using client = await Client.start({ url: synapse.url, user: await synapse.register(`invitee${(people += 1)}`) });
+                await using client = await Client.start({
+                    url: synapse.url,
+                    user: await synapse.register(`invitee${(people += 1)}`),
+                });
                 made.push(client.userId);
             }
             return made;
@@ -93,7 +102,9 @@ export async function startBot(
         CHAT_GREETING: "false",
         ...more,
     };
-    const bot = disposal.use(new Bot(synapse, await synapse.register("backscroll"), settings, join(import.meta.dirname, "watched-bot.ts")));
+    const bot = disposal.use(
+        new Bot(synapse, await synapse.register("backscroll"), settings, join(import.meta.dirname, "watched-bot.ts")),
+    );
     await bot.run();
     return bot;
 }

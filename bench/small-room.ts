@@ -10,7 +10,9 @@ import { startPeer } from "./peer-process.ts";
 import { executable, peakMemory, type Stage } from "./stage.ts";
 
 interface ReinviteTimes {
-    /** Milliseconds from the human's request to the re-invite in her own sync: the first one, cold, then one a round. */
+    /**
+     * Milliseconds from the human's request to the re-invite in her own sync: the first one, cold, then one a round.
+     */
     readonly bot: readonly number[];
     readonly peer: readonly number[];
     readonly floor: readonly number[];
@@ -29,12 +31,17 @@ export async function smallRoom(stage: Stage): Promise<void> {
     const { rounds, disposal, progress } = stage;
     progress("starting Synapse, bot and peer");
     const synapse = disposal.use(await Synapse.start({ progress }));
-    // Nothing is limited on this homeserver, so that nobody has to wait for anybody: the peer and the floor do not either.
+    // Nothing is limited on this homeserver, so that nobody has to wait for anybody: the peer and the floor do not
+    // either.
     const settings = { LOG_LEVEL: "info", SHARING_REINVITE_PACE: "unlimited" };
     const bot = disposal.use(new Bot(synapse, await synapse.register("backscroll"), settings, executable));
     await bot.run();
     const reinvites = await measureReinvites(synapse, bot, stage);
-    const [own, peer, floor] = [median(reinvites.bot.slice(1)), median(reinvites.peer.slice(1)), median(reinvites.floor.slice(1))];
+    const [own, peer, floor] = [
+        median(reinvites.bot.slice(1)),
+        median(reinvites.peer.slice(1)),
+        median(reinvites.floor.slice(1)),
+    ];
     console.log(`\nFrom an invite to the re-invite, in a room with a handful of sessions (${rounds} rounds in turn)\n`);
     console.log(
         table([
@@ -56,8 +63,14 @@ function extremes([first = Number.NaN, ...later]: readonly number[]): readonly s
     return [Math.min(...later), Math.max(...later), first].map(milliseconds);
 }
 
-/** Lets bot, peer and floor serve one invite each, `rounds` times in turn, in rooms with the same handful of sessions. */
-async function measureReinvites(synapse: Synapse, bot: Bot, { rounds, disposal, progress }: Stage): Promise<ReinviteTimes> {
+/**
+ * Lets bot, peer and floor serve one invite each, `rounds` times in turn, in rooms with the same handful of sessions.
+ */
+async function measureReinvites(
+    synapse: Synapse,
+    bot: Bot,
+    { rounds, disposal, progress }: Stage,
+): Promise<ReinviteTimes> {
     const stop = new AbortController();
     disposal.defer(() => stop.abort());
     const user = await synapse.register("alice");
@@ -67,8 +80,15 @@ async function measureReinvites(synapse: Synapse, bot: Bot, { rounds, disposal, 
     const watcher = await Api.login(synapse.url, user);
 
     const contenders: Contender[] = [];
-    for (const [name, userId] of [["bot", bot.userId] as const, ["peer", peer.user.userId] as const, ["floor", floor.userId] as const]) {
-        const roomId = name === "bot" ? await roomWithBot(alice, bot) : await roomWith(alice, userId, name === "floor" ? floor : undefined);
+    for (const [name, userId] of [
+        ["bot", bot.userId] as const,
+        ["peer", peer.user.userId] as const,
+        ["floor", floor.userId] as const,
+    ]) {
+        const roomId =
+            name === "bot"
+                ? await roomWithBot(alice, bot)
+                : await roomWith(alice, userId, name === "floor" ? floor : undefined);
         await fewSessions(alice, roomId);
         contenders.push({ name, userId, roomId, times: [] });
     }
@@ -92,7 +112,8 @@ async function measureReinvites(synapse: Synapse, bot: Bot, { rounds, disposal, 
             times.push(reinvite.at - start);
         }
     }
-    const timesOf = (name: Contender["name"]): readonly number[] => contenders.find((contender) => contender.name === name)?.times ?? [];
+    const timesOf = (name: Contender["name"]): readonly number[] =>
+        contenders.find((contender) => contender.name === name)?.times ?? [];
     return { bot: timesOf("bot"), peer: timesOf("peer"), floor: timesOf("floor"), peerPid: peer.pid };
 }
 

@@ -13,7 +13,8 @@ const senders = 200;
 /** Writes so many sessions of one room, as entries of a key export, one JSON object a line. */
 export async function writeSessions(path: string, count: number): Promise<void> {
     const file = createWriteStream(path);
-    for (const entry of newSessions(room, count)) if (!file.write(`${JSON.stringify(entry)}\n`)) await once(file, "drain");
+    for (const entry of newSessions(room, count))
+        if (!file.write(`${JSON.stringify(entry)}\n`)) await once(file, "drain");
     file.end();
     await once(file, "close");
 }

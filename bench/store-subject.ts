@@ -4,7 +4,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
-import { DeviceId, DeviceLists, initAsync, OlmMachine, RequestType, RoomId, StoreHandle, UserId } from "@matrix-org/matrix-sdk-crypto-wasm";
+import {
+    DeviceId,
+    DeviceLists,
+    initAsync,
+    OlmMachine,
+    RequestType,
+    RoomId,
+    StoreHandle,
+    UserId,
+} from "@matrix-org/matrix-sdk-crypto-wasm";
 import * as fakeIndexedDB from "fake-indexeddb";
 import { BOT } from "../src/crypto/machine/testing/bot.ts";
 import { KeyServer } from "../src/crypto/machine/testing/key-server.ts";
@@ -14,8 +23,8 @@ import { createIndexedDB } from "../src/indexeddb/index.ts";
 import { received, room } from "./store-sessions.ts";
 
 /**
- * Measures one crypto machine on one kind of store, in a process of its own: `node store-subject.ts KIND SESSIONS COUNT [profile]`.
- * The last line of its output is a `Measured` as JSON.
+ * Measures one crypto machine on one kind of store, in a process of its own: `node store-subject.ts KIND SESSIONS COUNT
+ * [profile]`. The last line of its output is a `Measured` as JSON.
  */
 export interface Measured {
     readonly import: Times;
@@ -24,11 +33,16 @@ export interface Measured {
     readonly bundle: Times;
     /** Null for the memory store, which cannot be opened again. */
     readonly reopen: Times | null;
-    /** The part of the import's samples that were taken inside WebAssembly, 0 to 1; only where a profile was asked for. */
+    /**
+     * The part of the import's samples that were taken inside WebAssembly, 0 to 1; only where a profile was asked for.
+     */
     readonly wasmShare: number | null;
 }
 
-/** Milliseconds, for all sessions: by the clock, and those that a processor worked for it, which what else runs on the machine does not change. */
+/**
+ * Milliseconds, for all sessions: by the clock, and those that a processor worked for it, which what else runs on the
+ * machine does not change.
+ */
 export interface Times {
     readonly clock: number;
     readonly processor: number;
@@ -64,16 +78,25 @@ async function measure(): Promise<Measured> {
         const { clock, processor } = await timed(() => machine.importExportedRoomKeys(entries, () => undefined));
         importing = { clock: importing.clock + clock, processor: importing.processor + processor };
         imported += chunk;
-        if (imported % 10_000 === 0) console.log(`${kind}: ${imported} imported, ${(importing.clock / imported).toFixed(3)} ms each`);
+        if (imported % 10_000 === 0)
+            console.log(`${kind}: ${imported} imported, ${(importing.clock / imported).toFixed(3)} ms each`);
     }
     const wasmShare = profiler === undefined ? null : await profiler();
     const batches = await roomKeyBatches(machine);
     const receiving = await timed(async () => {
-        for (const events of batches) await machine.receiveSyncChanges(events, new DeviceLists(), new Map([["signed_curve25519", 50]]));
+        for (const events of batches)
+            await machine.receiveSyncChanges(events, new DeviceLists(), new Map([["signed_curve25519", 50]]));
     });
     const bundling = await timed(() => machine.buildRoomKeyBundle(new RoomId(room)));
     const exporting = await timed(() => machine.exportRoomKeys(() => true));
-    return { import: importing, receive: receiving, export: exporting, bundle: bundling, reopen: await reopen(machine), wasmShare };
+    return {
+        import: importing,
+        receive: receiving,
+        export: exporting,
+        bundle: bundling,
+        reopen: await reopen(machine),
+        wasmShare,
+    };
 }
 
 async function open(): Promise<OlmMachine> {
@@ -90,7 +113,10 @@ async function open(): Promise<OlmMachine> {
     return OlmMachine.initFromStore(user, device, await StoreHandle.openWithKey("bench", key));
 }
 
-/** The fastest of some openings, to a machine that is ready: ours opens a file, the other one's data is in memory all the time. */
+/**
+ * The fastest of some openings, to a machine that is ready: ours opens a file, the other one's data is in memory all
+ * the time.
+ */
 async function reopen(first: OlmMachine): Promise<Times | null> {
     if (kind === "memory") return null;
     let machine = first;
@@ -104,7 +130,10 @@ async function reopen(first: OlmMachine): Promise<Times | null> {
     }
     machine.close();
     await sleep(20);
-    return { clock: Math.min(...times.map((one) => one.clock)), processor: Math.min(...times.map((one) => one.processor)) };
+    return {
+        clock: Math.min(...times.map((one) => one.clock)),
+        processor: Math.min(...times.map((one) => one.processor)),
+    };
 }
 
 /** Batches of encrypted `m.room_key`s from another device. */
@@ -113,7 +142,11 @@ async function roomKeyBatches(machine: OlmMachine): Promise<string[]> {
     for (const request of await machine.outgoingRequests()) {
         const { id, body } = request;
         if (id === undefined || request.type !== RequestType.KeysUpload) continue;
-        await machine.markRequestAsSent(id, request.type, server.answer(BOT.userId, BOT.deviceId, { id, kind: "keys_upload", body }));
+        await machine.markRequestAsSent(
+            id,
+            request.type,
+            server.answer(BOT.userId, BOT.deviceId, { id, kind: "keys_upload", body }),
+        );
     }
     const peer = await Peer.join(server, "@alice:home", "ALICE");
     await peer.learn(BOT.userId);
@@ -125,7 +158,10 @@ async function roomKeyBatches(machine: OlmMachine): Promise<string[]> {
             session_id: session.sessionId,
             session_key: session.sharedAt(0),
         };
-        await peer.tell(BOT.userId, BOT.deviceId, "m.room_key", { ...content, "org.matrix.msc3061.shared_history": true });
+        await peer.tell(BOT.userId, BOT.deviceId, "m.room_key", {
+            ...content,
+            "org.matrix.msc3061.shared_history": true,
+        });
     }
     const events = server.take(BOT.userId, BOT.deviceId);
     return Array.from({ length: received / chunk }, (_, n) => JSON.stringify(events.slice(n * chunk, (n + 1) * chunk)));

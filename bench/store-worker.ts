@@ -10,8 +10,8 @@ import { peakMemory } from "./stage.ts";
 import { room } from "./store-sessions.ts";
 
 /**
- * Imports sessions as the bot does, through the crypto worker, in a process of its own: `node store-worker.ts SESSIONS COUNT`.
- * The last line of its output is a `Worked` as JSON.
+ * Imports sessions as the bot does, through the crypto worker, in a process of its own: `node store-worker.ts SESSIONS
+ * COUNT`. The last line of its output is a `Worked` as JSON.
  */
 export interface Worked {
     /** Milliseconds a session, of the first and of the last tenth. */
@@ -61,7 +61,14 @@ async function work(total: number): Promise<Worked> {
         openings.push(await timed(async () => (crypto = await start())));
     }
     await crypto.close();
-    return { first: tenths[0] ?? Number.NaN, last: tenths.at(-1) ?? Number.NaN, lag, peak, ready: Math.min(...openings), bundle };
+    return {
+        first: tenths[0] ?? Number.NaN,
+        last: tenths.at(-1) ?? Number.NaN,
+        lag,
+        peak,
+        ready: Math.min(...openings),
+        bundle,
+    };
 }
 
 function start(): Promise<CryptoPort> {

@@ -21,7 +21,10 @@ const atOnce = 8;
 /** Of a second, in which Linux counts a process's time: `getconf CLK_TCK`. */
 const ticks = 100;
 
-/** A thousand invites, each of somebody else, that nobody answers: what it costs to look for their new devices, from the busiest minute on. */
+/**
+ * A thousand invites, each of somebody else, that nobody answers: what it costs to look for their new devices, from the
+ * busiest minute on.
+ */
 export async function watch({ disposal, progress }: Stage): Promise<void> {
     progress("starting Synapse and the bot");
     const synapse = disposal.use(await Synapse.start({ progress }));
@@ -46,7 +49,10 @@ export async function watch({ disposal, progress }: Stage): Promise<void> {
     });
     progress("inviting them");
     await each(people, async (number) => await alice.invite(roomIds[number % rooms] ?? "", invitees[number] ?? ""));
-    await until("the bot's own invites", async () => (await reinvited(bot)) === people, { limitMs: 900_000, everyMs: 2_000 });
+    await until("the bot's own invites", async () => (await reinvited(bot)) === people, {
+        limitMs: 900_000,
+        everyMs: 2_000,
+    });
 
     const rows: (readonly string[])[] = [];
     for (let minute = 1; minute <= minutes; minute += 1) {
@@ -60,7 +66,9 @@ export async function watch({ disposal, progress }: Stage): Promise<void> {
             `12 ${verdict(questions, 12)}`,
         ]);
     }
-    console.log(`\n${people} pending invites in ${rooms} rooms on the watch, from when the last had been invited again\n`);
+    console.log(
+        `\n${people} pending invites in ${rooms} rooms on the watch, from when the last had been invited again\n`,
+    );
     console.log(table([["", "of a core", "limit", "/keys/query", "limit"], ...rows]));
 }
 
@@ -94,7 +102,11 @@ async function reinvited(bot: Bot): Promise<number> {
 
 /** One minute: percent of a core that the bot used, and how often it asked for keys. */
 async function measured(bot: Bot, proxy: Proxy): Promise<{ readonly core: number; readonly questions: number }> {
-    const before = { at: performance.now(), used: processorTime(bot.process.pid), asked: proxy.count("POST /keys/query") };
+    const before = {
+        at: performance.now(),
+        used: processorTime(bot.process.pid),
+        asked: proxy.count("POST /keys/query"),
+    };
     await pause(60_000);
     const seconds = (performance.now() - before.at) / 1000;
     const core = (100 * (processorTime(bot.process.pid) - before.used)) / seconds;

@@ -10,7 +10,9 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(sign
 try {
     const readAll = await play(narrator, stage);
     await stage.disposeAsync();
-    narrator.chapter(readAll ? "Charlie read everything that was said before he came." : "Charlie could not read everything.");
+    narrator.chapter(
+        readAll ? "Charlie read everything that was said before he came." : "Charlie could not read everything.",
+    );
     process.exitCode = readAll ? 0 : 1;
 } catch (cause) {
     // What breaks because the stage is being cleared is no news.

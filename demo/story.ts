@@ -6,11 +6,16 @@ import type { Narrator } from "./narrator.ts";
 
 const executable = join(import.meta.dirname, "../dist/main.js");
 
-const said = ["Welcome to the project!", "The door code is 4711, please do not pass it on.", "We meet on Thursdays at ten."] as const;
+const said = [
+    "Welcome to the project!",
+    "The door code is 4711, please do not pass it on.",
+    "We meet on Thursdays at ten.",
+] as const;
 
 /**
- * The main job, on a real homeserver: Alice talks in an encrypted room, invites Charlie with a plain invite, and he reads what was said
- * before he came. Everything that is started goes onto `stage`. Answers whether he could read it all.
+ * The main job, on a real homeserver: Alice talks in an encrypted room, invites Charlie with a plain invite, and he
+ * reads what was said before he came. Everything that is started goes onto `stage`. Answers whether he could read it
+ * all.
  */
 export async function play(narrator: Narrator, stage: AsyncDisposableStack): Promise<boolean> {
     narrator.chapter("The stage");
@@ -18,7 +23,9 @@ export async function play(narrator: Narrator, stage: AsyncDisposableStack): Pro
     narrator.done(`a Synapse of its own on ${synapse.url}`);
     const bot = await startBot(narrator, stage, synapse);
     const [alice, charlie] = await Promise.all(
-        ["alice", "charlie"].map(async (name) => stage.use(await Client.start({ url: synapse.url, user: await synapse.register(name) }))),
+        ["alice", "charlie"].map(async (name) =>
+            stage.use(await Client.start({ url: synapse.url, user: await synapse.register(name) })),
+        ),
     );
     if (alice === undefined || charlie === undefined) throw new Error("two clients were started");
     narrator.done("Alice and Charlie, each with matrix-js-sdk and one device signed by its owner");
@@ -37,7 +44,9 @@ export async function play(narrator: Narrator, stage: AsyncDisposableStack): Pro
     narrator.tell("Alice invites Charlie: a plain invite, her client shares nothing");
     await reinvited(charlie, roomId, bot);
     const seconds = ((performance.now() - invitedAt) / 1000).toFixed(2);
-    narrator.done(`after ${seconds} s the bot has sent the keys to Charlie's device and invited him again, so that his client takes them`);
+    narrator.done(
+        `after ${seconds} s the bot has sent the keys to Charlie's device and invited him again, so that his client takes them`,
+    );
     await charlie.do("join", roomId);
     narrator.done("Charlie joins");
 

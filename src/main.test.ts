@@ -14,7 +14,9 @@ afterAll(() => {
     rmSync(folder, { recursive: true });
 });
 
-/** Sends the process a signal while it loads the first file whose name has `part` in it. @param after what it does then */
+/**
+ * Sends the process a signal while it loads the first file whose name has `part` in it. @param after what it does then
+ */
 function signalled(signal: string, part: string, command = "run", after = "") {
     const hook = `
         import { url as inspectorUrl } from "node:inspector";
@@ -24,7 +26,12 @@ function signalled(signal: string, part: string, command = "run", after = "") {
             if (!sent && url.includes(${JSON.stringify(part)})) { sent = true; process.kill(process.pid, ${JSON.stringify(signal)}); ${after} }
             return next(url, context);
         } });`;
-    const args = ["--import", `data:text/javascript,${encodeURIComponent(hook)}`, join(import.meta.dirname, "main.ts"), command];
+    const args = [
+        "--import",
+        `data:text/javascript,${encodeURIComponent(hook)}`,
+        join(import.meta.dirname, "main.ts"),
+        command,
+    ];
     const env = {
         BACKSCROLL_HOMESERVER_URL: "http://127.0.0.1:9",
         BACKSCROLL_HOMESERVER_USER_ID: "@bot:home.test",
@@ -44,5 +51,8 @@ test.each([
 
 test("SIGUSR1 opens no inspector, through which every user of the machine could command the bot", () => {
     const told = "setTimeout(() => process.stderr.write(`inspector: ${inspectorUrl()}`), 300);";
-    expect(signalled("SIGUSR1", "/src/cli/index.ts", "--help", told)).toMatchObject({ status: 0, stderr: "inspector: undefined" });
+    expect(signalled("SIGUSR1", "/src/cli/index.ts", "--help", told)).toMatchObject({
+        status: 0,
+        stderr: "inspector: undefined",
+    });
 });

@@ -96,7 +96,11 @@ export class AccountTable {
         const sealed = blobOrNothing(row, "access_token");
         if (sealed === undefined) return undefined;
         try {
-            return new Secret(Buffer.from(seal.open(place(textOf(row, "user_id"), textOf(row, "device_id")), sealed)).toString("utf8"));
+            return new Secret(
+                Buffer.from(seal.open(place(textOf(row, "user_id"), textOf(row, "device_id")), sealed)).toString(
+                    "utf8",
+                ),
+            );
         } catch (error) {
             throw error instanceof SealBroken
                 ? new Failure("store_key_wrong", { path: "the account in backscroll.sqlite" }, { cause: error })
@@ -108,7 +112,9 @@ export class AccountTable {
     choose(userId: string, deviceId: string): void {
         this.#database.transaction(() => {
             this.#database.sql.exec("DELETE FROM account");
-            this.#database.sql.prepare("INSERT INTO account (id, user_id, device_id, logged_in) VALUES (1, ?, ?, 0)").run(userId, deviceId);
+            this.#database.sql
+                .prepare("INSERT INTO account (id, user_id, device_id, logged_in) VALUES (1, ?, ?, 0)")
+                .run(userId, deviceId);
         });
     }
 
@@ -119,7 +125,8 @@ export class AccountTable {
 
     /** The server has logged this device in. `token`: undefined where the configuration has it. */
     loggedIn(userId: string, deviceId: string, token: Secret | undefined, seal: Seal): void {
-        const sealed = token === undefined ? null : seal.seal(place(userId, deviceId), Buffer.from(token.reveal(), "utf8"));
+        const sealed =
+            token === undefined ? null : seal.seal(place(userId, deviceId), Buffer.from(token.reveal(), "utf8"));
         this.#database.transaction(() =>
             this.#database.sql
                 .prepare(
@@ -132,14 +139,16 @@ export class AccountTable {
 
     identity(masterKey: string, crossSigned: boolean): void {
         this.#database.transaction(() => {
-            this.#database.sql.prepare("UPDATE account SET master_key = ?, cross_signed = ?").run(masterKey, crossSigned ? 1 : 0);
+            this.#database.sql
+                .prepare("UPDATE account SET master_key = ?, cross_signed = ?")
+                .run(masterKey, crossSigned ? 1 : 0);
             if (crossSigned) this.identityHeard({ state: "ours" }, 0);
         });
     }
 
     /**
-     * How the device of an account that is ready stands with the published identity, as just heard. Inside a transaction
-     * of the caller's.
+     * How the device of an account that is ready stands with the published identity, as just heard. Inside a
+     * transaction of the caller's.
      * @param now milliseconds since the epoch
      * @returns whether that is news
      */
@@ -157,7 +166,9 @@ export class AccountTable {
     }
 
     recoverySaved(masterKey: string): void {
-        this.#database.transaction(() => this.#database.sql.prepare("UPDATE account SET recovery_saved_for = ?").run(masterKey));
+        this.#database.transaction(() =>
+            this.#database.sql.prepare("UPDATE account SET recovery_saved_for = ?").run(masterKey),
+        );
     }
 }
 

@@ -12,7 +12,8 @@ test.each<readonly [string, HomeserverProblem, CredentialsVerdict]>([
     ["an absent server", { kind: "unreachable", reason: "dns", detail: "" }, undefined],
 ])("%s", (_, problem, verdict) => expect(credentialsVerdict(new HomeserverError("sync", problem))).toBe(verdict));
 
-test("other errors say nothing about credentials", () => expect(credentialsVerdict(new Error("M_UNKNOWN_TOKEN"))).toBeUndefined());
+test("other errors say nothing about credentials", () =>
+    expect(credentialsVerdict(new Error("M_UNKNOWN_TOKEN"))).toBeUndefined());
 
 test.each<readonly [HomeserverProblem, string]>([
     [{ kind: "unknown_token", softLogout: false }, "device_logged_out"],

@@ -5,9 +5,9 @@ import { type HomeserverProblem, problemOf } from "../homeserver/index.ts";
 export type CredentialsVerdict = "login_again" | "wait" | "stop" | undefined;
 
 /**
- * For the sync loop. `login_again`: a soft logout, the device is still ours (`renewAccessToken`). `wait`: the account is locked or suspended,
- * and an admin can undo that. `stop`: the device or the account is gone (`credentialsFailure` says it).
- * Source: Matrix v1.19, "Soft logout", "Account locking", "Account suspension".
+ * For the sync loop. `login_again`: a soft logout, the device is still ours (`renewAccessToken`). `wait`: the account
+ * is locked or suspended, and an admin can undo that. `stop`: the device or the account is gone (`credentialsFailure`
+ * says it). Source: Matrix v1.19, "Soft logout", "Account locking", "Account suspension".
  */
 export function credentialsVerdict(error: unknown): CredentialsVerdict {
     const problem = problemOf(error);

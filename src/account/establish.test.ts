@@ -33,7 +33,11 @@ test("the first start by password: recovery key on disk, secrets saved, and only
     const account = await bot.start();
     await expectWhole(bot, account, bot.recoveryKey());
     expect(statSync(join(bot.dataDir, "recovery-key")).mode & 0o777).toBe(0o600);
-    expect(bot.homeserver.requests.filter((request) => !/^(account_data|versions|whoami|keys_query)$/.test(request)).slice(0, 9)).toEqual([
+    expect(
+        bot.homeserver.requests
+            .filter((request) => !/^(account_data|versions|whoami|keys_query)$/.test(request))
+            .slice(0, 9),
+    ).toEqual([
         "login",
         "put org.backscroll.generation.<id>",
         "keys_upload",
@@ -77,7 +81,9 @@ test("the access token does not stand in the database as it is", async () => {
 test("a wrong store key is said as such, and changes nothing", async () => {
     const bot = new Installation();
     await bot.start();
-    await expect(bot.start({ seal: deriveSeal(Buffer.alloc(32, 8), "account") })).rejects.toMatchObject(failure("store_key_wrong"));
+    await expect(bot.start({ seal: deriveSeal(Buffer.alloc(32, 8), "account") })).rejects.toMatchObject(
+        failure("store_key_wrong"),
+    );
     await bot.start();
 });
 
@@ -118,42 +124,54 @@ test.each<readonly [string, "before" | "after"]>(
     ]
         .concat(["put m.cross_signing.user_signing", "signing_keys_upload", "signatures_upload"])
         .flatMap((operation) => [[operation, "before"] as const, [operation, "after"] as const]),
-)("killed at %s, %s it took effect, the next start heals it, with the same device and recovery key", async (operation, when) => {
-    const bot = new Installation();
-    bot.homeserver.failNext(operation, when, crash);
-    await expect(bot.start()).rejects.toBe(crash);
-    const account = await bot.start();
-    expect([...bot.homeserver.devices.keys()]).toEqual([account.deviceId]);
-    await expectWhole(bot, account, bot.recoveryKey());
-});
+)(
+    "killed at %s, %s it took effect, the next start heals it, with the same device and recovery key",
+    async (operation, when) => {
+        const bot = new Installation();
+        bot.homeserver.failNext(operation, when, crash);
+        await expect(bot.start()).rejects.toBe(crash);
+        const account = await bot.start();
+        expect([...bot.homeserver.devices.keys()]).toEqual([account.deviceId]);
+        await expectWhole(bot, account, bot.recoveryKey());
+    },
+);
 
 test.each<readonly [string, "before" | "after"]>(
     ["login", "signing_keys_upload", "signatures_upload", "put m.cross_signing.master"].flatMap((operation) => [
         [operation, "before"] as const,
         [operation, "after"] as const,
     ]),
-)("a reset killed at %s, %s it took effect, leaves an account that starts, and works the second time", async (operation, when) => {
-    const bot = new Installation();
-    const first = await bot.start();
-    bot.homeserver.failNext(operation, when, crash);
-    await expect(bot.start({ resetIdentity: true })).rejects.toBe(crash);
-    await expectWhole(bot, await bot.start(), bot.recoveryKey());
-    const account = await bot.start({ resetIdentity: true });
-    expect(account).toMatchObject({ deviceId: first.deviceId });
-    expect(account.masterKey).not.toBe(first.masterKey);
-    await expectWhole(bot, account, bot.recoveryKey());
-});
+)(
+    "a reset killed at %s, %s it took effect, leaves an account that starts, and works the second time",
+    async (operation, when) => {
+        const bot = new Installation();
+        const first = await bot.start();
+        bot.homeserver.failNext(operation, when, crash);
+        await expect(bot.start({ resetIdentity: true })).rejects.toBe(crash);
+        await expectWhole(bot, await bot.start(), bot.recoveryKey());
+        const account = await bot.start({ resetIdentity: true });
+        expect(account).toMatchObject({ deviceId: first.deviceId });
+        expect(account.masterKey).not.toBe(first.masterKey);
+        await expectWhole(bot, account, bot.recoveryKey());
+    },
+);
 
 test("a reset with a wrong password changes nothing", async () => {
     const bot = new Installation();
     const first = await bot.start();
-    await expect(bot.start({ resetIdentity: true, password: new Secret("wrong") })).rejects.toMatchObject(failure("password_wrong"));
+    await expect(bot.start({ resetIdentity: true, password: new Secret("wrong") })).rejects.toMatchObject(
+        failure("password_wrong"),
+    );
     expect(await bot.start()).toMatchObject({ masterKey: first.masterKey });
     await expectWhole(bot, await bot.start(), bot.recoveryKey());
 });
 
 /** An account that another client or an earlier installation has set up. */
-async function inherited(): Promise<{ readonly homeserver: FakeHomeserver; readonly masterKey: string; readonly recoveryKey: string }> {
+async function inherited(): Promise<{
+    readonly homeserver: FakeHomeserver;
+    readonly masterKey: string;
+    readonly recoveryKey: string;
+}> {
     const earlier = new Installation();
     const { masterKey } = await earlier.start();
     return { homeserver: earlier.homeserver, masterKey, recoveryKey: earlier.recoveryKey() };
@@ -233,7 +251,11 @@ test("a start asks about ourselves only: whatever the machine wants to know of o
 });
 
 /** An account whose identity another client has replaced. */
-async function replaced(): Promise<{ readonly bot: Installation; readonly masterKey: string; readonly recoveryKey: string }> {
+async function replaced(): Promise<{
+    readonly bot: Installation;
+    readonly masterKey: string;
+    readonly recoveryKey: string;
+}> {
     const bot = new Installation();
     await bot.start();
     const { homeserver: another, masterKey, recoveryKey } = await inherited();
@@ -260,7 +282,11 @@ test("it is in order again after a start with the new identity's recovery key, o
     await expect(imported.bot.start()).rejects.toMatchObject(failure("identity_locked"));
     await imported.bot.start({ recoveryKey: new Secret(imported.recoveryKey) });
     const inOrder = { state: "ours", since: null, published: null, message: null };
-    expect(imported.bot.status()).toMatchObject({ fingerprint: imported.masterKey, cross_signed: true, identity: inOrder });
+    expect(imported.bot.status()).toMatchObject({
+        fingerprint: imported.masterKey,
+        cross_signed: true,
+        identity: inOrder,
+    });
 
     const { bot, masterKey } = await replaced();
     await expect(bot.start()).rejects.toMatchObject(failure("recovery_key_wrong"));

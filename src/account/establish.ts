@@ -22,7 +22,8 @@ export interface Account {
 }
 
 /**
- * Brings the account to where encrypted messages may be sent. Run at every start; each step may be cut short and is taken up again.
+ * Brings the account to where encrypted messages may be sent. Run at every start; each step may be cut short and is
+ * taken up again.
  * @throws Failure for everything that an operator can put right; HomeserverError and AbortError otherwise
  */
 export async function establishAccount(options: AccountOptions): Promise<Account> {
@@ -39,18 +40,23 @@ async function establish(options: AccountOptions): Promise<Account> {
     // 1. Is it a homeserver at all? A wrong URL is said before a password is sent to it.
     await checkHomeserver(options);
 
-    // 2. User and device: what is stored binds us, then the login or the token. The device's ID is stored before it logs in.
+    // 2. User and device: what is stored binds us, then the login or the token. The device's ID is stored before it
+    //    logs in.
     const deviceId = await openSession(options);
 
     // 3. The crypto store, which must be this device's own.
     const crypto = await options.openCrypto(userId, deviceId);
     const keys = await crypto.account();
     if (keys.userId !== userId || keys.deviceId !== deviceId) {
-        throw new Failure("store_of_another_device", { store: `${keys.userId} ${keys.deviceId}`, device: `${userId} ${deviceId}` });
+        throw new Failure("store_of_another_device", {
+            store: `${keys.userId} ${keys.deviceId}`,
+            device: `${userId} ${deviceId}`,
+        });
     }
 
     try {
-        // 4. What the server publishes for us, before anything of ours is uploaded: an upload over another store's keys cannot be undone.
+        // 4. What the server publishes for us, before anything of ours is uploaded: an upload over another store's keys
+        //    cannot be undone.
         const before = await queryOwnKeys(homeserver, crypto, userId, deviceId);
         refuseForeignKeys(keys, before);
 
@@ -61,12 +67,17 @@ async function establish(options: AccountOptions): Promise<Account> {
         // 6. Device keys and one-time keys, so that there is something to sign.
         await sendOwnRequests(homeserver, crypto);
 
-        // 7. Whether there is an identity is believed of an answer only that shows our device beside it: an empty one proves nothing.
+        // 7. Whether there is an identity is believed of an answer only that shows our device beside it: an empty one
+        //    proves nothing.
         const shown = before.device === undefined ? await queryOwnKeys(homeserver, crypto, userId, deviceId) : before;
         if (shown.device !== keys.ed25519)
-            throw new HomeserverError("keys_query", { kind: "malformed", detail: "it does not show the device keys that it has taken" });
+            throw new HomeserverError("keys_query", {
+                kind: "malformed",
+                detail: "it does not show the device keys that it has taken",
+            });
 
-        // 8. The identity, and its signature on our device: receivers drop bundles from unsigned devices without a word.
+        // 8. The identity, and its signature on our device: receivers drop bundles from unsigned devices without a
+        //    word.
         //    Where nobody here can sign for the published one, `status` says so of a bot that does not run.
         noteForeign(options, shown);
         await new Identity(options, crypto).establish(shown);
@@ -87,20 +98,23 @@ async function checkHomeserver({ homeserver, url }: AccountOptions): Promise<voi
         const problem = problemOf(error);
         if (problem?.kind === "not_matrix") throw explain(error, url, "");
         const wrong =
-            problem !== undefined && ["malformed", "unrecognized", "not_found", "forbidden", "invalid", "too_large"].includes(problem.kind);
-        if (wrong && error instanceof Error) throw new Failure("homeserver_wrong", { url, detail: error.message }, { cause: error });
+            problem !== undefined &&
+            ["malformed", "unrecognized", "not_found", "forbidden", "invalid", "too_large"].includes(problem.kind);
+        if (wrong && error instanceof Error)
+            throw new Failure("homeserver_wrong", { url, detail: error.message }, { cause: error });
         throw error;
     }
 }
 
 /**
- * A store and a device belong together for life. With another Olm account the server would keep one-time keys that we cannot open, and
- * peers that knew the old keys would keep those: such a device is dead, and nobody would notice.
+ * A store and a device belong together for life. With another Olm account the server would keep one-time keys that we
+ * cannot open, and peers that knew the old keys would keep those: such a device is dead, and nobody would notice.
  */
 function refuseForeignKeys(keys: AccountKeys, published: PublishedKeys): void {
     if (published.device === keys.ed25519) return;
     const facts = { user: keys.userId, device: keys.deviceId };
-    if (published.device !== undefined) throw new Failure(keys.fresh ? "device_keys_lost" : "device_keys_of_another_store", facts);
+    if (published.device !== undefined)
+        throw new Failure(keys.fresh ? "device_keys_lost" : "device_keys_of_another_store", facts);
     if (!keys.fresh) throw new Failure("device_keys_gone", facts);
 }
 
@@ -113,11 +127,16 @@ function noteForeign({ database }: AccountOptions, { masterKey }: PublishedKeys)
 }
 
 /** The signature as the server shows it to others, and as the machine has verified it. Answers the master key. */
-async function verify({ homeserver, database, userId }: AccountOptions, crypto: CryptoPort, deviceId: string): Promise<string> {
+async function verify(
+    { homeserver, database, userId }: AccountOptions,
+    crypto: CryptoPort,
+    deviceId: string,
+): Promise<string> {
     const published = await queryOwnKeys(homeserver, crypto, userId, deviceId);
     const keys = await crypto.account();
     const signed = keys.crossSigned && published.device === keys.ed25519 && published.masterKey === keys.masterKey;
-    if (!signed || keys.masterKey === null) throw new Failure("device_not_cross_signed", { user: userId, device: deviceId });
+    if (!signed || keys.masterKey === null)
+        throw new Failure("device_not_cross_signed", { user: userId, device: deviceId });
     new AccountTable(database).identity(keys.masterKey, true);
     return keys.masterKey;
 }

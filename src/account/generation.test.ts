@@ -11,7 +11,12 @@ test.each([
     ["an old copy", { value: 7, published: 7 }, 8, "old_copy"],
     ["an old copy from between counting here and there", { value: 8, published: 7 }, 9, "old_copy"],
     ["the homeserver was put back", { value: 8, published: 8 }, 7, "homeserver_went_back"],
-    ["the homeserver was put back, and we were killed while healing", { value: 9, published: 8 }, 7, "homeserver_went_back"],
+    [
+        "the homeserver was put back, and we were killed while healing",
+        { value: 9, published: 8 },
+        7,
+        "homeserver_went_back",
+    ],
 ] as const)("%s", (_, ours, server, verdict) => expect(compareGenerations(ours, server)).toBe(verdict));
 
 /** A store and a homeserver; `killAt` ends the process before its n-th write, or after it for halves. */
@@ -32,7 +37,9 @@ class World {
         return new StoreGeneration({
             homeserver: {
                 accountData: (_, type) =>
-                    Promise.resolve(type === "org.backscroll.generation.D" ? (this.server as Record<string, unknown>) : {}),
+                    Promise.resolve(
+                        type === "org.backscroll.generation.D" ? (this.server as Record<string, unknown>) : {},
+                    ),
                 putAccountData: (_, __, content) => write(() => (this.server = content)),
             },
             crypto: {
@@ -49,19 +56,22 @@ class World {
 
 const kills = [0.5, 1, 1.5, 2, 2.5, 3];
 
-test.each(kills)("a kill at write %d of a start does not lock the store out, and its old copies are refused", async (at) => {
-    const world = new World();
-    await world.claim();
-    const copy = world.store;
-    await expect(world.claim(at)).rejects.toThrow("killed");
-    await world.claim();
-    expect(world.wentBack).toBe(0);
-    expect(world.store.value).toBeGreaterThan(copy.value);
+test.each(kills)(
+    "a kill at write %d of a start does not lock the store out, and its old copies are refused",
+    async (at) => {
+        const world = new World();
+        await world.claim();
+        const copy = world.store;
+        await expect(world.claim(at)).rejects.toThrow("killed");
+        await world.claim();
+        expect(world.wentBack).toBe(0);
+        expect(world.store.value).toBeGreaterThan(copy.value);
 
-    world.store = copy;
-    await expect(world.claim()).rejects.toMatchObject({ code: "store_outdated", exitCode: 65 });
-    expect(world.store).toBe(copy);
-});
+        world.store = copy;
+        await expect(world.claim()).rejects.toMatchObject({ code: "store_outdated", exitCode: 65 });
+        expect(world.store).toBe(copy);
+    },
+);
 
 test.each(kills)("a homeserver that was put back is healed, also after a kill at write %d meanwhile", async (at) => {
     const world = new World();

@@ -3,8 +3,8 @@ import type { Database } from "../database/index.ts";
 import { AccountTable } from "./account-table.ts";
 
 /**
- * How the device stands with the cross-signing identity that the homeserver publishes for the account: `account.identity`
- * of `status --json` (schema 1).
+ * How the device stands with the cross-signing identity that the homeserver publishes for the account:
+ * `account.identity` of `status --json` (schema 1).
  */
 export interface IdentityStatus {
     /** `replaced`: another one is published; `gone`: none is; `unsigned`: it does not sign the device any more. */

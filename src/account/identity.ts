@@ -14,8 +14,8 @@ const secretNames = {
 } as const satisfies Record<keyof CrossSigningSecrets, string>;
 
 /**
- * Our cross-signing identity, and the ways to come to it. One question decides: what does the server publish for us, and who can sign with it?
- * Each way may be cut short by a crash and taken again at the next start.
+ * Our cross-signing identity, and the ways to come to it. One question decides: what does the server publish for us,
+ * and who can sign with it? Each way may be cut short by a crash and taken again at the next start.
  */
 export class Identity {
     readonly #options: AccountOptions;
@@ -40,9 +40,9 @@ export class Identity {
     }
 
     /**
-     * The very first identity. In this order: recovery key on disk, secret storage, and only then the publication. So an identity is never
-     * published whose private keys exist in one place only; and a crash before the publication leaves secrets of an identity that nobody
-     * has seen, which the next start publishes (the store keeps it).
+     * The very first identity. In this order: recovery key on disk, secret storage, and only then the publication. So
+     * an identity is never published whose private keys exist in one place only; and a crash before the publication
+     * leaves secrets of an identity that nobody has seen, which the next start publishes (the store keeps it).
      */
     async #createFirst(): Promise<void> {
         const storageKey = await this.#openStorage();
@@ -52,8 +52,9 @@ export class Identity {
     }
 
     /**
-     * Replaces the identity. Here the secrets are saved after the publication: until the server has taken the new identity, the old one is
-     * valid, and secret storage is where its keys are. The new ones are in our store meanwhile, and a crash is healed by `#saveSecretsOnce`.
+     * Replaces the identity. Here the secrets are saved after the publication: until the server has taken the new
+     * identity, the old one is valid, and secret storage is where its keys are. The new ones are in our store
+     * meanwhile, and a crash is healed by `#saveSecretsOnce`.
      */
     async #replace(): Promise<void> {
         if (this.#options.password === undefined) throw new Failure("password_missing", { user: this.#options.userId });
@@ -89,7 +90,11 @@ export class Identity {
         await this.#options.homeserver.signaturesUpload(await this.#crypto.signOwnDevice());
     }
 
-    async #publish({ keysUpload, signingKeys, signatures }: Awaited<ReturnType<CryptoPort["createIdentity"]>>): Promise<void> {
+    async #publish({
+        keysUpload,
+        signingKeys,
+        signatures,
+    }: Awaited<ReturnType<CryptoPort["createIdentity"]>>): Promise<void> {
         const { homeserver, password, userId } = this.#options;
         if (keysUpload !== undefined) await sendOwnRequest(homeserver, this.#crypto, keysUpload);
         try {
@@ -98,14 +103,18 @@ export class Identity {
             const problem = problemOf(error);
             if (problem?.kind === "auth_required" && password === undefined)
                 throw new Failure("password_missing", { user: userId }, { cause: error });
-            if (problem?.kind === "auth_required") throw new Failure("password_not_asked_for", { user: userId }, { cause: error });
+            if (problem?.kind === "auth_required")
+                throw new Failure("password_not_asked_for", { user: userId }, { cause: error });
             if (problem?.kind === "forbidden") throw new Failure("password_wrong", { user: userId }, { cause: error });
             throw error;
         }
         await homeserver.signaturesUpload(signatures);
     }
 
-    /** The default key of secret storage, made if there is none. Another one's is replaced only together with the identity. */
+    /**
+     * The default key of secret storage, made if there is none. Another one's is replaced only together with the
+     * identity.
+     */
     async #openStorage(): Promise<StorageKey> {
         const { recoveryKey, dataDir, log, userId, resetIdentity } = this.#options;
         const found = findRecoveryKey(recoveryKey, dataDir);
@@ -116,11 +125,17 @@ export class Identity {
             throw new Failure(found === undefined ? "secret_storage_locked" : "recovery_key_wrong", { user: userId });
         }
         if (found === undefined)
-            log.warn({ path: recoveryKeyPath(dataDir) }, "made a recovery key: move it to a safe place outside the data folder");
+            log.warn(
+                { path: recoveryKeyPath(dataDir) },
+                "made a recovery key: move it to a safe place outside the data folder",
+            );
         return this.#storage.addDefaultKey(found ?? makeRecoveryKey(dataDir));
     }
 
-    /** After a crash between publication and saving, or when the operator removed secret storage: our store has the keys. */
+    /**
+     * After a crash between publication and saving, or when the operator removed secret storage: our store has the
+     * keys.
+     */
     async #saveSecretsOnce(masterKey: string): Promise<void> {
         const stored = new AccountTable(this.#options.database).read();
         if (stored?.recoverySavedFor === masterKey) return;
@@ -129,7 +144,10 @@ export class Identity {
         } catch (error) {
             // The identity works without: what is missing is the way back after a loss, and `status` says so.
             if (!(error instanceof Failure)) throw error;
-            this.#options.log.warn({ reason: error.code }, `the identity's keys could not be saved in secret storage: ${error.message}`);
+            this.#options.log.warn(
+                { reason: error.code },
+                `the identity's keys could not be saved in secret storage: ${error.message}`,
+            );
         }
     }
 

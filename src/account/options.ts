@@ -24,7 +24,10 @@ export interface AccountOptions {
     readonly openCrypto: (userId: string, deviceId: string) => Promise<CryptoPort>;
     /** The homeserver turned out to be restored from an older state. Synchronous, and on disk when it returns. */
     readonly onHomeserverWentBack: () => void;
-    /** A restore's: the private keys as the old device had them. Those of secret storage are taken where they do not fit. */
+    /**
+     * A restore's: the private keys as the old device had them. Those of secret storage are taken where they do not
+     * fit.
+     */
     readonly carriedIdentity?: CrossSigningSecrets;
     /** `login --reset-identity`: replaces the published cross-signing identity by a new one. */
     readonly resetIdentity?: boolean;

@@ -21,7 +21,12 @@ export interface PublishedKeys {
 type Sending = Pick<Homeserver, "keysUpload" | "keysQuery" | "signaturesUpload">;
 
 /** A fresh `/keys/query` for ourselves: the machine takes the answer, and what it says is read beside it. */
-export async function queryOwnKeys(homeserver: Sending, crypto: CryptoPort, userId: string, deviceId: string): Promise<PublishedKeys> {
+export async function queryOwnKeys(
+    homeserver: Sending,
+    crypto: CryptoPort,
+    userId: string,
+    deviceId: string,
+): Promise<PublishedKeys> {
     const request = await crypto.keysQuery([userId]);
     const text = await homeserver.keysQuery(request.body);
     const published = publishedKeys(text, userId, deviceId);
@@ -31,10 +36,14 @@ export async function queryOwnKeys(homeserver: Sending, crypto: CryptoPort, user
 
 function publishedKeys(text: string, userId: string, deviceId: string): PublishedKeys {
     const parsed = answer.safeParse(JSON.parse(text));
-    if (!parsed.success) throw new HomeserverError("keys_query", { kind: "malformed", detail: "it does not list keys" });
+    if (!parsed.success)
+        throw new HomeserverError("keys_query", { kind: "malformed", detail: "it does not list keys" });
     const { device_keys, master_keys, failures } = parsed.data;
     if (own(failures, userId) !== undefined)
-        throw new HomeserverError("keys_query", { kind: "malformed", detail: "what it says of our own keys cannot be used" });
+        throw new HomeserverError("keys_query", {
+            kind: "malformed",
+            detail: "what it says of our own keys cannot be used",
+        });
     const device = own(own(device_keys, userId), deviceId);
     return { device: ed25519(device, deviceId), masterKey: ed25519(own(master_keys, userId)) };
 }
@@ -47,7 +56,10 @@ export function masterKeyIn(signingKeys: string): string {
     return key;
 }
 
-/** Sends what the machine wants published of our own account (`keys_upload`, `signature_upload`), until nothing is left. Nobody else is asked for. */
+/**
+ * Sends what the machine wants published of our own account (`keys_upload`, `signature_upload`), until nothing is left.
+ * Nobody else is asked for.
+ */
 export async function sendOwnRequests(homeserver: Sending, crypto: CryptoPort): Promise<void> {
     // Each round's answers may bring new requests; what is still there after three rounds is the running bot's to send.
     for (let round = 0; round < 3; round++) {
@@ -59,7 +71,8 @@ export async function sendOwnRequests(homeserver: Sending, crypto: CryptoPort): 
 
 export async function sendOwnRequest(homeserver: Sending, crypto: CryptoPort, request: OutgoingRequest): Promise<void> {
     if (request.kind === "keys_upload") await acknowledge(crypto, request, await uploadKeys(homeserver, request.body));
-    if (request.kind === "signature_upload") await acknowledge(crypto, request, await homeserver.signaturesUpload(request.body));
+    if (request.kind === "signature_upload")
+        await acknowledge(crypto, request, await homeserver.signaturesUpload(request.body));
 }
 
 /** The machine reads an answer before it changes anything: what it cannot read is the homeserver's fault. */

@@ -19,8 +19,8 @@ export function findRecoveryKey(configured: Secret | undefined, dataDir: string)
 }
 
 /**
- * Makes a recovery key and writes it to the data folder, mode 0600, on disk when this returns: it must be findable before anything is
- * encrypted to it. Called only where there is none.
+ * Makes a recovery key and writes it to the data folder, mode 0600, on disk when this returns: it must be findable
+ * before anything is encrypted to it. Called only where there is none.
  */
 export function makeRecoveryKey(dataDir: string): Uint8Array {
     const key = Uint8Array.from(randomBytes(32));

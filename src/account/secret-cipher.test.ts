@@ -40,7 +40,8 @@ class AccountData {
     }
 }
 
-// The specification gives no numbers; these were computed once with OpenSSL's command line (kdf HKDF, enc -aes-256-ctr, dgst -hmac).
+// The specification gives no numbers; these were computed once with OpenSSL's command line (kdf HKDF, enc -aes-256-ctr,
+// dgst -hmac).
 test("a fixed secret encrypts to fixed bytes", () => {
     const iv = Uint8Array.from({ length: 16 }, (_, index) => index);
     expect(encryptSecret(key, name, "c2VjcmV0", iv)).toEqual({
@@ -86,13 +87,16 @@ test("a secret opens with its key, under its name, unchanged, and not otherwise"
     expect(decryptSecret(key, name, secret)).toBe("c2VjcmV0");
     expect(decryptSecret(randomBytes(32), name, secret)).toBeUndefined();
     expect(decryptSecret(key, "m.cross_signing.self_signing", secret)).toBeUndefined();
-    expect(decryptSecret(key, name, { ...secret, ciphertext: encryptSecret(key, name, "other").ciphertext })).toBeUndefined();
+    expect(
+        decryptSecret(key, name, { ...secret, ciphertext: encryptSecret(key, name, "other").ciphertext }),
+    ).toBeUndefined();
     expect(decryptSecret(key, name, { ...secret, mac: "" })).toBeUndefined();
     expect(decryptSecret(key, name, { ...secret, iv: "AAAA" })).toBeUndefined();
 });
 
 test("bit 63 of every random iv is zero", () => {
-    for (let round = 0; round < 100; round++) expect((Buffer.from(encryptSecret(key, name, "x").iv, "base64")[8] ?? 0) & 0x80).toBe(0);
+    for (let round = 0; round < 100; round++)
+        expect((Buffer.from(encryptSecret(key, name, "x").iv, "base64")[8] ?? 0) & 0x80).toBe(0);
 });
 
 test.each<readonly [string, readonly (readonly [string, object])[], string]>([
@@ -124,13 +128,16 @@ test.each<readonly [string, readonly (readonly [string, object])[], string]>([
     expect(fits(key, named)).toBeUndefined();
 });
 
-test.each([{}, { encrypted: 7 }, { encrypted: {} }, { encrypted: { a: {} } }, { encrypted: { a: { iv: 1, ciphertext: "", mac: "" } } }])(
-    "a malformed secret %j is no secret",
-    async (content) => {
-        const data = new AccountData();
-        data.content.set(name, content);
-        const storage = new SecretStorage(data, "@bot:x");
-        expect(await storage.read({ id: "a", key }, name)).toBeUndefined();
-        expect(await storage.read({ id: "__proto__", key }, name)).toBeUndefined();
-    },
-);
+test.each([
+    {},
+    { encrypted: 7 },
+    { encrypted: {} },
+    { encrypted: { a: {} } },
+    { encrypted: { a: { iv: 1, ciphertext: "", mac: "" } } },
+])("a malformed secret %j is no secret", async (content) => {
+    const data = new AccountData();
+    data.content.set(name, content);
+    const storage = new SecretStorage(data, "@bot:x");
+    expect(await storage.read({ id: "a", key }, name)).toBeUndefined();
+    expect(await storage.read({ id: "__proto__", key }, name)).toBeUndefined();
+});

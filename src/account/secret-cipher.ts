@@ -1,7 +1,8 @@
 import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes, timingSafeEqual } from "node:crypto";
 import { z } from "zod";
 
-// Source: Matrix v1.19, "m.secret_storage.v1.aes-hmac-sha2". Base64 there is unpadded; some clients pad, and both are read.
+// Source: Matrix v1.19, "m.secret_storage.v1.aes-hmac-sha2". Base64 there is unpadded; some clients pad, and both are
+// read.
 
 const algorithm = "m.secret_storage.v1.aes-hmac-sha2";
 
@@ -28,11 +29,20 @@ export function isDescribedBy(key: Uint8Array, description: KeyDescription): boo
 }
 
 /** @param name the secret's account data type, to which the encryption is bound */
-export function encryptSecret(key: Uint8Array, name: string, plaintext: string, iv: Uint8Array = randomIv()): EncryptedSecret {
+export function encryptSecret(
+    key: Uint8Array,
+    name: string,
+    plaintext: string,
+    iv: Uint8Array = randomIv(),
+): EncryptedSecret {
     const { aes, hmac } = deriveKeys(key, name);
     const cipher = createCipheriv("aes-256-ctr", aes, iv);
     const ciphertext = Buffer.concat([cipher.update(plaintext, "utf8"), cipher.final()]);
-    return { iv: encode(iv), ciphertext: encode(ciphertext), mac: encode(createHmac("sha256", hmac).update(ciphertext).digest()) };
+    return {
+        iv: encode(iv),
+        ciphertext: encode(ciphertext),
+        mac: encode(createHmac("sha256", hmac).update(ciphertext).digest()),
+    };
 }
 
 /** The plaintext; undefined if it was encrypted with another key or under another name, or was changed. */
@@ -51,7 +61,9 @@ function deriveKeys(key: Uint8Array, name: string): { readonly aes: Buffer; read
     return { aes: derived.subarray(0, 32), hmac: derived.subarray(32) };
 }
 
-/** Bit 63 is zero, as the specification asks: implementations of AES-CTR differ on what happens at the 64-bit boundary. */
+/**
+ * Bit 63 is zero, as the specification asks: implementations of AES-CTR differ on what happens at the 64-bit boundary.
+ */
 function randomIv(): Uint8Array {
     const iv = randomBytes(16);
     iv.writeUInt8(iv.readUInt8(8) & 0x7f, 8);

@@ -29,7 +29,10 @@ export type DefaultKey =
 
 type AccountData = Pick<Homeserver, "accountData" | "putAccountData">;
 
-/** Secrets of the account, kept on the server under a key that the server does not know. Source: Matrix v1.19, "Secret storage". */
+/**
+ * Secrets of the account, kept on the server under a key that the server does not know. Source: Matrix v1.19, "Secret
+ * storage".
+ */
 export class SecretStorage {
     readonly #homeserver: AccountData;
     readonly #userId: string;
@@ -47,10 +50,15 @@ export class SecretStorage {
         if (!parsed.success) return { state: "unreadable" };
         const { key: id } = parsed.data;
         const description = keyDescription.safeParse(await this.#get(`m.secret_storage.key.${id}`));
-        return description.success ? { state: "described", id, description: description.data } : { state: "unreadable" };
+        return description.success
+            ? { state: "described", id, description: description.data }
+            : { state: "unreadable" };
     }
 
-    /** Makes `key` the default. Its description is there before it is named, so that a crash between leaves the old default. */
+    /**
+     * Makes `key` the default. Its description is there before it is named, so that a crash between leaves the old
+     * default.
+     */
     async addDefaultKey(key: Uint8Array): Promise<StorageKey> {
         const id = randomBytes(24).toString("base64url");
         await this.#put(`m.secret_storage.key.${id}`, describeKey(key));

@@ -12,7 +12,8 @@ type SessionOptions = Omit<AccountOptions, "openCrypto" | "recoveryKey" | "dataD
 export async function openSession(options: SessionOptions): Promise<string> {
     const { userId, accessToken, password } = options;
     const stored = new AccountTable(options.database).read();
-    // The crypto store and everything in the database is this user's: another user's messages must never be signed with them.
+    // The crypto store and everything in the database is this user's: another user's messages must never be signed with
+    // them.
     if (stored?.loggedIn === true && stored.userId !== userId)
         throw new Failure("account_of_another_user", { stored: stored.userId, user: userId });
     const ours = stored?.userId === userId ? stored : undefined;
@@ -46,19 +47,30 @@ async function adoptToken(options: SessionOptions, token: Secret, stored: Stored
     return who.deviceId;
 }
 
-async function resumeOrLogIn(options: SessionOptions, password: Secret, stored: StoredAccount | undefined): Promise<string> {
+async function resumeOrLogIn(
+    options: SessionOptions,
+    password: Secret,
+    stored: StoredAccount | undefined,
+): Promise<string> {
     const table = new AccountTable(options.database);
     const deviceId = stored?.deviceId ?? randomDeviceId();
     const token = stored === undefined ? undefined : table.accessToken(options.seal);
     if (stored === undefined) table.choose(options.userId, deviceId);
     // Replacing the identity begins with the password: a wrong one must be found before anything is changed.
-    if (token !== undefined && options.resetIdentity !== true && (await resume(options, token, deviceId, stored?.loginBegun === true)))
+    if (
+        token !== undefined &&
+        options.resetIdentity !== true &&
+        (await resume(options, token, deviceId, stored?.loginBegun === true))
+    )
         return deviceId;
     await logIn(options, password, deviceId);
     return deviceId;
 }
 
-/** False: the token has ended and the device is still there, after a soft logout or a login whose answer we did not live to store. */
+/**
+ * False: the token has ended and the device is still there, after a soft logout or a login whose answer we did not live
+ * to store.
+ */
 async function resume(options: SessionOptions, token: Secret, deviceId: string, loginBegun: boolean): Promise<boolean> {
     options.homeserver.useAccessToken(token);
     try {
@@ -78,8 +90,10 @@ async function logIn(options: Omit<SessionOptions, "log">, password: Secret, dev
     table.loginBegins();
     try {
         const login = await homeserver.login(password, deviceId);
-        if (login.userId !== userId) throw new Failure("access_token_of_another_user", { found: login.userId, user: userId });
-        if (login.deviceId !== deviceId) throw new Failure("access_token_of_another_device", { found: login.deviceId, device: deviceId });
+        if (login.userId !== userId)
+            throw new Failure("access_token_of_another_user", { found: login.userId, user: userId });
+        if (login.deviceId !== deviceId)
+            throw new Failure("access_token_of_another_device", { found: login.deviceId, device: deviceId });
         table.loggedIn(userId, deviceId, login.accessToken, options.seal);
         return login.accessToken;
     } catch (error) {

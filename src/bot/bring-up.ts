@@ -33,9 +33,23 @@ export interface Online {
     readonly crypto: CryptoPort;
 }
 
-/** Connects, logs in and makes the account ready: the part that `run` and `login` share. @throws Failure, AbortError, HomeserverError */
+/**
+ * Connects, logs in and makes the account ready: the part that `run` and `login` share. @throws Failure, AbortError,
+ * HomeserverError
+ */
 export async function bringUp(options: BringUpOptions): Promise<Online> {
-    const { settings, store, log, signal, releases, onFatal, onHomeserverWentBack, resetIdentity, carriedIdentity, attempts } = options;
+    const {
+        settings,
+        store,
+        log,
+        signal,
+        releases,
+        onFatal,
+        onHomeserverWentBack,
+        resetIdentity,
+        carriedIdentity,
+        attempts,
+    } = options;
     const { url, user_id: userId, password, access_token: accessToken } = settings.homeserver;
     const seal = deriveSeal(store.storeKey, "account");
     const homeserver = connectHomeserver({
@@ -55,7 +69,10 @@ export async function bringUp(options: BringUpOptions): Promise<Online> {
         recoveryKey: settings.recovery_key,
         dataDir: store.folder.path,
         onHomeserverWentBack: () => {
-            log.warn({ operation: "generation" }, "the homeserver was restored from an older state: its rooms are read anew");
+            log.warn(
+                { operation: "generation" },
+                "the homeserver was restored from an older state: its rooms are read anew",
+            );
             store.database.transaction(() => forgetSyncPosition(store.database));
             onHomeserverWentBack();
         },

@@ -108,12 +108,19 @@ export function startSync(
 function warnOfUnreadableKeys(senders: readonly string[], log: Logger): void {
     for (const user of new Set(senders)) {
         const keys = senders.filter((sender) => sender === user).length;
-        log.warn({ operation: "receive", user, keys }, "room keys are lost: nobody can read how their sender's client spells the flag");
+        log.warn(
+            { operation: "receive", user, keys },
+            "room keys are lost: nobody can read how their sender's client spells the flag",
+        );
     }
 }
 
 function failureOf(error: unknown, log: Logger): Failure {
     if (error instanceof Failure) return error;
     log.error({ err: error }, "the sync ended unexpectedly");
-    return new Failure("sync_died", { detail: error instanceof Error ? error.message : String(error) }, { cause: error });
+    return new Failure(
+        "sync_died",
+        { detail: error instanceof Error ? error.message : String(error) },
+        { cause: error },
+    );
 }

@@ -13,7 +13,8 @@ import { Recount, recountRooms } from "./recording/recount.ts";
 /**
  * Gives the control operations to a command that found no running bot: on the same parts, under the data folder's lock.
  * The crypto store is opened only by a command that needs it.
- * @throws Failure `store_locked` if a bot started meanwhile; `account_not_ready` if the store has no account yet; `store_behind`
+ * @throws Failure `store_locked` if a bot started meanwhile; `account_not_ready` if the store has no account yet;
+ * `store_behind`
  */
 export async function withOfflineBot<T>(settings: Settings, use: (bot: Bot) => Promise<T>): Promise<T> {
     const log = await createLogger({ level: "warn", format: settings.log.format, output: "stderr" });
@@ -45,7 +46,10 @@ export async function withOfflineBot<T>(settings: Settings, use: (bot: Bot) => P
     // Once: an import asks for it with every hundred keys.
     const crypto = (): Promise<CryptoPort> => (checking ??= check());
     // Rooms that were not counted, as the command was ended, are counted by the bot's next start.
-    const recount = new Recount([], async (roomIds) => await recountRooms(store.database, ledger, await crypto(), roomIds));
+    const recount = new Recount(
+        [],
+        async (roomIds) => await recountRooms(store.database, ledger, await crypto(), roomIds),
+    );
     const handlers = controlOperations({
         commands: ledger.commands,
         crypto,

@@ -13,7 +13,11 @@ function operations(importRoomKeys: () => Promise<never>) {
     });
     return controlOperations({
         commands: {} as OperationParts["commands"],
-        crypto: () => Promise.resolve({ importRoomKeys, exportRoomKeys: () => Promise.resolve({ sessions: [], next: undefined }) }),
+        crypto: () =>
+            Promise.resolve({
+                importRoomKeys,
+                exportRoomKeys: () => Promise.resolve({ sessions: [], next: undefined }),
+            }),
         health: () => Promise.resolve({ healthy: true, problems: [] }),
         snapshot: () => {
             throw new Error("nobody asked for a snapshot");
@@ -37,7 +41,8 @@ test("jobs that imported keys released are started at once, and counted are also
 test("during a long import rooms are counted every few seconds, and all that are left at its end", async () => {
     order.length = 0;
     const importing = operations(imports);
-    const chunk = async (roomId: string, more = true) => await importing.importRoomKeys({ entries: [{ room_id: roomId }], more });
+    const chunk = async (roomId: string, more = true) =>
+        await importing.importRoomKeys({ entries: [{ room_id: roomId }], more });
     for (const roomId of ["!a:home", "!b:home", "!c:home"]) await chunk(roomId);
     expect(order).toEqual(["!a:home", "wake"]);
     now += 5_000;

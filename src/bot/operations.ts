@@ -21,7 +21,15 @@ export interface OperationParts {
 }
 
 /** What commands may ask, on the parts that answer it. */
-export function controlOperations({ commands, crypto, snapshot, health, wake, recount, monotonic }: OperationParts): Handlers {
+export function controlOperations({
+    commands,
+    crypto,
+    snapshot,
+    health,
+    wake,
+    recount,
+    monotonic,
+}: OperationParts): Handlers {
     let counted = Number.NEGATIVE_INFINITY;
     return {
         health,
@@ -69,7 +77,9 @@ export function controlOperations({ commands, crypto, snapshot, health, wake, re
 
 function roomsOf(entries: readonly unknown[]): readonly string[] {
     const roomIds = entries.flatMap((entry) =>
-        typeof entry === "object" && entry !== null && "room_id" in entry && typeof entry.room_id === "string" ? [entry.room_id] : [],
+        typeof entry === "object" && entry !== null && "room_id" in entry && typeof entry.room_id === "string"
+            ? [entry.room_id]
+            : [],
     );
     return [...new Set(roomIds)];
 }

@@ -42,7 +42,8 @@ function settings(): Settings {
     return loadSettings({ configFile: undefined, environment, workingDirectory: parent }).settings;
 }
 
-const restore = (source: AsyncIterable<Uint8Array>) => restoreSnapshot({ settings: settings(), source, name: "FILE", onProgress: nothing });
+const restore = (source: AsyncIterable<Uint8Array>) =>
+    restoreSnapshot({ settings: settings(), source, name: "FILE", onProgress: nothing });
 const failing = (code: string): unknown => expect.objectContaining({ code });
 
 /** A snapshot whose database was written by a later version. */

@@ -46,8 +46,8 @@ interface Parts extends RestoreStart {
 }
 
 /**
- * Makes a new device of a snapshot. Everything is made ready in a folder of its own inside the data folder, and `run` starts nothing beside
- * it; a kill at any instant is healed by the same command again.
+ * Makes a new device of a snapshot. Everything is made ready in a folder of its own inside the data folder, and `run`
+ * starts nothing beside it; a kill at any instant is healed by the same command again.
  * @see {@link import("./index.ts").restoreSnapshot}
  */
 export async function restoreSnapshot(start: RestoreStart): Promise<RestoreResult> {
@@ -83,7 +83,8 @@ async function restoreInto(parts: Parts): Promise<RestoreResult> {
     // 3. What only the old device's store can tell. It is opened for nothing else: its ratchets are never used.
     const secrets = await readIdentity(parts, restoring, restore.old, storeKey);
 
-    // 4. The stores of the new device, under the ID that is kept since step 2: a kill must not leave a device behind that nobody knows.
+    // 4. The stores of the new device, under the ID that is kept since step 2: a kill must not leave a device behind
+    //    that nobody knows.
     await makeStores(parts, restoring, storeKey);
 
     // 5. Logged in, its keys published and signed; then the sessions; then the old device goes.
@@ -108,7 +109,12 @@ async function takeIn(parts: Parts, storeKey: Uint8Array): Promise<Restoring> {
         }
         if (header.user_id !== settings.homeserver.user_id)
             throw new Failure("account_of_another_user", { stored: header.user_id, user: settings.homeserver.user_id });
-        const restoring = { sha256, madeAt: header.made_at, oldDeviceId: header.device_id, newDeviceId: randomDeviceId() };
+        const restoring = {
+            sha256,
+            madeAt: header.made_at,
+            oldDeviceId: header.device_id,
+            newDeviceId: randomDeviceId(),
+        };
         await readIdentity(parts, restoring, incoming, storeKey);
         openDatabase({ path: join(incoming, "backscroll.sqlite"), schemas }).close();
         restore.begin(incoming, restoring);
@@ -125,7 +131,9 @@ async function readIdentity(
     stores: string,
     storeKey: Uint8Array,
 ): Promise<CrossSigningSecrets | undefined> {
-    return await withOldDevice(parts, restoring, join(stores, "crypto.sqlite"), storeKey, (crypto) => crypto.exportIdentity());
+    return await withOldDevice(parts, restoring, join(stores, "crypto.sqlite"), storeKey, (crypto) =>
+        crypto.exportIdentity(),
+    );
 }
 
 async function withOldDevice<T>(
@@ -144,13 +152,18 @@ async function withOldDevice<T>(
     }
 }
 
-/** Both stores are copied as they are, and then rid of what belongs to the old device alone: so every table comes along. */
+/**
+ * Both stores are copied as they are, and then rid of what belongs to the old device alone: so every table comes along.
+ */
 async function makeStores(parts: Parts, restoring: Restoring, storeKey: Uint8Array): Promise<void> {
     const { restore, settings } = parts;
     if (existsSync(restore.new)) return;
     const made = restore.emptied("making");
-    for (const name of ["backscroll.sqlite", "crypto.sqlite"]) await copyFile(join(restore.old, name), join(made, name));
-    await withOldDevice(parts, restoring, join(made, "crypto.sqlite"), storeKey, (crypto) => crypto.handOver(restoring.newDeviceId));
+    for (const name of ["backscroll.sqlite", "crypto.sqlite"])
+        await copyFile(join(restore.old, name), join(made, name));
+    await withOldDevice(parts, restoring, join(made, "crypto.sqlite"), storeKey, (crypto) =>
+        crypto.handOver(restoring.newDeviceId),
+    );
     const database = openDatabase({ path: join(made, "backscroll.sqlite"), schemas });
     try {
         database.transaction(() => {
@@ -177,11 +190,21 @@ async function moveIn(
     const stopping = new AbortController();
     const { promise: fatal, reject: onFatal } = Promise.withResolvers<never>();
     try {
-        const stores = { ...folder, database: join(restore.new, "backscroll.sqlite"), cryptoStore: join(restore.new, "crypto.sqlite") };
+        const stores = {
+            ...folder,
+            database: join(restore.new, "backscroll.sqlite"),
+            cryptoStore: join(restore.new, "crypto.sqlite"),
+        };
         const database = openDatabase({ path: stores.database, schemas });
         releases.add("the database", () => database.close());
         const mark = new CommitMark(database);
-        const store = { folder: stores, database: mark.carriedBy(database), mark, storeKey, close: () => database.close() };
+        const store = {
+            folder: stores,
+            database: mark.carriedBy(database),
+            mark,
+            storeKey,
+            close: () => database.close(),
+        };
         const work = async (): Promise<number> => {
             const { homeserver, crypto } = await bringUp({
                 settings,
@@ -218,7 +241,9 @@ async function countSessions(crypto: CryptoPort): Promise<number> {
 
 /** A log alone counts: SQLite would read it into whatever file takes the place of its own. */
 function hasStore({ database, cryptoStore }: DataFolder): boolean {
-    return [database, cryptoStore].some((path) => ["", "-wal", "-journal"].some((suffix) => existsSync(`${path}${suffix}`)));
+    return [database, cryptoStore].some((path) =>
+        ["", "-wal", "-journal"].some((suffix) => existsSync(`${path}${suffix}`)),
+    );
 }
 
 function finish({ settings, restore }: Parts, { newDeviceId, madeAt }: Restoring): RestoreResult {

@@ -102,7 +102,8 @@ async function serve(bot: Running): Promise<void> {
 
     // 3. Everything that works on rooms, fed by the sync.
     bot.services = startServices({ ...bot, signal: bot.stopping.signal, online });
-    // Hung up on first at a stop: a command under way is told of the stop, and not of a part that has ended before it answered.
+    // Hung up on first at a stop: a command under way is told of the stop, and not of a part that has ended before it
+    // answered.
     releases.add("commands under way", () => control.stop());
 
     // 4. Whether what lies on the disk can still be read, when nothing else is to be done.
@@ -112,7 +113,8 @@ async function serve(bot: Running): Promise<void> {
     const record = (damage: string | undefined): void => database.transaction(() => checks.set(damage, Date.now()));
     const storeCheck = new StoreCheck({ crypto: online.crypto, path: folder.cryptoStore, log, record, signal });
     bot.storeCheck = storeCheck;
-    // Not waited for: a sync that ends before its first batch never gets there, and the end of the bot must not wait with it.
+    // Not waited for: a sync that ends before its first batch never gets there, and the end of the bot must not wait
+    // with it.
     void bot.services.ready.then(() => {
         log.info({ user: online.account.userId, device: online.account.deviceId }, "ready");
         return storeCheck.run();

@@ -2,7 +2,10 @@ import { z } from "zod";
 import type { OutgoingRequest, SendOutcome, SendRequest } from "../crypto/index.ts";
 import { type Homeserver, HomeserverError, isTransient } from "../homeserver/index.ts";
 
-/** Gives the crypto machine's requests to the homeserver; a refusal that cannot heal is an answer, everything else throws. */
+/**
+ * Gives the crypto machine's requests to the homeserver; a refusal that cannot heal is an answer, everything else
+ * throws.
+ */
 export function sendRequest(homeserver: Homeserver): SendRequest {
     return async (request) => {
         try {

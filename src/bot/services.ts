@@ -60,7 +60,10 @@ export function startServices(given: ServicesOptions): Services {
         if (!caughtUp) return;
         for (const part of [sharing, receiver, greeter, notifier, verification, invitations, timelines]) part.wake();
     };
-    const { crypto, facts } = informedCrypto(given, { rejudged: (roomIds) => countAgain(roomIds), identityHeard: wake });
+    const { crypto, facts } = informedCrypto(given, {
+        rejudged: (roomIds) => countAgain(roomIds),
+        identityHeard: wake,
+    });
     const options = { ...given, online: { ...given.online, crypto } };
     const outgoing = new OutgoingRequests({ crypto, send: sendRequest(homeserver), deviceId: account.deviceId, log });
 

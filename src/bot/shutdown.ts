@@ -31,8 +31,9 @@ export class Releases {
 }
 
 /**
- * Calls `stop` at the first SIGTERM or SIGINT. A second signal, or a stop that takes too long, ends the process at once:
- * a worker that is stuck inside SQLite would keep `process.exit` waiting, so the process kills itself; the stores are made for that.
+ * Calls `stop` at the first SIGTERM or SIGINT. A second signal, or a stop that takes too long, ends the process at
+ * once: a worker that is stuck inside SQLite would keep `process.exit` waiting, so the process kills itself; the stores
+ * are made for that.
  */
 export function stopOnSignals(stop: () => void, log: Logger): () => void {
     let stopping = false;
@@ -53,7 +54,8 @@ export function stopOnSignals(stop: () => void, log: Logger): () => void {
     for (const signal of ["SIGTERM", "SIGINT"] as const) {
         const before = process.listeners(signal);
         process.on(signal, onSignal);
-        // `main.ts` has held the place until now. Its listener goes after ours has come: in between a signal would be lost.
+        // `main.ts` has held the place until now. Its listener goes after ours has come: in between a signal would be
+        // lost.
         for (const listener of before) process.off(signal, listener);
     }
     return () => process.off("SIGTERM", onSignal).off("SIGINT", onSignal);
@@ -63,7 +65,13 @@ export function stopOnSignals(stop: () => void, log: Logger): () => void {
 export function endOnFaults(end: (failure: Failure) => void, log: Logger): () => void {
     const onFault = (fault: unknown): void => {
         log.error({ err: fault }, "a fault that nothing caught");
-        end(new Failure("internal_fault", { detail: fault instanceof Error ? fault.message : String(fault) }, { cause: fault }));
+        end(
+            new Failure(
+                "internal_fault",
+                { detail: fault instanceof Error ? fault.message : String(fault) },
+                { cause: fault },
+            ),
+        );
     };
     process.on("uncaughtException", onFault);
     return () => process.off("uncaughtException", onFault);

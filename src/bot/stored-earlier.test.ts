@@ -27,7 +27,9 @@ import {
 } from "./testing/fixtures/story.ts";
 
 const folder = join(import.meta.dirname, "testing/fixtures");
-const fixtures = readdirSync(folder, { withFileTypes: true }).flatMap((entry) => (entry.isDirectory() ? [entry.name] : []));
+const fixtures = readdirSync(folder, { withFileTypes: true }).flatMap((entry) =>
+    entry.isDirectory() ? [entry.name] : [],
+);
 
 let dataDir: string;
 beforeEach(() => {

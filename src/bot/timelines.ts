@@ -3,7 +3,10 @@ import { lastSuccessAt } from "../sync/index.ts";
 import { BackFill, CoverageCount, TimelineRecorder } from "../timeline/index.ts";
 import type { ServicesOptions } from "./services.ts";
 
-/** What follows the rooms' timelines: the recording, the search for what came before, and the count of what we can hand on. */
+/**
+ * What follows the rooms' timelines: the recording, the search for what came before, and the count of what we can hand
+ * on.
+ */
 export interface TimelineServices {
     readonly recorder: TimelineRecorder;
     wake(): void;

@@ -10,7 +10,10 @@ export interface AdminRoom {
     readonly awaySince: number | undefined;
 }
 
-/** A message to an admin: kept before it is sent, so that after a crash the same one goes out under the same transaction ID. */
+/**
+ * A message to an admin: kept before it is sent, so that after a crash the same one goes out under the same transaction
+ * ID.
+ */
 export interface AdminMessage {
     readonly id: number;
     /** The last notice that it tells. */
@@ -48,7 +51,11 @@ export class AdminRooms {
     of(admin: string): AdminRoom | undefined {
         const row = this.#sql.prepare("SELECT room_id, listed, away_since FROM admin_rooms WHERE admin = ?").get(admin);
         if (row === undefined) return undefined;
-        return { roomId: textOf(row, "room_id"), listed: flagOf(row, "listed"), awaySince: numberOrNothing(row, "away_since") };
+        return {
+            roomId: textOf(row, "room_id"),
+            listed: flagOf(row, "listed"),
+            awaySince: numberOrNothing(row, "away_since"),
+        };
     }
 
     /** Takes the place of any room before. */
@@ -66,11 +73,16 @@ export class AdminRooms {
 
     /** The last notice that the admin was told; 0: none. */
     toldUpTo(admin: string): number {
-        const row = this.#sql.prepare("SELECT max(up_to) AS up_to FROM admin_messages WHERE admin = ? AND sent_at IS NOT NULL").get(admin);
+        const row = this.#sql
+            .prepare("SELECT max(up_to) AS up_to FROM admin_messages WHERE admin = ? AND sent_at IS NOT NULL")
+            .get(admin);
         return numberOrNothing(row, "up_to") ?? 0;
     }
 
-    /** Messages that the admin was sent after `since`; what bears the time of a clock that was set back since does not count. */
+    /**
+     * Messages that the admin was sent after `since`; what bears the time of a clock that was set back since does not
+     * count.
+     */
     sentSince(admin: string, since: number, now: number): number {
         const row = this.#sql
             .prepare("SELECT count(*) AS messages FROM admin_messages WHERE admin = ? AND sent_at > ? AND sent_at <= ?")
@@ -80,7 +92,9 @@ export class AdminRooms {
 
     /** The message that was about to be sent, or a new one that tells notices up to `upTo`. */
     prepare(admin: string, upTo: number): AdminMessage {
-        const kept = this.#sql.prepare("SELECT id, up_to FROM admin_messages WHERE admin = ? AND sent_at IS NULL").get(admin);
+        const kept = this.#sql
+            .prepare("SELECT id, up_to FROM admin_messages WHERE admin = ? AND sent_at IS NULL")
+            .get(admin);
         if (kept !== undefined) return { id: numberOf(kept, "id"), upTo: numberOf(kept, "up_to") };
         return { id: this.#write("INSERT INTO admin_messages (admin, up_to) VALUES (?, ?)", admin, upTo), upTo };
     }

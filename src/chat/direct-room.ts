@@ -1,7 +1,10 @@
 /** The field of a room's creation that says whose direct room it is: after a crash the bot knows its own again. */
 const field = "org.backscroll.notices_for";
 
-/** A private, encrypted room; the admin is invited once the bot has written down which one it is. Nobody reads in it what was said before they came. */
+/**
+ * A private, encrypted room; the admin is invited once the bot has written down which one it is. Nobody reads in it
+ * what was said before they came.
+ */
 export function adminRoomContent(admin: string): object {
     return {
         preset: "private_chat",
@@ -17,7 +20,10 @@ export function adminRoomContent(admin: string): object {
     };
 }
 
-/** Whose direct room it is; undefined: nobody's. @param creation the content of `m.room.create` of a room that the bot made */
+/**
+ * Whose direct room it is; undefined: nobody's. @param creation the content of `m.room.create` of a room that the bot
+ * made
+ */
 export function adminOf(creation: Readonly<Record<string, unknown>> | undefined): string | undefined {
     const admin = creation?.[field];
     return typeof admin === "string" ? admin : undefined;

@@ -25,7 +25,15 @@ const partly = { reach: "start", coversSince: 4 * day, events: 12, covered: 10 }
 beforeEach(() => {
     database = openDatabase({ path: ":memory:", schemas: [chatSchema] });
     greetings = new Greetings(database);
-    room = { roomId, membership: "join", encryption: "encrypted", visibility: "shared", joinedAt: 0, openSince: 0, successor: undefined };
+    room = {
+        roomId,
+        membership: "join",
+        encryption: "encrypted",
+        visibility: "shared",
+        joinedAt: 0,
+        openSince: 0,
+        successor: undefined,
+    };
     [now, sent, fault, coverage] = [0, [], undefined, counted];
     bodies = [];
     takesKeys = false;
@@ -211,7 +219,12 @@ test("after a crash between preparing and sending, what stands in the room is wh
     fault = undefined;
     await greet();
     await greet();
-    expect(sent.map(([txnId]) => txnId)).toEqual(["greeting", "greeting", "greeting-correction", "greeting-correction"]);
+    expect(sent.map(([txnId]) => txnId)).toEqual([
+        "greeting",
+        "greeting",
+        "greeting-correction",
+        "greeting-correction",
+    ]);
     expect(bodies[1]).toBe(bodies[0]);
     expect(bodies[3]).toBe(bodies[2]);
 });

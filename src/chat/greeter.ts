@@ -117,7 +117,9 @@ export class Greeter {
             }
             case "correction": {
                 const facts = this.#facts(room, true);
-                return kindOf(facts) === "counted" ? { key, owed, kind: undefined, body: correction(facts) } : undefined;
+                return kindOf(facts) === "counted"
+                    ? { key, owed, kind: undefined, body: correction(facts) }
+                    : undefined;
             }
         }
     }

@@ -7,7 +7,9 @@ export const chatSchema: Schema = {
     feature: "chat",
     migrations: [
         (sql) => {
-            sql.exec("CREATE TABLE greetings (room_id TEXT PRIMARY KEY, txn_id TEXT NOT NULL, sent_at INTEGER) STRICT, WITHOUT ROWID");
+            sql.exec(
+                "CREATE TABLE greetings (room_id TEXT PRIMARY KEY, txn_id TEXT NOT NULL, sent_at INTEGER) STRICT, WITHOUT ROWID",
+            );
         },
         createAdminRooms,
         // Which kind of greeting it was, from before it is sent. Earlier versions did not say: those greetings are not
@@ -38,9 +40,14 @@ export class Greetings {
         this.#database = database;
     }
 
-    /** Owes a greeting to a room just joined; inside the transaction that records the join. A room that was greeted before is not greeted again. */
+    /**
+     * Owes a greeting to a room just joined; inside the transaction that records the join. A room that was greeted
+     * before is not greeted again.
+     */
     owe(roomId: string, txnId: string): void {
-        this.#sql.prepare("INSERT INTO greetings (room_id, txn_id) VALUES (?, ?) ON CONFLICT DO NOTHING").run(roomId, txnId);
+        this.#sql
+            .prepare("INSERT INTO greetings (room_id, txn_id) VALUES (?, ?) ON CONFLICT DO NOTHING")
+            .run(roomId, txnId);
     }
 
     /** Whether the room is still to be greeted. */

@@ -42,7 +42,11 @@ const notice = (id: number): Extract<NoticeFacts, { about: "job" }> & { readonly
     message: "This room shares only with approval.",
 });
 
-const room = (id: number, trouble: Extract<NoticeFacts, { about: "room" }>["trouble"], present = true): StandingNotice => ({
+const room = (
+    id: number,
+    trouble: Extract<NoticeFacts, { about: "room" }>["trouble"],
+    present = true,
+): StandingNotice => ({
     about: "room",
     id,
     roomId: "!room:home",
@@ -83,7 +87,9 @@ function newNotifier(admins = [admin]): Notifier {
             : undefined;
     const member = (_: string, userId: string): Member | undefined => {
         const membership = members.get(userId);
-        return membership === undefined ? undefined : { userId, membership, eventId: "$m", sender: bot, isDirect: true };
+        return membership === undefined
+            ? undefined
+            : { userId, membership, eventId: "$m", sender: bot, isDirect: true };
     };
     return new Notifier({
         botUserId: bot,
@@ -147,7 +153,9 @@ test("an admin is asked into a direct room of their own, and told there once the
     members.set(admin, "join");
     await settle();
     expect(said.map(({ txnId, to }) => [txnId, to])).toEqual([["backscroll-notice-1", [admin, bot]]]);
-    expect(said[0]?.body).toMatch(/^Job 17 waits for a person: @charlie:home was invited to !room:home by @alice:home\. .* --job 17`\.$/);
+    expect(said[0]?.body).toMatch(
+        /^Job 17 waits for a person: @charlie:home was invited to !room:home by @alice:home\. .* --job 17`\.$/,
+    );
 });
 
 test("nobody is disturbed while there is nothing to say, and nobody at all where there are no admins", async () => {
@@ -174,7 +182,11 @@ test("what changed in rooms is told in the same message, and once", async () => 
     members.set(admin, "join");
     await settle();
     expect(said.map(({ body }) => body.split("\n\n").map((line) => line.slice(0, 38)))).toEqual([
-        ["Job 17 waits for a person: @charlie:ho", "Room !room:home: The history is closed", "Room !room:home: I may invite there ag"],
+        [
+            "Job 17 waits for a person: @charlie:ho",
+            "Room !room:home: The history is closed",
+            "Room !room:home: I may invite there ag",
+        ],
     ]);
 });
 
@@ -189,10 +201,22 @@ test("an admin is told four times an hour at most; what comes meanwhile is colle
     now += 3_600_000;
     await settle();
     expect(said).toHaveLength(5);
-    expect(said[4]?.body.match(/^Job (\d+)|^1 more/gm)).toEqual(["Job 21", "Job 22", "Job 23", "Job 24", "Job 25", "1 more"]);
+    expect(said[4]?.body.match(/^Job (\d+)|^1 more/gm)).toEqual([
+        "Job 21",
+        "Job 22",
+        "Job 23",
+        "Job 24",
+        "Job 25",
+        "1 more",
+    ]);
 });
 
-test.each(["createRoom", "readDirect", "writeDirect", "invite", "send"].flatMap((call) => [[call, false] as const, [call, true] as const]))(
+test.each(
+    ["createRoom", "readDirect", "writeDirect", "invite", "send"].flatMap((call) => [
+        [call, false] as const,
+        [call, true] as const,
+    ]),
+)(
     "a crash at %s (afterwards: %s): no second room, and the same message under the same transaction ID",
     async (call, after) => {
         fault = { call, after };

@@ -81,7 +81,10 @@ export class Notifier {
             return { is: "unready" };
         } catch (error) {
             if (isAbort(error)) throw error;
-            this.#parts.log.warn({ user: admin, err: error }, "an admin could not be told what needs a person; it is tried again");
+            this.#parts.log.warn(
+                { user: admin, err: error },
+                "an admin could not be told what needs a person; it is tried again",
+            );
             return { is: "failed", retryAfterMs: retryAfterOf(error) };
         }
     }
@@ -112,7 +115,10 @@ export class Notifier {
         // Nobody else hears it, whoever the admin lets into the room.
         const room = () => speakingRoom(rooms, roomId, [admin, botUserId]);
         if (room() === undefined) return;
-        await sendEncrypted(room, roomId, `backscroll-notice-${message.id}`, { msgtype: "m.notice", body: noticeText(notices) });
+        await sendEncrypted(room, roomId, `backscroll-notice-${message.id}`, {
+            msgtype: "m.notice",
+            body: noticeText(notices),
+        });
         adminRooms.sent(message, now());
     }
 
@@ -133,7 +139,9 @@ export class Notifier {
         return membership === "leave" || membership === "ban";
     }
 
-    /** Whether the admin is in the room; if not, they are asked in, unless they have shown that they do not want to be. */
+    /**
+     * Whether the admin is in the room; if not, they are asked in, unless they have shown that they do not want to be.
+     */
     async #isThere(admin: string, { roomId, listed, awaySince }: AdminRoom): Promise<boolean> {
         const { adminRooms, rooms, homeserver, now } = this.#parts;
         // Just made: the next sync brings it.

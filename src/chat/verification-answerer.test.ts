@@ -29,7 +29,15 @@ beforeEach(() => {
     answerer = new VerificationAnswerer({
         botUserId: bot,
         rooms: {
-            room: () => ({ roomId, membership: "join", encryption, visibility: "shared", joinedAt: 0, successor: undefined, openSince: 0 }),
+            room: () => ({
+                roomId,
+                membership: "join",
+                encryption,
+                visibility: "shared",
+                joinedAt: 0,
+                successor: undefined,
+                openSince: 0,
+            }),
             membersWith: () => [],
             isDirect: () => direct,
         },
@@ -63,8 +71,10 @@ const message = (eventId: string, type: string, content: object, at = now): obje
     origin_server_ts: at,
     content,
 });
-const encrypted = (eventId: string): object => message(eventId, "m.room.encrypted", { algorithm: "m.megolm.v1.aes-sha2" });
-const plain = (eventId: string): object => message(eventId, "m.room.message", { msgtype: "m.key.verification.request", to: bot });
+const encrypted = (eventId: string): object =>
+    message(eventId, "m.room.encrypted", { algorithm: "m.megolm.v1.aes-sha2" });
+const plain = (eventId: string): object =>
+    message(eventId, "m.room.message", { msgtype: "m.key.verification.request", to: bot });
 
 function batch(...events: object[]): SyncBatch {
     const rooms = { join: { [roomId]: { timeline: { events, limited: false } } } };
@@ -87,7 +97,13 @@ const answer = (how: "plain" | "encrypted", eventId: string): unknown[][] => [
         `backscroll-verification-${eventId}`,
         { ...cancellation, "m.relates_to": { rel_type: "m.reference", event_id: eventId } },
     ],
-    [how, roomId, "m.room.message", `backscroll-verification-${eventId}-reason`, { msgtype: "m.notice", body: verificationReason }],
+    [
+        how,
+        roomId,
+        "m.room.message",
+        `backscroll-verification-${eventId}-reason`,
+        { msgtype: "m.notice", body: verificationReason },
+    ],
 ];
 
 test("a device that asks gets a cancellation at the next wake, once, and nothing before", async () => {
@@ -111,13 +127,16 @@ test.each([
     expect(sent).toEqual([]);
 });
 
-test.each(["plain", "encrypted"] as const)("a plain request in a direct room that is %s is answered there", async (how) => {
-    encryption = how;
-    await said(plain("$1"));
-    expect(sent).toEqual(answer(how, "$1"));
-    await said(plain("$1"));
-    expect(sent).toHaveLength(2);
-});
+test.each(["plain", "encrypted"] as const)(
+    "a plain request in a direct room that is %s is answered there",
+    async (how) => {
+        encryption = how;
+        await said(plain("$1"));
+        expect(sent).toEqual(answer(how, "$1"));
+        await said(plain("$1"));
+        expect(sent).toHaveLength(2);
+    },
+);
 
 test("an encrypted request is answered if it is for the bot", async () => {
     const requests = [

@@ -41,7 +41,9 @@ const readTogether = 10;
 /** Whoever waits for longer than these attempts take has given up. */
 const attempts = 3;
 
-/** The Rust SDK, and so matrix-js-sdk, has a reason of its own for each standard code (measured): this one's is true. */
+/**
+ * The Rust SDK, and so matrix-js-sdk, has a reason of its own for each standard code (measured): this one's is true.
+ */
 const cancellation = { code: "m.unknown_method", reason: verificationReason };
 
 /**
@@ -139,7 +141,8 @@ export class VerificationAnswerer {
         const answer = cancel()
             .then(() => log.info(facts, "cancelled a request to verify the bot"))
             .catch((error: unknown) => {
-                if (!isAbort(error)) log.warn({ ...facts, err: error }, "a request to verify the bot could not be cancelled");
+                if (!isAbort(error))
+                    log.warn({ ...facts, err: error }, "a request to verify the bot could not be cancelled");
             })
             .finally(() => this.#answers.delete(answer));
         this.#answers.add(answer);

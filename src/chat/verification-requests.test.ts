@@ -6,7 +6,13 @@ const minute = 60_000;
 const now = 100 * minute;
 const bot = "@bot:home";
 const asked = { msgtype: "m.key.verification.request", to: bot, from_device: "A", methods: [] };
-const event: RoomEvent = { type: "m.room.message", eventId: "$1", sender: "@a:home", originServerTs: now, content: asked };
+const event: RoomEvent = {
+    type: "m.room.message",
+    eventId: "$1",
+    sender: "@a:home",
+    originServerTs: now,
+    content: asked,
+};
 const encrypted: RoomEvent = { ...event, type: "m.room.encrypted", content: { algorithm: "m.megolm.v1.aes-sha2" } };
 
 test.each<[string, number, boolean]>([

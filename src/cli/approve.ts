@@ -11,7 +11,8 @@ export async function approve(invocation: Invocation): Promise<number> {
     const room = filter(invocation, command, "room", roomId);
     if ((jobId === undefined) === (room === undefined))
         throw refused(jobId ?? "", "either a job, or --room ROOM for all of a room's", { name: "JOB", command });
-    if (room !== undefined) return conclude(await withBot(invocation, (bot) => bot.call("approveAll", { roomId: room })));
+    if (room !== undefined)
+        return conclude(await withBot(invocation, (bot) => bot.call("approveAll", { roomId: room })));
     const job = jobId ?? "";
     await showHeldJob(loadDataDir(invocation), job);
     return conclude(await withBot(invocation, (bot) => bot.call("approve", { jobId: job })));

@@ -11,7 +11,9 @@ interface Asked {
 /** @throws Failure `bad_argument` */
 export function roomId(text: string, asked: Asked): string {
     if (/^![^\s\p{Cc}]{1,254}$/u.test(text)) return text;
-    const hint = text.startsWith("#") ? " (an alias will not do: clients show the ID in the room's advanced settings)" : "";
+    const hint = text.startsWith("#")
+        ? " (an alias will not do: clients show the ID in the room's advanced settings)"
+        : "";
     throw refused(text, `a room ID, like '!abcdef:home.server'${hint}`, asked);
 }
 

@@ -4,7 +4,19 @@ import { table } from "./layout.ts";
 /** Who was given what, as people read it. */
 export function auditText({ deliveries }: AuditReport): string {
     if (deliveries.length === 0) return "Nobody was given anything.";
-    const header = ["WHEN", "SENT", "USER", "ROOM", "DEVICES", "SESSIONS", "IDENTITY", "INVITED BY", "ALLOWED BY", "JOB", "FILE"];
+    const header = [
+        "WHEN",
+        "SENT",
+        "USER",
+        "ROOM",
+        "DEVICES",
+        "SESSIONS",
+        "IDENTITY",
+        "INVITED BY",
+        "ALLOWED BY",
+        "JOB",
+        "FILE",
+    ];
     const rows = deliveries.map((given) => [
         given.at,
         wasSent(given),

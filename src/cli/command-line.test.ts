@@ -18,9 +18,9 @@ test("--help teaches what to do first", async () => {
 
 test("every command explains itself, and what is not built is not listed", async () => {
     const { out } = await backscroll(["--help"], folder);
-    const listed = [...(out.split(/^(?:Commands|First steps):$/m)[1] ?? "").matchAll(/^ {2}([a-z][a-z-]*)(?: [<[].*?)? {2,}\w/gm)].map(
-        ([, name]) => name,
-    );
+    const listed = [
+        ...(out.split(/^(?:Commands|First steps):$/m)[1] ?? "").matchAll(/^ {2}([a-z][a-z-]*)(?: [<[].*?)? {2,}\w/gm),
+    ].map(([, name]) => name);
     expect(listed).toEqual(
         "run login status audit health share invite accept approve cancel pause resume trust import-keys export-keys snapshot restore".split(
             " ",
@@ -41,7 +41,11 @@ test("before the first start nobody was given anything", async () => {
 });
 
 test("--version", async () => {
-    expect(await backscroll(["--version"], folder)).toEqual({ code: 0, out: expect.stringMatching(/^\d+\.\d+\.\d+\n$/), err: "" });
+    expect(await backscroll(["--version"], folder)).toEqual({
+        code: 0,
+        out: expect.stringMatching(/^\d+\.\d+\.\d+\n$/),
+        err: "",
+    });
 });
 
 test.each<[string, string[], RegExp]>([
@@ -60,7 +64,11 @@ test.each<[string, string[], RegExp]>([
     ["a time that is none", ["status", "--since", "yesterday"], /--since: found "yesterday", expected a time like/],
     ["a limit that is none", ["status", "--limit", "0"], /--limit: found "0", expected a whole number from 1/],
     ["an export that is not there", ["import-keys", "gone.txt"], /gone\.txt cannot be imported: it does not exist/],
-    ["a protected export", ["export-keys", "--room", "!a:b", "f.json"], /A passphrase-protected export is not built yet/],
+    [
+        "a protected export",
+        ["export-keys", "--room", "!a:b", "f.json"],
+        /A passphrase-protected export is not built yet/,
+    ],
     ...[
         "logout --yes",
         "doctor",
@@ -68,7 +76,11 @@ test.each<[string, string[], RegExp]>([
 
         "leave !a:b",
         "recovery-key check",
-    ].map((line): [string, string[], RegExp] => [line, line.split(" "), new RegExp(`backscroll ${line.split(" ")[0]} is not built yet`)]),
+    ].map((line): [string, string[], RegExp] => [
+        line,
+        line.split(" "),
+        new RegExp(`backscroll ${line.split(" ")[0]} is not built yet`),
+    ]),
 ])("a wrong command line ends with 64: %s", async (_, args, message) => {
     const { code, out, err } = await backscroll(args, folder);
     expect({ code, out }).toEqual({ code: 64, out: "" });
@@ -90,7 +102,8 @@ test("a wrong configuration ends with 78, says everything at once, and keeps sec
 });
 
 test("an older Node is told what it needs, and nothing is loaded that it cannot read", async () => {
-    const older = "data:text/javascript,Object.defineProperty(process,'versions',{value:{...process.versions,node:'20.20.2'}})";
+    const older =
+        "data:text/javascript,Object.defineProperty(process,'versions',{value:{...process.versions,node:'20.20.2'}})";
     const { code, out, err } = await backscroll(["status"], folder, { nodeOptions: ["--import", older] });
     expect({ code, out }).toEqual({ code: 78, out: "" });
     expect(err).toMatch(/this is Node 20\.20\.2, and Backscroll needs Node 24 or newer\.\nStart it with `npm start`/);

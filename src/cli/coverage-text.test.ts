@@ -11,7 +11,11 @@ const counted: CoverageStatus = {
     withheld_from_bot: { sessions: 0, senders: [] },
 };
 
-function room(coverage: CoverageStatus | null, since: string | null = "2026-11-02T08:00:00.000Z", missing = 0): RoomStatus {
+function room(
+    coverage: CoverageStatus | null,
+    since: string | null = "2026-11-02T08:00:00.000Z",
+    missing = 0,
+): RoomStatus {
     return {
         room_id: "!a:hs",
         mode: "automatic",
@@ -64,7 +68,11 @@ test.each<[string, RoomStatus, string[]]>([
             "can hand on 190 of the 199 that it covers: their senders withhold the other 9 from newcomers.",
         ],
     ],
-    ["an earlier version counted", room({ ...counted, withheld: null }), ["covers 99 % of the 200 encrypted messages."]],
+    [
+        "an earlier version counted",
+        room({ ...counted, withheld: null }),
+        ["covers 99 % of the 200 encrypted messages."],
+    ],
     [
         "senders withhold",
         room({ ...counted, withheld_from_bot: { sessions: 8, senders: ["@a", "@b", "@c", "@d", "@e", "@f", "@g"] } }),

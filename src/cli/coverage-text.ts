@@ -8,17 +8,25 @@ export function coverageSentences({ coverage, covers_since, sessions: { missing 
     if (coverage === null) return [];
     const { reach, events, covered, complete, withheld, withheld_from_bot: refused } = coverage;
     if (reach === "under_way")
-        return [`covers ${covered} of ${events} encrypted messages found so far; the room's past is still being looked through.`];
+        return [
+            `covers ${covered} of ${events} encrypted messages found so far; the room's past is still being looked through.`,
+        ];
     if (events === 0) return reach === "start" ? ["has no encrypted messages yet."] : [];
     const since =
-        complete && reach === "start" ? "" : covers_since === null ? "" : `, and at least 95 % of those since ${covers_since.slice(0, 10)}`;
+        complete && reach === "start"
+            ? ""
+            : covers_since === null
+              ? ""
+              : `, and at least 95 % of those since ${covers_since.slice(0, 10)}`;
     const known = reach === "start" ? "the" : "the last";
     return [
         `covers ${Math.floor((100 * covered) / events)} % of ${known} ${events} encrypted messages${since}.`,
         ...(withheld === null || withheld === 0 ? [] : [withheldSentence(covered, withheld)]),
         ...(missing === null || missing === 0 || complete
             ? []
-            : [`misses the keys of ${count(missing, "session")}: \`backscroll import-keys\` takes them from whoever has them.`]),
+            : [
+                  `misses the keys of ${count(missing, "session")}: \`backscroll import-keys\` takes them from whoever has them.`,
+              ]),
         ...(refused.senders.length === 0
             ? []
             : [

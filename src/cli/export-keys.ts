@@ -27,6 +27,8 @@ export async function exportKeys(invocation: Invocation): Promise<number> {
     }
     file.write("\n]\n");
     file.publish();
-    print(`${count} room keys were written to ${file.path}. They are not encrypted: whoever has the file can read the room.`);
+    print(
+        `${count} room keys were written to ${file.path}. They are not encrypted: whoever has the file can read the room.`,
+    );
     return exitCodes.done;
 }

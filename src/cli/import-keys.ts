@@ -41,7 +41,8 @@ async function importAll(bot: Bot, { count, entries }: KeyExport): Promise<Outco
     try {
         for await (const chunk of chunks(entries())) {
             const keys = chunk.filter((entry) => entry !== undefined);
-            if (keys.length < chunk.length) for (const entry of chunk) if (entry === undefined) refuse("it is larger than any room key");
+            if (keys.length < chunk.length)
+                for (const entry of chunk) if (entry === undefined) refuse("it is larger than any room key");
             done += chunk.length;
             const report = await bot.call("importRoomKeys", { entries: keys, more: done < count });
             imported += report.imported;
@@ -52,7 +53,9 @@ async function importAll(bot: Bot, { count, entries }: KeyExport): Promise<Outco
         }
     } catch (error) {
         if (imported > 0)
-            note(`${imported} of ${count} room keys were imported before it broke off; importing the file again does the rest.`);
+            note(
+                `${imported} of ${count} room keys were imported before it broke off; importing the file again does the rest.`,
+            );
         throw error;
     }
     return { imported, refused };
@@ -74,6 +77,9 @@ function passphraseOf(invocation: Invocation): string | undefined {
     if (file === undefined) return undefined;
     const read = readSmallFile(pathArgument(invocation, file));
     if ("fault" in read)
-        throw refused(file, `a readable file with the passphrase (this one ${read.fault})`, { name: "--passphrase-file", command });
+        throw refused(file, `a readable file with the passphrase (this one ${read.fault})`, {
+            name: "--passphrase-file",
+            command,
+        });
     return read.text.replace(/\r?\n$/, "");
 }

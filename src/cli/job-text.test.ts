@@ -63,7 +63,13 @@ test("a job's story reads like this", () => {
 
 test("what was given stands below, with how many sessions", () => {
     const given = [
-        { at: "2026-02-01T11:59:55.000Z", devices: ["PHONE", "LAPTOP"], sessions: 12, file: "mxc://hs/abc", sent: "yes" },
+        {
+            at: "2026-02-01T11:59:55.000Z",
+            devices: ["PHONE", "LAPTOP"],
+            sessions: 12,
+            file: "mxc://hs/abc",
+            sent: "yes",
+        },
     ] as const;
     expect(jobText({ ...job, origin: "command", approved: true, given }, now)).toMatch(
         /^Asked for by +`backscroll share`, approved by a person$[^]*\n\nKeys sent: once\n +WHEN +SENT +SESSIONS +TO +FILE\n +2026-02-01T11:59:55.000Z +yes +12 +PHONE, LAPTOP +mxc:\/\/hs\/abc$/m,

@@ -36,7 +36,13 @@ export function jobText(job: JobStory, now: number): string {
 
 function gifts({ given }: JobStory): readonly string[] {
     if (given.length === 0) return [];
-    const rows = given.map((gift) => [gift.at, wasSent(gift), String(gift.sessions), gift.devices.join(", "), gift.file]);
+    const rows = given.map((gift) => [
+        gift.at,
+        wasSent(gift),
+        String(gift.sessions),
+        gift.devices.join(", "),
+        gift.file,
+    ]);
     return [
         `Keys sent: ${given.length === 1 ? "once" : `${given.length} times`}\n${table(["WHEN", "SENT", "SESSIONS", "TO", "FILE"], rows)}`,
     ];

@@ -8,7 +8,9 @@ export function facts(rows: readonly (readonly [string, string])[]): string {
 export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
     const lines = [header, ...rows.map((row) => row.map(oneLine))];
     const widths = header.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
-    return lines.map((line) => `  ${line.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ")}`.trimEnd()).join("\n");
+    return lines
+        .map((line) => `  ${line.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ")}`.trimEnd())
+        .join("\n");
 }
 
 /** A device's name with a line break in it must not look like a line of ours. */

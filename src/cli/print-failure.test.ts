@@ -9,7 +9,10 @@ const shown = (error: unknown): string => {
 };
 
 test.each([
-    ["an expected failure", new Failure("homeserver_refused", { url: "http://a", detail: "M_\u{1b}]0;owned\u{7} \u{202e}\u{9b}2J" })],
+    [
+        "an expected failure",
+        new Failure("homeserver_refused", { url: "http://a", detail: "M_\u{1b}]0;owned\u{7} \u{202e}\u{9b}2J" }),
+    ],
     ["a fault of ours", new Error("@a\u{1b}[2J:home\r is not \u{9b}2J")],
     ["something that is no error", "\u{1b}[2J"],
 ])("%s brings no control characters of other people to the terminal", (_, error) => {

@@ -4,8 +4,9 @@ import { basename, dirname, join } from "node:path";
 import { Failure, isFullDisk } from "../failures/index.ts";
 
 /**
- * A file for its owner's eyes (mode 0600) that is there whole or not at all, and never in the place of another.
- * It is written under another name beside; what was not published is gone when this is disposed of, or the process is told to stop.
+ * A file for its owner's eyes (mode 0600) that is there whole or not at all, and never in the place of another. It is
+ * written under another name beside; what was not published is gone when this is disposed of, or the process is told to
+ * stop.
  */
 export class PrivateFile implements Disposable {
     readonly path: string;

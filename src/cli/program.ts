@@ -6,7 +6,10 @@ import { commandHelp, firstSteps } from "./help.ts";
 
 type Action = (invocation: Invocation) => Promise<number>;
 
-/** The grammar of the command line. Each action is loaded when it is called: `--help` and `status` are quick because of that. */
+/**
+ * The grammar of the command line. Each action is loaded when it is called: `--help` and `status` are quick because of
+ * that.
+ */
 export function buildProgram(surroundings: Surroundings, finish: (exitCode: number) => void): Command {
     const program = new Command("backscroll")
         .description("Shares the encrypted history of Matrix rooms with the people who are invited.")
@@ -16,7 +19,8 @@ export function buildProgram(surroundings: Surroundings, finish: (exitCode: numb
         .addOption(configOption())
         .usage("COMMAND [OPTIONS]")
         .configureHelp({
-            subcommandTerm: (command) => `${command.name()} ${command.usage().replace("[options] ", "")}`.replace("[options]", "").trim(),
+            subcommandTerm: (command) =>
+                `${command.name()} ${command.usage().replace("[options] ", "")}`.replace("[options]", "").trim(),
         })
         .showHelpAfterError("See 'backscroll --help'.")
         .addHelpText("after", firstSteps)
@@ -32,10 +36,9 @@ function commands(surroundings: Surroundings, finish: (exitCode: number) => void
         command(usage, summary, async (given) => finish(await action({ ...surroundings, ...given })));
     return [
         define("run", "run the bot", async (given) => (await import("./run.ts")).run(given)),
-        define("login", "log in by hand, or replace a lost identity", async (given) => (await import("./login.ts")).login(given)).option(
-            "--reset-identity",
-            "replace the account's cross-signing identity",
-        ),
+        define("login", "log in by hand, or replace a lost identity", async (given) =>
+            (await import("./login.ts")).login(given),
+        ).option("--reset-identity", "replace the account's cross-signing identity"),
         withFilters(
             define("status", "show the account, the rooms and the share jobs", async (given) =>
                 (await import("./status.ts")).status(given),
@@ -56,12 +59,13 @@ function commands(surroundings: Surroundings, finish: (exitCode: number) => void
         define("accept <ROOM> <USER>", "let in a user who knocks, after delivering the history", async (given) =>
             (await import("./share.ts")).accept(given),
         ),
-        define("approve [JOB]", "release a held share job", async (given) => (await import("./approve.ts")).approve(given)).option(
-            "--room <ROOM>",
-            "every held job of this room that needs no look of its own",
-        ),
+        define("approve [JOB]", "release a held share job", async (given) =>
+            (await import("./approve.ts")).approve(given),
+        ).option("--room <ROOM>", "every held job of this room that needs no look of its own"),
         define("cancel <JOB>", "end a share job", async (given) => (await import("./cancel.ts")).cancel(given)),
-        define("pause [ROOM]", "stop sharing, in one room or everywhere", async (given) => (await import("./pause.ts")).pause(given)),
+        define("pause [ROOM]", "stop sharing, in one room or everywhere", async (given) =>
+            (await import("./pause.ts")).pause(given),
+        ),
         define("resume [ROOM]", "go on sharing", async (given) => (await import("./pause.ts")).resume(given)),
         define("trust <USER>", "accept a user's changed identity", async (given) =>
             (await import("./trust.ts")).trust(given),
@@ -69,18 +73,26 @@ function commands(surroundings: Surroundings, finish: (exitCode: number) => void
         define("import-keys <FILE>", "take in room keys that a client exported", async (given) =>
             (await import("./import-keys.ts")).importKeys(given),
         ).option("--passphrase-file <FILE>", "a file with the export's passphrase"),
-        define("export-keys <FILE>", "write a room's keys to a file", async (given) => (await import("./export-keys.ts")).exportKeys(given))
+        define("export-keys <FILE>", "write a room's keys to a file", async (given) =>
+            (await import("./export-keys.ts")).exportKeys(given),
+        )
             .requiredOption("--room <ROOM>", "the room's ID")
             .option("--plain", "write them unencrypted")
             .addOption(new Option("--passphrase-file <FILE>").hideHelp()),
-        define("snapshot <FILE>", "copy the data folder into one file", async (given) => (await import("./snapshot.ts")).snapshot(given)),
+        define("snapshot <FILE>", "copy the data folder into one file", async (given) =>
+            (await import("./snapshot.ts")).snapshot(given),
+        ),
         define("restore <FILE>", "make a new device of a snapshot, after a loss", async (given) =>
             (await import("./restore.ts")).restore(given),
         ),
     ];
 }
 
-function command(usage: string, summary: string, action: (given: Omit<Invocation, keyof Surroundings>) => Promise<void>): Command {
+function command(
+    usage: string,
+    summary: string,
+    action: (given: Omit<Invocation, keyof Surroundings>) => Promise<void>,
+): Command {
     const [name = "", ...args] = usage.split(" ");
     const made = new Command(name)
         .summary(summary)
@@ -115,7 +127,10 @@ function missingCommand(name: string): Command {
         .allowUnknownOption()
         .argument("[ANYTHING...]")
         .action(() => {
-            throw new Failure("not_built_yet", { what: `backscroll ${name}`, instead: "See `backscroll --help` for what there is." });
+            throw new Failure("not_built_yet", {
+                what: `backscroll ${name}`,
+                instead: "See `backscroll --help` for what there is.",
+            });
         });
 }
 

@@ -48,12 +48,18 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-test.each(pages)("the reference for operators says what --help says: $name", async ({ name, title, about, commands }) => {
-    const chapters = await Promise.all(commands.map(async (command) => `## ${command}\n\n\`\`\`\n${await helpOf([command])}\n\`\`\`\n`));
-    const writtenBy = "This page is written by a test from what `--help` says (`npx vitest run src/cli/reference -u`).";
-    const text = [`# ${title}\n\n${about}\n\n${writtenBy}\n`, ...chapters].join("\n");
-    await expect(text).toMatchFileSnapshot(join(import.meta.dirname, "..", "..", "docs", "operate", name));
-});
+test.each(pages)(
+    "the reference for operators says what --help says: $name",
+    async ({ name, title, about, commands }) => {
+        const chapters = await Promise.all(
+            commands.map(async (command) => `## ${command}\n\n\`\`\`\n${await helpOf([command])}\n\`\`\`\n`),
+        );
+        const writtenBy =
+            "This page is written by a test from what `--help` says (`npx vitest run src/cli/reference -u`).";
+        const text = [`# ${title}\n\n${about}\n\n${writtenBy}\n`, ...chapters].join("\n");
+        await expect(text).toMatchFileSnapshot(join(import.meta.dirname, "..", "..", "docs", "operate", name));
+    },
+);
 
 test("every command is on one of the pages", async () => {
     const listed = (await helpOf([])).split(/^(?:Commands|First steps):$/m)[1] ?? "";

@@ -13,7 +13,9 @@ export async function restore(invocation: Invocation): Promise<number> {
     const source = file === "-" ? process.stdin : readable(name);
     const { userId, deviceId, sessions, madeAt } = await restoreSnapshot({ settings, source, name, onProgress: note });
     const keys = sessions === undefined ? "" : ` with ${sessions} room keys`;
-    print(`Restored ${userId} from the snapshot of ${madeAt}${keys}. Its device is ${deviceId} now. Start it with: backscroll run`);
+    print(
+        `Restored ${userId} from the snapshot of ${madeAt}${keys}. Its device is ${deviceId} now. Start it with: backscroll run`,
+    );
     return exitCodes.done;
 }
 

@@ -13,7 +13,10 @@ export async function snapshot(invocation: Invocation): Promise<number> {
     const target = argument(invocation, 0);
     if (target === "-") {
         if (process.stdout.isTTY)
-            throw refused(target, "a file, or - with the output going to a file or a program", { name: "FILE", command: "snapshot" });
+            throw refused(target, "a file, or - with the output going to a file or a program", {
+                name: "FILE",
+                command: "snapshot",
+            });
         const bytes = await withBot(invocation, (bot) => writeAll(bot.snapshot(), writeToOutput));
         note(`A snapshot of ${bytes} bytes was written. ${warning}`);
         return exitCodes.done;
@@ -25,7 +28,10 @@ export async function snapshot(invocation: Invocation): Promise<number> {
     return exitCodes.done;
 }
 
-async function writeAll(pieces: AsyncIterable<Uint8Array>, write: (piece: Uint8Array) => Promise<void> | void): Promise<number> {
+async function writeAll(
+    pieces: AsyncIterable<Uint8Array>,
+    write: (piece: Uint8Array) => Promise<void> | void,
+): Promise<number> {
     let [bytes, told] = [0, performance.now()];
     for await (const piece of pieces) {
         await write(piece);

@@ -22,10 +22,18 @@ function head({ version, running, sync, account, store, paused }: StatusReport, 
     return facts([
         ["Backscroll", `${version}, ${running ? "running" : "not running"}`],
         ["Last sync", ago(sync.last_success_at, now) ?? "never"],
-        ["Account", account.user_id === null ? "none yet: the first `backscroll run` logs in" : account.user_id + device + signed],
+        [
+            "Account",
+            account.user_id === null
+                ? "none yet: the first `backscroll run` logs in"
+                : account.user_id + device + signed,
+        ],
         ["Fingerprint", account.fingerprint ?? ""],
         ["Identity", identityText(account.identity, now)],
-        ["Recovery key", account.recovery === "in_data_dir" ? "still in the data folder: move it to a safe place" : account.recovery],
+        [
+            "Recovery key",
+            account.recovery === "in_data_dir" ? "still in the data folder: move it to a safe place" : account.recovery,
+        ],
         ["Key backup", account.backup],
         ["Crypto store", storeText(store, now)],
         ["Paused", pause],
@@ -105,9 +113,10 @@ function jobs(all: readonly JobStatus[], now: number): string {
         ago(job.updated_at, now) ?? "?",
         sentence(job, now),
     ]);
-    return [`Share jobs: ${all.length}, newest first`, table(["JOB", "STATE", "USER", "ROOM", "SENT TO", "CHANGED", "WHY"], rows)].join(
-        "\n",
-    );
+    return [
+        `Share jobs: ${all.length}, newest first`,
+        table(["JOB", "STATE", "USER", "ROOM", "SENT TO", "CHANGED", "WHY"], rows),
+    ].join("\n");
 }
 
 function devices({ devices }: JobStatus): string {

@@ -39,6 +39,8 @@ function filtersOf(invocation: Invocation, jobStates: readonly string[]): Status
         userId: filter(invocation, command, "user", userId),
         state: filter(invocation, command, "state", (text, asked) => oneOf(text, jobStates, asked)),
         since: filter(invocation, command, "since", instant),
-        limit: filter(invocation, command, "limit", (text, asked) => wholeNumber(text, [1, 1_000_000], asked)) ?? usualLimit,
+        limit:
+            filter(invocation, command, "limit", (text, asked) => wholeNumber(text, [1, 1_000_000], asked)) ??
+            usualLimit,
     };
 }

@@ -1,4 +1,13 @@
-import { existsSync, mkdtempSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+    existsSync,
+    mkdtempSync,
+    mkdirSync,
+    readdirSync,
+    readFileSync,
+    rmSync,
+    statSync,
+    writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -18,7 +27,10 @@ const silent: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error:
 const unexpected = () => Promise.reject(new Error("not asked for in this test"));
 
 /** A bot that answers these operations only; what it was asked is in `asked`. */
-async function beside(operations: Partial<Handlers>, ...args: string[]): Promise<Ended & { readonly files: readonly string[] }> {
+async function beside(
+    operations: Partial<Handlers>,
+    ...args: string[]
+): Promise<Ended & { readonly files: readonly string[] }> {
     return await stopped(new Promise(() => {}), operations, ...args);
 }
 
@@ -46,7 +58,11 @@ async function stopped(
         },
         ...operations,
     };
-    await using server = new ControlServer({ socketPath: join(folder, "data", "backscroll.sock"), handlers: all, logger: silent });
+    await using server = new ControlServer({
+        socketPath: join(folder, "data", "backscroll.sock"),
+        handlers: all,
+        logger: silent,
+    });
     await server.start();
     const ended = await backscroll(args, folder, { stop });
     return { ...ended, files: readdirSync(folder) };
@@ -63,15 +79,21 @@ test("a command speaks to the running bot without a complete configuration", asy
     expect(asked).toEqual(["!a:b", undefined]);
 });
 
-test.each(["share", "invite", "accept"])("%s prints the job's ID for scripts, and a held job is a no", async (command) => {
-    const share = (ok: boolean) => async () => ({ ok, message: "Somebody has to look.", jobId: "j1" });
-    expect(await beside({ [command]: share(true) }, command, "!a:b", "@c:d")).toMatchObject({
-        code: 0,
-        out: "j1\n",
-        err: "Somebody has to look.\n",
-    });
-    expect(await beside({ [command]: share(false) }, command, "!a:b", "@c:d")).toMatchObject({ code: 1, out: "j1\n" });
-});
+test.each(["share", "invite", "accept"])(
+    "%s prints the job's ID for scripts, and a held job is a no",
+    async (command) => {
+        const share = (ok: boolean) => async () => ({ ok, message: "Somebody has to look.", jobId: "j1" });
+        expect(await beside({ [command]: share(true) }, command, "!a:b", "@c:d")).toMatchObject({
+            code: 0,
+            out: "j1\n",
+            err: "Somebody has to look.\n",
+        });
+        expect(await beside({ [command]: share(false) }, command, "!a:b", "@c:d")).toMatchObject({
+            code: 1,
+            out: "j1\n",
+        });
+    },
+);
 
 test("a failure of the bot is the command's failure", async () => {
     const trust = () => Promise.reject(new Failure("disk_full", { path: "/d" }));
@@ -87,9 +109,16 @@ test("a failure of the bot is the command's failure", async () => {
 });
 
 test("health is what the bot says", async () => {
-    expect(await beside({ health: async () => ({ healthy: true, problems: [] }) }, "health")).toMatchObject({ code: 0, out: "healthy\n" });
+    expect(await beside({ health: async () => ({ healthy: true, problems: [] }) }, "health")).toMatchObject({
+        code: 0,
+        out: "healthy\n",
+    });
     const ill = async () => ({ healthy: false, problems: ["the disk is full"] });
-    expect(await beside({ health: ill }, "health")).toMatchObject({ code: 1, out: "", err: "not healthy: the disk is full\n" });
+    expect(await beside({ health: ill }, "health")).toMatchObject({
+        code: 1,
+        out: "",
+        err: "not healthy: the disk is full\n",
+    });
 });
 
 test("names from other servers cannot write to the terminal", async () => {
@@ -115,8 +144,14 @@ test("import-keys sends a file in pieces and counts what was refused", async () 
 });
 
 test("import-keys sends nothing that is far larger than a room key, and the rest all the same", async () => {
-    const importRoomKeys = async ({ entries }: { entries: readonly unknown[] }) => ({ imported: entries.length, refused: [] });
-    writeFileSync(join(folder, "keys.json"), JSON.stringify([{ session_id: "s" }, { session_id: "x".repeat(9_000_000) }]));
+    const importRoomKeys = async ({ entries }: { entries: readonly unknown[] }) => ({
+        imported: entries.length,
+        refused: [],
+    });
+    writeFileSync(
+        join(folder, "keys.json"),
+        JSON.stringify([{ session_id: "s" }, { session_id: "x".repeat(9_000_000) }]),
+    );
     expect(await beside({ importRoomKeys }, "import-keys", "keys.json")).toMatchObject({
         code: 0,
         out: "1 of 2 room keys were imported; the rest was known already or refused.\n",
@@ -133,14 +168,19 @@ test("an import that breaks off says how far it came", async () => {
     writeFileSync(join(folder, "keys.json"), JSON.stringify(Array.from({ length: 500 }, () => ({}))));
     expect(await beside({ importRoomKeys }, "import-keys", "keys.json")).toMatchObject({
         code: 73,
-        err: expect.stringMatching(/^200 of 500 room keys were imported before it broke off; importing the file again does the rest\./),
+        err: expect.stringMatching(
+            /^200 of 500 room keys were imported before it broke off; importing the file again does the rest\./,
+        ),
     });
 });
 
 test("of a list that is broken at its end nothing is imported", async () => {
     writeFileSync(join(folder, "keys.json"), JSON.stringify(Array.from({ length: 500 }, () => ({}))).slice(0, -1));
     const { code, err } = await beside({}, "import-keys", "keys.json");
-    expect({ code, err }).toEqual({ code: 64, err: expect.stringMatching(/it ends within the list, after 1500 bytes/) });
+    expect({ code, err }).toEqual({
+        code: 64,
+        err: expect.stringMatching(/it ends within the list, after 1500 bytes/),
+    });
 });
 
 test("export-keys writes a file for its owner alone, whole or not at all, and overwrites nothing", async () => {
@@ -161,7 +201,8 @@ test("export-keys writes a file for its owner alone, whole or not at all, and ov
     expect(readFileSync(file, "utf8")).toBe("precious");
 
     rmSync(file);
-    const breaking = ({ after }: { after: number }) => (after === 0 ? exportRoomKeys({ after: 0 }) : Promise.reject(new Error("crash")));
+    const breaking = ({ after }: { after: number }) =>
+        after === 0 ? exportRoomKeys({ after: 0 }) : Promise.reject(new Error("crash"));
     expect(await beside({ exportRoomKeys: breaking }, ...args)).toMatchObject({ code: 70, files: ["data"] });
     const nothing = async () => ({ sessions: [], next: undefined });
     expect(await beside({ exportRoomKeys: nothing }, ...args)).toMatchObject({ code: 1, files: ["data"] });
@@ -174,7 +215,15 @@ test("an export that is stopped half-way leaves nothing behind", async () => {
         if (after > 0) resolve("SIGTERM");
         return after === 0 ? { sessions: [{ session_id: "s1" }], next: 1 } : await new Promise<never>(() => {});
     };
-    const { code, files } = await stopped(stop, { exportRoomKeys }, "export-keys", "--room", "!a:b", "--plain", "keys.json");
+    const { code, files } = await stopped(
+        stop,
+        { exportRoomKeys },
+        "export-keys",
+        "--room",
+        "!a:b",
+        "--plain",
+        "keys.json",
+    );
     expect(code).not.toBe(0);
     expect(files).toEqual(["data"]);
 });
@@ -187,7 +236,11 @@ test("a snapshot is there whole, for its owner alone, or not at all", async () =
         },
     };
     const { code, out, files } = await beside(operations, "snapshot", "saved");
-    expect({ code, out, files: files.filter((name) => name.includes("saved")) }).toEqual({ code: 0, out: "", files: ["saved"] });
+    expect({ code, out, files: files.filter((name) => name.includes("saved")) }).toEqual({
+        code: 0,
+        out: "",
+        files: ["saved"],
+    });
     expect(readFileSync(join(folder, "saved"), "utf8")).toBe("one two");
     expect(statSync(join(folder, "saved")).mode & 0o777).toBe(0o600);
     expect((await beside(operations, "snapshot", "saved")).code).toBe(64);
@@ -199,5 +252,8 @@ test("a snapshot is there whole, for its owner alone, or not at all", async () =
         },
     };
     const failed = await beside(failing, "snapshot", "other");
-    expect({ code: failed.code, files: failed.files.filter((name) => name.includes("other")) }).toEqual({ code: 73, files: [] });
+    expect({ code: failed.code, files: failed.files.filter((name) => name.includes("other")) }).toEqual({
+        code: 73,
+        files: [],
+    });
 });

@@ -35,7 +35,10 @@ export function crossCheck(sources: readonly Source[], { workingDirectory, file 
         if (strongest(url) === undefined) problems.push(missing(url, "the homeserver's URL"));
         if (strongest(userId) === undefined) problems.push(missing(userId, "the bot's user ID"));
         if (strongest(password) === undefined && strongest(accessToken) === undefined)
-            problems.push({ ...missing(password, "a password or homeserver.access_token"), path: "homeserver.password" });
+            problems.push({
+                ...missing(password, "a password or homeserver.access_token"),
+                path: "homeserver.password",
+            });
     }
     return [...problems, ...bothCredentials(strongest), ...longSocketPath(strongest(dataDir), workingDirectory)];
 }
@@ -61,7 +64,14 @@ function longSocketPath(source: Source | undefined, workingDirectory: string): r
     if (bytes <= longestSocketPath) return [];
     const found = `a path that makes the control socket's ${bytes} bytes long`;
     const place = source?.place(dataDir, "value") ?? variableOf(dataDir);
-    return [{ place, path: "data_dir", found, expected: `a shorter one: a socket's path has at most ${longestSocketPath} bytes` }];
+    return [
+        {
+            place,
+            path: "data_dir",
+            found,
+            expected: `a shorter one: a socket's path has at most ${longestSocketPath} bytes`,
+        },
+    ];
 }
 
 /** Where commands reach the running bot. */

@@ -14,7 +14,9 @@ export function readDotenv(path: string, name: string): DotenvFile {
     const read = readSmallFile(path);
     if ("fault" in read) {
         const problems =
-            read.code === "ENOENT" ? [] : [{ place: name, found: `a file that ${read.fault}`, expected: "a readable file, or none" }];
+            read.code === "ENOENT"
+                ? []
+                : [{ place: name, found: `a file that ${read.fault}`, expected: "a readable file, or none" }];
         return { variables: {}, placeOf: () => name, problems };
     }
     const ours = Object.entries(parse(read.text)).filter(([name]) => name.startsWith(variablePrefix));

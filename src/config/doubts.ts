@@ -15,7 +15,9 @@ const withoutEffect: readonly (readonly string[])[] = [
 export function notInEffect(sources: readonly Source[]): readonly string[] {
     const given = withoutEffect.filter((path) => sources.some((source) => sets(source, path)));
     if (given.length === 0) return [];
-    return [`Not in effect yet in this version: ${given.map((path) => path.join(".")).join(", ")}. Leave it out, or let it stand.`];
+    return [
+        `Not in effect yet in this version: ${given.map((path) => path.join(".")).join(", ")}. Leave it out, or let it stand.`,
+    ];
 }
 
 /** What is allowed, and seldom meant. */
@@ -23,8 +25,12 @@ export function doubts({ admins, invites, homeserver }: Settings): readonly stri
     const plainHttp =
         `homeserver.url is ${homeserver.url}: passwords, tokens and what the homeserver says go over the network in the open. ` +
         "Use https, or make sure that nobody else is on that network.";
-    const consequence = invites.from.length === 0 ? "nobody can invite the bot into rooms" : "nobody may command it in every room";
-    return [...(goesInTheOpen(homeserver.url) ? [plainHttp] : []), ...(admins.length > 0 ? [] : [`admins is empty: ${consequence}.`])];
+    const consequence =
+        invites.from.length === 0 ? "nobody can invite the bot into rooms" : "nobody may command it in every room";
+    return [
+        ...(goesInTheOpen(homeserver.url) ? [plainHttp] : []),
+        ...(admins.length > 0 ? [] : [`admins is empty: ${consequence}.`]),
+    ];
 }
 
 /** Source for which names are loopback: RFC 6761, section 6.3; RFC 1122, 3.2.1.3. */
@@ -56,5 +62,7 @@ export function dotenvChanges(
             !isDeepStrictEqual(valueAt(dotenv.values, path), valueAt(yaml.values, path)),
     );
     if (changed.length === 0) return [];
-    return [`${files.dotenv} changes what ${files.yaml} sets: ${changed.map(({ path }) => path.join(".")).join(", ")}.`];
+    return [
+        `${files.dotenv} changes what ${files.yaml} sets: ${changed.map(({ path }) => path.join(".")).join(", ")}.`,
+    ];
 }

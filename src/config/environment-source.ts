@@ -26,7 +26,10 @@ interface Options {
     readonly placeOf: (variable: string) => string;
 }
 
-/** Reads settings from variables: `BACKSCROLL_` and the path, or the same with `_FILE` and the name of a file that holds the value. */
+/**
+ * Reads settings from variables: `BACKSCROLL_` and the path, or the same with `_FILE` and the name of a file that holds
+ * the value.
+ */
 export function environmentSource(variables: Variables, { settings, workingDirectory, placeOf }: Options): Source {
     const problems: Problem[] = [];
     const places = new Map<string, string>();
@@ -35,7 +38,8 @@ export function environmentSource(variables: Variables, { settings, workingDirec
         const variable = variableOf(setting.path);
         const given = readVariable(variables, variable, setting, workingDirectory);
         places.set(variable, given.name);
-        if ("problem" in given) problems.push({ place: placeOf(given.name), path: setting.path.join("."), ...given.problem });
+        if ("problem" in given)
+            problems.push({ place: placeOf(given.name), path: setting.path.join("."), ...given.problem });
         else if (given.text !== undefined) values = withValue(values, setting.path, fromText(given.text, setting));
     }
     return {
@@ -54,15 +58,24 @@ function readVariable(variables: Variables, variable: string, setting: SettingPa
     const name = `${variable}_FILE`;
     const [text, file] = [variables[variable], variables[name]];
     if (file === undefined || file === "") return { name: variable, text: text === "" ? undefined : text };
-    if (text !== undefined && text !== "") return { name, problem: { found: `${variable} beside it`, expected: "one of the two" } };
+    if (text !== undefined && text !== "")
+        return { name, problem: { found: `${variable} beside it`, expected: "one of the two" } };
     const read = readSmallFile(resolve(workingDirectory, file));
     if ("fault" in read) {
         // Who took the variable for the secret itself must not see it in a log.
         const subject = secretPaths.has(setting.path.join(".")) ? "a file" : `the file ${JSON.stringify(file)}`;
-        return { name, problem: { found: `${subject} that ${read.fault}`, expected: "the path of a readable file that holds the value" } };
+        return {
+            name,
+            problem: {
+                found: `${subject} that ${read.fault}`,
+                expected: "the path of a readable file that holds the value",
+            },
+        };
     }
     const value = read.text.replace(/\r?\n$/, "");
-    return value === "" ? { name, problem: { found: "an empty file", expected: "a file that holds the value" } } : { name, text: value };
+    return value === ""
+        ? { name, problem: { found: "an empty file", expected: "a file that holds the value" } }
+        : { name, text: value };
 }
 
 /** What does not fit the form stays a text, and is refused as one by the schema. */
@@ -90,7 +103,9 @@ export function unknownVariables(
     placeOf: (variable: string) => string,
 ): readonly string[] {
     const known = [configVariable, ...settings.map(({ path }) => variableOf(path))];
-    const names = new Set(known.flatMap((variable) => (variable === configVariable ? [variable] : [variable, `${variable}_FILE`])));
+    const names = new Set(
+        known.flatMap((variable) => (variable === configVariable ? [variable] : [variable, `${variable}_FILE`])),
+    );
     return Object.keys(variables)
         .filter((name) => name.startsWith(variablePrefix) && !names.has(name))
         .map((name) => {

@@ -42,20 +42,27 @@ test("every setting stands in the example, and nothing else does", () => {
 });
 
 test("with every comment mark taken off and the placeholders filled in, it is a right configuration", () => {
-    expect(load(filledIn(uncommented)).rooms["!abcdefghijkl:home.test"]).toMatchObject({ mode: "approval", max_age: 2_592_000_000 });
+    expect(load(filledIn(uncommented)).rooms["!abcdefghijkl:home.test"]).toMatchObject({
+        mode: "approval",
+        max_age: 2_592_000_000,
+    });
 });
 
 test("as it stands, with the three values filled in, it changes no default", () => {
     const asItStands = load(filledIn(example));
     writeFileSync(join(workingDirectory, ".env"), "");
-    const bare = load('homeserver: { url: "https://matrix.home.test", user_id: "@backscroll:home.test", password: "open sesame" }');
+    const bare = load(
+        'homeserver: { url: "https://matrix.home.test", user_id: "@backscroll:home.test", password: "open sesame" }',
+    );
     expect(asItStands).toEqual(bare);
     expect(example).not.toContain(recoveryKey);
 });
 
 test("the values that it shows for defaults are the defaults", () => {
     const settings = load(filledIn(uncommented).replace(/^rooms:[^]*?\n\n/m, ""));
-    const bare = load('homeserver: { url: "https://matrix.home.test", user_id: "@backscroll:home.test", password: "open sesame" }');
+    const bare = load(
+        'homeserver: { url: "https://matrix.home.test", user_id: "@backscroll:home.test", password: "open sesame" }',
+    );
     const { admins: _, invites, store_key: __, http, log, sharing, ...rest } = settings;
     expect({ ...rest, sharing }).toMatchObject({
         data_dir: bare.data_dir,

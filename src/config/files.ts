@@ -3,7 +3,9 @@ import { readFileSync } from "node:fs";
 const largest = 1_048_576;
 
 /** Reads a small UTF-8 text. What can be wrong with a file is an answer, to stand behind "a file that". */
-export function readSmallFile(path: string): { readonly text: string } | { readonly fault: string; readonly code: string } {
+export function readSmallFile(
+    path: string,
+): { readonly text: string } | { readonly fault: string; readonly code: string } {
     try {
         const bytes = readFileSync(path);
         if (bytes.length > largest) return { fault: "is larger than 1 MiB", code: "TOO_LARGE" };

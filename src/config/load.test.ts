@@ -17,7 +17,10 @@ interface Given {
     readonly files?: Record<string, string>;
 }
 
-function load({ yaml, environment = {}, dotenv, files = {} }: Given): { settings: Settings; warnings: readonly string[] } {
+function load({ yaml, environment = {}, dotenv, files = {} }: Given): {
+    settings: Settings;
+    warnings: readonly string[];
+} {
     const named = yaml === undefined ? {} : { "c.yaml": yaml };
     const hidden = dotenv === undefined ? {} : { ".env": dotenv };
     for (const [name, text] of Object.entries({ ...files, ...named, ...hidden })) {
@@ -82,7 +85,12 @@ test("environment over .env over YAML over default, setting by setting", () => {
         environment: { ...account, BACKSCROLL_SHARING_MODE: "approval" },
     });
     expect(settings.homeserver.url).toBe("https://hs.test");
-    expect(settings.sharing).toMatchObject({ mode: "approval", reinvite: "always", max_sessions: 7, max_invitees_per_hour: 50 });
+    expect(settings.sharing).toMatchObject({
+        mode: "approval",
+        reinvite: "always",
+        max_sessions: 7,
+        max_invitees_per_hour: 50,
+    });
     expect(settings.log.level).toBe("warn");
 });
 
@@ -113,12 +121,20 @@ test("values from variables: lists, numbers, flags, durations; an empty variable
 });
 
 test("a _FILE variable reads its file and cuts one trailing newline", () => {
-    const environment = { ...noCredentials, BACKSCROLL_HOMESERVER_PASSWORD_FILE: "secret", BACKSCROLL_LOG_LEVEL_FILE: "level" };
-    const { settings } = load({ environment, files: { secret: "two\nlines\n\n".replace("\n\n", "\r\n"), level: "debug" }, yaml: "{}" });
+    const environment = {
+        ...noCredentials,
+        BACKSCROLL_HOMESERVER_PASSWORD_FILE: "secret",
+        BACKSCROLL_LOG_LEVEL_FILE: "level",
+    };
+    const { settings } = load({
+        environment,
+        files: { secret: "two\nlines\n\n".replace("\n\n", "\r\n"), level: "debug" },
+        yaml: "{}",
+    });
     expect(settings.log.level).toBe("debug");
-    expect(mistakes({ environment: { ...environment, BACKSCROLL_LOG_LEVEL: "info" }, files: { secret: "x" } })).toEqual([
-        "BACKSCROLL_LOG_LEVEL_FILE: log.level: found BACKSCROLL_LOG_LEVEL beside it, expected one of the two",
-    ]);
+    expect(mistakes({ environment: { ...environment, BACKSCROLL_LOG_LEVEL: "info" }, files: { secret: "x" } })).toEqual(
+        ["BACKSCROLL_LOG_LEVEL_FILE: log.level: found BACKSCROLL_LOG_LEVEL beside it, expected one of the two"],
+    );
     expect(settings.homeserver.password?.reveal()).toBe("two\nlines");
 });
 
@@ -129,15 +145,21 @@ test("the file is found where the contract says, in that order", () => {
     expect(load({ environment, files: inDataDir }).settings.log.level).toBe("debug");
     expect(load({ environment, files: { "config/backscroll.yaml": level("warn") } }).settings.log.level).toBe("warn");
     expect(
-        load({ environment: { ...environment, BACKSCROLL_CONFIG: "e.yaml" }, files: { "e.yaml": level("error") } }).settings.log.level,
+        load({ environment: { ...environment, BACKSCROLL_CONFIG: "e.yaml" }, files: { "e.yaml": level("error") } })
+            .settings.log.level,
     ).toBe("error");
-    expect(load({ environment: { ...environment, BACKSCROLL_CONFIG: "e.yaml" }, yaml: level("info") }).settings.log.level).toBe("info");
+    expect(
+        load({ environment: { ...environment, BACKSCROLL_CONFIG: "e.yaml" }, yaml: level("info") }).settings.log.level,
+    ).toBe("info");
 });
 
 test("the error counts its mistakes and has the exit code of the contract", () => {
     const given = { environment: { ...account, BACKSCROLL_LOG_LEVEL: "loud" } };
     expect(() => load(given)).toThrow(
-        expect.objectContaining({ exitCode: 78, message: expect.stringMatching(/^The configuration has a mistake:\n/) }),
+        expect.objectContaining({
+            exitCode: 78,
+            message: expect.stringMatching(/^The configuration has a mistake:\n/),
+        }),
     );
     expect(() => load({ environment: {} })).toThrow("The configuration has 3 mistakes:");
 });
@@ -147,7 +169,9 @@ test("a named file that is missing is a mistake, and does not pile up others", (
         "BACKSCROLL_CONFIG: found a configuration file that does not exist (gone.yaml), expected a readable YAML file",
     ]);
     mkdirSync(join(workingDirectory, "folder"));
-    expect(mistakes({ environment: { BACKSCROLL_CONFIG: "folder" } })[0]).toMatch("a configuration file that is a folder (folder)");
+    expect(mistakes({ environment: { BACKSCROLL_CONFIG: "folder" } })[0]).toMatch(
+        "a configuration file that is a folder (folder)",
+    );
 });
 
 test("every mistake is told at once, each with its place, what was found, what was expected and what was meant", () => {
@@ -170,7 +194,8 @@ test("every mistake is told at once, each with its place, what was found, what w
         "rooms_left: { keys: 30 }",
     ].join("\n");
     const environment = { BACKSCROLL_HTTP_PORT: "99999", BACKSCROLL_STORE_KEY: "c2hvcnQ=" };
-    expect(mistakes({ yaml, environment, dotenv: "# ours\nexport BACKSCROLL_LOG_FORMAT=prety\n" })).toMatchInlineSnapshot(`
+    expect(mistakes({ yaml, environment, dotenv: "# ours\nexport BACKSCROLL_LOG_FORMAT=prety\n" }))
+        .toMatchInlineSnapshot(`
       [
         "BACKSCROLL_HTTP_PORT: http.port: found 99999, expected a whole number from 1 to 65535",
         "BACKSCROLL_STORE_KEY: store_key: found a text (not shown), expected 32 bytes in base64 (\`openssl rand -base64 32\` makes one)",
@@ -206,7 +231,11 @@ test.each<[string, string, string]>([
     ],
     ["a tab", "log:\n\tlevel: info", "c.yaml:2:1: found a tab, expected spaces in front of a setting"],
     ["a list", "- a", "c.yaml:1:1: found a list, expected groups of settings, like `homeserver:`"],
-    ["a forgotten colon", "password hunter2", "c.yaml:1:1: found a single value, expected groups of settings, like `homeserver:`"],
+    [
+        "a forgotten colon",
+        "password hunter2",
+        "c.yaml:1:1: found a single value, expected groups of settings, like `homeserver:`",
+    ],
     [
         "an anchor that nobody set",
         "log: *hunter2",
@@ -222,7 +251,11 @@ test.each<[string, string, string]>([
         "rooms: { __proto__: {} }",
         "c.yaml:1:10: __proto__: found an unknown setting, expected a setting of the example",
     ],
-    ["another", "constructor: {}", "c.yaml:1:1: constructor: found an unknown setting, expected one that the example lists"],
+    [
+        "another",
+        "constructor: {}",
+        "c.yaml:1:1: constructor: found an unknown setting, expected one that the example lists",
+    ],
     ["two documents", "log: {}\n---\nlog: {}", "c.yaml:2:1: found a second document (---), expected one document"],
 ])("YAML: %s", (_, yaml, message) => {
     expect(mistakes({ yaml, environment: account })).toContain(message);
@@ -230,7 +263,12 @@ test.each<[string, string, string]>([
 
 test.each<[string, string, string, string?]>([
     ["HOMESERVER_URL", "ftp://hs.test", "the homeserver's http or https URL, without user, query or fragment"],
-    ["HOMESERVER_URL", "https://bot:opensesame@hs.test", "the homeserver's http or https URL", 'found "https://[not shown]@hs.test"'],
+    [
+        "HOMESERVER_URL",
+        "https://bot:opensesame@hs.test",
+        "the homeserver's http or https URL",
+        'found "https://[not shown]@hs.test"',
+    ],
     ["HOMESERVER_URL", "https://matrix.example.org", "a value of your own"],
     ["HOMESERVER_USER_ID", "@backscroll:example.org", "a value of your own"],
     ["HOMESERVER_USER_ID", "@bot", "a full user ID"],
@@ -280,7 +318,12 @@ test("a data folder in which no socket can be is a mistake that names it", () =>
 
 test("an unknown variable is a warning, with what it may have meant and never its value", () => {
     const { warnings } = load({
-        environment: { ...account, BACKSCROLL_PORT: "tcp://10.0.0.1", BACKSCROLL_SHARING_MOD: "x", BACKSCROLL_ADMINS: "@a:hs.test" },
+        environment: {
+            ...account,
+            BACKSCROLL_PORT: "tcp://10.0.0.1",
+            BACKSCROLL_SHARING_MOD: "x",
+            BACKSCROLL_ADMINS: "@a:hs.test",
+        },
         dotenv: "BACKSCROLL_HOMESERVER_PASWORD=opensesame",
     });
     expect(warnings).toEqual([
@@ -298,7 +341,8 @@ test("a _FILE of a secret that holds the secret itself is not printed", () => {
 });
 
 test("the data folder alone is found although nothing else is right", () => {
-    const ask = (environment: Record<string, string>, configFile?: string) => loadDataDir({ environment, workingDirectory, configFile });
+    const ask = (environment: Record<string, string>, configFile?: string) =>
+        loadDataDir({ environment, workingDirectory, configFile });
     expect(ask({})).toBe(join(workingDirectory, "data"));
     expect(ask({ BACKSCROLL_DATA_DIR: "/d", BACKSCROLL_LOG_LEVEL: "loud", BACKSCROLL_CONFIG: "gone.yaml" })).toBe("/d");
     writeFileSync(join(workingDirectory, "bad.yaml"), "data_dir: [");
@@ -317,7 +361,9 @@ test.each([
     ["http://127.0.0.1:8008", false],
     ["http://[::1]:8008", false],
 ])("%s: whether it is doubted that the homeserver is reached in the open", (url, doubted) => {
-    const { warnings } = load({ environment: { ...account, BACKSCROLL_HOMESERVER_URL: url, BACKSCROLL_ADMINS: "@a:b" } });
+    const { warnings } = load({
+        environment: { ...account, BACKSCROLL_HOMESERVER_URL: url, BACKSCROLL_ADMINS: "@a:b" },
+    });
     expect(warnings.some((warning) => warning.startsWith(`homeserver.url is ${url}`))).toBe(doubted);
     expect(warnings).toHaveLength(doubted ? 1 : 0);
 });
@@ -328,7 +374,9 @@ test.each([
     ["a prefix, and a port", { BACKSCROLL_HTTP_PORT: "9000", BACKSCROLL_CHAT_PREFIX: "!b" }, "chat.prefix, http.port"],
 ])("%s: whoever sets what does nothing yet is told", (_, given, named) => {
     const { warnings } = load({ environment: { ...account, BACKSCROLL_ADMINS: "@a:b", ...given } });
-    expect(warnings).toEqual(named === undefined ? [] : [`Not in effect yet in this version: ${named}. Leave it out, or let it stand.`]);
+    expect(warnings).toEqual(
+        named === undefined ? [] : [`Not in effect yet in this version: ${named}. Leave it out, or let it stand.`],
+    );
 });
 
 const yaml = `
@@ -338,9 +386,12 @@ sharing: { mode: approval }
 `;
 
 test("a .env file that changes what the YAML file sets is named, with the settings and none of their values", () => {
-    const dotenv = "BACKSCROLL_HOMESERVER_PASSWORD=hush\nBACKSCROLL_ADMINS=@a:hs.test,@evil:hs.test\nBACKSCROLL_SHARING_MODE=automatic\n";
+    const dotenv =
+        "BACKSCROLL_HOMESERVER_PASSWORD=hush\nBACKSCROLL_ADMINS=@a:hs.test,@evil:hs.test\nBACKSCROLL_SHARING_MODE=automatic\n";
     const { warnings } = load({ yaml, dotenv, environment: { BACKSCROLL_SHARING_MODE: "off" } });
-    expect(warnings).toEqual([`${join(workingDirectory, ".env")} changes what c.yaml sets: homeserver.password, admins.`]);
+    expect(warnings).toEqual([
+        `${join(workingDirectory, ".env")} changes what c.yaml sets: homeserver.password, admins.`,
+    ]);
 });
 
 test("a .env file that says the same as the YAML file, or something of its own, is as it should be", () => {

@@ -3,7 +3,13 @@ import { join, relative, resolve } from "node:path";
 import { crossCheck, defaultDataDir } from "./cross-checks.ts";
 import { readDotenv } from "./dotenv-file.ts";
 import { dotenvChanges, doubts, notInEffect } from "./doubts.ts";
-import { configVariable, environmentSource, unknownVariables, variableOf, type Variables } from "./environment-source.ts";
+import {
+    configVariable,
+    environmentSource,
+    unknownVariables,
+    variableOf,
+    type Variables,
+} from "./environment-source.ts";
 import { readSmallFile } from "./files.ts";
 import { ConfigurationError, type Problem } from "./problems.ts";
 import { settingPaths, settingsSchema } from "./schema.ts";
@@ -23,7 +29,10 @@ export interface LoadOptions {
  * Every setting, from environment over `.env` over YAML over default.
  * @throws ConfigurationError with all mistakes at once
  */
-export function loadSettings(options: LoadOptions): { readonly settings: Settings; readonly warnings: readonly string[] } {
+export function loadSettings(options: LoadOptions): {
+    readonly settings: Settings;
+    readonly warnings: readonly string[];
+} {
     const { sources, warnings, file } = readSources(options);
     const { workingDirectory } = options;
     const problems = [
@@ -41,12 +50,18 @@ export function loadSettings(options: LoadOptions): { readonly settings: Setting
  */
 export function loadDataDir(options: LoadOptions): string {
     const { sources, file } = readSources(options);
-    const strongest = sources.findIndex((source) => source.incomplete || typeof valueAt(source.values, ["data_dir"]) === "string");
+    const strongest = sources.findIndex(
+        (source) => source.incomplete || typeof valueAt(source.values, ["data_dir"]) === "string",
+    );
     const problems = sources.flatMap((source, rank) => {
         const own = [...source.problems, ...validate(source)].filter(({ path }) => path === "data_dir");
-        return rank === strongest && source.incomplete && own.length === 0 ? source.problems.filter(({ path }) => path === undefined) : own;
+        return rank === strongest && source.incomplete && own.length === 0
+            ? source.problems.filter(({ path }) => path === undefined)
+            : own;
     });
-    const long = crossCheck(sources, { workingDirectory: options.workingDirectory, file }).filter(({ path }) => path === "data_dir");
+    const long = crossCheck(sources, { workingDirectory: options.workingDirectory, file }).filter(
+        ({ path }) => path === "data_dir",
+    );
     if (problems.length + long.length > 0) throw new ConfigurationError([...problems, ...long]);
     const given = valueAt(merge(sources), ["data_dir"]);
     return resolve(options.workingDirectory, typeof given === "string" ? given : defaultDataDir);
@@ -64,7 +79,11 @@ function readSources({ configFile, environment, workingDirectory }: LoadOptions)
     const settings = settingPaths();
     const dotenvPath = join(workingDirectory, ".env");
     const dotenv = readDotenv(dotenvPath, ".env");
-    const fromEnvironment = environmentSource(environment, { settings, workingDirectory, placeOf: (variable) => variable });
+    const fromEnvironment = environmentSource(environment, {
+        settings,
+        workingDirectory,
+        placeOf: (variable) => variable,
+    });
     const fromDotenv = environmentSource(dotenv.variables, { settings, workingDirectory, placeOf: dotenv.placeOf });
     const variable = (name: string) => present(environment[name]) ?? present(dotenv.variables[name]);
     const file = findFile({ configFile, variable, workingDirectory });
@@ -93,7 +112,9 @@ interface FoundFile {
 }
 
 function findFile(
-    options: Pick<LoadOptions, "configFile" | "workingDirectory"> & { readonly variable: (name: string) => string | undefined },
+    options: Pick<LoadOptions, "configFile" | "workingDirectory"> & {
+        readonly variable: (name: string) => string | undefined;
+    },
 ): FoundFile {
     const { configFile, variable, workingDirectory } = options;
     if (configFile !== undefined) return { path: resolve(workingDirectory, configFile), named: "--config" };
@@ -123,5 +144,7 @@ function shown(path: string, workingDirectory: string): string {
 }
 
 function merge(sources: readonly Source[]): Tree {
-    return sources.toReversed().reduce<Tree>((under, { values }) => overlay(under, values, (key) => key === "max_age"), {});
+    return sources
+        .toReversed()
+        .reduce<Tree>((under, { values }) => overlay(under, values, (key) => key === "max_age"), {});
 }

@@ -31,7 +31,14 @@ function attempt(load: () => string): string {
     }
 }
 
-const names = [...new Set(settingPaths().flatMap(({ path }) => path)), "rooms", "__proto__", "constructor", "!a:b", "toString"];
+const names = [
+    ...new Set(settingPaths().flatMap(({ path }) => path)),
+    "rooms",
+    "__proto__",
+    "constructor",
+    "!a:b",
+    "toString",
+];
 const line = fc
     .tuple(
         fc.nat(3),
@@ -87,7 +94,12 @@ test("no environment is too odd", () => {
 
 test("a secret is in no message, wherever its value is of a wrong kind", () => {
     const marker = "hunter2-4711";
-    const secret = fc.constantFrom(["homeserver", "password"], ["homeserver", "access_token"], ["store_key"], ["recovery_key"]);
+    const secret = fc.constantFrom(
+        ["homeserver", "password"],
+        ["homeserver", "access_token"],
+        ["store_key"],
+        ["recovery_key"],
+    );
     const shape = fc.constantFrom<(marker: string) => unknown>(
         (text) => text,
         (text) => [text],
@@ -101,7 +113,9 @@ test("a secret is in no message, wherever its value is of a wrong kind", () => {
             const value = shape(`${marker}${noise}`);
             const yaml = inYaml ? stringify(withValue({ log: { level: "loud" } }, path, value)) : "{}";
             const text = typeof value === "string" ? value.replaceAll("\0", "") : marker;
-            const environment: Record<string, string> = inYaml ? {} : { [variableOf(path)]: text, BACKSCROLL_LOG_LEVEL: "loud" };
+            const environment: Record<string, string> = inYaml
+                ? {}
+                : { [variableOf(path)]: text, BACKSCROLL_LOG_LEVEL: "loud" };
             const asFile: Record<string, string> = inYaml ? {} : { [`${variableOf(path)}_FILE`]: text };
             expect(said(yaml, environment)).toContain("loud");
             expect(said(yaml, environment)).not.toContain(marker);

@@ -17,7 +17,10 @@ export class ConfigurationError extends Error {
     readonly exitCode = exitCodes.configuration;
 
     constructor(problems: readonly Problem[]) {
-        const title = problems.length === 1 ? "The configuration has a mistake:" : `The configuration has ${problems.length} mistakes:`;
+        const title =
+            problems.length === 1
+                ? "The configuration has a mistake:"
+                : `The configuration has ${problems.length} mistakes:`;
         super([title, ...problems.map((problem) => `  ${sentence(problem)}`)].join("\n"));
         this.name = "ConfigurationError";
         this.problems = problems;

@@ -94,7 +94,9 @@ function comment(path: readonly string[]): readonly string[] {
     for (let at = lineOf(path) - 1; /^ *# +[^"!]/.test(example[at] ?? "") && !isSetting(example[at] ?? ""); at--)
         lines.unshift((example[at] ?? "").trim().slice(2));
     const text = lines.map((line) => line.replace(/^ {2}(\w+) {2,}/, "- `$1`: ").replace(/^ {5,}/, "  "));
-    return text.flatMap((line, at) => (at > 0 && isIndented(line) !== isIndented(text[at - 1] ?? "") ? ["", line] : [line]));
+    return text.flatMap((line, at) =>
+        at > 0 && isIndented(line) !== isIndented(text[at - 1] ?? "") ? ["", line] : [line],
+    );
 }
 
 const isIndented = (line: string): boolean => /^(- `| )/.test(line);

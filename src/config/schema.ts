@@ -1,9 +1,13 @@
 import { z } from "zod";
 import * as value from "./values.ts";
 
-/** What one source (the YAML file, the environment) may say: every setting, none of them required. YAML's empty value means "not set here". */
+/**
+ * What one source (the YAML file, the environment) may say: every setting, none of them required. YAML's empty value
+ * means "not set here".
+ */
 const setting = <Schema extends z.ZodType>(schema: Schema) => schema.nullish().transform((given) => given ?? undefined);
-const section = <Shape extends z.ZodRawShape>(shape: Shape) => setting(z.strictObject(shape, { error: "a group of settings" }));
+const section = <Shape extends z.ZodRawShape>(shape: Shape) =>
+    setting(z.strictObject(shape, { error: "a group of settings" }));
 
 const sharing = {
     mode: setting(value.oneOf(["automatic", "approval", "command", "off"])),
@@ -35,7 +39,9 @@ export const settingsSchema = z.strictObject(
             others: setting(value.oneOf(["reject", "leave_pending"])),
         }),
         sharing: section(sharing),
-        rooms: setting(z.record(value.roomId, section(sharing), { error: "room IDs, each with sharing settings of its own" })),
+        rooms: setting(
+            z.record(value.roomId, section(sharing), { error: "room IDs, each with sharing settings of its own" }),
+        ),
         chat: section({
             greeting: setting(value.flag),
             notify: setting(value.flag),
@@ -58,7 +64,12 @@ export const settingsSchema = z.strictObject(
 export type GivenSettings = z.output<typeof settingsSchema>;
 
 /** Settings whose values are never shown. */
-export const secretPaths: ReadonlySet<string> = new Set(["homeserver.password", "homeserver.access_token", "store_key", "recovery_key"]);
+export const secretPaths: ReadonlySet<string> = new Set([
+    "homeserver.password",
+    "homeserver.access_token",
+    "store_key",
+    "recovery_key",
+]);
 
 /** How a setting's value is written in an environment variable. */
 export type TextForm = "text" | "number" | "flag" | "list";
@@ -70,7 +81,10 @@ export interface SettingPath {
     readonly nullable: boolean;
 }
 
-/** Every setting that has one path, in the order of the schema; `rooms` has as many as there are rooms, and stands in YAML only. */
+/**
+ * Every setting that has one path, in the order of the schema; `rooms` has as many as there are rooms, and stands in
+ * YAML only.
+ */
 export function settingPaths(): readonly SettingPath[] {
     return pathsIn(settingsSchema, []);
 }
@@ -80,7 +94,9 @@ function pathsIn(schema: z.core.$ZodObject, prefix: readonly string[]): readonly
         const path = [...prefix, key];
         const bare = unwrap(field);
         if (bare instanceof z.core.$ZodObject) return pathsIn(bare, path);
-        return bare instanceof z.ZodRecord ? [] : [{ path, form: formOf(bare), nullable: field instanceof z.ZodOptional }];
+        return bare instanceof z.ZodRecord
+            ? []
+            : [{ path, form: formOf(bare), nullable: field instanceof z.ZodOptional }];
     });
 }
 

@@ -1,6 +1,8 @@
 import { inspect } from "node:util";
 
-/** A value that cannot be printed: whatever writes it out, JSON and the debugger's form included, gets a placeholder. */
+/**
+ * A value that cannot be printed: whatever writes it out, JSON and the debugger's form included, gets a placeholder.
+ */
 export class Secret {
     readonly #value: string;
 

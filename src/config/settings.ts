@@ -45,7 +45,10 @@ export interface Settings {
     readonly rooms_left: { readonly keys: "keep" | number };
     readonly http: { readonly bind: string; readonly port: number | undefined };
     /** `format` undefined: pretty on a terminal, JSON elsewhere. */
-    readonly log: { readonly level: "debug" | "info" | "warn" | "error"; readonly format: "json" | "pretty" | undefined };
+    readonly log: {
+        readonly level: "debug" | "info" | "warn" | "error";
+        readonly format: "json" | "pretty" | undefined;
+    };
 }
 
 type Partly<Group> = { readonly [Key in keyof Group]?: Group[Key] | undefined };
@@ -59,7 +62,12 @@ export function completeSettings(given: GivenSettings, workingDirectory: string)
     const userId = required(given.homeserver?.user_id, "homeserver.user_id");
     const admins = given.admins ?? [];
     return {
-        homeserver: { url, user_id: userId, password: given.homeserver?.password, access_token: given.homeserver?.access_token },
+        homeserver: {
+            url,
+            user_id: userId,
+            password: given.homeserver?.password,
+            access_token: given.homeserver?.access_token,
+        },
         data_dir: resolve(workingDirectory, given.data_dir ?? defaultDataDir),
         store_key: given.store_key,
         recovery_key: given.recovery_key,
@@ -79,8 +87,14 @@ export function completeSettings(given: GivenSettings, workingDirectory: string)
             max_sessions: given.sharing?.max_sessions ?? 50_000,
             max_age: given.sharing?.max_age ?? null,
         },
-        rooms: Object.fromEntries(Object.entries(given.rooms ?? {}).map(([roomId, sharing]) => [roomId, sharing ?? {}])),
-        chat: { greeting: given.chat?.greeting ?? true, notify: given.chat?.notify ?? true, prefix: given.chat?.prefix ?? "!backscroll" },
+        rooms: Object.fromEntries(
+            Object.entries(given.rooms ?? {}).map(([roomId, sharing]) => [roomId, sharing ?? {}]),
+        ),
+        chat: {
+            greeting: given.chat?.greeting ?? true,
+            notify: given.chat?.notify ?? true,
+            prefix: given.chat?.prefix ?? "!backscroll",
+        },
         rooms_left: { keys: given.rooms_left?.keys ?? "keep" },
         http: { bind: given.http?.bind ?? "127.0.0.1", port: given.http?.port },
         log: { level: given.log?.level ?? "info", format: given.log?.format },
@@ -88,7 +102,10 @@ export function completeSettings(given: GivenSettings, workingDirectory: string)
 }
 
 /** How history is shared in one room: `sharing`, and over it what `rooms` has for this room. */
-export function sharingPolicy({ sharing, rooms }: Pick<Settings, "sharing" | "rooms">, roomId: string): SharingSettings {
+export function sharingPolicy(
+    { sharing, rooms }: Pick<Settings, "sharing" | "rooms">,
+    roomId: string,
+): SharingSettings {
     const room: RoomSharing = (Object.hasOwn(rooms, roomId) ? rooms[roomId] : undefined) ?? {};
     return {
         mode: room.mode ?? sharing.mode,

@@ -3,7 +3,10 @@ import type { Problem } from "./problems.ts";
 /** What one place says of the settings: a tree of plain values, and where each of them stands. */
 export interface Source {
     readonly values: Tree;
-    /** Where the value at `path` stands, or the nearest place to it. @param part of which a mistake is told: the name or the value. */
+    /**
+     * Where the value at `path` stands, or the nearest place to it. @param part of which a mistake is told: the name or
+     * the value.
+     */
     place(path: readonly PropertyKey[], part: "name" | "value"): string;
     /** Mistakes in reading it. */
     readonly problems: readonly Problem[];
@@ -33,7 +36,10 @@ export function withValue(tree: Tree, path: readonly string[], value: unknown): 
     return { ...tree, [first]: rest.length === 0 ? value : withValue(isTree(below) ? below : {}, rest, value) };
 }
 
-/** Both trees in one; where both have a value, that of `over` counts. `null` is a value where `isNullValue` says so, and elsewhere as good as absent. */
+/**
+ * Both trees in one; where both have a value, that of `over` counts. `null` is a value where `isNullValue` says so, and
+ * elsewhere as good as absent.
+ */
 export function overlay(under: Tree, over: Tree, isNullValue: (key: string) => boolean): Tree {
     const merged = new Map(Object.entries(under));
     for (const [key, value] of Object.entries(over)) {

@@ -6,7 +6,10 @@ import { closest } from "./suggest.ts";
 
 type Issue = z.core.$ZodIssue;
 
-/** Checks what one source says; each mistake gets the place where the source has it, and they come in the order of the places. */
+/**
+ * Checks what one source says; each mistake gets the place where the source has it, and they come in the order of the
+ * places.
+ */
 export function validate(source: Source): readonly Problem[] {
     const issues = settingsSchema.safeParse(source.values).error?.issues ?? [];
     const problems = issues.flatMap((issue) =>
@@ -35,10 +38,14 @@ function meantSetting(group: readonly PropertyKey[], key: string): string | unde
     const all = settingPaths().map(({ path }) => path);
     const home = group[0] === "rooms" ? ["sharing", ...group.slice(2).map(String)] : group.map(String);
     const beside = all.filter((path) => path.length > home.length && home.every((part, index) => path[index] === part));
-    const neighbours = [...new Set(beside.map((path) => path[home.length] ?? "")), ...(home.length === 0 ? ["rooms"] : [])];
+    const neighbours = [
+        ...new Set(beside.map((path) => path[home.length] ?? "")),
+        ...(home.length === 0 ? ["rooms"] : []),
+    ];
     const neighbour = closest(key, neighbours);
     if (neighbour !== undefined) return pathText([...group, neighbour]);
-    const elsewhere = all.find((path) => path.at(-1) === key) ?? all.find((path) => path.join("_") === key || path.join(".") === key);
+    const elsewhere =
+        all.find((path) => path.at(-1) === key) ?? all.find((path) => path.join("_") === key || path.join(".") === key);
     return elsewhere?.join(".");
 }
 
@@ -57,9 +64,11 @@ function wrongValue(issue: Issue, source: Source): Problem {
     };
 }
 
-const isSecret = (path: readonly PropertyKey[]) => path.some((_, index) => secretPaths.has(pathText(path.slice(0, index + 1))));
+const isSecret = (path: readonly PropertyKey[]) =>
+    path.some((_, index) => secretPaths.has(pathText(path.slice(0, index + 1))));
 /** A text where a group belongs may be a password with its colon forgotten. */
-const expectsGroup = (issue: Issue) => issue.code === "invalid_type" && ["object", "record", "array"].includes(issue.expected);
+const expectsGroup = (issue: Issue) =>
+    issue.code === "invalid_type" && ["object", "record", "array"].includes(issue.expected);
 
 function meantValue(issue: Issue, found: string): string | undefined {
     if (issue.code === "invalid_value") return closest(found, issue.values.map(String));

@@ -53,10 +53,14 @@ test.each([
     "https://matrix.example.net:8448",
 ])("%s is a placeholder", (value) => expect(isPlaceholder(value)).toBe(true));
 
-test.each(["change the world", "xx", "@bot:example.organic", "https://notexample.org", "https://example.org.real.test", "a<b>c"])(
-    "%s is not",
-    (value) => expect(isPlaceholder(value)).toBe(false),
-);
+test.each([
+    "change the world",
+    "xx",
+    "@bot:example.organic",
+    "https://notexample.org",
+    "https://example.org.real.test",
+    "a<b>c",
+])("%s is not", (value) => expect(isPlaceholder(value)).toBe(false));
 
 const alphabet = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
 
@@ -94,7 +98,12 @@ const sharing: SharingSettings = {
 
 test.each<[string, Parameters<typeof sharingPolicy>[0]["rooms"], string, Partial<SharingSettings>]>([
     ["a room without a word of its own", {}, "!a:hs", {}],
-    ["what a room says counts, the rest stays", { "!a:hs": { mode: "off", max_sessions: 1 } }, "!a:hs", { mode: "off", max_sessions: 1 }],
+    [
+        "what a room says counts, the rest stays",
+        { "!a:hs": { mode: "off", max_sessions: 1 } },
+        "!a:hs",
+        { mode: "off", max_sessions: 1 },
+    ],
     ["another room is not touched", { "!b:hs": { mode: "off" } }, "!a:hs", {}],
     ["a room can lift a limit", { "!a:hs": { max_age: null } }, "!a:hs", { max_age: null }],
     [

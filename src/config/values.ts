@@ -10,8 +10,10 @@ import { Secret } from "./secret.ts";
 const serverName = /^([A-Za-z0-9.-]{1,230}|\[[0-9A-Fa-f:.]{2,45}\])(:\d{1,5})?$/;
 const ownValue = "a value of your own (this one is the example's)";
 
-const own = (expected: string) => z.string({ error: expected }).refine((value) => !isPlaceholder(value), { error: ownValue, abort: true });
-const checked = (expected: string, isRight: (value: string) => boolean) => own(expected).refine(isRight, { error: expected });
+const own = (expected: string) =>
+    z.string({ error: expected }).refine((value) => !isPlaceholder(value), { error: ownValue, abort: true });
+const checked = (expected: string, isRight: (value: string) => boolean) =>
+    own(expected).refine(isRight, { error: expected });
 
 export const text = (expected: string) => checked(expected, (value) => value !== "" && !/[\s\p{Cc}]/u.test(value));
 export const folder = checked("the path of a folder", (value) => value !== "" && !value.includes("\0"));
@@ -23,8 +25,12 @@ export const count = (least: number, most: number) => {
     return z.int({ error: expected }).min(least, { error: expected }).max(most, { error: expected });
 };
 const aPercentage = "a number from 0 to 100, without a % sign";
-export const percentage = z.number({ error: aPercentage }).min(0, { error: aPercentage }).max(100, { error: aPercentage });
-export const listOf = <Item extends z.ZodType>(item: Item) => z.array(item, { error: "a list (in a variable: separated by commas)" });
+export const percentage = z
+    .number({ error: aPercentage })
+    .min(0, { error: aPercentage })
+    .max(100, { error: aPercentage });
+export const listOf = <Item extends z.ZodType>(item: Item) =>
+    z.array(item, { error: "a list (in a variable: separated by commas)" });
 
 const aDuration = "a duration like 90s, 12h or 30d";
 export const duration = z
@@ -37,16 +43,20 @@ export const keepOrForgetAfter = z
     .refine((value) => value === "keep" || parseDuration(value) !== undefined, { error: keepOrDuration })
     .transform((value) => (value === "keep" ? value : (parseDuration(value) ?? 0)));
 
-export const homeserverUrl = checked("the homeserver's http or https URL, without user, query or fragment", isHomeserverUrl).transform(
-    (url) => url.replace(/\/+$/, ""),
-);
+export const homeserverUrl = checked(
+    "the homeserver's http or https URL, without user, query or fragment",
+    isHomeserverUrl,
+).transform((url) => url.replace(/\/+$/, ""));
 export const server = checked("a server name, like matrix.org", (value) => serverName.test(value));
 export const userId = checked("a full user ID, like @alice:home.server", isUserId);
 export const userIdOrGlob = checked(
     "a full user ID, or a pattern of IDs with * or ?, like @*:home.server",
-    (value) => isUserId(value) || (/^[@*?]/.test(value) && /[*?]/.test(value) && !/\s/.test(value) && value.length <= 255),
+    (value) =>
+        isUserId(value) || (/^[@*?]/.test(value) && /[*?]/.test(value) && !/\s/.test(value) && value.length <= 255),
 );
-export const roomId = checked("a room ID, like !abcdef:home.server (not an alias)", (value) => /^![^\s\p{Cc}]{1,254}$/u.test(value));
+export const roomId = checked("a room ID, like !abcdef:home.server (not an alias)", (value) =>
+    /^![^\s\p{Cc}]{1,254}$/u.test(value),
+);
 export const address = checked("an IP address to listen on", (value) => isIP(value) !== 0);
 
 const secret = (expected: string, isRight: (value: string) => boolean) =>

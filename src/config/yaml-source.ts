@@ -1,4 +1,16 @@
-import { type Document, isAlias, isMap, isNode, isScalar, isSeq, LineCounter, type Pair, parseDocument, visit, type YAMLError } from "yaml";
+import {
+    type Document,
+    isAlias,
+    isMap,
+    isNode,
+    isScalar,
+    isSeq,
+    LineCounter,
+    type Pair,
+    parseDocument,
+    visit,
+    type YAMLError,
+} from "yaml";
 import type { Problem } from "./problems.ts";
 import { isTree, type Source } from "./source.ts";
 
@@ -7,14 +19,24 @@ type Place = (offset: number) => string;
 /** Reads settings from YAML 1.2. @param file how messages name the text. */
 export function yamlSource(text: string, file: string): Source {
     const lines = new LineCounter();
-    const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, logLevel: "error", schema: "core", merge: false });
+    const document = parseDocument(text, {
+        lineCounter: lines,
+        prettyErrors: false,
+        logLevel: "error",
+        schema: "core",
+        merge: false,
+    });
     const place: Place = (offset) => {
         const { line, col } = lines.linePos(offset);
         return `${file}:${Math.max(line, 1)}:${Math.max(col, 1)}`;
     };
     const faults = [...document.errors, ...document.warnings].toSorted((a, b) => a.pos[0] - b.pos[0]);
     const circles = circularAliases(document, place);
-    const problems = [...faults.map((fault) => syntaxProblem(fault, place)), ...forbiddenNames(document, place), ...circles];
+    const problems = [
+        ...faults.map((fault) => syntaxProblem(fault, place)),
+        ...forbiddenNames(document, place),
+        ...circles,
+    ];
     const broken = faults.some(({ code }) => !recoverable.has(code)) || circles.length > 0;
     const read = broken ? { values: {}, problems: [] } : plainValues(document, place);
     return {
@@ -44,14 +66,26 @@ const recoverable: ReadonlySet<string> = new Set(["BAD_SCALAR_START", "TAG_RESOL
 
 // The library's own messages quote the text, which may be a password.
 const faultTexts: Readonly<Record<string, Pick<Problem, "found" | "expected">>> = {
-    BAD_SCALAR_START: { found: "a value that begins with @ or a backquote", expected: 'such a value in quotes, like "@alice:home.server"' },
-    TAG_RESOLVE_FAILED: { found: "a value that begins with !", expected: 'such a value in quotes, like "!room:home.server"' },
+    BAD_SCALAR_START: {
+        found: "a value that begins with @ or a backquote",
+        expected: 'such a value in quotes, like "@alice:home.server"',
+    },
+    TAG_RESOLVE_FAILED: {
+        found: "a value that begins with !",
+        expected: 'such a value in quotes, like "!room:home.server"',
+    },
     DUPLICATE_KEY: { found: "the same setting a second time", expected: "each setting once" },
     TAB_AS_INDENT: { found: "a tab", expected: "spaces in front of a setting" },
     BAD_INDENT: { found: "a line that is not indented like its neighbours", expected: "two spaces for each level" },
     MULTIPLE_DOCS: { found: "a second document (---)", expected: "one document" },
-    MISSING_CHAR: { found: "an opening quote, bracket or a name without its end", expected: "its end: a quote, a bracket or a colon" },
-    MULTILINE_IMPLICIT_KEY: { found: "a name that runs over several lines", expected: "a colon after the setting's name" },
+    MISSING_CHAR: {
+        found: "an opening quote, bracket or a name without its end",
+        expected: "its end: a quote, a bracket or a colon",
+    },
+    MULTILINE_IMPLICIT_KEY: {
+        found: "a name that runs over several lines",
+        expected: "a colon after the setting's name",
+    },
     BLOCK_AS_IMPLICIT_KEY: {
         found: "a group where a value stands already",
         expected: "a value or a group, and a value with a colon in quotes",
@@ -59,7 +93,10 @@ const faultTexts: Readonly<Record<string, Pick<Problem, "found" | "expected">>> 
 };
 
 function syntaxProblem(fault: YAMLError, place: Place): Problem {
-    const { found, expected } = faultTexts[fault.code] ?? { found: "a text that does not read as YAML", expected: "valid YAML" };
+    const { found, expected } = faultTexts[fault.code] ?? {
+        found: "a text that does not read as YAML",
+        expected: "valid YAML",
+    };
     return { place: place(fault.pos[0]), found, expected };
 }
 
@@ -80,14 +117,21 @@ function forbiddenNames(document: Document, place: Place): readonly Problem[] {
     return problems;
 }
 
-/** What stands in itself has no end. An alias means something before it, so a circle always leads to a group or list around it. */
+/**
+ * What stands in itself has no end. An alias means something before it, so a circle always leads to a group or list
+ * around it.
+ */
 function circularAliases(document: Document, place: Place): readonly Problem[] {
     const problems: Problem[] = [];
     visit(document, {
         Alias: (_, alias, around) => {
             const target = alias.resolve(document);
             if (target === undefined || !around.includes(target)) return;
-            problems.push({ place: place(start(alias)), found: "an alias (*name) inside of what it stands for", expected: "a value" });
+            problems.push({
+                place: place(start(alias)),
+                found: "an alias (*name) inside of what it stands for",
+                expected: "a value",
+            });
         },
     });
     return problems;
@@ -101,7 +145,9 @@ function offsetOf(document: Document, path: readonly PropertyKey[], part: "name"
         if (isAlias(node)) node = node.resolve(document);
         const isLast = depth === path.length - 1;
         if (isMap(node)) {
-            const pair: Pair | undefined = node.items.find((item) => isScalar(item.key) && String(item.key.value) === String(key));
+            const pair: Pair | undefined = node.items.find(
+                (item) => isScalar(item.key) && String(item.key.value) === String(key),
+            );
             if (pair === undefined) break;
             offset = isLast && part === "value" && isPresent(pair.value) ? start(pair.value) : start(pair.key);
             node = pair.value;

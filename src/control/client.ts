@@ -41,7 +41,10 @@ export async function connectToBot(
         socket.destroy();
         const code = error instanceof Error && "code" in error ? String(error.code) : "";
         if (["ENOENT", "ENOTDIR", "ECONNREFUSED"].includes(code)) return undefined;
-        const detail = code === "EACCES" ? "this user may not speak to the running bot" : `its control socket does not open (${code})`;
+        const detail =
+            code === "EACCES"
+                ? "this user may not speak to the running bot"
+                : `its control socket does not open (${code})`;
         throw new Failure("data_dir_unusable", { path: socketPath, detail }, { cause: error });
     }
     return new BotConnection(socket, timeout);

@@ -21,7 +21,10 @@ const handlers: Handlers = {
     resume: async () => done,
     trust: async () => done,
     importRoomKeys: async ({ entries }) => ({ imported: entries.length - 1, refused: [{ index: 0, reason: "odd" }] }),
-    exportRoomKeys: async ({ after }) => ({ sessions: [{ session_id: `s${after}` }], next: after === 0 ? 7 : undefined }),
+    exportRoomKeys: async ({ after }) => ({
+        sessions: [{ session_id: `s${after}` }],
+        next: after === 0 ? 7 : undefined,
+    }),
     async *snapshot() {
         yield Buffer.from("one");
         yield Buffer.from("two");
@@ -53,9 +56,20 @@ test("every operation travels there and back", async () => {
     await server.start();
     await using bot = await connectToBot(socketPath);
     expect(await bot?.call("health", {})).toEqual({ healthy: true, problems: [] });
-    expect(await bot?.call("share", { roomId: "!a:b", userId: "@c:d" })).toEqual({ ok: true, message: "@c:d in !a:b", jobId: "j1" });
-    expect(await bot?.call("invite", { roomId: "!a:b", userId: "@c:d" })).toEqual({ ok: true, message: "@c:d into !a:b", jobId: "j2" });
-    expect(await bot?.call("accept", { roomId: "!a:b", userId: "@c:d" })).toEqual({ ok: false, message: "nobody knocks at !a:b" });
+    expect(await bot?.call("share", { roomId: "!a:b", userId: "@c:d" })).toEqual({
+        ok: true,
+        message: "@c:d in !a:b",
+        jobId: "j1",
+    });
+    expect(await bot?.call("invite", { roomId: "!a:b", userId: "@c:d" })).toEqual({
+        ok: true,
+        message: "@c:d into !a:b",
+        jobId: "j2",
+    });
+    expect(await bot?.call("accept", { roomId: "!a:b", userId: "@c:d" })).toEqual({
+        ok: false,
+        message: "nobody knocks at !a:b",
+    });
     expect(await bot?.call("approve", { jobId: "j1" })).toEqual(done);
     expect(await bot?.call("approveAll", { roomId: "!r" })).toEqual({ ok: true, message: "!r" });
     expect(await bot?.call("cancel", { jobId: "j1" })).toEqual(done);
@@ -66,8 +80,14 @@ test("every operation travels there and back", async () => {
         imported: 1,
         refused: [{ index: 0, reason: "odd" }],
     });
-    expect(await bot?.call("exportRoomKeys", { roomId: "!a:b", after: 0 })).toEqual({ sessions: [{ session_id: "s0" }], next: 7 });
-    expect(await bot?.call("exportRoomKeys", { roomId: "!a:b", after: 7 })).toEqual({ sessions: [{ session_id: "s7" }], next: undefined });
+    expect(await bot?.call("exportRoomKeys", { roomId: "!a:b", after: 0 })).toEqual({
+        sessions: [{ session_id: "s0" }],
+        next: 7,
+    });
+    expect(await bot?.call("exportRoomKeys", { roomId: "!a:b", after: 7 })).toEqual({
+        sessions: [{ session_id: "s7" }],
+        next: undefined,
+    });
     expect(Buffer.concat(await Array.fromAsync(bot?.snapshot() ?? [])).toString()).toBe("onetwo");
     expect(await bot?.call("health", {})).toEqual({ healthy: true, problems: [] });
 });
@@ -135,7 +155,11 @@ test("an expected failure keeps its code, its sentence and its exit code", async
     await server.start();
     const failed = await callBot(socketPath, "approve", { jobId: "j" }).catch((error: unknown) => error);
     expect(failed).toBeInstanceOf(RemoteFailure);
-    expect(failed).toMatchObject({ code: "disk_full", exitCode: 73, message: new Failure("disk_full", { path: "/d" }).message });
+    expect(failed).toMatchObject({
+        code: "disk_full",
+        exitCode: 73,
+        message: new Failure("disk_full", { path: "/d" }).message,
+    });
 });
 
 test("an unexpected failure tells an id that stands in the log, and nothing else", async () => {
@@ -145,7 +169,10 @@ test("an unexpected failure tells an id that stands in the log, and nothing else
     expect(failed).toMatchObject({ code: "internal", exitCode: 70 });
     expect(String(failed)).not.toContain("inner secret");
     expect(logged).toEqual([
-        { facts: expect.objectContaining({ operation: "approve", error: expect.any(Error) }), message: expect.any(String) },
+        {
+            facts: expect.objectContaining({ operation: "approve", error: expect.any(Error) }),
+            message: expect.any(String),
+        },
     ]);
     expect(logged[0]?.facts).toMatchObject({ error_id: /error_id (\w+)/.exec(String(failed))?.[1] });
 });
@@ -176,7 +203,9 @@ test("clients that say nothing take no place from others for long", async () => 
     await server.start();
     const silent = Array.from({ length: 64 }, () => connect(socketPath).on("error", () => {}));
     await Promise.all(silent.map((client) => once(client, "connect")));
-    await expect.poll(() => callBot(socketPath, "health", {}).catch(() => undefined), { timeout: 10_000 }).toMatchObject({ healthy: true });
+    await expect
+        .poll(() => callBot(socketPath, "health", {}).catch(() => undefined), { timeout: 10_000 })
+        .toMatchObject({ healthy: true });
     for (const client of silent) client.destroy();
 });
 

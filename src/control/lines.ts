@@ -13,7 +13,10 @@ export class LineTooLong extends Error {
  * @param limit bytes in a line
  * @throws LineTooLong before more than `limit` bytes are kept
  */
-export async function* readLines(stream: AsyncIterable<Uint8Array>, limit: number): AsyncGenerator<string, void, undefined> {
+export async function* readLines(
+    stream: AsyncIterable<Uint8Array>,
+    limit: number,
+): AsyncGenerator<string, void, undefined> {
     let parts: Uint8Array[] = [];
     let size = 0;
     const keep = (part: Uint8Array) => {

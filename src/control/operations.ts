@@ -31,7 +31,10 @@ const operations = {
     pause: operation(ofSomeRoom, outcome),
     resume: operation(ofSomeRoom, outcome),
     trust: operation({ userId: id, fingerprint: id }, outcome),
-    /** A chunk of about 100 entries in key export format. After one that has `more` behind it the rooms' counts may be old for a while. */
+    /**
+     * A chunk of about 100 entries in key export format. After one that has `more` behind it the rooms' counts may be
+     * old for a while.
+     */
     importRoomKeys: operation(
         { entries: z.array(z.unknown()).max(1_000).readonly(), more: z.boolean() },
         z.object({
@@ -39,7 +42,10 @@ const operations = {
             refused: z.array(z.object({ index: z.number(), reason: z.string() }).readonly()).readonly(),
         }),
     ),
-    /** Some of a room's sessions in key export format, those behind `after` (0 at first); `next` is the following `after`, undefined after the last. */
+    /**
+     * Some of a room's sessions in key export format, those behind `after` (0 at first); `next` is the following
+     * `after`, undefined after the last.
+     */
     exportRoomKeys: operation(
         { roomId: id, after: z.int().nonnegative() },
         z.object({
@@ -56,11 +62,16 @@ type Results = { readonly [Name in OperationName]: z.output<Operations[Name]["re
 export type ParamsOf<Name extends OperationName> = Params[Name];
 export type ResultOf<Name extends OperationName> = Results[Name];
 
-export const operationName = z.custom<OperationName>((name) => typeof name === "string" && Object.hasOwn(operations, name));
+export const operationName = z.custom<OperationName>(
+    (name) => typeof name === "string" && Object.hasOwn(operations, name),
+);
 
 /** The doors: nothing behind them is looked at that does not fit. */
 export const descriptions: {
-    readonly [Name in OperationName]: { readonly params: z.ZodType<ParamsOf<Name>>; readonly result: z.ZodType<ResultOf<Name>> };
+    readonly [Name in OperationName]: {
+        readonly params: z.ZodType<ParamsOf<Name>>;
+        readonly result: z.ZodType<ResultOf<Name>>;
+    };
 } = operations;
 
 interface Snapshots {
@@ -73,7 +84,10 @@ type Answers = { readonly [Name in OperationName]: (params: Params[Name]) => Pro
 /** Who answers the operations. */
 export type Handlers = Answers & Snapshots;
 
-/** Who asks them: the running bot at the other end of the socket, or, if none runs, the same parts under the data folder's lock. */
+/**
+ * Who asks them: the running bot at the other end of the socket, or, if none runs, the same parts under the data
+ * folder's lock.
+ */
 export interface Bot extends Snapshots {
     /** @throws RemoteFailure, Failure */
     call<Name extends OperationName>(operation: Name, params: ParamsOf<Name>): Promise<ResultOf<Name>>;
@@ -85,6 +99,10 @@ export function localBot(handlers: Handlers): Bot {
 }
 
 /** @param params as `descriptions` has them */
-export async function answer<Name extends OperationName>(answers: Answers, name: Name, params: ParamsOf<Name>): Promise<ResultOf<Name>> {
+export async function answer<Name extends OperationName>(
+    answers: Answers,
+    name: Name,
+    params: ParamsOf<Name>,
+): Promise<ResultOf<Name>> {
     return await answers[name](params);
 }

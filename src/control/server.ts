@@ -34,7 +34,8 @@ export class ControlServer {
     }
 
     /**
-     * Starts to listen. A socket that a dead process left behind is removed: the caller holds the data folder's lock, so nobody listens there.
+     * Starts to listen. A socket that a dead process left behind is removed: the caller holds the data folder's lock,
+     * so nobody listens there.
      * @throws Failure `data_dir_unusable`
      */
     async start(): Promise<void> {
@@ -46,7 +47,9 @@ export class ControlServer {
             await listening;
         } catch (error) {
             const detail =
-                error instanceof Error && "code" in error ? `its control socket cannot be made (${String(error.code)})` : String(error);
+                error instanceof Error && "code" in error
+                    ? `its control socket cannot be made (${String(error.code)})`
+                    : String(error);
             throw new Failure("data_dir_unusable", { path: socketPath, detail }, { cause: error });
         }
     }
@@ -117,7 +120,11 @@ async function send(client: Socket, line: string): Promise<boolean> {
     if (client.write(`${line}\n`)) return true;
     const over = new AbortController();
     const { signal } = over;
-    await Promise.race([once(client, "drain", { signal }), once(client, "close", { signal })].map((event) => event.catch(() => undefined)));
+    await Promise.race(
+        [once(client, "drain", { signal }), once(client, "close", { signal })].map((event) =>
+            event.catch(() => undefined),
+        ),
+    );
     over.abort();
     return client.writable;
 }
@@ -133,7 +140,11 @@ function listenPrivately(server: Server, path: string): void {
 }
 
 /** @throws ZodError if the parameters do not fit */
-async function perform<Name extends OperationName>(name: Name, params: unknown, handlers: Handlers): Promise<ResultOf<Name>> {
+async function perform<Name extends OperationName>(
+    name: Name,
+    params: unknown,
+    handlers: Handlers,
+): Promise<ResultOf<Name>> {
     return await answer(handlers, name, descriptions[name].params.parse(params));
 }
 

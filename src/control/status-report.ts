@@ -2,8 +2,8 @@ import type { IdentityStatus } from "../account/index.ts";
 import type { JobStatus } from "../sharing/index.ts";
 
 /**
- * What `status --json` prints: a contract with operators and their scripts. Fields may be added, never changed, within a schema.
- * Times are ISO 8601 UTC; null: it has not happened, or is not known.
+ * What `status --json` prints: a contract with operators and their scripts. Fields may be added, never changed, within
+ * a schema. Times are ISO 8601 UTC; null: it has not happened, or is not known.
  */
 export interface StatusReport {
     readonly schema: 1;
@@ -65,9 +65,15 @@ export interface RoomStatus {
 
 /** How much of the room's encrypted history the bot can hand on. */
 export interface CoverageStatus {
-    /** `start`: the room's first encrypted event is known; `under_way`: it is still being looked for; `cut`: it will not be found. */
+    /**
+     * `start`: the room's first encrypted event is known; `under_way`: it is still being looked for; `cut`: it will not
+     * be found.
+     */
     readonly reach: "start" | "under_way" | "cut";
-    /** At least 95 % are covered, back to the first encrypted event or to what imported keys or the inviter's bundle open. */
+    /**
+     * At least 95 % are covered, back to the first encrypted event or to what imported keys or the inviter's bundle
+     * open.
+     */
     readonly complete: boolean;
     /** Encrypted messages that are known. */
     readonly events: number;

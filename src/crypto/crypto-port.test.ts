@@ -136,7 +136,9 @@ describe.each([
 
     test("an answer that is no JSON is refused, and the port works on", async () => {
         const [request] = await crypto.outgoing();
-        await expect(crypto.markSent(request ?? { id: "", kind: "keys_upload" }, "<html>Bad gateway</html>")).rejects.toThrow();
+        await expect(
+            crypto.markSent(request ?? { id: "", kind: "keys_upload" }, "<html>Bad gateway</html>"),
+        ).rejects.toThrow();
         await bot.publish();
         expect((await crypto.account()).crossSigned).toBe(true);
     });

@@ -6,8 +6,9 @@ const mostGrowth = 12 * 1_048_576;
 const everyMs = 250;
 
 /**
- * Looks for garbage in this thread earlier than V8 would by itself: a long import makes it without end, most of it in the buffers of
- * IndexedDB's values, and V8 lets it grow to several times of what is used before it looks. Never keeps the thread alive.
+ * Looks for garbage in this thread earlier than V8 would by itself: a long import makes it without end, most of it in
+ * the buffers of IndexedDB's values, and V8 lets it grow to several times of what is used before it looks. Never keeps
+ * the thread alive.
  */
 export function keepGarbageSmall(): void {
     setFlagsFromString("--expose-gc");

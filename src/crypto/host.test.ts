@@ -4,7 +4,8 @@ import type { Failure } from "../failures/index.ts";
 import { BOT, silent, storeKey, temporaryStore } from "./machine/testing/bot.ts";
 import { startCrypto } from "./host.ts";
 
-const start = (path: string, onFatal: (reason: Failure) => void) => startCrypto({ ...BOT, storeKey, path, log: silent, onFatal });
+const start = (path: string, onFatal: (reason: Failure) => void) =>
+    startCrypto({ ...BOT, storeKey, path, log: silent, onFatal });
 
 test("a store that is no store fails the start with its reason, and nothing is fatal", async () => {
     using store = temporaryStore();
@@ -16,7 +17,14 @@ test("a store that is no store fails the start with its reason, and nothing is f
 
 test("a start with a device ID that the machine refuses rejects instead of hanging", async () => {
     using store = temporaryStore();
-    const starting = startCrypto({ userId: "nobody", deviceId: "BOT", storeKey, path: store.path, log: silent, onFatal: () => undefined });
+    const starting = startCrypto({
+        userId: "nobody",
+        deviceId: "BOT",
+        storeKey,
+        path: store.path,
+        log: silent,
+        onFatal: () => undefined,
+    });
     await expect(starting).rejects.toMatchObject({ code: "worker_died" });
 });
 

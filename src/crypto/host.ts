@@ -3,7 +3,15 @@ import { Worker } from "node:worker_threads";
 import { Failure } from "../failures/index.ts";
 import type { Logger } from "../telemetry/index.ts";
 import type { CryptoPort } from "./port.ts";
-import { type Call, fromPlainError, type FromWorker, type Method, ownedBuffers, toFailure, type WorkerStart } from "./rpc.ts";
+import {
+    type Call,
+    fromPlainError,
+    type FromWorker,
+    type Method,
+    ownedBuffers,
+    toFailure,
+    type WorkerStart,
+} from "./rpc.ts";
 
 export interface CryptoOptions {
     /** The file `crypto.sqlite`; made if it is not there. Its folder has to exist. */
@@ -13,23 +21,33 @@ export interface CryptoOptions {
     /** 32 bytes. */
     readonly storeKey: Uint8Array;
     readonly log: Logger;
-    /** Called at most once: the worker has ended or can no longer be trusted, and the process has to end with this reason. */
+    /**
+     * Called at most once: the worker has ended or can no longer be trusted, and the process has to end with this
+     * reason.
+     */
     readonly onFatal: (reason: Failure) => void;
     /** Told how many commits the store has on disk, after each one and before its answer. */
     readonly onCommit?: (commits: number) => void;
 }
 
-/** The worker's thread. `ticks` periods of `tickMs` without a word of it mean that a call hangs; they are counted, so that a suspended computer is no reason. */
+/**
+ * The worker's thread. `ticks` periods of `tickMs` without a word of it mean that a call hangs; they are counted, so
+ * that a suspended computer is no reason.
+ */
 export interface WorkerBody {
     readonly url: URL;
     readonly tickMs: number;
     readonly ticks: number;
 }
 
-const ourWorker: WorkerBody = { url: new URL(`./worker${extname(import.meta.filename)}`, import.meta.url), tickMs: 5_000, ticks: 24 };
+const ourWorker: WorkerBody = {
+    url: new URL(`./worker${extname(import.meta.filename)}`, import.meta.url),
+    tickMs: 5_000,
+    ticks: 24,
+};
 /**
- * A large import makes garbage without end, and V8 lets it grow to 48 MB in a thread before it looks: measured, 350 MB for the process against
- * 200 MB with this, in the same time.
+ * A large import makes garbage without end, and V8 lets it grow to 48 MB in a thread before it looks: measured, 350 MB
+ * for the process against 200 MB with this, in the same time.
  */
 const resourceLimits = { maxYoungGenerationSizeMb: 6 };
 /** How long `close` waits for the operation that runs, in milliseconds. */
@@ -44,7 +62,8 @@ interface Pending {
 
 /**
  * Starts the crypto worker on its store and answers when the store is open.
- * @throws {Failure} store_key_wrong, store_of_another_device, store_too_new, store_corrupt, store_locked, disk_full, upgrade_needs_room, data_dir_unusable, worker_died
+ * @throws {Failure} store_key_wrong, store_of_another_device, store_too_new, store_corrupt, store_locked, disk_full,
+ * upgrade_needs_room, data_dir_unusable, worker_died
  */
 export async function startCrypto(options: CryptoOptions, body: WorkerBody = ourWorker): Promise<CryptoPort> {
     const host = new WorkerHost(options, body);
@@ -67,7 +86,10 @@ class WorkerHost {
     #lastId = 0;
     #idleTicks = 0;
 
-    constructor({ log, onFatal, onCommit = () => undefined, path, userId, deviceId, storeKey }: CryptoOptions, body: WorkerBody) {
+    constructor(
+        { log, onFatal, onCommit = () => undefined, path, userId, deviceId, storeKey }: CryptoOptions,
+        body: WorkerBody,
+    ) {
         this.ready = this.#opened.promise;
         this.#log = log;
         this.#onFatal = onFatal;
@@ -85,7 +107,10 @@ class WorkerHost {
         return this.#call([], method, ...args);
     }
 
-    /** `call` that hands those of these bytes over, instead of copying them, that have a buffer to themselves: they are the worker's then. */
+    /**
+     * `call` that hands those of these bytes over, instead of copying them, that have a buffer to themselves: they are
+     * the worker's then.
+     */
     callWith<M extends Method>(
         pieces: readonly Uint8Array[],
         method: M,
@@ -100,7 +125,8 @@ class WorkerHost {
         ...args: Parameters<CryptoPort[M]>
     ): Promise<Awaited<ReturnType<CryptoPort[M]>>> {
         return new Promise((resolve, reject) => {
-            if (this.#state === "ended") return reject(new Failure("worker_died", { detail: `it was asked to ${method} after its end` }));
+            if (this.#state === "ended")
+                return reject(new Failure("worker_died", { detail: `it was asked to ${method} after its end` }));
             const call: Call = { id: ++this.#lastId, method, args };
             // First, as it may throw: nothing is pending then. No answer comes before this turn is over.
             this.#worker.postMessage(call, [...handedOver]);
@@ -157,11 +183,18 @@ class WorkerHost {
         if (this.#pending.size === 0) this.#idleTicks = 0;
         else if (++this.#idleTicks >= ticks) {
             const [first] = this.#pending.values();
-            this.#end(new Failure("worker_died", { detail: `${first?.method} has not ended for ${(ticks * tickMs) / 1000} seconds` }));
+            this.#end(
+                new Failure("worker_died", {
+                    detail: `${first?.method} has not ended for ${(ticks * tickMs) / 1000} seconds`,
+                }),
+            );
         }
     }
 
-    /** The one way to a bad end: before the store was open it is the start that failed, afterwards the process has to end. */
+    /**
+     * The one way to a bad end: before the store was open it is the start that failed, afterwards the process has to
+     * end.
+     */
     #end(reason: Failure): void {
         if (this.#state === "ended") return;
         const opening = this.#state === "opening";

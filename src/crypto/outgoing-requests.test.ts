@@ -6,7 +6,12 @@ import type { CryptoPort, OutgoingRequest } from "./port.ts";
 
 const query = (id: string): OutgoingRequest => ({ id, kind: "keys_query", body: "{}" });
 const upload: OutgoingRequest = { id: "upload", kind: "keys_upload", body: "{}" };
-const refusal = (status: number, message: string): SendOutcome => ({ ok: false, status, errcode: "M_UNKNOWN", message });
+const refusal = (status: number, message: string): SendOutcome => ({
+    ok: false,
+    status,
+    errcode: "M_UNKNOWN",
+    message,
+});
 const accepted: SendOutcome = { ok: true, body: "{}" };
 
 /** A machine that wants requests until they are marked as sent. */
@@ -85,7 +90,9 @@ test("a homeserver that is away ends this flush and not the next", async () => {
 
 test("a device with other keys on the server is a failure with its cure", async () => {
     const requests = owner(new WantingMachine(upload), () =>
-        Promise.resolve(refusal(400, "One time key signed_curve25519:AAAAAAAAAA0 already exists. Old key: ...; new key: ...")),
+        Promise.resolve(
+            refusal(400, "One time key signed_curve25519:AAAAAAAAAA0 already exists. Old key: ...; new key: ..."),
+        ),
     );
     await expect(requests.flush()).rejects.toEqual(new Failure("one_time_keys_conflict", { device: "BOT" }));
 });

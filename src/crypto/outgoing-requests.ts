@@ -3,8 +3,9 @@ import type { Logger } from "../telemetry/index.ts";
 import type { CryptoPort, OutgoingRequest } from "./port.ts";
 
 /**
- * Sends a request of the machine to the homeserver, with retries where these can heal. Answers the body of the response,
- * or the refusal (any other 4xx) of the homeserver. @throws if the homeserver was not reached, or the bot is stopping.
+ * Sends a request of the machine to the homeserver, with retries where these can heal. Answers the body of the
+ * response, or the refusal (any other 4xx) of the homeserver. @throws if the homeserver was not reached, or the bot is
+ * stopping.
  */
 export type SendRequest = (request: OutgoingRequest) => Promise<SendOutcome>;
 
@@ -34,7 +35,8 @@ export class OutgoingRequests {
     }
 
     /**
-     * Sends all that the machine wants sent, until it wants nothing more or a request was refused. Calls that come meanwhile share the next run.
+     * Sends all that the machine wants sent, until it wants nothing more or a request was refused. Calls that come
+     * meanwhile share the next run.
      * @returns whether it wants nothing more; what was refused, or is left, waits for the next call
      * @throws {Failure} one_time_keys_conflict
      */
@@ -50,9 +52,10 @@ export class OutgoingRequests {
     }
 
     /**
-     * Makes Olm sessions with the devices of these users that have none, as far as their servers answer. Where these are very many, others
-     * claim in between.
-     * @returns the bodies of the `/keys/claim` responses, where failed servers stand; none if there was nothing to claim or it was refused
+     * Makes Olm sessions with the devices of these users that have none, as far as their servers answer. Where these
+     * are very many, others claim in between.
+     * @returns the bodies of the `/keys/claim` responses, where failed servers stand; none if there was nothing to
+     * claim or it was refused
      */
     async claim(userIds: readonly string[]): Promise<readonly string[]> {
         const run = this.#claims.then(async () => {
@@ -66,7 +69,8 @@ export class OutgoingRequests {
     }
 
     /**
-     * Sends one request and tells the machine of the answer. Answers the response's body; undefined if the homeserver refused the request.
+     * Sends one request and tells the machine of the answer. Answers the response's body; undefined if the homeserver
+     * refused the request.
      * @throws {Failure} one_time_keys_conflict
      */
     async deliver(request: OutgoingRequest): Promise<string | undefined> {
@@ -76,9 +80,13 @@ export class OutgoingRequests {
             await crypto.markSent(request, outcome.body);
             return outcome.body;
         }
-        if (isKeyConflict(request, outcome.status, outcome.message)) throw new Failure("one_time_keys_conflict", { device: deviceId });
+        if (isKeyConflict(request, outcome.status, outcome.message))
+            throw new Failure("one_time_keys_conflict", { device: deviceId });
         const { status, errcode } = outcome;
-        log.warn({ operation: "outgoing", kind: request.kind, status, errcode }, "the homeserver refused a request of the crypto machine");
+        log.warn(
+            { operation: "outgoing", kind: request.kind, status, errcode },
+            "the homeserver refused a request of the crypto machine",
+        );
         return undefined;
     }
 
@@ -101,7 +109,9 @@ export class OutgoingRequests {
     }
 }
 
-/** Synapse: 400 "One time key signed_curve25519:AAAA already exists": the device was published by another account store. */
+/**
+ * Synapse: 400 "One time key signed_curve25519:AAAA already exists": the device was published by another account store.
+ */
 function isKeyConflict(request: OutgoingRequest, status: number, message: string): boolean {
     return request.kind === "keys_upload" && status === 400 && /one time key .*already exists/i.test(message);
 }

@@ -35,7 +35,8 @@ afterEach(async () => {
     store[Symbol.dispose]();
 });
 
-const guarded = (crypto: CryptoPort): CryptoPort => guardOwnIdentity(crypto, { ...BOT, masterKey }, (identity) => heard.push(identity));
+const guarded = (crypto: CryptoPort): CryptoPort =>
+    guardOwnIdentity(crypto, { ...BOT, masterKey }, (identity) => heard.push(identity));
 
 /** Another client of the bot's account. */
 const another = (): Promise<Peer> => Peer.join(server, BOT.userId, "ANOTHER", { crossSigned: false });
@@ -49,7 +50,10 @@ async function synced(): Promise<void> {
 /** As the homeserver would answer, and changed. */
 async function answered(change: (answer: Record<string, Record<string, unknown>>) => object): Promise<void> {
     const request = await bot.crypto.keysQuery([BOT.userId]);
-    const honest = JSON.parse(server.answer(BOT.userId, BOT.deviceId, request)) as Record<string, Record<string, unknown>>;
+    const honest = JSON.parse(server.answer(BOT.userId, BOT.deviceId, request)) as Record<
+        string,
+        Record<string, unknown>
+    >;
     await bot.crypto.markSent(request, JSON.stringify(change(honest)));
 }
 
@@ -61,7 +65,9 @@ test("another client replaces our identity: the next answer about ourselves tell
     const other = await another();
     await other.resetIdentity();
     await synced();
-    const { keys } = JSON.parse((await other.machine.getIdentity(other.machine.userId))?.masterKey ?? "{}") as { keys: object };
+    const { keys } = JSON.parse((await other.machine.getIdentity(other.machine.userId))?.masterKey ?? "{}") as {
+        keys: object;
+    };
     const [published] = Object.values(keys) as string[];
     expect(published).not.toBe(masterKey);
     expect(heard.at(-1)).toEqual({ state: "replaced", masterKey: published });
@@ -114,9 +120,15 @@ test("a device that our identity does not sign any more is unsigned, and signed 
 
 test.each<[string, (answer: Record<string, Record<string, unknown>>) => object]>([
     ["an answer that leaves us out", (answer) => ({ ...answer, device_keys: {}, master_keys: {} })],
-    ["an answer that could not be had of us", () => ({ device_keys: {}, failures: { [BOT.userId]: { fault: "malformed" } } })],
+    [
+        "an answer that could not be had of us",
+        () => ({ device_keys: {}, failures: { [BOT.userId]: { fault: "malformed" } } }),
+    ],
     ["an answer without our device", (answer) => ({ ...answer, device_keys: { [BOT.userId]: {} }, master_keys: {} })],
-    ["another identity without our device", ({ master_keys: keys }) => ({ device_keys: {}, master_keys: foreign(keys) })],
+    [
+        "another identity without our device",
+        ({ master_keys: keys }) => ({ device_keys: {}, master_keys: foreign(keys) }),
+    ],
     ["an answer that is no list of keys", () => []],
 ])("%s says nothing of our identity, and takes nothing from it", async (_, change) => {
     heard.length = 0;
@@ -134,13 +146,18 @@ test("what cannot be written down leaves the question open: the machine asks aga
     const query = async () => (await crypto.outgoing()).find(({ kind }) => kind === "keys_query");
     const request = await query();
     if (request === undefined) throw new Error("nobody is asked for");
-    await expect(crypto.markSent(request, server.answer(BOT.userId, BOT.deviceId, request))).rejects.toThrow("the disk is full");
+    await expect(crypto.markSent(request, server.answer(BOT.userId, BOT.deviceId, request))).rejects.toThrow(
+        "the disk is full",
+    );
     expect(await query()).toMatchObject({ body: expect.stringContaining(BOT.userId) });
 });
 
 /** Our device's keys with its own signature alone. */
 function withoutSignature(devices: unknown): unknown {
-    const { [BOT.deviceId]: keys, ...others } = devices as Record<string, { signatures: Record<string, Record<string, string>> }>;
+    const { [BOT.deviceId]: keys, ...others } = devices as Record<
+        string,
+        { signatures: Record<string, Record<string, string>> }
+    >;
     const name = `ed25519:${BOT.deviceId}`;
     const own = keys?.signatures[BOT.userId]?.[name];
     return { ...others, [BOT.deviceId]: { ...keys, signatures: { [BOT.userId]: { [name]: own } } } };

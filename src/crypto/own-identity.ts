@@ -28,12 +28,12 @@ const identitySections = ["master_keys", "self_signing_keys", "user_signing_keys
 
 /**
  * The port of a bot whose device is signed. Of each answer to `/keys/query` that shows our device it tells how that
- * stands with the published identity. What cannot be written down then leaves the question open: the machine asks again.
+ * stands with the published identity. What cannot be written down then leaves the question open: the machine asks
+ * again.
  *
  * Another identity than ours does not reach the machine, which would drop the private keys of ours and encrypt nothing
- * any more, admins' notices included; for a lie of the homeserver as well. The next start shows it to the machine, where
- * its keys can be imported.
- * Source: Matrix v1.19, "Cross-signing"; `POST /_matrix/client/v3/keys/query`.
+ * any more, admins' notices included; for a lie of the homeserver as well. The next start shows it to the machine,
+ * where its keys can be imported. Source: Matrix v1.19, "Cross-signing"; `POST /_matrix/client/v3/keys/query`.
  */
 export function guardOwnIdentity<Port extends Keys>(port: Port, own: OwnDevice, heard: Heard): Port {
     return {
@@ -60,7 +60,9 @@ interface Said {
     readonly masterKey: string | undefined;
 }
 
-/** What an answer says of us. One without our device, as of a homeserver that failed, proves nothing of our identity. */
+/**
+ * What an answer says of us. One without our device, as of a homeserver that failed, proves nothing of our identity.
+ */
 function saidOf(response: string, { userId, deviceId }: OwnDevice): Said {
     const sections = answer.safeParse(JSON.parse(response)).data;
     const device = published.safeParse(property(property(sections?.["device_keys"], userId), deviceId)).data;
@@ -73,15 +75,22 @@ function saidOf(response: string, { userId, deviceId }: OwnDevice): Said {
 
 function withoutIdentity(response: string, userId: string): string {
     const sections = Object.entries(answer.parse(JSON.parse(response)));
-    const sifted = sections.map(([name, section]) => [name, identitySections.includes(name) ? without(section, userId) : section]);
+    const sifted = sections.map(([name, section]) => [
+        name,
+        identitySections.includes(name) ? without(section, userId) : section,
+    ]);
     return JSON.stringify(Object.fromEntries(sifted));
 }
 
 function without(section: unknown, userId: string): unknown {
     const users = answer.safeParse(section).data;
-    return users === undefined ? section : Object.fromEntries(Object.entries(users).filter(([user]) => user !== userId));
+    return users === undefined
+        ? section
+        : Object.fromEntries(Object.entries(users).filter(([user]) => user !== userId));
 }
 
 function property(value: unknown, name: string): unknown {
-    return typeof value === "object" && value !== null ? Object.getOwnPropertyDescriptor(value, name)?.value : undefined;
+    return typeof value === "object" && value !== null
+        ? Object.getOwnPropertyDescriptor(value, name)?.value
+        : undefined;
 }

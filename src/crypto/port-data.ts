@@ -39,7 +39,13 @@ export interface CrossSigningSecrets {
     readonly userSigning: string;
 }
 
-export type OutgoingKind = "keys_upload" | "keys_query" | "keys_claim" | "to_device" | "signature_upload" | "room_message";
+export type OutgoingKind =
+    | "keys_upload"
+    | "keys_query"
+    | "keys_claim"
+    | "to_device"
+    | "signature_upload"
+    | "room_message";
 
 /** A request to the homeserver. `send` (see `outgoing-requests.ts`) turns it into HTTP. */
 export interface OutgoingRequest {
@@ -79,7 +85,10 @@ export interface HeldSession {
     readonly firstIndex: number;
     /** `withheld`: its sender keeps it from newcomers; `unknown`: nobody said anything about it. */
     readonly verdict: "shareable" | "withheld" | "unknown";
-    /** Neither its sender's own `m.room_key` brought it, as far back as we have it, nor ourselves: an import or a bundle did. */
+    /**
+     * Neither its sender's own `m.room_key` brought it, as far back as we have it, nor ourselves: an import or a bundle
+     * did.
+     */
     readonly given: boolean;
 }
 
@@ -115,7 +124,9 @@ export interface RoomKeyPage {
 }
 
 export interface ShareableSet {
-    /** Another one after every change of what a bundle would hold; never the same again. Empty: nothing ever changed. */
+    /**
+     * Another one after every change of what a bundle would hold; never the same again. Empty: nothing ever changed.
+     */
     readonly version: string;
     readonly sessions: number;
     /** Of their entries in a bundle. */
@@ -232,7 +243,10 @@ export type TakenBundle =
           /** Sessions of which we know now that their senders withhold them from newcomers. */
           readonly withheld: number;
       }
-    /** `replaced`: another bundle was announced meanwhile, or this one was not. `hash_mismatch`: it is not the file that was announced. */
+    /**
+     * `replaced`: another bundle was announced meanwhile, or this one was not. `hash_mismatch`: it is not the file that
+     * was announced.
+     */
     | { readonly outcome: "replaced" | "hash_mismatch" }
     | { readonly outcome: "malformed"; readonly detail: string };
 

@@ -38,8 +38,12 @@ afterEach(async () => {
     store[Symbol.dispose]();
 });
 
-const room = (visibility: "shared" | "joined") => () => ({ members: ["@alice:home", "@mallory:home", BOT.userId], visibility });
-const sessionOf = (event: { content: object }) => ("session_id" in event.content ? event.content.session_id : undefined);
+const room = (visibility: "shared" | "joined") => () => ({
+    members: ["@alice:home", "@mallory:home", BOT.userId],
+    visibility,
+});
+const sessionOf = (event: { content: object }) =>
+    "session_id" in event.content ? event.content.session_id : undefined;
 
 async function read(peer: Peer, event: { type: string; content: object }): Promise<unknown> {
     await peer.learn(BOT.userId);
@@ -81,7 +85,9 @@ test("the session goes on until a mark says otherwise, and the mark is cleared a
     const first = await encryption.encrypt(room("shared"), ROOM, "m.room.message", text);
     expect(sessionOf(await encryption.encrypt(room("shared"), ROOM, "m.room.message", text))).toBe(sessionOf(first));
     marks.set(ROOM, 1);
-    expect(sessionOf(await encryption.encrypt(room("shared"), ROOM, "m.room.message", text))).not.toBe(sessionOf(first));
+    expect(sessionOf(await encryption.encrypt(room("shared"), ROOM, "m.room.message", text))).not.toBe(
+        sessionOf(first),
+    );
     expect(marks.size).toBe(0);
 });
 
@@ -105,7 +111,9 @@ test("a mark that comes while the room key is under way rotates again before any
         rotationMark: (roomId) => marks.get(roomId),
         clearRotation: (roomId) => marks.delete(roomId),
     });
-    expect(await read(alice, await watched.encrypt(room("shared"), ROOM, "m.room.message", text))).toMatchObject({ content: text });
+    expect(await read(alice, await watched.encrypt(room("shared"), ROOM, "m.room.message", text))).toMatchObject({
+        content: text,
+    });
     expect(rotations).toEqual([ROOM]);
 });
 

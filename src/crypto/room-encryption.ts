@@ -26,7 +26,10 @@ export interface EncryptedRoomEvent {
     readonly content: object;
 }
 
-/** Encrypts the bot's own room events with Megolm, one at a time. Source: Matrix v1.19, "Messaging Algorithms", `m.megolm.v1.aes-sha2`. */
+/**
+ * Encrypts the bot's own room events with Megolm, one at a time. Source: Matrix v1.19, "Messaging Algorithms",
+ * `m.megolm.v1.aes-sha2`.
+ */
 export class RoomEncryption {
     readonly #options: RoomEncryptionOptions;
     #last: Promise<unknown> = Promise.resolve();
@@ -36,16 +39,28 @@ export class RoomEncryption {
     }
 
     /**
-     * @param room the room as it is when it is asked for, which is anew after each rotation; undefined: nothing may be said there any more
-     * @throws if the homeserver was not reached or took no room key; nothing of the event was sent then, and it can be tried again.
+     * @param room the room as it is when it is asked for, which is anew after each rotation; undefined: nothing may be
+     * said there any more
+     * @throws if the homeserver was not reached or took no room key; nothing of the event was sent then, and it can be
+     * tried again.
      */
-    encrypt(room: () => EncryptionRoom | undefined, roomId: string, type: string, content: object): Promise<EncryptedRoomEvent> {
+    encrypt(
+        room: () => EncryptionRoom | undefined,
+        roomId: string,
+        type: string,
+        content: object,
+    ): Promise<EncryptedRoomEvent> {
         const result = this.#last.then(() => this.#encrypt(room, roomId, type, content));
         this.#last = result.catch(() => undefined);
         return result;
     }
 
-    async #encrypt(room: () => EncryptionRoom | undefined, roomId: string, type: string, content: object): Promise<EncryptedRoomEvent> {
+    async #encrypt(
+        room: () => EncryptionRoom | undefined,
+        roomId: string,
+        type: string,
+        content: object,
+    ): Promise<EncryptedRoomEvent> {
         const { crypto, outgoing } = this.#options;
         // 1. Somebody left, or the visibility crossed the line: the old session must not see this event.
         //    Who is left, and what the visibility is, is asked only then: the mark and they were recorded together.
@@ -53,14 +68,16 @@ export class RoomEncryption {
         const now = room();
         if (now === undefined) throw new Error("The room is not one to speak in any more.");
         const { members, visibility } = now;
-        // 2. Know everybody's devices. The query goes out with the other requests, and has to be answered before step 3 looks for sessions.
+        // 2. Know everybody's devices. The query goes out with the other requests, and has to be answered before step 3
+        //    looks for sessions.
         await crypto.trackUsers(members);
         await outgoing.flush();
         // 3. An Olm session with each device, as far as servers answer.
         await outgoing.claim(members);
         // 4. The room's session to every cross-signed device, before the first event that needs it.
         for (const request of await crypto.shareRoomKey(roomId, members, visibility)) {
-            if ((await outgoing.deliver(request)) === undefined) throw new Error("The homeserver did not take a room key.");
+            if ((await outgoing.deliver(request)) === undefined)
+                throw new Error("The homeserver did not take a room key.");
         }
         // 5. A mark that came meanwhile: once more from the start.
         if (this.#options.rotationMark(roomId) !== undefined) return this.#encrypt(room, roomId, type, content);

@@ -2,7 +2,10 @@ import { z } from "zod";
 import { Failure, type FailureCode, type FailureFacts } from "../failures/index.ts";
 import type { CryptoPort } from "./port.ts";
 
-/** The messages between the main thread and the crypto worker: plain data only, for a wasm object would arrive as an empty shell. */
+/**
+ * The messages between the main thread and the crypto worker: plain data only, for a wasm object would arrive as an
+ * empty shell.
+ */
 
 export type Method = keyof CryptoPort;
 
@@ -13,7 +16,12 @@ export interface Call {
 }
 
 /** What the worker is started with. */
-export const workerStart = z.object({ path: z.string(), userId: z.string(), deviceId: z.string(), storeKey: z.instanceof(Uint8Array) });
+export const workerStart = z.object({
+    path: z.string(),
+    userId: z.string(),
+    deviceId: z.string(),
+    storeKey: z.instanceof(Uint8Array),
+});
 export type WorkerStart = Readonly<z.infer<typeof workerStart>>;
 
 export type PlainError =
@@ -36,7 +44,9 @@ export type FromWorker<Answer = unknown> =
 /** The buffers of those pieces that have one to themselves: they can be handed over instead of copied. */
 export function ownedBuffers(pieces: readonly unknown[]): ArrayBuffer[] {
     return pieces.flatMap((piece) =>
-        piece instanceof Uint8Array && piece.buffer instanceof ArrayBuffer && piece.byteLength === piece.buffer.byteLength
+        piece instanceof Uint8Array &&
+        piece.buffer instanceof ArrayBuffer &&
+        piece.byteLength === piece.buffer.byteLength
             ? [piece.buffer]
             : [],
     );

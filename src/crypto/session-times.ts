@@ -7,8 +7,8 @@ export interface SessionTime {
 }
 
 /**
- * Session times on their way to the worker: UTF-8 JSON, each owning its buffer, which is handed over. A hundred thousand of them as objects
- * would be copied in one go, some 35 ms in which the main thread does nothing else.
+ * Session times on their way to the worker: UTF-8 JSON, each owning its buffer, which is handed over. A hundred
+ * thousand of them as objects would be copied in one go, some 35 ms in which the main thread does nothing else.
  */
 export type PackedTimes = readonly Uint8Array<ArrayBuffer>[];
 

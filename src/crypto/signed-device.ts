@@ -1,8 +1,9 @@
 import type { UserDevice, UserKeys } from "./port-data.ts";
 
 /**
- * Whether this device can open room key bundles that it is sent, and send others theirs: its owner's identity has signed it, and it is not a
- * dehydrated one, at which nobody sits. Source: MSC4268, "Sending" and "Actions as a receiving client".
+ * Whether this device can open room key bundles that it is sent, and send others theirs: its owner's identity has
+ * signed it, and it is not a dehydrated one, at which nobody sits. Source: MSC4268, "Sending" and "Actions as a
+ * receiving client".
  */
 export function opensBundles({ crossSigned, dehydrated }: UserDevice): boolean {
     return crossSigned && !dehydrated;

@@ -4,8 +4,9 @@ import { DatabaseSync, type StatementSync } from "node:sqlite";
 const most = 1_000;
 
 /**
- * A connection that compiles each statement once: SQLite takes some 40 µs for one, and on the way of one invite there are a hundred.
- * Whoever prepares the same text again gets the same object, so that a row-by-row reading has to end before the text is used again.
+ * A connection that compiles each statement once: SQLite takes some 40 µs for one, and on the way of one invite there
+ * are a hundred. Whoever prepares the same text again gets the same object, so that a row-by-row reading has to end
+ * before the text is used again.
  */
 export class Connection extends DatabaseSync {
     readonly #statements = new Map<string, StatementSync>();

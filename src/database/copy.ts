@@ -6,8 +6,9 @@ import { explain } from "./sqlite-error.ts";
 const pagesAtOnce = 256;
 
 /**
- * Copies a database that this process may be writing to: as it is at one instant, without holding up its writer.
- * On a connection of its own, whose open transaction keeps that instant in view: a copy that meets later changes would begin again and again.
+ * Copies a database that this process may be writing to: as it is at one instant, without holding up its writer. On a
+ * connection of its own, whose open transaction keeps that instant in view: a copy that meets later changes would begin
+ * again and again.
  * @param to a file that does not exist; its owner's alone
  * @throws Failure disk_full, disk_fault, store_corrupt or data_dir_unusable; what is at `to` then is worth nothing
  */

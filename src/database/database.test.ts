@@ -79,7 +79,9 @@ test("migrations run once, in order, from whatever version the file has", () => 
     old.close();
     for (let opening = 0; opening < 2; opening++) {
         const now = openDatabase({ path, schemas: [notesWithTime] });
-        expect(now.sql.prepare("SELECT * FROM notes").all()).toEqual([expect.objectContaining({ text: "early", at: 7 })]);
+        expect(now.sql.prepare("SELECT * FROM notes").all()).toEqual([
+            expect.objectContaining({ text: "early", at: 7 }),
+        ]);
         now.close();
     }
 });
@@ -198,13 +200,17 @@ test("a full disk is a failure with its cure, rolls back, and heals when there i
 });
 
 test("a folder that does not exist is named", () => {
-    expect(() => openDatabase({ path: join(folder, "nowhere", "a.sqlite"), schemas: [] })).toThrow(failing("data_dir_unusable"));
+    expect(() => openDatabase({ path: join(folder, "nowhere", "a.sqlite"), schemas: [] })).toThrow(
+        failing("data_dir_unusable"),
+    );
 });
 
 test("a copy is whole and of one instant, however its database is written to meanwhile", async () => {
     const database = openDatabase({ path, schemas: [notes] });
     const add = (text: string): void =>
-        database.transaction(() => void database.sql.prepare("INSERT INTO notes VALUES (?), (?)").run(text, "x".repeat(4_000)));
+        database.transaction(
+            () => void database.sql.prepare("INSERT INTO notes VALUES (?), (?)").run(text, "x".repeat(4_000)),
+        );
     for (let n = 0; n < 2_000; n++) add(`before ${n}`);
     const copying = copyDatabase(path, join(folder, "copy.sqlite"));
     const over = new AbortController();

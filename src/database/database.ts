@@ -15,7 +15,9 @@ type Synchronous<T> = T extends PromiseLike<unknown> ? never : T;
 /** The bot's own SQLite database: one connection, one writer, every change in a transaction. */
 export interface Database {
     readonly sql: DatabaseSync;
-    /** Runs `work` in one transaction: committed and on disk when this returns, rolled back if it throws. Does not nest. */
+    /**
+     * Runs `work` in one transaction: committed and on disk when this returns, rolled back if it throws. Does not nest.
+     */
     transaction<T>(work: () => Synchronous<T>): T;
     close(): void;
 }

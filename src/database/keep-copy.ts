@@ -5,9 +5,9 @@ import { Failure, isFullDisk } from "../failures/index.ts";
 import { explain } from "./sqlite-error.ts";
 
 /**
- * Before tables change their shape: keeps the file as it is beside itself, `PATH.before-upgrade`, for its owner alone, in place of the copy
- * before it. It is there whole, and on the disk, or the older one still is. (The crypto store does the same, in `indexeddb/copy.ts`, which
- * imports nothing of ours.)
+ * Before tables change their shape: keeps the file as it is beside itself, `PATH.before-upgrade`, for its owner alone,
+ * in place of the copy before it. It is there whole, and on the disk, or the older one still is. (The crypto store does
+ * the same, in `indexeddb/copy.ts`, which imports nothing of ours.)
  * @throws Failure upgrade_needs_room, disk_fault, store_corrupt, data_dir_unusable
  */
 export function keepCopy(sql: DatabaseSync, path: string): void {
@@ -21,7 +21,9 @@ export function keepCopy(sql: DatabaseSync, path: string): void {
         sync(dirname(path));
     } catch (error) {
         rmSync(unfinished, { force: true });
-        throw isFullDisk(explain(error, path)) ? new Failure("upgrade_needs_room", { path }, { cause: error }) : explain(error, path);
+        throw isFullDisk(explain(error, path))
+            ? new Failure("upgrade_needs_room", { path }, { cause: error })
+            : explain(error, path);
     }
 }
 

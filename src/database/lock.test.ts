@@ -24,7 +24,9 @@ async function otherProcess(): Promise<ChildProcess> {
         globalThis.lock = lockFolder(${JSON.stringify(folder)});
         process.stdout.write("locked");
         setInterval(() => {}, 1000);`;
-    const child = spawn(process.execPath, ["--input-type=module", "--eval", script], { stdio: ["ignore", "pipe", "inherit"] });
+    const child = spawn(process.execPath, ["--input-type=module", "--eval", script], {
+        stdio: ["ignore", "pipe", "inherit"],
+    });
     children.push(child);
     if (child.stdout !== null) await once(child.stdout, "data");
     return child;

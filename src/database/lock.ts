@@ -11,8 +11,8 @@ export interface FolderLock {
 }
 
 /**
- * Takes the data folder for this process alone. The operating system frees it when the process ends, however it ends: the lock is one that
- * SQLite takes on a file of its own in the folder, which stays there empty.
+ * Takes the data folder for this process alone. The operating system frees it when the process ends, however it ends:
+ * the lock is one that SQLite takes on a file of its own in the folder, which stays there empty.
  * @param path the folder, which has to exist
  * @throws Failure store_locked if another process has it, data_dir_unusable if the folder cannot be written
  */

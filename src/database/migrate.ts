@@ -4,17 +4,21 @@ import type { Schema } from "./database.ts";
 import { numberOf, textOf } from "./row.ts";
 
 /**
- * Takes every feature's tables from the version in the file to today's, all in one transaction: a kill in the middle leaves the old file.
- * Features in the file that no schema names are left alone.
+ * Takes every feature's tables from the version in the file to today's, all in one transaction: a kill in the middle
+ * leaves the old file. Features in the file that no schema names are left alone.
  * @throws Failure store_too_new before anything was changed
  */
 export function migrate(sql: DatabaseSync, path: string, schemas: readonly Schema[]): void {
     sql.exec("BEGIN IMMEDIATE");
     try {
-        sql.exec("CREATE TABLE IF NOT EXISTS schema_versions (feature TEXT PRIMARY KEY, version INTEGER NOT NULL) STRICT, WITHOUT ROWID");
+        sql.exec(
+            "CREATE TABLE IF NOT EXISTS schema_versions (feature TEXT PRIMARY KEY, version INTEGER NOT NULL) STRICT, WITHOUT ROWID",
+        );
         const found = versions(sql);
         refuseNewer(found, path, schemas);
-        const record = sql.prepare("INSERT INTO schema_versions VALUES (?, ?) ON CONFLICT DO UPDATE SET version = excluded.version");
+        const record = sql.prepare(
+            "INSERT INTO schema_versions VALUES (?, ?) ON CONFLICT DO UPDATE SET version = excluded.version",
+        );
         for (const { feature, migrations } of schemas) {
             const steps = migrations.slice(found.get(feature) ?? 0);
             if (steps.length === 0) continue;
@@ -66,6 +70,7 @@ function versions(sql: DatabaseSync): ReadonlyMap<string, number> {
 function refuseNewer(found: ReadonlyMap<string, number>, path: string, schemas: readonly Schema[]): void {
     for (const { feature, migrations } of schemas) {
         const version = found.get(feature) ?? 0;
-        if (version > migrations.length) throw new Failure("store_too_new", { path, feature, found: version, known: migrations.length });
+        if (version > migrations.length)
+            throw new Failure("store_too_new", { path, feature, found: version, known: migrations.length });
     }
 }

@@ -31,9 +31,10 @@ export interface OpenOptions {
 }
 
 /**
- * Opens the bot's database and brings every feature's tables to today's version, all steps in one transaction, after a copy was kept.
- * @throws Failure store_too_new, store_too_old (read-only), store_corrupt, store_locked, disk_full, upgrade_needs_room, disk_fault or data_dir_unusable;
- * the file is as it was then
+ * Opens the bot's database and brings every feature's tables to today's version, all steps in one transaction, after a
+ * copy was kept.
+ * @throws Failure store_too_new, store_too_old (read-only), store_corrupt, store_locked, disk_full, upgrade_needs_room,
+ * disk_fault or data_dir_unusable; the file is as it was then
  */
 export function openDatabase({ path, schemas, readOnly = false }: OpenOptions): Database {
     try {
@@ -63,8 +64,8 @@ function openForReading(path: string, schemas: readonly Schema[]): DatabaseSync 
 }
 
 /**
- * SQLite keeps its index of the write-ahead log in a file beside the database, also for readers. Where the folder is read-only and nobody
- * has left one, there is no log either, and the file can be read as one that never changes.
+ * SQLite keeps its index of the write-ahead log in a file beside the database, also for readers. Where the folder is
+ * read-only and nobody has left one, there is no log either, and the file can be read as one that never changes.
  */
 function connectForReading(path: string): DatabaseSync {
     const options = { readOnly: true, timeout: busyTimeout };

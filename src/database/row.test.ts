@@ -20,7 +20,12 @@ const row = new DatabaseSync(":memory:")
     .get();
 
 test("a row is read by its columns", () => {
-    expect([textOf(row, "name"), numberOf(row, "at"), flagOf(row, "open"), flagOf(row, "shut")]).toEqual(["secret", 7, true, false]);
+    expect([textOf(row, "name"), numberOf(row, "at"), flagOf(row, "open"), flagOf(row, "shut")]).toEqual([
+        "secret",
+        7,
+        true,
+        false,
+    ]);
     expect(blobOf(row, "body")).toEqual(new Uint8Array([1]));
     expect(wordOf(row, "name", ["public", "secret"])).toBe("secret");
     expect(jsonOf(row, "list", z.array(z.string()))).toEqual(["a"]);
@@ -56,22 +61,40 @@ test.each<[string, (found: Row | undefined) => unknown, string]>([
         (found) => jsonOf(found, "list", z.object({})),
         "the column list holds a string instead of JSON of its shape",
     ],
-    ["text that is no JSON", (found) => jsonOf(found, "name", z.string()), "the column name holds a string instead of JSON of its shape"],
-    ["a word that nobody knows", (found) => wordOf(found, "name", ["a", "b"]), "the column name holds a string instead of one of a, b"],
+    [
+        "text that is no JSON",
+        (found) => jsonOf(found, "name", z.string()),
+        "the column name holds a string instead of JSON of its shape",
+    ],
+    [
+        "a word that nobody knows",
+        (found) => wordOf(found, "name", ["a", "b"]),
+        "the column name holds a string instead of one of a, b",
+    ],
 ])("%s throws, and names the column and its row", (_, read, message) => {
     expect(() => read(row)).toThrow(`${message}; it stands in a row of name, at, open, shut, body, list, gone`);
 });
 
 test("a column that is misspelt throws, whether or not it may hold nothing", () => {
     for (const read of [textOf, numberOf, flagOf, blobOf, textOrNothing, numberOrNothing, blobOrNothing])
-        expect(() => read(row, "nmae")).toThrow("a row has no column nmae, only name, at, open, shut, body, list, gone");
+        expect(() => read(row, "nmae")).toThrow(
+            "a row has no column nmae, only name, at, open, shut, body, list, gone",
+        );
 });
 
 test("a row that has to be there and is not throws", () => {
-    for (const read of [textOf, numberOf, flagOf, blobOf]) expect(() => read(undefined, "name")).toThrow("no row to read the column name");
+    for (const read of [textOf, numberOf, flagOf, blobOf])
+        expect(() => read(undefined, "name")).toThrow("no row to read the column name");
 });
 
 test("what a column holds is not in the error: it may be a secret", () => {
-    for (const read of [numberOf, flagOf, blobOf, (of: Row | undefined, column: string) => wordOf(of, column, ["other"])])
-        expect(() => read(row, "name")).toThrow(expect.not.objectContaining({ message: expect.stringContaining("secret") }));
+    for (const read of [
+        numberOf,
+        flagOf,
+        blobOf,
+        (of: Row | undefined, column: string) => wordOf(of, column, ["other"]),
+    ])
+        expect(() => read(row, "name")).toThrow(
+            expect.not.objectContaining({ message: expect.stringContaining("secret") }),
+        );
 });

@@ -2,7 +2,8 @@ import type { SQLOutputValue } from "node:sqlite";
 
 /**
  * A row as SQLite gives it. It is read through the functions of this file only: a column that is not there, or that
- * holds something else, throws, with its name and those of its row's other columns. What it holds is not in the message.
+ * holds something else, throws, with its name and those of its row's other columns. What it holds is not in the
+ * message.
  *
  * Functions instead of a schema of zod for each row: rows are read by the ten thousand, and zod takes longer for one
  * than SQLite does (docs/contribute/measurements-stores.md).
@@ -62,7 +63,11 @@ export function blobOrNothing(row: Found, column: string): Uint8Array | undefine
     return holdsNothing(row, column) ? undefined : blobOf(row, column);
 }
 
-export function wordOrNothing<const Word extends string>(row: Found, column: string, words: readonly Word[]): Word | undefined {
+export function wordOrNothing<const Word extends string>(
+    row: Found,
+    column: string,
+    words: readonly Word[],
+): Word | undefined {
     return holdsNothing(row, column) ? undefined : wordOf(row, column, words);
 }
 
@@ -75,7 +80,10 @@ function refuse(row: Found, column: string, expected: string, options?: ErrorOpt
     if (row === undefined) throw new Error(`there is no row to read the column ${column} of`);
     const columns = Object.keys(row).join(", ");
     if (!(column in row)) throw new Error(`a row has no column ${column}, only ${columns}`);
-    throw new Error(`the column ${column} holds ${kindOf(row[column])} instead of ${expected}; it stands in a row of ${columns}`, options);
+    throw new Error(
+        `the column ${column} holds ${kindOf(row[column])} instead of ${expected}; it stands in a row of ${columns}`,
+        options,
+    );
 }
 
 function kindOf(value: unknown): string {

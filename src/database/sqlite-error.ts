@@ -1,7 +1,16 @@
 import { Failure } from "../failures/index.ts";
 
 /** Primary result codes of SQLite (https://www.sqlite.org/rescode.html) that have a cause outside the program. */
-const codes = { busy: 5, locked: 6, readOnly: 8, ioError: 10, corrupt: 11, full: 13, cannotOpen: 14, notADatabase: 26 } as const;
+const codes = {
+    busy: 5,
+    locked: 6,
+    readOnly: 8,
+    ioError: 10,
+    corrupt: 11,
+    full: 13,
+    cannotOpen: 14,
+    notADatabase: 26,
+} as const;
 
 /** SQLITE_IOERR_SHMSIZE: no room for the index of the write-ahead log; every other want of space is SQLITE_FULL. */
 const noRoomForIndex = 4874;
@@ -31,7 +40,8 @@ export function isInaccessible(error: unknown): boolean {
 }
 
 /**
- * Turns what SQLite throws for reasons outside the program into a `Failure` with the next step; anything else stays as it is.
+ * Turns what SQLite throws for reasons outside the program into a `Failure` with the next step; anything else stays as
+ * it is.
  * @param path the database file, for the sentence
  */
 export function explain(error: unknown, path: string): unknown {

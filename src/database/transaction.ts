@@ -3,7 +3,10 @@ import type { Database } from "./database.ts";
 import { noteReader } from "./log-index.ts";
 import { explain } from "./sqlite-error.ts";
 
-/** `Database.transaction` on one connection. Every throw rolls back; what SQLite throws for want of space or disk is a `Failure`. */
+/**
+ * `Database.transaction` on one connection. Every throw rolls back; what SQLite throws for want of space or disk is a
+ * `Failure`.
+ */
 export function transactionsOn(sql: DatabaseSync, path: string): Database["transaction"] {
     return (work) => {
         if (sql.isTransaction) throw new Error("a transaction is already open, and transactions do not nest");

@@ -29,7 +29,9 @@ class Part {
     readonly #start = performance.now();
 
     constructor(atOnce = 2) {
-        this.sql.exec("CREATE TABLE part (key TEXT PRIMARY KEY, due_at INTEGER, not_before INTEGER DEFAULT 0, failures INTEGER DEFAULT 0)");
+        this.sql.exec(
+            "CREATE TABLE part (key TEXT PRIMARY KEY, due_at INTEGER, not_before INTEGER DEFAULT 0, failures INTEGER DEFAULT 0)",
+        );
         const waits = waitsUntil("due_at", "not_before");
         this.due = new Due({
             name: "the test",
@@ -44,7 +46,9 @@ class Part {
                     .all(now)
                     .map((row) => ({ key: String(row["key"]), failures: Number(row["failures"]) })),
             nextAt: (now) => {
-                const at = this.sql.prepare(`SELECT min(${waits}) AS at FROM part WHERE ${waits} > ?1`).get(now)?.["at"];
+                const at = this.sql.prepare(`SELECT min(${waits}) AS at FROM part WHERE ${waits} > ?1`).get(now)?.[
+                    "at"
+                ];
                 return typeof at === "number" ? at : undefined;
             },
             work: async (item) => {
@@ -107,11 +111,14 @@ test("so many are worked on at once and no more; the next begins when one ends",
 test("what fails is tried again ever more rarely, and what waits for a time is no failure", async () => {
     const part = new Part();
     part.add("a", 0);
-    part.work = ({ failures }) => Promise.resolve(failures < 8 ? { is: "failed" } : { is: "waits", until: part.now + hour });
+    part.work = ({ failures }) =>
+        Promise.resolve(failures < 8 ? { is: "failed" } : { is: "waits", until: part.now + hour });
     part.due.wake();
     await vi.advanceTimersByTimeAsync(10 * minute);
     const times = part.begun.map(([, at]) => at);
-    expect(times.slice(1).map((at, index) => (at - (times[index] ?? 0)) / second)).toEqual([1, 2, 4, 8, 16, 32, 60, 60]);
+    expect(times.slice(1).map((at, index) => (at - (times[index] ?? 0)) / second)).toEqual([
+        1, 2, 4, 8, 16, 32, 60, 60,
+    ]);
     expect(part.recorded.at(-1)).toMatchObject({ failures: 8, notBefore: 0 });
 });
 
@@ -119,7 +126,8 @@ test("who refused is not asked before the time they named, and the others go on"
     const part = new Part();
     part.add("refused", 0);
     part.add("other", minute);
-    part.work = ({ key }) => Promise.resolve(key === "refused" ? { is: "failed", retryAfterMs: 10 * hour } : { is: "done" });
+    part.work = ({ key }) =>
+        Promise.resolve(key === "refused" ? { is: "failed", retryAfterMs: 10 * hour } : { is: "done" });
     part.due.wake();
     await vi.advanceTimersByTimeAsync(hour);
     // Something else makes it due.
@@ -137,7 +145,8 @@ test("a refusal that covers all makes the part rest", async () => {
     const part = new Part(1);
     part.add("a", -second);
     part.add("b", 0);
-    part.work = ({ key }) => Promise.resolve(key === "a" ? { is: "failed", retryAfterMs: 5 * minute, forAll: true } : { is: "done" });
+    part.work = ({ key }) =>
+        Promise.resolve(key === "a" ? { is: "failed", retryAfterMs: 5 * minute, forAll: true } : { is: "done" });
     part.due.wake();
     await vi.advanceTimersByTimeAsync(minute);
     part.due.wake();

@@ -45,7 +45,9 @@ export interface DuePart<Item extends DueItem, Why = undefined> {
     /** What it does, for the log: "the refreshing of bundles". */
     readonly name: string;
     readonly log: Pick<Logger, "error">;
-    /** Milliseconds: the running clock, or, for times that are kept in memory alone, the monotonic one. It never jumps. */
+    /**
+     * Milliseconds: the running clock, or, for times that are kept in memory alone, the monotonic one. It never jumps.
+     */
     readonly now: () => number;
     /** In [0, 1). */
     readonly random: () => number;
@@ -220,7 +222,10 @@ export class Due<Item extends DueItem, Why = undefined> {
         if (isAbort(error)) this.#stopping.abort();
         if (this.#stopping.signal.aborted) return;
         this.#notBefore = this.#part.now() + restAfterFault;
-        this.#part.log.error({ ...(key === undefined ? {} : { item: key }), err: error }, `a fault stopped ${this.#part.name}; resting`);
+        this.#part.log.error(
+            { ...(key === undefined ? {} : { item: key }), err: error },
+            `a fault stopped ${this.#part.name}; resting`,
+        );
         this.#wakeIn(restAfterFault);
     }
 

@@ -77,7 +77,10 @@ export class RunningClock {
         const { database, wall } = this.#parts;
         const since = this.#sinceCount();
         database.transaction(
-            () => void database.sql.prepare("UPDATE running_clock SET ran = ran + ?, counted_at = ?").run(since + more, wall()),
+            () =>
+                void database.sql
+                    .prepare("UPDATE running_clock SET ran = ran + ?, counted_at = ?")
+                    .run(since + more, wall()),
         );
         this.#countedAt += since;
     }
@@ -85,7 +88,8 @@ export class RunningClock {
     /** The time in which the bot did not run counts, up to an hour; from now on it runs. */
     start(log: Pick<Logger, "warn">): void {
         const { database, wall } = this.#parts;
-        const away = wall() - numberOf(database.sql.prepare("SELECT counted_at FROM running_clock").get(), "counted_at");
+        const away =
+            wall() - numberOf(database.sql.prepare("SELECT counted_at FROM running_clock").get(), "counted_at");
         this.#log = log;
         this.#tryToCount(Math.min(Math.max(away, 0), longestGap));
         this.#timer = setInterval(() => this.#tryToCount(), betweenCounts).unref();

@@ -18,7 +18,8 @@ export class WaitsInMemory<Item extends { readonly key: string }> {
         return {
             due: (now) => this.#due(now),
             nextAt: (now) => this.#nextAt(now),
-            record: ({ key }, later) => void (later === undefined ? this.#waits.delete(key) : this.#waits.set(key, later)),
+            record: ({ key }, later) =>
+                void (later === undefined ? this.#waits.delete(key) : this.#waits.set(key, later)),
         };
     }
 
@@ -36,7 +37,9 @@ export class WaitsInMemory<Item extends { readonly key: string }> {
         const all = this.#list();
         const keys = new Set(all.map(({ key }) => key));
         for (const key of this.#waits.keys()) if (!keys.has(key) && this.#until(key) <= now) this.#waits.delete(key);
-        return all.filter(({ key }) => this.#until(key) <= now).map((item) => ({ ...item, failures: this.failuresOf(item.key) }));
+        return all
+            .filter(({ key }) => this.#until(key) <= now)
+            .map((item) => ({ ...item, failures: this.failuresOf(item.key) }));
     }
 
     #nextAt(now: number): number | undefined {

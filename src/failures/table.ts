@@ -94,7 +94,8 @@ export const failures = {
     },
     store_too_new: {
         exit: exitCodes.corrupt,
-        message: "The store {path} was written by a newer Backscroll ({feature} is at version {found}, this one knows {known}).",
+        message:
+            "The store {path} was written by a newer Backscroll ({feature} is at version {found}, this one knows {known}).",
         cure: "Run the newer version again; nothing was changed.",
     },
     store_too_old: {
@@ -104,7 +105,8 @@ export const failures = {
     },
     homeserver_refused: {
         exit: exitCodes.unreachable,
-        message: "The homeserver {url} refused what every start needs, or gave an answer that makes no sense: {detail}.",
+        message:
+            "The homeserver {url} refused what every start needs, or gave an answer that makes no sense: {detail}.",
         cure: "Look into its log, and at what stands between (a proxy, a firewall); nothing was lost, and starting again harms nothing.",
     },
     homeserver_unreachable: {
@@ -145,12 +147,14 @@ export const failures = {
     },
     snapshot_needs_room: {
         exit: exitCodes.diskFull,
-        message: "There is no room for a snapshot on the disk that holds {path}: it takes {megabytes} MB there while it is made.",
+        message:
+            "There is no room for a snapshot on the disk that holds {path}: it takes {megabytes} MB there while it is made.",
         cure: "Make room there, and take it again. Nothing is left of this one, and a bot that runs goes on.",
     },
     upgrade_needs_room: {
         exit: exitCodes.diskFull,
-        message: "The store {path} has to be upgraded, and there is no room on its disk for the copy that is kept of it before.",
+        message:
+            "The store {path} has to be upgraded, and there is no room on its disk for the copy that is kept of it before.",
         cure: "Make room for one more file of its size, and start again; nothing was changed.",
     },
     data_dir_unusable: {
@@ -210,7 +214,8 @@ export const failures = {
     },
     device_keys_gone: {
         exit: exitCodes.credentials,
-        message: "The homeserver has no keys of the device {device} of {user} any more, although this store uploaded them.",
+        message:
+            "The homeserver has no keys of the device {device} of {user} any more, although this store uploaded them.",
         cure: "Make a new device of this store: `backscroll snapshot FILE`, then `backscroll restore FILE` with an empty data_dir and the password.",
     },
     device_keys_lost: {

@@ -4,10 +4,18 @@ import { problemOf } from "./errors.ts";
 import { path } from "./path.ts";
 
 /** Global account data; undefined if there is none of this type. Source: Matrix v1.19, "Client Config". */
-export async function accountData(client: Client, userId: string, type: string): Promise<Record<string, unknown> | undefined> {
+export async function accountData(
+    client: Client,
+    userId: string,
+    type: string,
+): Promise<Record<string, unknown> | undefined> {
     const operation = "account_data";
     try {
-        const answer = await client.call({ operation, method: "GET", path: path`/_matrix/client/v3/user/${userId}/account_data/${type}` });
+        const answer = await client.call({
+            operation,
+            method: "GET",
+            path: path`/_matrix/client/v3/user/${userId}/account_data/${type}`,
+        });
         return answers.read(operation, answers.object, answer);
     } catch (error) {
         if (problemOf(error)?.kind === "not_found") return undefined;

@@ -6,7 +6,11 @@ import type { Answer } from "./client.ts";
 const identifier = z.string().min(1).max(255);
 
 export const versions = z.object({ versions: z.array(z.string().max(100)).min(1).max(1000) });
-export const login = z.object({ user_id: identifier, access_token: z.string().min(1).max(65_536), device_id: identifier });
+export const login = z.object({
+    user_id: identifier,
+    access_token: z.string().min(1).max(65_536),
+    device_id: identifier,
+});
 export const whoami = z.object({ user_id: identifier, device_id: identifier.optional() });
 export const eventId = z.object({ event_id: identifier });
 export const roomId = z.object({ room_id: identifier });

@@ -7,14 +7,22 @@ import { AnswerTooLong, HttpAnswer } from "./transport.ts";
 const now = Date.UTC(2026, 0, 1, 12, 0, 0);
 
 function answer(status: number, body: unknown, headers: Record<string, string> = {}): HttpAnswer {
-    return new HttpAnswer(status, new Headers(headers), Buffer.from(typeof body === "string" ? body : JSON.stringify(body)));
+    return new HttpAnswer(
+        status,
+        new Headers(headers),
+        Buffer.from(typeof body === "string" ? body : JSON.stringify(body)),
+    );
 }
 
 const error = "a reason";
 const flows = [{ stages: ["m.login.password"] }];
 
 test.each<readonly [string, HttpAnswer, HomeserverProblem]>([
-    ["retry_after_ms", answer(429, { errcode: "M_LIMIT_EXCEEDED", retry_after_ms: 1500.2 }), { kind: "rate_limited", retryAfterMs: 1501 }],
+    [
+        "retry_after_ms",
+        answer(429, { errcode: "M_LIMIT_EXCEEDED", retry_after_ms: 1500.2 }),
+        { kind: "rate_limited", retryAfterMs: 1501 },
+    ],
     [
         "Retry-After in seconds, before retry_after_ms",
         answer(429, { errcode: "M_LIMIT_EXCEEDED", retry_after_ms: 1 }, { "retry-after": "3" }),
@@ -30,7 +38,11 @@ test.each<readonly [string, HttpAnswer, HomeserverProblem]>([
         answer(429, {}, { "retry-after": "Thu, 01 Jan 2026 11:00:00 GMT" }),
         { kind: "rate_limited", retryAfterMs: 0 },
     ],
-    ["a senseless Retry-After", answer(429, {}, { "retry-after": "soon" }), { kind: "rate_limited", retryAfterMs: undefined }],
+    [
+        "a senseless Retry-After",
+        answer(429, {}, { "retry-after": "soon" }),
+        { kind: "rate_limited", retryAfterMs: undefined },
+    ],
     [
         "a wrong type of retry_after_ms",
         answer(429, { errcode: "M_LIMIT_EXCEEDED", retry_after_ms: "1" }),
@@ -50,10 +62,20 @@ test.each<readonly [string, HttpAnswer, HomeserverProblem]>([
     [
         "a gateway's page",
         answer(502, "<html>"),
-        { kind: "server_error", status: 502, errcode: "none", error: "an answer that is not Matrix", retryAfterMs: undefined },
+        {
+            kind: "server_error",
+            status: 502,
+            errcode: "none",
+            error: "an answer that is not Matrix",
+            retryAfterMs: undefined,
+        },
     ],
     ["a hard logout", answer(401, { errcode: "M_UNKNOWN_TOKEN", error }), { kind: "unknown_token", softLogout: false }],
-    ["a soft logout", answer(401, { errcode: "M_UNKNOWN_TOKEN", error, soft_logout: true }), { kind: "unknown_token", softLogout: true }],
+    [
+        "a soft logout",
+        answer(401, { errcode: "M_UNKNOWN_TOKEN", error, soft_logout: true }),
+        { kind: "unknown_token", softLogout: true },
+    ],
     [
         "a soft logout of the wrong type is none",
         answer(401, { errcode: "M_UNKNOWN_TOKEN", soft_logout: "yes" }),
@@ -65,7 +87,11 @@ test.each<readonly [string, HttpAnswer, HomeserverProblem]>([
         { kind: "user_locked", error },
     ],
     ["a suspended account", answer(403, { errcode: "M_USER_SUSPENDED", error }), { kind: "user_suspended", error }],
-    ["a deactivated account", answer(403, { errcode: "M_USER_DEACTIVATED", error }), { kind: "user_deactivated", error }],
+    [
+        "a deactivated account",
+        answer(403, { errcode: "M_USER_DEACTIVATED", error }),
+        { kind: "user_deactivated", error },
+    ],
     [
         "user-interactive authentication",
         answer(401, { flows, session: "s", params: {} }),
@@ -76,8 +102,16 @@ test.each<readonly [string, HttpAnswer, HomeserverProblem]>([
         answer(401, { flows, session: "s", errcode: "M_FORBIDDEN", error }),
         { kind: "auth_required", session: "s", flows: [["m.login.password"]], errcode: "M_FORBIDDEN" },
     ],
-    ["no permission", answer(403, { errcode: "M_FORBIDDEN", error }), { kind: "forbidden", errcode: "M_FORBIDDEN", error }],
-    ["no such thing", answer(404, { errcode: "M_NOT_FOUND", error }), { kind: "not_found", errcode: "M_NOT_FOUND", error }],
+    [
+        "no permission",
+        answer(403, { errcode: "M_FORBIDDEN", error }),
+        { kind: "forbidden", errcode: "M_FORBIDDEN", error },
+    ],
+    [
+        "no such thing",
+        answer(404, { errcode: "M_NOT_FOUND", error }),
+        { kind: "not_found", errcode: "M_NOT_FOUND", error },
+    ],
     ["no such endpoint", answer(404, { errcode: "M_UNRECOGNIZED", error }), { kind: "unrecognized", status: 404 }],
     ["too large", answer(413, { errcode: "M_TOO_LARGE", error }), { kind: "too_large", errcode: "M_TOO_LARGE", error }],
     [
@@ -85,7 +119,11 @@ test.each<readonly [string, HttpAnswer, HomeserverProblem]>([
         answer(413, "<html>"),
         { kind: "too_large", errcode: "none", error: "something before the homeserver refuses a body of this size" },
     ],
-    ["another errcode", answer(400, { errcode: "M_BAD_JSON", error }), { kind: "invalid", status: 400, errcode: "M_BAD_JSON", error }],
+    [
+        "another errcode",
+        answer(400, { errcode: "M_BAD_JSON", error }),
+        { kind: "invalid", status: 400, errcode: "M_BAD_JSON", error },
+    ],
     [
         "an errcode without a sentence",
         answer(400, { errcode: "X" }),
@@ -113,7 +151,8 @@ test("a server's sentence is one line of bounded length", () => {
     expect(problem).toMatchObject({ error: expect.stringMatching(/^a \[31mb{294}$/) as unknown });
 });
 
-const failed = (code: string): Error => new TypeError("fetch failed", { cause: Object.assign(new Error("inner"), { code }) });
+const failed = (code: string): Error =>
+    new TypeError("fetch failed", { cause: Object.assign(new Error("inner"), { code }) });
 
 test.each<readonly [string, unknown, HomeserverProblem]>([
     ["an unknown name", failed("ENOTFOUND"), { kind: "unreachable", reason: "dns", detail: "ENOTFOUND" }],
@@ -142,10 +181,16 @@ test.each<readonly [string, unknown, HomeserverProblem]>([
     ["a reset", failed("ECONNRESET"), { kind: "unreachable", reason: "connection", detail: "ECONNRESET" }],
     [
         "several addresses, none of which answers",
-        new TypeError("fetch failed", { cause: new AggregateError([Object.assign(new Error("a"), { code: "ECONNREFUSED" })]) }),
+        new TypeError("fetch failed", {
+            cause: new AggregateError([Object.assign(new Error("a"), { code: "ECONNREFUSED" })]),
+        }),
         { kind: "unreachable", reason: "refused", detail: "ECONNREFUSED" },
     ],
-    ["our own time-out", new DeadlinePassed(5), { kind: "unreachable", reason: "timeout", detail: "no complete answer within 5 ms" }],
+    [
+        "our own time-out",
+        new DeadlinePassed(5),
+        { kind: "unreachable", reason: "timeout", detail: "no complete answer within 5 ms" },
+    ],
     ["an endless answer", new AnswerTooLong(5), { kind: "malformed", detail: "the answer is longer than 5 bytes" }],
     [
         "something without a code",

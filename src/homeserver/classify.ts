@@ -14,14 +14,18 @@ const errorBody = z.object({
     retry_after_ms: z.number().nonnegative().optional().catch(undefined),
 });
 
-// The answer of user-interactive authentication need not carry an errcode. Source: Matrix v1.19, "User-interactive API in the REST API".
+// The answer of user-interactive authentication need not carry an errcode. Source: Matrix v1.19, "User-interactive API
+// in the REST API".
 const authenticationBody = z.object({
     flows: z.array(z.object({ stages: z.array(z.string()) })).max(100),
     session: z.string().optional(),
     errcode: z.string().max(255).optional(),
 });
 
-/** What an answer outside 200 to 299 means. Source: Matrix v1.19, "Standard error response". `now` in milliseconds since the epoch. */
+/**
+ * What an answer outside 200 to 299 means. Source: Matrix v1.19, "Standard error response". `now` in milliseconds since
+ * the epoch.
+ */
 export function classifyAnswer(answer: HttpAnswer, now: number): HomeserverProblem {
     const json = parseJson(answer.body.toString("utf8"));
     const authentication = authenticationBody.safeParse(json);
@@ -67,8 +71,14 @@ function classifyStatus(answer: HttpAnswer, now: number): HomeserverProblem {
     const status = answer.statusCode;
     const retryAfterMs = retryAfter(answer.headers, now);
     if (status === 429) return { kind: "rate_limited", retryAfterMs };
-    if (status >= 500) return { kind: "server_error", status, errcode: "none", error: "an answer that is not Matrix", retryAfterMs };
-    if (status === 413) return { kind: "too_large", errcode: "none", error: "something before the homeserver refuses a body of this size" };
+    if (status >= 500)
+        return { kind: "server_error", status, errcode: "none", error: "an answer that is not Matrix", retryAfterMs };
+    if (status === 413)
+        return {
+            kind: "too_large",
+            errcode: "none",
+            error: "something before the homeserver refuses a body of this size",
+        };
     const location = answer.headers.get("location");
     if (status >= 300 && status < 400 && location !== null)
         return { kind: "not_matrix", status, detail: `it redirects to ${sentence(location)}` };

@@ -4,7 +4,16 @@ import { expect, onTestFinished, test, vi } from "vitest";
 import { Secret } from "../config/index.ts";
 import { Client, type ClientOptions, prepareSdk } from "./client.ts";
 import { HomeserverError } from "./errors.ts";
-import { collectingLog, cut, json, page, scriptedServer, silence, type Step, truncated } from "./testing/scripted-server.ts";
+import {
+    collectingLog,
+    cut,
+    json,
+    page,
+    scriptedServer,
+    silence,
+    type Step,
+    truncated,
+} from "./testing/scripted-server.ts";
 
 const done = json(200, { ok: true });
 const ask = { operation: "ask", method: "POST", path: "/_matrix/client/v3/ask", body: '{"a": 1}' } as const;
@@ -35,7 +44,8 @@ async function start(
     return { client, server, log };
 }
 
-const ended = (softLogout: boolean): Step => json(401, { errcode: "M_UNKNOWN_TOKEN", error: "no", soft_logout: softLogout });
+const ended = (softLogout: boolean): Step =>
+    json(401, { errcode: "M_UNKNOWN_TOKEN", error: "no", soft_logout: softLogout });
 
 test("the body goes out as it was given, the answer comes back as it was sent, and the URL may hold a path", async () => {
     const { client, server } = await start([done], {}, "/behind/a/path/");
@@ -114,15 +124,20 @@ test("nothing is asked again before the time that the server named", async () =>
 test.each<readonly [string, Step]>([
     ["429", json(429, { errcode: "M_LIMIT_EXCEEDED", retry_after_ms: 60_000 })],
     ["503", page(503, { "retry-after": "60" })],
-])("after a %s nobody asks for the same before the time that it named, and for other things everybody may", async (_, refusal) => {
-    const { client, server } = await start([refusal, done]);
-    const refused = { problem: { retryAfterMs: expect.any(Number) } };
-    await expect(client.call({ ...ask, attempts: 1 })).rejects.toMatchObject(refused);
-    await expect(client.call({ ...ask, attempts: 1 })).rejects.toMatchObject(refused);
-    await expect(client.bytes(ask)).rejects.toMatchObject(refused);
-    await expect(client.call({ ...ask, limit: "ask for something else", attempts: 1 })).resolves.toMatchObject({ json: { ok: true } });
-    expect(server.requests).toHaveLength(2);
-});
+])(
+    "after a %s nobody asks for the same before the time that it named, and for other things everybody may",
+    async (_, refusal) => {
+        const { client, server } = await start([refusal, done]);
+        const refused = { problem: { retryAfterMs: expect.any(Number) } };
+        await expect(client.call({ ...ask, attempts: 1 })).rejects.toMatchObject(refused);
+        await expect(client.call({ ...ask, attempts: 1 })).rejects.toMatchObject(refused);
+        await expect(client.bytes(ask)).rejects.toMatchObject(refused);
+        await expect(client.call({ ...ask, limit: "ask for something else", attempts: 1 })).resolves.toMatchObject({
+            json: { ok: true },
+        });
+        expect(server.requests).toHaveLength(2);
+    },
+);
 
 test("an answer that does not come is given up after the time-out and asked for again", async () => {
     const { client, server } = await start([silence, done]);
@@ -153,7 +168,9 @@ test("when the attempts are used up, the last error is thrown", async () => {
 });
 
 test("what is not Matrix eight times is not asked again, however many cut connections lie between", async () => {
-    const { client, server } = await start(Array.from({ length: 100 }, (_, index) => (index % 2 === 0 ? page(200) : cut)));
+    const { client, server } = await start(
+        Array.from({ length: 100 }, (_, index) => (index % 2 === 0 ? page(200) : cut)),
+    );
     await expect(client.call(ask)).rejects.toMatchObject({ problem: { kind: "not_matrix" } });
     expect(server.requests).toHaveLength(15);
 });
@@ -165,7 +182,9 @@ test("a refusal is not asked again", async () => {
 });
 
 test("a locked account is said at once where the attempts are counted", async () => {
-    const { client, server } = await start([json(401, { errcode: "M_USER_LOCKED", error: "locked", soft_logout: true })]);
+    const { client, server } = await start([
+        json(401, { errcode: "M_USER_LOCKED", error: "locked", soft_logout: true }),
+    ]);
     await expect(client.call({ ...ask, attempts: 3 })).rejects.toMatchObject({ problem: { kind: "user_locked" } });
     expect(server.requests).toHaveLength(1);
 });
@@ -184,9 +203,17 @@ test("a closed port and an unknown name say so", async () => {
 
 test.each<readonly [string, "shutdown" | "caller", Step]>([
     ["the bot stops while an answer is awaited", "shutdown", silence],
-    ["the bot stops between two attempts", "shutdown", json(429, { errcode: "M_LIMIT_EXCEEDED", retry_after_ms: 60_000 })],
+    [
+        "the bot stops between two attempts",
+        "shutdown",
+        json(429, { errcode: "M_LIMIT_EXCEEDED", retry_after_ms: 60_000 }),
+    ],
     ["the caller gives up while an answer is awaited", "caller", silence],
-    ["the caller gives up between two attempts", "caller", json(429, { errcode: "M_LIMIT_EXCEEDED", retry_after_ms: 60_000 })],
+    [
+        "the caller gives up between two attempts",
+        "caller",
+        json(429, { errcode: "M_LIMIT_EXCEEDED", retry_after_ms: 60_000 }),
+    ],
 ])("%s: an AbortError at once", async (_, who, step) => {
     const abort = new AbortController();
     const seen = Promise.withResolvers<void>();
@@ -230,7 +257,9 @@ test("a token that stays ended is renewed once per call, not for ever", async ()
 });
 
 test("a hard logout renews nothing", async () => {
-    const { client, server } = await start([ended(false)], { renewToken: () => Promise.reject(new Error("not to be called")) });
+    const { client, server } = await start([ended(false)], {
+        renewToken: () => Promise.reject(new Error("not to be called")),
+    });
     await expect(client.call(ask)).rejects.toMatchObject({ problem: { kind: "unknown_token", softLogout: false } });
     expect(server.requests).toHaveLength(1);
 });
@@ -241,7 +270,9 @@ test("neither the log nor an error shows the token or a body", async () => {
         json(400, { errcode: "M_BAD_JSON", error: "bad" }),
     ]);
     const output = [vi.spyOn(process.stdout, "write"), vi.spyOn(process.stderr, "write")];
-    const error: unknown = await client.call({ ...ask, body: '{"password": "hunter2"}' }).catch((thrown: unknown) => thrown);
+    const error: unknown = await client
+        .call({ ...ask, body: '{"password": "hunter2"}' })
+        .catch((thrown: unknown) => thrown);
     const printed = output.flatMap((stream) => stream.mock.calls.map(([chunk]) => String(chunk)));
     for (const stream of output) stream.mockRestore();
     const everything = [log.text(), String(error), JSON.stringify(error), ...printed].join("\n");

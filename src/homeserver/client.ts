@@ -59,9 +59,9 @@ export interface Answer {
 }
 
 /**
- * One request at a time to the homeserver, with its time-out, its retries and its token. The only place that knows matrix-bot-sdk.
- * Of the SDK it takes the request function (`doHttpRequest`, 3 ms to load) and not the client class around it (190 ms, 38 MB);
- * bodies go through as bytes both ways, so that the SDK neither parses nor prints them.
+ * One request at a time to the homeserver, with its time-out, its retries and its token. The only place that knows
+ * matrix-bot-sdk. Of the SDK it takes the request function (`doHttpRequest`, 3 ms to load) and not the client class
+ * around it (190 ms, 38 MB); bodies go through as bytes both ways, so that the SDK neither parses nor prints them.
  */
 export class Client {
     readonly #options: ClientOptions;
@@ -105,7 +105,8 @@ export class Client {
     }
 
     /**
-     * Fetches what is no JSON, once. Not found or too large for `maxBytes`, the error says so (`not_found`, `too_large`).
+     * Fetches what is no JSON, once. Not found or too large for `maxBytes`, the error says so (`not_found`,
+     * `too_large`).
      * @throws HomeserverError
      */
     async bytes(call: Omit<Call, "method">): Promise<Uint8Array> {
@@ -113,7 +114,11 @@ export class Client {
             return (await this.#exchange({ ...call, method: "GET" })).body;
         } catch (error) {
             if (!(error instanceof HomeserverError && error.cause instanceof AnswerTooLong)) throw error;
-            throw new HomeserverError(call.operation, { kind: "too_large", errcode: "none", error: error.cause.message });
+            throw new HomeserverError(call.operation, {
+                kind: "too_large",
+                errcode: "none",
+                error: error.cause.message,
+            });
         }
     }
 
@@ -141,7 +146,10 @@ export class Client {
                 if (error.problem.kind === "not_matrix" && ++strange >= strangers) throw error;
                 const delay = retryDelay(error.problem, failures, random(), pace);
                 if (delay === undefined || (isLocked(error) && Number.isFinite(attempts))) throw error;
-                log.warn(retryFacts(error, failures, delay), "the homeserver did not answer as it should, trying again");
+                log.warn(
+                    retryFacts(error, failures, delay),
+                    "the homeserver did not answer as it should, trying again",
+                );
                 await waitFor(delay, this.#signals(call));
             }
         }
@@ -152,7 +160,11 @@ export class Client {
         const text = answer.body.toString("utf8");
         const json = parseJson(text);
         if (typeof json !== "object" || json === null) {
-            throw new HomeserverError(call.operation, { kind: "not_matrix", status: answer.statusCode, detail: contentType(answer) });
+            throw new HomeserverError(call.operation, {
+                kind: "not_matrix",
+                status: answer.statusCode,
+                detail: contentType(answer),
+            });
         }
         return { text, json };
     }
@@ -181,7 +193,10 @@ export class Client {
             headOnly,
         });
         const body = typeof call.body === "string" ? Buffer.from(call.body, "utf8") : null;
-        const headers = call.anonymous === true || this.#token === undefined ? {} : { Authorization: `Bearer ${this.#token.reveal()}` };
+        const headers =
+            call.anonymous === true || this.#token === undefined
+                ? {}
+                : { Authorization: `Bearer ${this.#token.reveal()}` };
         let answer: unknown;
         try {
             const timeoutMs = call.timeoutMs ?? usualTimeoutMs;
@@ -199,7 +214,8 @@ export class Client {
                 takeAsIs,
             );
         } catch (thrown) {
-            if (thrown instanceof HttpAnswer) throw new HomeserverError(call.operation, classifyAnswer(thrown, Date.now()));
+            if (thrown instanceof HttpAnswer)
+                throw new HomeserverError(call.operation, classifyAnswer(thrown, Date.now()));
             if (isAbort(thrown) || signals.some((signal) => signal.aborted)) throw abortError();
             throw new HomeserverError(call.operation, classifyFailure(thrown), { cause: thrown });
         }
@@ -220,7 +236,9 @@ function isLocked({ problem: { kind } }: HomeserverError): boolean {
 /** Tells the SDK to hand over refusals as they came. */
 const takeAsIs = { errorHandler: () => undefined };
 
-/** Gives the SDK our transport, and takes its log away: it prints URLs and answers. Process-wide, harmless to repeat. */
+/**
+ * Gives the SDK our transport, and takes its log away: it prints URLs and answers. Process-wide, harmless to repeat.
+ */
 export function prepareSdk(): void {
     const silent = (): void => {};
     LogService.setLogger({ trace: silent, debug: silent, info: silent, warn: silent, error: silent });

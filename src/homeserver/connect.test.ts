@@ -61,7 +61,11 @@ test("login sends user, password and device, and later calls carry the new token
     expect(second?.headers.authorization).toBe("Bearer new");
 });
 
-const uia = json(401, { flows: [{ stages: ["m.login.sso"] }, { stages: ["m.login.password"] }], session: "sess", params: {} });
+const uia = json(401, {
+    flows: [{ stages: ["m.login.sso"] }, { stages: ["m.login.password"] }],
+    session: "sess",
+    params: {},
+});
 const signingKeys = '{"master_key": {"usage": ["master"]}}';
 
 test("publishing cross-signing keys answers the authentication by password, in the session asked for", async () => {
@@ -69,7 +73,12 @@ test("publishing cross-signing keys answers the authentication by password, in t
     await homeserver.signingKeysUpload(signingKeys, password);
     expect(JSON.parse(server.requests[1]?.body ?? "")).toEqual({
         master_key: { usage: ["master"] },
-        auth: { type: "m.login.password", identifier: { type: "m.id.user", user: userId }, password: "correct horse", session: "sess" },
+        auth: {
+            type: "m.login.password",
+            identifier: { type: "m.id.user", user: userId },
+            password: "correct horse",
+            session: "sess",
+        },
     });
 });
 
@@ -113,7 +122,13 @@ test("another user's membership is written once, whatever the fault: what was re
     expect(server.requests).toHaveLength(3);
 });
 
-const member = { type: "m.room.member", state_key: "@u:x", event_id: "$e", sender: "@a:x", content: { membership: "invite" } };
+const member = {
+    type: "m.room.member",
+    state_key: "@u:x",
+    event_id: "$e",
+    sender: "@a:x",
+    content: { membership: "invite" },
+};
 
 test.each<readonly [string, readonly Step[], unknown]>([
     ["in full, where the server knows format=event", [json(200, member)], member],
@@ -135,7 +150,11 @@ test("a member event that the server says not to have is a refusal: a withdrawn 
 
 test.each<readonly [string, readonly Step[], number | undefined]>([
     ["is read from the newest path", [json(200, { "m.upload.size": 1000 })], 1000],
-    ["is read from the older path, where the newest is unknown", [unrecognized, json(200, { "m.upload.size": 1000 })], 1000],
+    [
+        "is read from the older path, where the newest is unknown",
+        [unrecognized, json(200, { "m.upload.size": 1000 })],
+        1000,
+    ],
     ["may be unsaid", [json(200, {})], undefined],
     ["may be nonsense", [json(200, { "m.upload.size": "lots" })], undefined],
     ["is unsaid by a server that knows neither path", [page(404)], undefined],
@@ -171,7 +190,12 @@ const file = (bytes: number, sized: boolean): Step => {
 test.each<readonly [string, readonly Step[], boolean, readonly string[]]>([
     ["is there", [json(200, {})], true, ["HEAD v1"]],
     ["is there on an old server", [unrecognized, unrecognized, json(200, {})], true, ["HEAD v1", "GET v1", "HEAD v3"]],
-    ["is there on an old server that says no by a page", [page(404), page(404), json(200, {})], true, ["HEAD v1", "GET v1", "HEAD v3"]],
+    [
+        "is there on an old server that says no by a page",
+        [page(404), page(404), json(200, {})],
+        true,
+        ["HEAD v1", "GET v1", "HEAD v3"],
+    ],
     ["is there, only not for who asks for its head", [page(405), file(70_000, true)], true, ["HEAD v1", "GET v1"]],
     ["is gone", [notFound], false, ["HEAD v1", "GET v1"]],
     ["was never uploaded", [json(504, { errcode: "M_NOT_YET_UPLOADED" })], false, ["HEAD v1", "GET v1"]],
@@ -189,9 +213,17 @@ test.each<readonly [string, readonly Step[], boolean, readonly string[]]>([
 
 test.each([
     ["a homeserver in trouble", json(500, { errcode: "M_UNKNOWN" }), { kind: "server_error" }],
-    ["a homeserver that restarts", json(503, {}, { "retry-after": "7" }), { kind: "server_error", retryAfterMs: 7_000 }],
+    [
+        "a homeserver that restarts",
+        json(503, {}, { "retry-after": "7" }),
+        { kind: "server_error", retryAfterMs: 7_000 },
+    ],
     ["a gateway that waits in vain", page(504), { kind: "server_error", status: 504 }],
-    ["a rate limit", json(429, { errcode: "M_LIMIT_EXCEEDED" }, { "retry-after": "9" }), { kind: "rate_limited", retryAfterMs: 9_000 }],
+    [
+        "a rate limit",
+        json(429, { errcode: "M_LIMIT_EXCEEDED" }, { "retry-after": "9" }),
+        { kind: "rate_limited", retryAfterMs: 9_000 },
+    ],
     ["a refusal", json(403, { errcode: "M_FORBIDDEN", error: "" }), { kind: "forbidden" }],
     ["an ended token", json(401, { errcode: "M_UNKNOWN_TOKEN", error: "" }), { kind: "unknown_token" }],
     ["a page that something before the homeserver wrote", page(404), { kind: "not_matrix" }],
@@ -224,11 +256,16 @@ test("a server without reserved uploads says so", async () => {
     await expect(homeserver.createMedia()).rejects.toThrow("create_media: the homeserver does not know this endpoint");
 });
 
-test.each(["mxc://x/../y", "mxc://../y", "mxc://x", "https://x/y", "mxc://x/a/b"])("%s is no media URI to upload to", async (mxc) => {
-    const { homeserver, server } = await start(json(200, {}));
-    await expect(homeserver.putMedia(mxc, [Buffer.from("x")])).rejects.toMatchObject({ problem: { kind: "malformed" } });
-    expect(server.requests).toHaveLength(0);
-});
+test.each(["mxc://x/../y", "mxc://../y", "mxc://x", "https://x/y", "mxc://x/a/b"])(
+    "%s is no media URI to upload to",
+    async (mxc) => {
+        const { homeserver, server } = await start(json(200, {}));
+        await expect(homeserver.putMedia(mxc, [Buffer.from("x")])).rejects.toMatchObject({
+            problem: { kind: "malformed" },
+        });
+        expect(server.requests).toHaveLength(0);
+    },
+);
 
 test("a sync is one attempt, with the token, the filter and the poll's time in its query", async () => {
     const { homeserver, server } = await start(page(502), json(200, { next_batch: "s1" }));
@@ -257,10 +294,16 @@ test.each([
     ["keysQuery", '{"device_keys":{}}', '{"device_keys":[]}'],
     ["keysClaim", '{"one_time_keys":{}}', "{}"],
     ["keysUpload", "{}", '{"one_time_key_counts":"many"}'],
-] as const)("an answer to %s that nobody could read is the homeserver's error: %s %s", async (operation, asked, answer) => {
-    const { homeserver } = await start(json(200, JSON.parse(answer)));
-    await expect(homeserver[operation](asked)).rejects.toMatchObject({ name: "HomeserverError", problem: { kind: "malformed" } });
-});
+] as const)(
+    "an answer to %s that nobody could read is the homeserver's error: %s %s",
+    async (operation, asked, answer) => {
+        const { homeserver } = await start(json(200, JSON.parse(answer)));
+        await expect(homeserver[operation](asked)).rejects.toMatchObject({
+            name: "HomeserverError",
+            problem: { kind: "malformed" },
+        });
+    },
+);
 
 test("a page of a room's past: newest first, from and to where it is said, once", async () => {
     const { homeserver, server } = await start(
@@ -270,7 +313,10 @@ test("a page of a room's past: newest first, from and to where it is said, once"
     );
     const asked = { from: "t9", to: "s1", limit: 100, filter: '{"types":[]}', signal: new AbortController().signal };
     expect(await homeserver.messages("!r/1:home", asked)).toEqual({ events: [{ type: "a" }, 5], end: "t8" });
-    expect(await homeserver.messages("!r:home", { ...asked, from: undefined, to: undefined })).toEqual({ events: [], end: undefined });
+    expect(await homeserver.messages("!r:home", { ...asked, from: undefined, to: undefined })).toEqual({
+        events: [],
+        end: undefined,
+    });
     await expect(homeserver.messages("!r:home", asked)).rejects.toMatchObject({ problem: { kind: "server_error" } });
     const base = "/_matrix/client/v3/rooms";
     expect(server.requests.map(({ url }) => url)).toEqual([

@@ -7,8 +7,8 @@ export class DeadlinePassed extends Error {
 }
 
 /**
- * Runs `work` with a signal that aborts when one of `signals` does or after `timeoutMs`.
- * Every listener and timer is gone when this settles: the shutdown signal lives as long as the process and must not collect them.
+ * Runs `work` with a signal that aborts when one of `signals` does or after `timeoutMs`. Every listener and timer is
+ * gone when this settles: the shutdown signal lives as long as the process and must not collect them.
  */
 export async function withDeadline<T>(
     timeoutMs: number,

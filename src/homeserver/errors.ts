@@ -3,7 +3,9 @@ export { isAbort } from "../failures/index.ts";
 /** Why a homeserver could not be reached. */
 export type UnreachableReason = "dns" | "refused" | "tls" | "timeout" | "connection";
 
-/** What went wrong with a request, one variant per cause. `error` is the server's own sentence, cut to a bounded length. */
+/**
+ * What went wrong with a request, one variant per cause. `error` is the server's own sentence, cut to a bounded length.
+ */
 export type HomeserverProblem =
     /** No answer at all. */
     | { readonly kind: "unreachable"; readonly reason: UnreachableReason; readonly detail: string }

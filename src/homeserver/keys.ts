@@ -4,8 +4,9 @@ import type { Client } from "./client.ts";
 import { path } from "./path.ts";
 
 /**
- * The OlmMachine's endpoints for what is ours under `/_matrix/client/v3/keys/`: bodies and answers as JSON text, untouched. Safe to repeat.
- * An answer that the machine could not read is the homeserver's error, and not one of whoever hands it on.
+ * The OlmMachine's endpoints for what is ours under `/_matrix/client/v3/keys/`: bodies and answers as JSON text,
+ * untouched. Safe to repeat. An answer that the machine could not read is the homeserver's error, and not one of
+ * whoever hands it on.
  */
 export async function postKeys(client: Client, endpoint: answers.KeysEndpoint, body: string): Promise<string> {
     const operation = `keys_${endpoint.replace("/", "_")}`;

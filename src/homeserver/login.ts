@@ -5,10 +5,19 @@ import { HomeserverError, problemOf } from "./errors.ts";
 
 const deviceName = "Backscroll";
 
-/** The versions of the specification that the server speaks. An absent server is waited for; not Matrix at all is said at the third answer. */
+/**
+ * The versions of the specification that the server speaks. An absent server is waited for; not Matrix at all is said
+ * at the third answer.
+ */
 export async function versions(client: Client): Promise<readonly string[]> {
     const operation = "versions";
-    const answer = await client.call({ operation, method: "GET", path: "/_matrix/client/versions", anonymous: true, strangers: 3 });
+    const answer = await client.call({
+        operation,
+        method: "GET",
+        path: "/_matrix/client/versions",
+        anonymous: true,
+        strangers: 3,
+    });
     return answers.read(operation, answers.versions, answer).versions;
 }
 
@@ -25,14 +34,22 @@ export async function login(
         initial_device_display_name: deviceName,
     });
     const operation = "login";
-    const answer = await client.call({ operation, method: "POST", path: "/_matrix/client/v3/login", body, anonymous: true });
+    const answer = await client.call({
+        operation,
+        method: "POST",
+        path: "/_matrix/client/v3/login",
+        body,
+        anonymous: true,
+    });
     const { user_id, device_id, access_token } = answers.read(operation, answers.login, answer);
     const accessToken = new Secret(access_token);
     client.useAccessToken(accessToken);
     return { userId: user_id, deviceId: device_id, accessToken };
 }
 
-export async function whoami(client: Client): Promise<{ readonly userId: string; readonly deviceId: string | undefined }> {
+export async function whoami(
+    client: Client,
+): Promise<{ readonly userId: string; readonly deviceId: string | undefined }> {
     const operation = "whoami";
     const answer = await client.call({ operation, method: "GET", path: "/_matrix/client/v3/account/whoami" });
     const { user_id, device_id } = answers.read(operation, answers.whoami, answer);
@@ -44,8 +61,17 @@ export async function whoami(client: Client): Promise<{ readonly userId: string;
  * Uploading the same keys again changes nothing, so that a lost answer may be repeated.
  * Source: Matrix v1.19, `POST /_matrix/client/v3/keys/device_signing/upload`.
  */
-export async function signingKeysUpload(client: Client, userId: string, body: string, password: Secret | undefined): Promise<void> {
-    const call = { operation: "device_signing_upload", method: "POST", path: "/_matrix/client/v3/keys/device_signing/upload" } as const;
+export async function signingKeysUpload(
+    client: Client,
+    userId: string,
+    body: string,
+    password: Secret | undefined,
+): Promise<void> {
+    const call = {
+        operation: "device_signing_upload",
+        method: "POST",
+        path: "/_matrix/client/v3/keys/device_signing/upload",
+    } as const;
     await authenticated(client, userId, call, answers.object.parse(JSON.parse(body)), password);
 }
 

@@ -31,15 +31,24 @@ export async function uploadLimit(client: Client): Promise<number | undefined> {
 /**
  * Reserves an `mxc://` URI, so that the upload itself can be repeated safely.
  * Source: Matrix v1.19, `POST /_matrix/media/v1/create`.
- * @throws HomeserverError `unrecognized` where the server is older than Matrix 1.7: there is no safe way to upload then.
+ * @throws HomeserverError `unrecognized` where the server is older than Matrix 1.7: there is no safe way to upload
+ * then.
  */
 export async function createMedia(client: Client): Promise<string> {
     const operation = "create_media";
-    const answer = await client.call({ operation, method: "POST", path: "/_matrix/media/v1/create", body: "{}", attempts: 1 });
+    const answer = await client.call({
+        operation,
+        method: "POST",
+        path: "/_matrix/media/v1/create",
+        body: "{}",
+        attempts: 1,
+    });
     return answers.read(operation, answers.contentUri, answer).content_uri;
 }
 
-/** Uploads to a reserved URI, in pieces. Source: Matrix v1.19, `PUT /_matrix/media/v3/upload/{serverName}/{mediaId}`. */
+/**
+ * Uploads to a reserved URI, in pieces. Source: Matrix v1.19, `PUT /_matrix/media/v3/upload/{serverName}/{mediaId}`.
+ */
 export async function putMedia(client: Client, mxc: string, pieces: readonly Uint8Array[]): Promise<void> {
     const operation = "put_media";
     const { serverName, mediaId } = partsOf(operation, mxc);
@@ -74,7 +83,12 @@ export async function mediaExists(client: Client, mxc: string): Promise<boolean>
     const { serverName, mediaId } = partsOf(operation, mxc);
     const query = new URLSearchParams({ timeout_ms: "0", allow_redirect: "false" });
     const [newest, older] = downloadPlaces;
-    const call = (place: string) => ({ operation, query, path: `${place}${path`/${serverName}/${mediaId}`}`, maxBytes: longestRefusal });
+    const call = (place: string) => ({
+        operation,
+        query,
+        path: `${place}${path`/${serverName}/${mediaId}`}`,
+        maxBytes: longestRefusal,
+    });
     try {
         return await existsAt(client, call(newest));
     } catch (error) {
@@ -120,7 +134,13 @@ export async function getMedia(client: Client, mxc: string, maxBytes: number): P
     const { serverName, mediaId } = partsOf(operation, mxc);
     const query = new URLSearchParams({ allow_redirect: "false" });
     const timeoutMs = startMs + Math.ceil(maxBytes / slowestBytesPerMs);
-    const call = (place: string) => ({ operation, query, path: `${place}${path`/${serverName}/${mediaId}`}`, maxBytes, timeoutMs });
+    const call = (place: string) => ({
+        operation,
+        query,
+        path: `${place}${path`/${serverName}/${mediaId}`}`,
+        maxBytes,
+        timeoutMs,
+    });
     const [newest, older] = downloadPlaces;
     try {
         return await client.bytes(call(newest));
@@ -139,5 +159,9 @@ function partsOf(operation: string, mxc: string): MediaParts {
 /** Old servers answer an unknown path with a plain 404. */
 function isUnknownEndpoint(error: unknown): boolean {
     const problem = problemOf(error);
-    return problem?.kind === "unrecognized" || problem?.kind === "not_found" || (problem?.kind === "not_matrix" && problem.status === 404);
+    return (
+        problem?.kind === "unrecognized" ||
+        problem?.kind === "not_found" ||
+        (problem?.kind === "not_matrix" && problem.status === 404)
+    );
 }

@@ -7,9 +7,10 @@ const type = "m.room.member";
 
 /**
  * The member event as it stands on the server now, with its ID and sender; undefined if the whole state has none.
- * `format=event` is in the specification since v1.16 and in Synapse since long before; other servers answer the bare content:
- * then the whole state is read.
- * @throws HomeserverError also for a 404: who was invited once has a member event for ever, so a server that has none knows less than we do
+ * `format=event` is in the specification since v1.16 and in Synapse since long before; other servers answer the bare
+ * content: then the whole state is read.
+ * @throws HomeserverError also for a 404: who was invited once has a member event for ever, so a server that has none
+ * knows less than we do
  */
 export async function memberEvent(client: Client, roomId: string, userId: string): Promise<unknown> {
     const { json } = await client.call({
@@ -30,7 +31,10 @@ async function fromWholeState(client: Client, roomId: string, userId: string): P
     });
 }
 
-/** Writes another user's membership, one attempt; answers the event's ID. Source: Matrix v1.19, `PUT /rooms/{roomId}/state/...`. */
+/**
+ * Writes another user's membership, one attempt; answers the event's ID. Source: Matrix v1.19, `PUT
+ * /rooms/{roomId}/state/...`.
+ */
 export async function putMember(client: Client, roomId: string, userId: string, content: object): Promise<string> {
     const operation = "put_member";
     const answer = await client.call({

@@ -3,7 +3,10 @@ import type { MessagesOptions, MessagesPage } from "./api.ts";
 import type { Client } from "./client.ts";
 import { path } from "./path.ts";
 
-/** One page of a room's events, newest first, one attempt. Source: Matrix v1.19, `GET /_matrix/client/v3/rooms/{roomId}/messages`. */
+/**
+ * One page of a room's events, newest first, one attempt. Source: Matrix v1.19, `GET
+ * /_matrix/client/v3/rooms/{roomId}/messages`.
+ */
 export async function messages(
     client: Client,
     roomId: string,

@@ -18,7 +18,10 @@ import type { Answer, Client } from "./client.ts";
 import { HomeserverError } from "./errors.ts";
 import { AnswerTooLong } from "./transport.ts";
 
-/** Bytes of one answer: 250 users, as the OlmMachine asks for, with 30 kB each. What is longer is asked for again in halves. */
+/**
+ * Bytes of one answer: 250 users, as the OlmMachine asks for, with 30 kB each. What is longer is asked for again in
+ * halves.
+ */
 const mostBytes = 8 * 1024 * 1024;
 /** Users that a line of the log names at most. */
 const namedUsers = 20;
@@ -43,8 +46,8 @@ interface Question<Wanted> {
 }
 
 /**
- * Asks what other people's homeservers say of their devices and identities, and sifts it user by user: see `Homeserver.keysQuery`. Safe to
- * repeat. Source: Matrix v1.19, `POST /_matrix/client/v3/keys/query`.
+ * Asks what other people's homeservers say of their devices and identities, and sifts it user by user: see
+ * `Homeserver.keysQuery`. Safe to repeat. Source: Matrix v1.19, `POST /_matrix/client/v3/keys/query`.
  */
 export async function queryKeys(parts: OthersKeysParts, body: string, options: CallOptions = {}): Promise<string> {
     const { device_keys: wanted, ...rest } = queryBody.parse(JSON.parse(body));
@@ -76,7 +79,11 @@ async function ask<Wanted>(parts: OthersKeysParts, options: CallOptions, questio
     const sifted = await askInHalves(parts.client, options, question, question.wanted);
     const leftOut = sifted.flatMap((part) => part.leftOut);
     if (leftOut.length > 0) {
-        const facts = { operation: operationOf(question), count: leftOut.length, users: leftOut.slice(0, namedUsers).map(printableInLine) };
+        const facts = {
+            operation: operationOf(question),
+            count: leftOut.length,
+            users: leftOut.slice(0, namedUsers).map(printableInLine),
+        };
         parts.log.warn(facts, "left malformed parts out of an answer for keys");
     }
     return question.text(sifted);
@@ -92,7 +99,14 @@ async function askInHalves<Wanted>(
     const path = `/_matrix/client/v3/keys/${question.endpoint}`;
     const body = JSON.stringify(question.body(wanted));
     try {
-        const answer = await client.call({ operation: operationOf(question), method: "POST", path, body, maxBytes: mostBytes, ...options });
+        const answer = await client.call({
+            operation: operationOf(question),
+            method: "POST",
+            path,
+            body,
+            maxBytes: mostBytes,
+            ...options,
+        });
         return [await inPieces(question.sift(answer, wanted))];
     } catch (error) {
         if (!(error instanceof HomeserverError && error.cause instanceof AnswerTooLong)) throw error;

@@ -1,6 +1,6 @@
 /**
- * A request path with every interpolated identifier percent-encoded, so that an ID with a slash, a question mark or a hash
- * stays one segment.
+ * A request path with every interpolated identifier percent-encoded, so that an ID with a slash, a question mark or a
+ * hash stays one segment.
  * @throws TypeError for the segments `.` and `..`, which URL parsers remove however they are encoded.
  */
 export function path(literals: TemplateStringsArray, ...segments: readonly string[]): string {
@@ -8,6 +8,7 @@ export function path(literals: TemplateStringsArray, ...segments: readonly strin
 }
 
 function segment(value: string): string {
-    if (value === "." || value === "..") throw new TypeError("an identifier in a request path may not be a dot segment");
+    if (value === "." || value === "..")
+        throw new TypeError("an identifier in a request path may not be a dot segment");
     return encodeURIComponent(value.toWellFormed());
 }

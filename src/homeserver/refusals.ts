@@ -1,8 +1,8 @@
 import type { HomeserverProblem } from "./errors.ts";
 
 /**
- * What the homeserver does not want to be asked for a while. Requests under one limit are refused together: the limit's name is the
- * caller's guess at what the homeserver counts together, as no answer says that.
+ * What the homeserver does not want to be asked for a while. Requests under one limit are refused together: the limit's
+ * name is the caller's guess at what the homeserver counts together, as no answer says that.
  */
 export class Refusals {
     /** By limit: when it ends, by the monotonic clock; only those that have not ended. */

@@ -3,7 +3,13 @@ import type { HomeserverProblem } from "./errors.ts";
 import { retryDelay } from "./retry.ts";
 
 const unreachable: HomeserverProblem = { kind: "unreachable", reason: "refused", detail: "ECONNREFUSED" };
-const gateway: HomeserverProblem = { kind: "server_error", status: 502, errcode: "none", error: "", retryAfterMs: undefined };
+const gateway: HomeserverProblem = {
+    kind: "server_error",
+    status: 502,
+    errcode: "none",
+    error: "",
+    retryAfterMs: undefined,
+};
 const limited = (retryAfterMs: number | undefined): HomeserverProblem => ({ kind: "rate_limited", retryAfterMs });
 const page: HomeserverProblem = { kind: "not_matrix", status: 200, detail: "" };
 

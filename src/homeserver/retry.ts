@@ -10,7 +10,12 @@ const lockedPace: Pace = { first: 60_000, longest: 60_000 };
  * @param failures attempts that have failed so far, 1 or more
  * @param random a number from 0 up to 1
  */
-export function retryDelay(problem: HomeserverProblem, failures: number, random: number, pace = usualPace): number | undefined {
+export function retryDelay(
+    problem: HomeserverProblem,
+    failures: number,
+    random: number,
+    pace = usualPace,
+): number | undefined {
     switch (problem.kind) {
         case "unreachable":
         case "not_matrix":
@@ -33,5 +38,11 @@ export function isTransient(problem: HomeserverProblem): boolean {
 
 /** What the operator's log says about a wait. */
 export function retryFacts(error: HomeserverError, failures: number, delay: number): object {
-    return { operation: error.operation, kind: error.problem.kind, detail: error.message, attempt: failures, wait_ms: Math.round(delay) };
+    return {
+        operation: error.operation,
+        kind: error.problem.kind,
+        detail: error.message,
+        attempt: failures,
+        wait_ms: Math.round(delay),
+    };
 }

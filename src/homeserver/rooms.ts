@@ -20,7 +20,10 @@ export async function createRoom(client: Client, content: object): Promise<strin
     return answers.read(operation, answers.roomId, answer).room_id;
 }
 
-/** One attempt. Source: Matrix v1.19, `POST /_matrix/client/v3/join/{roomIdOrAlias}`; `server_name` is what servers before 1.12 read. */
+/**
+ * One attempt. Source: Matrix v1.19, `POST /_matrix/client/v3/join/{roomIdOrAlias}`; `server_name` is what servers
+ * before 1.12 read.
+ */
 export async function join(client: Client, roomId: string, via: readonly string[]): Promise<void> {
     const query = new URLSearchParams(
         via.flatMap((server): [string, string][] => [
@@ -74,7 +77,13 @@ export async function event(client: Client, roomId: string, eventId: string): Pr
 }
 
 /** Answers the event's ID. The same `txnId` makes it safe to repeat. */
-export async function sendEvent(client: Client, roomId: string, eventType: string, txnId: string, content: object): Promise<string> {
+export async function sendEvent(
+    client: Client,
+    roomId: string,
+    eventType: string,
+    txnId: string,
+    content: object,
+): Promise<string> {
     const operation = "send_event";
     const answer = await client.call({
         operation,

@@ -7,7 +7,10 @@ const graceMs = 60_000;
 const firstSyncMs = 290_000;
 const maxBytes = 512 * 1024 * 1024;
 
-/** One long poll, one attempt: the loop decides what to do about an error. Source: Matrix v1.19, `GET /_matrix/client/v3/sync`. */
+/**
+ * One long poll, one attempt: the loop decides what to do about an error. Source: Matrix v1.19, `GET
+ * /_matrix/client/v3/sync`.
+ */
 export async function sync(client: Client, options: SyncOptions): Promise<unknown> {
     const query = new URLSearchParams({ timeout: String(options.timeoutMs), filter: options.filter });
     if (options.since !== undefined) query.set("since", options.since);

@@ -57,7 +57,9 @@ export interface RequestOptions {
 
 type RequestCallback = (error: unknown, answer?: HttpAnswer, body?: Buffer) => void;
 
-/** A stand-in for the `request` package on top of `fetch`: what `setRequestFn` of matrix-bot-sdk wants. Holds no state. */
+/**
+ * A stand-in for the `request` package on top of `fetch`: what `setRequestFn` of matrix-bot-sdk wants. Holds no state.
+ */
 export function fetchRequest(options: RequestOptions, callback: RequestCallback): void {
     callbackify(exchange)(options, (error: unknown, answer?: HttpAnswer) => callback(error, answer, answer?.body));
 }
@@ -70,7 +72,8 @@ async function exchange(options: RequestOptions): Promise<HttpAnswer> {
         const answer = await fetch(`${options.uri}${query}`, {
             method: headOnly ? "HEAD" : options.method,
             ...outgoing(options, upload),
-            // A redirect would turn a POST into a GET and could carry the token elsewhere: it is reported, not followed.
+            // A redirect would turn a POST into a GET and could carry the token elsewhere: it is reported, not
+            // followed.
             redirect: "manual",
             signal,
         });
@@ -83,7 +86,10 @@ async function exchange(options: RequestOptions): Promise<HttpAnswer> {
 }
 
 /** `fetch` copies a buffer before it sends it; an upload goes out in pieces of itself instead, with its length. */
-function outgoing({ headers, body }: RequestOptions, upload: Passenger["upload"]): Pick<RequestInit, "headers" | "body" | "duplex"> {
+function outgoing(
+    { headers, body }: RequestOptions,
+    upload: Passenger["upload"],
+): Pick<RequestInit, "headers" | "body" | "duplex"> {
     if (upload === undefined) return { headers, body: body ?? null };
     const length = upload.reduce((sum, piece) => sum + piece.length, 0);
     const sized = { ...headers, "Content-Type": "application/octet-stream", "Content-Length": String(length) };

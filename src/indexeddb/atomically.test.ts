@@ -18,7 +18,13 @@ function put(db: Database, value: unknown, key?: unknown): Promise<string> {
 }
 
 /** What is in both tables, read through a store that was opened anew. */
-async function onDisk({ store, path }: { store: IndexedDB; path: string }): Promise<{ records: unknown; ours: unknown }> {
+async function onDisk({
+    store,
+    path,
+}: {
+    store: IndexedDB;
+    path: string;
+}): Promise<{ records: unknown; ours: unknown }> {
     store.close();
     const again = openStore(path);
     const db = await openDatabase(again);
@@ -166,7 +172,9 @@ test("an upgrade inside is committed or undone with it, and a database that was 
     await expect(failed).rejects.toThrow("no");
     expect(() => upgraded?.transaction("t")).toThrow(/closed/);
     expect(await store.indexedDB.databases()).toEqual([{ name: "db", version: 1 }]);
-    await store.atomically(async () => (await openDatabase(store, (fresh) => void fresh.createObjectStore("t"), 2)).close());
+    await store.atomically(async () =>
+        (await openDatabase(store, (fresh) => void fresh.createObjectStore("t"), 2)).close(),
+    );
     expect([...(await openDatabase(store)).objectStoreNames]).toEqual(["s", "t"]);
 });
 
@@ -178,7 +186,9 @@ test("a function that ends the transaction itself is told so", async () => {
 
 test("the caller's own SQL errors come through as they are", async () => {
     const { store } = await prepared();
-    await expect(store.atomically((sql) => sql.exec("INSERT INTO nowhere VALUES (1)"))).rejects.toThrow(/no such table/);
+    await expect(store.atomically((sql) => sql.exec("INSERT INTO nowhere VALUES (1)"))).rejects.toThrow(
+        /no such table/,
+    );
 });
 
 test("on a full disk it is undone, even if the function swallows the transaction's error", async () => {

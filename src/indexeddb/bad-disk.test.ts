@@ -26,7 +26,9 @@ async function numbersIn(store: IndexedDB): Promise<number[]> {
     expect(store.check()).toEqual([]);
     const db = await make(store);
     const transaction = db.transaction(["left", "right"]);
-    const [left, right] = await Promise.all(["left", "right"].map((name) => done<{ n: number }[]>(transaction.objectStore(name).getAll())));
+    const [left, right] = await Promise.all(
+        ["left", "right"].map((name) => done<{ n: number }[]>(transaction.objectStore(name).getAll())),
+    );
     expect(left).toEqual(right);
     db.close();
     return (left ?? []).map(({ n }) => n);
@@ -53,7 +55,8 @@ test("a disk that is full at any write loses nothing that was acknowledged, says
                 store.close();
             }
         } catch (error) {
-            const reason = error instanceof StoreError ? error.reason : error instanceof DOMException ? error.name : String(error);
+            const reason =
+                error instanceof StoreError ? error.reason : error instanceof DOMException ? error.name : String(error);
             outcomes.add(reason);
         }
         disk.makeRoom();
@@ -64,7 +67,9 @@ test("a disk that is full at any write loses nothing that was acknowledged, says
         again.close();
         for (const part of ["", "-wal", "-journal"]) rmSync(path + part, { force: true });
     }
-    expect([...outcomes].filter((end) => !["complete", "QuotaExceededError", "AbortError", "disk_full"].includes(end))).toEqual([]);
+    expect(
+        [...outcomes].filter((end) => !["complete", "QuotaExceededError", "AbortError", "disk_full"].includes(end)),
+    ).toEqual([]);
     expect(outcomes).toContain("QuotaExceededError");
 });
 
@@ -79,7 +84,8 @@ async function killed(): Promise<string> {
     return copy;
 }
 
-// SQLite ends a log where a checksum does not fit: what was committed last is gone then, but nothing is half there and nothing is wrong.
+// SQLite ends a log where a checksum does not fit: what was committed last is gone then, but nothing is half there and
+// nothing is wrong.
 test.each([
     ["a flipped bit", (log: Buffer, at: number) => log.writeUInt8(log.readUInt8(at) ^ 0x10, at)],
     ["zeroes", (log: Buffer, at: number) => log.fill(0, at, at + 512)],
@@ -123,7 +129,9 @@ async function isBeginning(path: string): Promise<boolean> {
     }
 }
 
-test("where nothing but the store's folder can be written to, as in a container, a large file is still written anew", ({ skip }) => {
+test("where nothing but the store's folder can be written to, as in a container, a large file is still written anew", ({
+    skip,
+}) => {
     using disk = SmallDisk.mount(128 * 1024);
     if (disk === undefined) return skip("this user may not mount a small file system");
     const script = `
@@ -137,7 +145,9 @@ test("where nothing but the store's folder can be written to, as in a container,
         store.compact();
         store.close();`;
     const all = 'mount -o bind,remount,ro / && exec "$0" --input-type=module -e "$1"';
-    const { status, stderr } = spawnSync("unshare", ["--mount", "sh", "-c", all, process.execPath, script], { encoding: "utf8" });
+    const { status, stderr } = spawnSync("unshare", ["--mount", "sh", "-c", all, process.execPath, script], {
+        encoding: "utf8",
+    });
     expect({ status, stderr }).toMatchObject({ status: 0 });
     expect(statSync(join(disk.path, "large.sqlite")).size).toBeGreaterThan(2500 * 10000);
 });

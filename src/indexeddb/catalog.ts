@@ -88,7 +88,9 @@ function sameShape(a: DatabaseMeta, b: DatabaseMeta): boolean {
     const shape = ({ version, stores }: DatabaseMeta): string =>
         JSON.stringify([
             version,
-            [...stores.values()].map((s) => JSON.stringify([s.id, s.name, s.live.map((i) => [i.id, i.name])])).toSorted(),
+            [...stores.values()]
+                .map((s) => JSON.stringify([s.id, s.name, s.live.map((i) => [i.id, i.name])]))
+                .toSorted(),
         ]);
     return shape(a) === shape(b);
 }

@@ -38,7 +38,11 @@ async function inPieces(store: IndexedDB, between: () => unknown = () => undefin
 
 // Of these places the opening's sample reads none.
 test.each([
-    ["a value that was changed", "UPDATE idb_record SET value = CAST('nonsense' AS BLOB) WHERE id = 500", /record 500: .*checksum/],
+    [
+        "a value that was changed",
+        "UPDATE idb_record SET value = CAST('nonsense' AS BLOB) WHERE id = 500",
+        /record 500: .*checksum/,
+    ],
     ["an index that lost a record", "DELETE FROM idb_entry WHERE record = 500 AND idx = 2", /missing in an index/],
     ["an index that leads nowhere", "DELETE FROM idb_record WHERE id = 500", /lead to no record|has 999|missing/],
 ])("%s is found by the full check, and by the one in pieces", async (_, statement, problem) => {

@@ -14,8 +14,14 @@ const sampled = 4;
 /** Records that one step of a check in pieces reads. */
 const piece = 200;
 
-/** Reads a few records from all over the file, when it is opened; throws `StoreError` if one is damaged or its store does not lead to it. */
-export function checkSample(sql: DatabaseSync, { lastId, lastFiled }: { readonly lastId: number; readonly lastFiled: number }): void {
+/**
+ * Reads a few records from all over the file, when it is opened; throws `StoreError` if one is damaged or its store
+ * does not lead to it.
+ */
+export function checkSample(
+    sql: DatabaseSync,
+    { lastId, lastFiled }: { readonly lastId: number; readonly lastFiled: number },
+): void {
     const find = sql.prepare(`SELECT r.id, r.value, r.sum, e.record FROM idb_record r
         LEFT JOIN idb_entry e ON e.idx = r.store AND e.key = r.key WHERE r.id >= ? ORDER BY r.id LIMIT 1`);
     for (let n = 0; n < sampled; n++) {
@@ -45,10 +51,15 @@ export function fullCheck(sql: DatabaseSync, catalog: Catalog, records: Records)
 }
 
 /**
- * The same for a store that is in use, piece by piece: what others write between two pieces is no damage. Each step reads for some
- * milliseconds (the first ones read all of a table's structure, about 0.7 ms for a MB) and gives what it found.
+ * The same for a store that is in use, piece by piece: what others write between two pieces is no damage. Each step
+ * reads for some milliseconds (the first ones read all of a table's structure, about 0.7 ms for a MB) and gives what it
+ * found.
  */
-export function* checkInPieces(sql: DatabaseSync, catalog: Catalog, records: Records): Generator<readonly string[], void> {
+export function* checkInPieces(
+    sql: DatabaseSync,
+    catalog: Catalog,
+    records: Records,
+): Generator<readonly string[], void> {
     const tables = sql.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name").all();
     for (const { name } of tables) yield structureOf(sql, String(name));
     for (const store of catalog.stores()) yield* checkRecords(store, records);
@@ -71,7 +82,12 @@ function* checkRecords(store: StoreMeta, records: Records): Generator<readonly s
     }
 }
 
-function checkRecord(store: StoreMeta, records: Records, row: Row, seen: (entry: Entry) => void = () => undefined): string[] {
+function checkRecord(
+    store: StoreMeta,
+    records: Records,
+    row: Row,
+    seen: (entry: Entry) => void = () => undefined,
+): string[] {
     try {
         const entries = entriesOf(store, row.key, valueOf(row));
         entries.forEach(seen);
@@ -116,7 +132,10 @@ function checkStore(store: StoreMeta, records: Records): string[] {
 }
 
 function strayRows(sql: DatabaseSync, stores: StoreMeta[]): string[] {
-    const known = { idb_record: stores.map((s) => s.id), idb_entry: stores.flatMap((s) => [s.id, ...s.live.map((i) => i.id)]) };
+    const known = {
+        idb_record: stores.map((s) => s.id),
+        idb_entry: stores.flatMap((s) => [s.id, ...s.live.map((i) => i.id)]),
+    };
     return Object.entries(known).flatMap(([table, ids]) => {
         const column = table === "idb_record" ? "store" : "idx";
         const rows = sql.prepare(`SELECT DISTINCT ${column} AS id FROM ${table}`).all();

@@ -51,7 +51,9 @@ test("the next upgrade's copy takes the place of the one before", async () => {
     upgraded(path, [mark("a")]);
     upgraded(path, [mark("a"), mark("b")]);
     expect([versionOf(path), versionOf(`${path}.before-upgrade`)]).toEqual([3, 2]);
-    expect(readdirSync(dirname(path)).filter((name) => name.startsWith("store.sqlite.before"))).toEqual(["store.sqlite.before-upgrade"]);
+    expect(readdirSync(dirname(path)).filter((name) => name.startsWith("store.sqlite.before"))).toEqual([
+        "store.sqlite.before-upgrade",
+    ]);
 });
 
 test("an upgrade that fails in the middle leaves the file in its old format", async () => {
@@ -88,5 +90,7 @@ test("copyTo writes the file as it is now, and not beside an open transaction", 
     expect(copy.check()).toEqual([]);
     expect(await done((await openDatabase(copy)).transaction("s").objectStore("s").count())).toBe(200);
     expect(() => store.copyTo(join(folder, "copy.sqlite"))).toThrow();
-    await store.atomically(() => expect(() => store.copyTo(join(folder, "third.sqlite"))).toThrow(/transaction is open/));
+    await store.atomically(() =>
+        expect(() => store.copyTo(join(folder, "third.sqlite"))).toThrow(/transaction is open/),
+    );
 });

@@ -3,7 +3,10 @@ import { dirname } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import { fault, StoreError, storeErrorOf } from "./errors.ts";
 
-/** Writes the file as it is now to `path`, which does not exist or is empty. Throws `StoreError`: disk_full, corrupt, unavailable. */
+/**
+ * Writes the file as it is now to `path`, which does not exist or is empty. Throws `StoreError`: disk_full, corrupt,
+ * unavailable.
+ */
 export function copyFile(sql: DatabaseSync, path: string): void {
     if (sql.isTransaction) throw fault("InvalidStateError", "A transaction is open.");
     try {
@@ -14,8 +17,8 @@ export function copyFile(sql: DatabaseSync, path: string): void {
 }
 
 /**
- * Keeps a copy of the file beside it, `PATH.before-upgrade`, for its owner alone, in place of the one before. It is there whole, and on the
- * disk, or the older one still is. Throws `StoreError`: disk_full, corrupt, unavailable.
+ * Keeps a copy of the file beside it, `PATH.before-upgrade`, for its owner alone, in place of the one before. It is
+ * there whole, and on the disk, or the older one still is. Throws `StoreError`: disk_full, corrupt, unavailable.
  */
 export function keepCopy(sql: DatabaseSync, path: string): void {
     const [copy, unfinished] = [`${path}.before-upgrade`, `${path}.before-upgrade.unfinished`];

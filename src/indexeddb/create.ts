@@ -34,29 +34,33 @@ export type IndexedDB = typeof classes & {
     /** Puts `indexedDB` and the classes on the object (`globalThis`), so that code written for browsers finds them. */
     install(target: object): void;
     /**
-     * Runs `fn` in one SQLite transaction that is on the disk when the promise resolves: `fn`'s own rows, through `sql`, and
-     * every IndexedDB transaction made meanwhile, whose `complete` then only says that it is part of it. If `fn` throws,
-     * everything is undone and the error thrown on. Does not nest (`InvalidStateError`); waits for a writer that runs.
-     * `fn` must not end the transaction, and nothing that is not part of it may use `indexedDB` until the promise settles.
+     * Runs `fn` in one SQLite transaction that is on the disk when the promise resolves: `fn`'s own rows, through
+     * `sql`, and every IndexedDB transaction made meanwhile, whose `complete` then only says that it is part of it. If
+     * `fn` throws, everything is undone and the error thrown on. Does not nest (`InvalidStateError`); waits for a
+     * writer that runs. `fn` must not end the transaction, and nothing that is not part of it may use `indexedDB` until
+     * the promise settles.
      */
     atomically<T>(fn: (sql: DatabaseSync) => T | Promise<T>): Promise<T>;
     /** Reads the whole file and names what is damaged; nothing if all is well. Blocks: about 0.1 s for 10 MB. */
     check(): string[];
-    /** The same for a store that is in use: each step reads a piece, between transactions, and gives what is damaged there. */
+    /**
+     * The same for a store that is in use: each step reads a piece, between transactions, and gives what is damaged
+     * there.
+     */
     checkInPieces(): Iterator<readonly string[], void>;
     /**
-     * Writes the file anew without what was deleted, and empties the write-ahead log: bytes of deleted records are in neither then.
-     * Needs free space of twice the file's size, and blocks: about 0.1 s for 10 MB. Throws `StoreError`.
+     * Writes the file anew without what was deleted, and empties the write-ahead log: bytes of deleted records are in
+     * neither then. Needs free space of twice the file's size, and blocks: about 0.1 s for 10 MB. Throws `StoreError`.
      */
     compact(): void;
     /**
-     * Writes the file as it is now, without its unused pages, to `path`, which does not exist or is empty. Blocks: about 0.7 s for 100 MB.
-     * Throws `StoreError`, and `InvalidStateError` beside an open transaction.
+     * Writes the file as it is now, without its unused pages, to `path`, which does not exist or is empty. Blocks:
+     * about 0.7 s for 100 MB. Throws `StoreError`, and `InvalidStateError` beside an open transaction.
      */
     copyTo(path: string): void;
     /**
-     * Before the caller changes the shape of its own tables: keeps a copy of the file as `PATH.before-upgrade`, in place of an older one.
-     * Throws as `copyTo` does, and has changed nothing then.
+     * Before the caller changes the shape of its own tables: keeps a copy of the file as `PATH.before-upgrade`, in
+     * place of an older one. Throws as `copyTo` does, and has changed nothing then.
      */
     keepCopy(): void;
     /** Aborts what is unfinished and frees the file and its lock. */

@@ -54,7 +54,8 @@ export class Cursor {
 
     /** Moves on `count` times. */
     advance(count: number): void {
-        if (!(count >= 1 && count <= 0xffff_ffff)) throw new TypeError("The count is not a number from 1 to 4294967295.");
+        if (!(count >= 1 && count <= 0xffff_ffff))
+            throw new TypeError("The count is not a number from 1 to 4294967295.");
         this.requireMovable();
         this.#go(() => {
             for (let i = 1; i < count; i++) if (this.#moveTo(this.#next()) === null) return null;
@@ -67,7 +68,8 @@ export class Cursor {
         if (key === undefined) return this.#go(() => this.#moveTo(this.#next()));
         const target = encodeKey(key);
         const order = Buffer.compare(target, this.#position.subarray(0, this.#split));
-        if (this.#forward ? order <= 0 : order >= 0) throw fault("DataError", "The key does not lie ahead of the cursor.");
+        if (this.#forward ? order <= 0 : order >= 0)
+            throw fault("DataError", "The key does not lie ahead of the cursor.");
         this.#go(() => this.#moveTo(this.#find(this.#narrow(target, after(target)))));
     }
 
@@ -80,7 +82,8 @@ export class Cursor {
         this.requireMovable();
         const target = Buffer.concat([encodeKey(key), encodeKey(primaryKey)]);
         const order = Buffer.compare(target, this.#position);
-        if (this.#forward ? order <= 0 : order >= 0) throw fault("DataError", "The keys do not lie ahead of the cursor.");
+        if (this.#forward ? order <= 0 : order >= 0)
+            throw fault("DataError", "The keys do not lie ahead of the cursor.");
         this.#go(() => this.#moveTo(this.#find(this.#narrow(target, after(target)))));
     }
 
@@ -91,7 +94,8 @@ export class Cursor {
         const primary = this.#primaryPosition();
         if (store.keyPath !== null) {
             const found = encodeKey(follow(deserialize(bytes), store.keyPath));
-            if (Buffer.compare(found, primary) !== 0) throw fault("DataError", "The value has another key than the cursor.");
+            if (Buffer.compare(found, primary) !== 0)
+                throw fault("DataError", "The value has another key than the cursor.");
         }
         return this.#write(() => {
             storeRecord(transaction, store, primary, bytes, true);
@@ -103,7 +107,9 @@ export class Cursor {
         this.#requireWritable();
         const { store, transaction } = this.reader;
         const primary = this.#primaryPosition();
-        return this.#write(() => deleteRecords(transaction, store, { low: primary, high: after(primary), only: primary }));
+        return this.#write(() =>
+            deleteRecords(transaction, store, { low: primary, high: after(primary), only: primary }),
+        );
     }
 
     requireMovable(): void {

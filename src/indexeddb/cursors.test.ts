@@ -65,7 +65,9 @@ test.each([
     ],
 ])("over an index, %s goes so", async (direction, keys) => {
     const { read } = await withRecords();
-    expect(await walk(read().index("k").openCursor(null, direction), (cursor) => [cursor.key, cursor.primaryKey])).toEqual(keys);
+    expect(
+        await walk(read().index("k").openCursor(null, direction), (cursor) => [cursor.key, cursor.primaryKey]),
+    ).toEqual(keys);
     const values = await walk(read().index("k").openCursor(null, direction), (cursor) => cursor.value);
     expect(values).toEqual(keys.map(([, id]) => records[Number(id) - 1]));
 });

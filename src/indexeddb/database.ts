@@ -40,7 +40,8 @@ export class Connection extends EventNode {
     /** What was under it is gone: transactions end, and `close` is fired. */
     forceClose(): void {
         const already = this.closing;
-        for (const transaction of this.transactions) transaction.abort(fault("AbortError", "The connection was closed."));
+        for (const transaction of this.transactions)
+            transaction.abort(fault("AbortError", "The connection was closed."));
         this.close();
         if (!already) setImmediate(() => this.fire(new IDBEvent("close")));
     }
@@ -73,7 +74,11 @@ export class IDBDatabase extends IDBEventTarget {
         return DOMStringList.sorted(this.#connection.meta.stores.keys());
     }
 
-    transaction(storeNames: string | Iterable<string>, mode: unknown = "readonly", options: { durability?: string } = {}): IDBTransaction {
+    transaction(
+        storeNames: string | Iterable<string>,
+        mode: unknown = "readonly",
+        options: { durability?: string } = {},
+    ): IDBTransaction {
         const connection = this.#connection;
         if (connection.upgrade) throw fault("InvalidStateError", "An upgrade is running.");
         if (connection.closing) throw fault("InvalidStateError", "The connection is closed.");
@@ -85,15 +90,18 @@ export class IDBDatabase extends IDBEventTarget {
             stores.set(name, store);
         }
         if (stores.size === 0) throw fault("InvalidAccessError", "A transaction needs at least one object store.");
-        if (mode !== "readonly" && mode !== "readwrite") throw new TypeError(`"${String(mode)}" is not a mode of a transaction.`);
+        if (mode !== "readonly" && mode !== "readwrite")
+            throw new TypeError(`"${String(mode)}" is not a mode of a transaction.`);
         return new Transaction(connection, stores, mode, options.durability).facade;
     }
 
     createObjectStore(name: unknown, options?: { keyPath?: unknown; autoIncrement?: boolean } | null): IDBObjectStore {
         const upgrade = this.#requireUpgrade();
-        const keyPath = options?.keyPath === undefined || options.keyPath === null ? null : parseKeyPath(options.keyPath);
+        const keyPath =
+            options?.keyPath === undefined || options.keyPath === null ? null : parseKeyPath(options.keyPath);
         const autoIncrement = Boolean(options?.autoIncrement);
-        if (upgrade.stores.has(String(name))) throw fault("ConstraintError", `The object store "${String(name)}" exists already.`);
+        if (upgrade.stores.has(String(name)))
+            throw fault("ConstraintError", `The object store "${String(name)}" exists already.`);
         if (autoIncrement && keyPath !== null && (keyPath === "" || Array.isArray(keyPath))) {
             throw fault("InvalidAccessError", "A key generator needs a single key path that is not empty.");
         }

@@ -33,7 +33,8 @@ export class Engine {
 
     /** After a transaction that found the disk full: the log is given up, which may leave room for a smaller one. */
     makeRoom(error: unknown): void {
-        if (storeErrorOf(error)?.reason === "disk_full" && this.sql.isOpen && !this.sql.isTransaction) emptyLog(this.sql);
+        if (storeErrorOf(error)?.reason === "disk_full" && this.sql.isOpen && !this.sql.isTransaction)
+            emptyLog(this.sql);
     }
 
     /** After a rollback: what was in memory of the records that are gone is forgotten. */

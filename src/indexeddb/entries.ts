@@ -23,7 +23,8 @@ export interface Row extends Value {
 
 /** The stored value; throws `StoreError` if its checksum does not fit. */
 export function valueOf({ bytes, sum }: Value): unknown {
-    if (checksum(bytes) !== sum) throw new StoreError("corrupt", "A stored value is damaged: its checksum does not fit.");
+    if (checksum(bytes) !== sum)
+        throw new StoreError("corrupt", "A stored value is damaged: its checksum does not fit.");
     return deserialize(bytes);
 }
 

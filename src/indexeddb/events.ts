@@ -74,12 +74,16 @@ export abstract class EventNode {
 
     add(type: string, listener: Listener, options: { capture: boolean; once: boolean }): void {
         const { capture, once } = options;
-        const known = this.#listeners.some((r) => !r.handler && r.type === type && r.listener === listener && r.capture === capture);
+        const known = this.#listeners.some(
+            (r) => !r.handler && r.type === type && r.listener === listener && r.capture === capture,
+        );
         if (!known) this.#listeners.push({ type, listener, handler: false, capture, once });
     }
 
     remove(type: string, listener: Listener, capture: boolean): void {
-        this.#listeners = this.#listeners.filter((r) => r.handler || r.type !== type || r.listener !== listener || r.capture !== capture);
+        this.#listeners = this.#listeners.filter(
+            (r) => r.handler || r.type !== type || r.listener !== listener || r.capture !== capture,
+        );
     }
 
     handler(type: string): Callback | null {
@@ -100,7 +104,10 @@ export abstract class EventNode {
         return this.#listeners.some((r) => r.type === type) || (this.parent?.isHeard(type) ?? false);
     }
 
-    /** Calls the listeners along the path; returns whether one of them threw (the exception is reported, as in a browser). */
+    /**
+     * Calls the listeners along the path; returns whether one of them threw (the exception is reported, as in a
+     * browser).
+     */
     fire(event: IDBEvent): boolean {
         const ancestors: EventNode[] = [];
         for (let node = this.parent; node !== null; node = node.parent) ancestors.push(node);
@@ -155,7 +162,11 @@ export class IDBEventTarget {
         this.#node = node;
     }
 
-    addEventListener(type: string, listener: Listener | null, options?: boolean | { capture?: boolean; once?: boolean }): void {
+    addEventListener(
+        type: string,
+        listener: Listener | null,
+        options?: boolean | { capture?: boolean; once?: boolean },
+    ): void {
         if (listener === null) return;
         const { capture = false, once = false } = typeof options === "object" ? options : { capture: options ?? false };
         this.#node.add(type, listener, { capture, once });
@@ -163,7 +174,11 @@ export class IDBEventTarget {
 
     removeEventListener(type: string, listener: Listener | null, options?: boolean | { capture?: boolean }): void {
         if (listener === null) return;
-        this.#node.remove(type, listener, typeof options === "object" ? (options.capture ?? false) : (options ?? false));
+        this.#node.remove(
+            type,
+            listener,
+            typeof options === "object" ? (options.capture ?? false) : (options ?? false),
+        );
     }
 
     dispatchEvent(event: IDBEvent): boolean {

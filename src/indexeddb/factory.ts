@@ -73,7 +73,12 @@ export class Connections {
         return connection;
     }
 
-    async #othersClosed(name: string, request: OpenRequest, oldVersion: number, newVersion: number | null): Promise<void> {
+    async #othersClosed(
+        name: string,
+        request: OpenRequest,
+        oldVersion: number,
+        newVersion: number | null,
+    ): Promise<void> {
         const others = [...(this.#open.get(name) ?? [])];
         for (const other of others) {
             if (!other.closing) other.fire(new IDBVersionChangeEvent("versionchange", { oldVersion, newVersion }));
@@ -121,7 +126,9 @@ export class Connections {
         const finished = new Promise<boolean>((resolve) => (transaction.onfinish = resolve));
         transaction.onrollback = remember(meta);
         for (const store of meta.stores.values()) deleteStore(transaction, store);
-        transaction.place(null, () => this.#engine.sql.prepare("DELETE FROM idb_database WHERE name = ?").run(JSON.stringify(meta.name)));
+        transaction.place(null, () =>
+            this.#engine.sql.prepare("DELETE FROM idb_database WHERE name = ?").run(JSON.stringify(meta.name)),
+        );
         const committed = await finished;
         connection.close();
         await nextTask();
@@ -171,7 +178,8 @@ export class IDBFactory {
 // [EnforceRange] unsigned long long, and not 0.
 function toVersion(value: unknown): number {
     const version = Math.trunc(Number(value));
-    if (!(version >= 1 && version <= Number.MAX_SAFE_INTEGER)) throw new TypeError("The version is not a positive integer.");
+    if (!(version >= 1 && version <= Number.MAX_SAFE_INTEGER))
+        throw new TypeError("The version is not a positive integer.");
     return version;
 }
 

@@ -1,6 +1,16 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import {
+    chmodSync,
+    copyFileSync,
+    existsSync,
+    mkdirSync,
+    readFileSync,
+    rmSync,
+    statSync,
+    truncateSync,
+    writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { expect, test } from "vitest";
@@ -54,7 +64,8 @@ test("a second opening is refused while the first lasts, here and in another pro
     const child = spawn(process.execPath, ["-e", script], { stdio: ["ignore", "pipe", "inherit"] });
     const said = await child.stdout.toArray();
     expect(String(said[0]).trim()).toBe("locked");
-    // The failed attempts must not have freed the lock (POSIX frees a process's locks with its first close of the file).
+    // The failed attempts must not have freed the lock (POSIX frees a process's locks with its first close of the
+    // file).
     expect(reasonOf(() => createIndexedDB({ path: at }))).toBe("locked");
     first.close();
     first.close();
@@ -164,7 +175,10 @@ function isUnused(at: string, offset: number): boolean {
     copyFileSync(at, vacuumed);
     const sql = new DatabaseSync(vacuumed);
     const dump = (): string =>
-        JSON.stringify([...sql.prepare("SELECT * FROM idb_record ORDER BY id").all(), ...sql.prepare("SELECT * FROM idb_entry").all()]);
+        JSON.stringify([
+            ...sql.prepare("SELECT * FROM idb_record ORDER BY id").all(),
+            ...sql.prepare("SELECT * FROM idb_entry").all(),
+        ]);
     const bad = dump();
     sql.close();
     const bytes = readFileSync(at);

@@ -37,10 +37,14 @@ const schema = `
 `;
 
 /**
- * Opens the file, or makes it, and holds its lock for as long as it is open. One of an older format is upgraded, after a copy was kept.
- * Throws `StoreError`: locked, newer_version, corrupt, disk_full, unavailable; the file is as it was then.
+ * Opens the file, or makes it, and holds its lock for as long as it is open. One of an older format is upgraded, after
+ * a copy was kept. Throws `StoreError`: locked, newer_version, corrupt, disk_full, unavailable; the file is as it was
+ * then.
  */
-export function openFile(path: string, upgrades = formatUpgrades): { readonly sql: DatabaseSync; readonly upgraded: boolean } {
+export function openFile(
+    path: string,
+    upgrades = formatUpgrades,
+): { readonly sql: DatabaseSync; readonly upgraded: boolean } {
     let sql: DatabaseSync | undefined;
     try {
         refuseRemains(path);
@@ -49,23 +53,33 @@ export function openFile(path: string, upgrades = formatUpgrades): { readonly sq
         return { sql, upgraded: upgradeFormat(sql, path, upgrades.slice(version - 1), 1 + upgrades.length) };
     } catch (error) {
         if (sql?.isOpen) sql.close();
-        throw storeErrorOf(error) ?? new StoreError("unavailable", `${path} cannot be opened: ${String(error)}`, { cause: error });
+        throw (
+            storeErrorOf(error) ??
+            new StoreError("unavailable", `${path} cannot be opened: ${String(error)}`, { cause: error })
+        );
     }
 }
 
 /** Answers the version of the file's format. */
 function prepareFile(sql: DatabaseSync, path: string, knownVersion: number): number {
-    // Before the first look into the file: the write-ahead log's index then lives in memory, and no second process gets in.
-    sql.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA trusted_schema = OFF");
+    // Before the first look into the file: the write-ahead log's index then lives in memory, and no second process gets
+    // in.
+    sql.exec(
+        "PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA trusted_schema = OFF",
+    );
     sql.exec("BEGIN IMMEDIATE");
     const [application, version] = [pragma(sql, "application_id"), pragma(sql, "user_version")];
-    const fresh = application === 0 && version === 0 && sql.prepare("SELECT 1 FROM sqlite_schema LIMIT 1").get() === undefined;
+    const fresh =
+        application === 0 && version === 0 && sql.prepare("SELECT 1 FROM sqlite_schema LIMIT 1").get() === undefined;
     if (fresh) {
         sql.exec(schema);
     } else if (application !== applicationId) {
         throw new StoreError("corrupt", `${path} is not a store of this program (application id ${application})`);
     } else if (version > knownVersion) {
-        throw new StoreError("newer_version", `${path} has format ${version}; this version reads up to ${knownVersion}`);
+        throw new StoreError(
+            "newer_version",
+            `${path} has format ${version}; this version reads up to ${knownVersion}`,
+        );
     } else if (version < 1) {
         throw new StoreError("corrupt", `${path} has no format version`);
     }
@@ -86,7 +100,10 @@ function upgradeFormat(sql: DatabaseSync, path: string, due: readonly FormatUpgr
     return true;
 }
 
-/** Moves what is in the log into the file. On a full disk that may not be possible, and it can be read from the log, too. */
+/**
+ * Moves what is in the log into the file. On a full disk that may not be possible, and it can be read from the log,
+ * too.
+ */
 export function emptyLog(sql: DatabaseSync): void {
     try {
         sql.exec("PRAGMA wal_checkpoint(TRUNCATE)");
@@ -98,7 +115,8 @@ export function emptyLog(sql: DatabaseSync): void {
 /** See `createIndexedDB`. */
 export function compactFile(sql: DatabaseSync, path: string): void {
     try {
-        // What is large is put together in a file without a name. By itself SQLite makes it in /tmp, which a container may not be able to write to.
+        // What is large is put together in a file without a name. By itself SQLite makes it in /tmp, which a container
+        // may not be able to write to.
         sql.exec(`PRAGMA temp_store_directory = '${dirname(path).replaceAll("'", "''")}'; VACUUM`);
         emptyLog(sql);
     } catch (error) {

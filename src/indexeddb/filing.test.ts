@@ -20,7 +20,10 @@ function entries(store: IndexedDB): Promise<unknown> {
     return store.atomically((sql) => sql.prepare("SELECT count(*) AS n FROM idb_entry").get()?.["n"]);
 }
 
-function write(db: Database, change: (s: ReturnType<ReturnType<Database["transaction"]>["objectStore"]>) => void): Promise<string> {
+function write(
+    db: Database,
+    change: (s: ReturnType<ReturnType<Database["transaction"]>["objectStore"]>) => void,
+): Promise<string> {
     const transaction = db.transaction("s", "readwrite");
     change(transaction.objectStore("s"));
     return ended(transaction);

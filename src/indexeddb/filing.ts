@@ -8,8 +8,8 @@ import { checksum } from "./value.ts";
 
 /**
  * Filing 100 records costs some 400 pages, as keys are mostly random, and 4000 at once hardly more: so a commit files
- * what is `few`, leaves more for later, and files at `many`; in a large store, of which each filing touches most pages, at a
- * quarter of what is filed, but at `most` at the latest. Meanwhile they are found by their keys in memory.
+ * what is `few`, leaves more for later, and files at `many`; in a large store, of which each filing touches most pages,
+ * at a quarter of what is filed, but at `most` at the latest. Meanwhile they are found by their keys in memory.
  */
 export interface FilingLimits {
     readonly few: number;
@@ -120,7 +120,8 @@ export class Filing {
 
     #file(): void {
         const insert = this.#statements.get("insert entry");
-        for (const [{ index, key }, record] of this.tail.sorted((...found) => this.#entriesOf(...found))) insert.run(index, key, record);
+        for (const [{ index, key }, record] of this.tail.sorted((...found) => this.#entriesOf(...found)))
+            insert.run(index, key, record);
     }
 
     /** Of a record that was unfiled at the opening. A damaged value is at least found by its key, and then reported. */

@@ -47,7 +47,8 @@ export class IDBTransaction extends IDBEventTarget {
     }
 
     abort(): void {
-        if (this.#transaction.ending) throw fault("InvalidStateError", "The transaction is committing or has finished.");
+        if (this.#transaction.ending)
+            throw fault("InvalidStateError", "The transaction is committing or has finished.");
         this.#transaction.abort(null);
     }
 

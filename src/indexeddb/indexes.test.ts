@@ -1,5 +1,15 @@
 import { expect, test } from "vitest";
-import { type Database, done, ended, nameOfThrown, openDatabase, openStore, type Transaction, walk, withStore } from "./testing/fixture.ts";
+import {
+    type Database,
+    done,
+    ended,
+    nameOfThrown,
+    openDatabase,
+    openStore,
+    type Transaction,
+    walk,
+    withStore,
+} from "./testing/fixture.ts";
 
 const people = [
     { id: 1, name: "Ada", town: "London", tags: ["maths", "poetry", "maths"] },

@@ -190,7 +190,9 @@ class KeyReader {
         const start = this.offset;
         let byte = this.#next();
         while (byte > escape && byte < 0x80) byte = this.#next();
-        const text = Buffer.from(this.#bytes.buffer, this.#bytes.byteOffset + start, this.offset - 1 - start).toString("latin1");
+        const text = Buffer.from(this.#bytes.buffer, this.#bytes.byteOffset + start, this.offset - 1 - start).toString(
+            "latin1",
+        );
         return byte === tag.end ? text : text + this.#rest(byte);
     }
 

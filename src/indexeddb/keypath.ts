@@ -72,7 +72,10 @@ export function canInject(value: unknown, path: string): boolean {
 }
 
 function isContainer(value: unknown): value is object {
-    return Array.isArray(value) || (typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype);
+    return (
+        Array.isArray(value) ||
+        (typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype)
+    );
 }
 
 /** Puts the key at the path, making objects on the way. */

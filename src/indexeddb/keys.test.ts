@@ -81,7 +81,9 @@ test("keys have the order of the specification, whatever their types", () => {
 });
 
 test("keys are listed in their order and come back as they were", async () => {
-    const shuffled = ascending.map((key, i) => ({ key, at: (i * 7919) % ascending.length })).toSorted((a, b) => a.at - b.at);
+    const shuffled = ascending
+        .map((key, i) => ({ key, at: (i * 7919) % ascending.length }))
+        .toSorted((a, b) => a.at - b.at);
     const { read } = await withStore(
         {},
         shuffled.map(({ key }) => [0, key]),
@@ -148,15 +150,26 @@ test("a range includes what lies between its bounds, which are open or not", () 
         [IDBKeyRange.bound(1, 3, false, true), [1, 2]],
         [IDBKeyRange.bound(1, 3, true, true), [2]],
     ];
-    for (const [range, included] of table) expect([1, 2, 3, "a"].filter((key) => range.includes(key))).toEqual(included);
+    for (const [range, included] of table)
+        expect([1, 2, 3, "a"].filter((key) => range.includes(key))).toEqual(included);
 });
 
 test("a range shows its bounds", () => {
     const { IDBKeyRange } = openStore();
     const { lower, upper, lowerOpen, upperOpen } = IDBKeyRange.bound("a", ["b"], true, false);
-    expect({ lower, upper, lowerOpen, upperOpen }).toEqual({ lower: "a", upper: ["b"], lowerOpen: true, upperOpen: false });
+    expect({ lower, upper, lowerOpen, upperOpen }).toEqual({
+        lower: "a",
+        upper: ["b"],
+        lowerOpen: true,
+        upperOpen: false,
+    });
     expect(IDBKeyRange.lowerBound(1)).toMatchObject({ lower: 1, upper: undefined, lowerOpen: false, upperOpen: true });
-    expect(IDBKeyRange.upperBound(1, true)).toMatchObject({ lower: undefined, upper: 1, lowerOpen: true, upperOpen: true });
+    expect(IDBKeyRange.upperBound(1, true)).toMatchObject({
+        lower: undefined,
+        upper: 1,
+        lowerOpen: true,
+        upperOpen: true,
+    });
 });
 
 test("bounds in the wrong order, and equal bounds of which one is open, are refused", () => {

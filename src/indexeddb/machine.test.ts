@@ -1,7 +1,15 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { DeviceId, EncryptionSettings, initAsync, OlmMachine, RoomId, StoreHandle, UserId } from "@matrix-org/matrix-sdk-crypto-wasm";
+import {
+    DeviceId,
+    EncryptionSettings,
+    initAsync,
+    OlmMachine,
+    RoomId,
+    StoreHandle,
+    UserId,
+} from "@matrix-org/matrix-sdk-crypto-wasm";
 import { afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { createIndexedDB, type IndexedDB } from "./index.ts";
 
@@ -42,7 +50,8 @@ function reopenStore(): void {
 /** Sessions of another machine, as its key export. */
 async function exportOfOther(rooms: number): Promise<string> {
     const other = await OlmMachine.initialize(new UserId("@alice:home"), new DeviceId("ALICE"));
-    for (let i = 0; i < rooms; i++) await other.shareRoomKey(new RoomId(`!room${i}:home`), [], new EncryptionSettings());
+    for (let i = 0; i < rooms; i++)
+        await other.shareRoomKey(new RoomId(`!room${i}:home`), [], new EncryptionSettings());
     const keys = await other.exportRoomKeys(() => true);
     other.close();
     return keys;

@@ -77,11 +77,14 @@ test("a key path sees own properties only", async () => {
     expect(nameOfThrown(() => write().put({}))).toBe("DataError");
 });
 
-test.each(["1a", "a.", ".a", "a..b", "a b", "a-b", [], ["a", "b c"]].map((path) => [path]))("%j is not a key path", async (keyPath) => {
-    await openDatabase(openStore(), (db) => {
-        expect(nameOfThrown(() => db.createObjectStore("s", { keyPath }))).toBe("SyntaxError");
-    });
-});
+test.each(["1a", "a.", ".a", "a..b", "a b", "a-b", [], ["a", "b c"]].map((path) => [path]))(
+    "%j is not a key path",
+    async (keyPath) => {
+        await openDatabase(openStore(), (db) => {
+            expect(nameOfThrown(() => db.createObjectStore("s", { keyPath }))).toBe("SyntaxError");
+        });
+    },
+);
 
 test("a key generator counts, jumps over numbers that were given, and never goes back", async () => {
     const { write } = await withStore({ autoIncrement: true });
@@ -129,7 +132,9 @@ test("a generated number is put at the key path, through objects that are not th
 });
 
 test("a number whose record could not be stored is not used up", async () => {
-    const { db, read } = await withStore({ autoIncrement: true }, [], (s) => s.createIndex("i", "ix", { unique: true }));
+    const { db, read } = await withStore({ autoIncrement: true }, [], (s) =>
+        s.createIndex("i", "ix", { unique: true }),
+    );
     const transaction = db.transaction("s", "readwrite");
     transaction.addEventListener("error", (event) => event.preventDefault());
     for (const ix of ["a", "a", "b"]) transaction.objectStore("s").put({ ix });
@@ -162,8 +167,12 @@ test("a key generator ends at 2 to the 53rd", async () => {
 
 test("a generator goes with a plain key path only", async () => {
     await openDatabase(openStore(), (db) => {
-        expect(nameOfThrown(() => db.createObjectStore("a", { keyPath: "", autoIncrement: true }))).toBe("InvalidAccessError");
-        expect(nameOfThrown(() => db.createObjectStore("a", { keyPath: ["x"], autoIncrement: true }))).toBe("InvalidAccessError");
+        expect(nameOfThrown(() => db.createObjectStore("a", { keyPath: "", autoIncrement: true }))).toBe(
+            "InvalidAccessError",
+        );
+        expect(nameOfThrown(() => db.createObjectStore("a", { keyPath: ["x"], autoIncrement: true }))).toBe(
+            "InvalidAccessError",
+        );
     });
 });
 

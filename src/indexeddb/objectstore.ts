@@ -107,7 +107,8 @@ export class IDBObjectStore {
     }
 
     index(name: unknown): IDBIndex {
-        if (this.#store.deleted || this.#transaction.finished) throw fault("InvalidStateError", "The store or its transaction is gone.");
+        if (this.#store.deleted || this.#transaction.finished)
+            throw fault("InvalidStateError", "The store or its transaction is gone.");
         const meta = this.#store.indexes.get(String(name));
         if (!meta) throw fault("NotFoundError", `The object store has no index "${String(name)}".`);
         const known = this.#indexes.get(meta);
@@ -119,10 +120,12 @@ export class IDBObjectStore {
 
     createIndex(name: unknown, keyPath: unknown, options: { unique?: boolean; multiEntry?: boolean } = {}): IDBIndex {
         this.#requireUpgrade();
-        if (this.#store.indexes.has(String(name))) throw fault("ConstraintError", `The index "${String(name)}" exists already.`);
+        if (this.#store.indexes.has(String(name)))
+            throw fault("ConstraintError", `The index "${String(name)}" exists already.`);
         const path = parseKeyPath(keyPath);
         const [unique, multiEntry] = [Boolean(options.unique), Boolean(options.multiEntry)];
-        if (multiEntry && Array.isArray(path)) throw fault("InvalidAccessError", "multiEntry goes with a single key path only.");
+        if (multiEntry && Array.isArray(path))
+            throw fault("InvalidAccessError", "multiEntry goes with a single key path only.");
         createIndex(this.#transaction, this.#store, { name: String(name), keyPath: path, unique, multiEntry });
         return this.index(name);
     }
@@ -140,7 +143,8 @@ export class IDBObjectStore {
     }
 
     #requireUpgrade(): void {
-        if (this.#transaction.mode !== "versionchange") throw fault("InvalidStateError", "Indexes change during an upgrade only.");
+        if (this.#transaction.mode !== "versionchange")
+            throw fault("InvalidStateError", "Indexes change during an upgrade only.");
         this.#reader.requireExisting();
         this.#transaction.requireActive();
     }

@@ -52,7 +52,8 @@ export class IDBKeyRange {
         const [low, high] = [encodeKey(lower), encodeKey(upper)];
         const order = Buffer.compare(low, high);
         if (order > 0) throw fault("DataError", "The lower key is greater than the upper key.");
-        if (order === 0 && (lowerOpen || upperOpen)) throw fault("DataError", "An open range with equal bounds is empty.");
+        if (order === 0 && (lowerOpen || upperOpen))
+            throw fault("DataError", "An open range with equal bounds is empty.");
         return new IDBKeyRange(low, high, Boolean(lowerOpen), Boolean(upperOpen));
     }
 

@@ -1,6 +1,17 @@
 import type { DatabaseSync } from "node:sqlite";
 import type { IndexMeta, StoreMeta } from "./catalog.ts";
-import { blob, entriesIn, entriesOf, type Entry, type Row, rowOf, sameEntry, type Value, valueOf, valueRow } from "./entries.ts";
+import {
+    blob,
+    entriesIn,
+    entriesOf,
+    type Entry,
+    type Row,
+    rowOf,
+    sameEntry,
+    type Value,
+    valueOf,
+    valueRow,
+} from "./entries.ts";
 import { fault } from "./errors.ts";
 import { Filing, type FilingLimits } from "./filing.ts";
 import { after, everything, type Span } from "./range.ts";
@@ -79,7 +90,8 @@ export class Records {
     put(store: StoreMeta, key: Uint8Array, bytes: Uint8Array, overwrite: boolean): void {
         const unfiled = this.filing.tail.get(store.id, key);
         const record = unfiled ?? this.#statements.get("find entry").get(store.id, key)?.["record"];
-        if (record !== undefined && !overwrite) throw fault("ConstraintError", "A record with this key exists already.");
+        if (record !== undefined && !overwrite)
+            throw fault("ConstraintError", "A record with this key exists already.");
         const entries = entriesOf(store, key, store.live.length > 0 ? deserialize(bytes) : undefined);
         for (const index of store.live) if (index.unique) this.#checkUnique(store, index, entries, key);
         if (record === undefined) return this.#insert(store, key, bytes, entries);
@@ -87,7 +99,8 @@ export class Records {
         this.#statements.get("update record").run(bytes, checksum(bytes), record);
         if (unfiled !== undefined) return this.filing.postpone(store, key, unfiled, entries);
         for (const entry of stale) if (!entries.some((other) => sameEntry(entry, other))) this.#deleteEntry(entry);
-        for (const entry of entries) if (!stale.some((other) => sameEntry(entry, other))) this.#insertEntry(entry, Number(record));
+        for (const entry of entries)
+            if (!stale.some((other) => sameEntry(entry, other))) this.#insertEntry(entry, Number(record));
     }
 
     delete(store: StoreMeta, { low, high, only }: Span): void {
@@ -98,7 +111,8 @@ export class Records {
     clear(store: StoreMeta): void {
         if (this.filing.tail.has(store.id)) this.filing.settle();
         this.#statements.get("clear records").run(store.id);
-        for (const id of [store.id, ...store.live.map((index) => index.id)]) this.#statements.get("clear entries").run(id);
+        for (const id of [store.id, ...store.live.map((index) => index.id)])
+            this.#statements.get("clear entries").run(id);
     }
 
     clearIndex(store: StoreMeta, index: IndexMeta): void {

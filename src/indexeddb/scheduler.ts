@@ -17,9 +17,9 @@ interface Outer {
 }
 
 /**
- * Who may run when. Read-only transactions need nothing of SQLite: nobody else can write, and no writer with an overlapping
- * scope runs beside them. Writers run one at a time, whatever their scope (section 2.7.2 allows that), each as one
- * SQLite transaction or, inside `atomically`, as a savepoint of the outer one.
+ * Who may run when. Read-only transactions need nothing of SQLite: nobody else can write, and no writer with an
+ * overlapping scope runs beside them. Writers run one at a time, whatever their scope (section 2.7.2 allows that), each
+ * as one SQLite transaction or, inside `atomically`, as a savepoint of the outer one.
  */
 export class Scheduler {
     readonly #sql: DatabaseSync;
@@ -112,7 +112,8 @@ export class Scheduler {
         const outer = this.#outer;
         if (outer && !outer.running && !this.#startedWriters()) outer.begin();
         if (outer?.running && outer.idle && ![...this.#live].some((t) => t.inner)) outer.idle();
-        for (const transaction of this.#live) if (!transaction.started && this.mayStart(transaction)) transaction.wake();
+        for (const transaction of this.#live)
+            if (!transaction.started && this.mayStart(transaction)) transaction.wake();
     }
 
     #startedWriters(): boolean {
@@ -122,8 +123,15 @@ export class Scheduler {
 
     /** See `createIndexedDB`. */
     async atomically<T>(fn: (sql: DatabaseSync) => T | Promise<T>, undone: () => void): Promise<T> {
-        if (this.#outer) throw fault("InvalidStateError", "atomically() does not nest: another call of it has not ended.");
-        const outer: Outer = { running: false, begin: () => undefined, idle: undefined, failure: undefined, undone: false };
+        if (this.#outer)
+            throw fault("InvalidStateError", "atomically() does not nest: another call of it has not ended.");
+        const outer: Outer = {
+            running: false,
+            begin: () => undefined,
+            idle: undefined,
+            failure: undefined,
+            undone: false,
+        };
         this.#outer = outer;
         try {
             if (this.#startedWriters()) await new Promise<void>((resolve) => (outer.begin = resolve));
@@ -161,6 +169,7 @@ export class Scheduler {
     }
 
     async #innerFinished(outer: Outer): Promise<void> {
-        while ([...this.#live].some((transaction) => transaction.inner)) await new Promise<void>((resolve) => (outer.idle = resolve));
+        while ([...this.#live].some((transaction) => transaction.inner))
+            await new Promise<void>((resolve) => (outer.idle = resolve));
     }
 }

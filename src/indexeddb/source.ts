@@ -18,7 +18,12 @@ export class Reader {
     readonly store: StoreMeta;
     readonly #meta: StoreMeta | IndexMeta;
 
-    constructor(transaction: Transaction, facade: IDBObjectStore | IDBIndex, store: StoreMeta, index: IndexMeta | null) {
+    constructor(
+        transaction: Transaction,
+        facade: IDBObjectStore | IDBIndex,
+        store: StoreMeta,
+        index: IndexMeta | null,
+    ) {
         this.transaction = transaction;
         this.facade = facade;
         this.store = store;
@@ -28,7 +33,8 @@ export class Reader {
 
     /** Throws `InvalidStateError` if the store or index was deleted. */
     requireExisting(): void {
-        if (this.#meta.deleted || this.store.deleted) throw fault("InvalidStateError", "The object store or index was deleted.");
+        if (this.#meta.deleted || this.store.deleted)
+            throw fault("InvalidStateError", "The object store or index was deleted.");
     }
 
     requireReadable(): void {
@@ -51,7 +57,9 @@ export class Reader {
         const span = IDBKeyRange.span(query, true);
         return this.request(() => {
             const single = this.source.kind === "store" && span.only;
-            const row = single ? this.#records.find(this.store, single) : this.#records.first(this.source, span, "ascending");
+            const row = single
+                ? this.#records.find(this.store, single)
+                : this.#records.first(this.source, span, "ascending");
             return row && valueOf(row);
         });
     }

@@ -1,5 +1,14 @@
 import { expect, test } from "vitest";
-import { type Database, done, ended, nameOfThrown, openDatabase, openStore, type Store, withStore } from "./testing/fixture.ts";
+import {
+    type Database,
+    done,
+    ended,
+    nameOfThrown,
+    openDatabase,
+    openStore,
+    type Store,
+    withStore,
+} from "./testing/fixture.ts";
 
 // Sentences of the Indexed Database API 3.0 that belong to no other file, by section.
 
@@ -27,7 +36,9 @@ test("2.7.2: readers of one store run beside each other, and a writer waits for 
 
 test("2.7.2: writers with overlapping scopes run in the order in which they were made", async () => {
     const store = openStore();
-    const db = await openDatabase(store, (fresh) => ["a", "b", "c"].forEach((name) => void fresh.createObjectStore(name)));
+    const db = await openDatabase(store, (fresh) =>
+        ["a", "b", "c"].forEach((name) => void fresh.createObjectStore(name)),
+    );
     const log: number[] = [];
     const scopes = [["a", "b"], ["b", "c"], ["c"], ["a"]];
     const ends = scopes.map((scope, n) => {
@@ -63,7 +74,8 @@ test("2.11: only numbers move a generator, in whatever transaction, and each sto
     const db = await openDatabase(store, (fresh) => {
         for (const name of ["a", "b"]) fresh.createObjectStore(name, { autoIncrement: true });
     });
-    const put = (name: string, key?: unknown): Promise<unknown> => done(db.transaction(name, "readwrite").objectStore(name).put("v", key));
+    const put = (name: string, key?: unknown): Promise<unknown> =>
+        done(db.transaction(name, "readwrite").objectStore(name).put("v", key));
     await put("a", 6.9);
     await put("a", "text");
     await put("a", [100]);
@@ -109,7 +121,13 @@ test("4.5, 4.6: what belongs to a store or an index that was deleted is of no us
         made.deleteIndex("i");
         seen.push(...[() => index.get(1), () => index.count(), () => index.openCursor()].map(nameOfThrown));
         fresh.deleteObjectStore("s");
-        const uses = [() => made.get(1), () => made.put(1, 1), () => made.clear(), () => made.index("i"), () => made.createIndex("j", "x")];
+        const uses = [
+            () => made.get(1),
+            () => made.put(1, 1),
+            () => made.clear(),
+            () => made.index("i"),
+            () => made.createIndex("j", "x"),
+        ];
         seen.push(...uses.map(nameOfThrown));
     });
     expect(new Set(seen)).toEqual(new Set(["InvalidStateError"]));
@@ -185,17 +203,25 @@ test("5.6: an exception in a success listener aborts even if it comes after a wr
     expect(await done(read().count())).toBe(0);
 });
 
-test.each([EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError, Error])("2.3: a %o keeps its kind", async (Kind) => {
-    const { read } = await withStore({}, [[{ error: new Kind("why") }, 1]]);
-    const { error } = await done<{ error: Error }>(read().get(1));
-    expect([error instanceof Kind, error.name, error.message]).toEqual([true, Kind.name, "why"]);
-});
+test.each([EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError, Error])(
+    "2.3: a %o keeps its kind",
+    async (Kind) => {
+        const { read } = await withStore({}, [[{ error: new Kind("why") }, 1]]);
+        const { error } = await done<{ error: Error }>(read().get(1));
+        expect([error instanceof Kind, error.name, error.message]).toEqual([true, Kind.name, "why"]);
+    },
+);
 
 test("2.3: sparse arrays keep their holes, and numbers their sign", async () => {
     // eslint-disable-next-line no-sparse-arrays -- the hole is meant
     const { read } = await withStore({}, [[[1, , -0, NaN, new DataView(new ArrayBuffer(3), 1)], 1]]);
     const value = await done<unknown[]>(read().get(1));
-    expect([value.length, 1 in value, Object.is(value[2], -0), Object.is(value[3], NaN)]).toEqual([5, false, true, true]);
+    expect([value.length, 1 in value, Object.is(value[2], -0), Object.is(value[3], NaN)]).toEqual([
+        5,
+        false,
+        true,
+        true,
+    ]);
     expect(value[4]).toBeInstanceOf(DataView);
 });
 

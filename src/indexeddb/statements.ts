@@ -10,7 +10,8 @@ const texts = {
     keys: "SELECT key FROM idb_entry WHERE idx = ? AND key >= ? AND key < ? ORDER BY key LIMIT ?",
     count: "SELECT count(*) AS n FROM idb_entry WHERE idx = ? AND key >= ? AND key < ?",
 
-    "find record": "SELECT r.id, r.value, r.sum FROM idb_entry e JOIN idb_record r ON r.id = e.record WHERE e.idx = ? AND e.key = ?",
+    "find record":
+        "SELECT r.id, r.value, r.sum FROM idb_entry e JOIN idb_record r ON r.id = e.record WHERE e.idx = ? AND e.key = ?",
     "read record": "SELECT id, value, sum FROM idb_record WHERE id = ?",
     "insert record": "INSERT INTO idb_record (id, store, key, value, sum) VALUES (?, ?, ?, ?, ?)",
     "update record": "UPDATE idb_record SET value = ?, sum = ? WHERE id = ?",

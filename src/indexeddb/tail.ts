@@ -1,6 +1,8 @@
 import type { Entry } from "./entries.ts";
 
-/** An entry as it waits: a string takes a third of the memory of a key's bytes and is compared in a third of the time. */
+/**
+ * An entry as it waits: a string takes a third of the memory of a key's bytes and is compared in a third of the time.
+ */
 interface Waiting {
     /** The key's bytes, one character each. */
     readonly name: string;
@@ -37,7 +39,10 @@ export class Tail {
         const records = this.#stores.get(store) ?? new Map<string, Unfiled>();
         this.#stores.set(store, records);
         this.#size -= records.size;
-        records.set(nameOf(key), { record, entries: entries?.map((entry) => ({ index: entry.index, name: nameOf(entry.key) })) });
+        records.set(nameOf(key), {
+            record,
+            entries: entries?.map((entry) => ({ index: entry.index, name: nameOf(entry.key) })),
+        });
         this.#size += records.size;
     }
 
@@ -54,7 +59,9 @@ export class Tail {
     }
 
     /** All entries in the order of the file, so that filing them goes through it once. */
-    *sorted(entriesOf: (store: number, key: Uint8Array, record: number) => readonly Entry[]): Generator<[entry: Entry, record: number]> {
+    *sorted(
+        entriesOf: (store: number, key: Uint8Array, record: number) => readonly Entry[],
+    ): Generator<[entry: Entry, record: number]> {
         const byIndex = new Map<number, Waiting[]>();
         const add = (index: number, name: string, record: number): void => {
             const waiting = byIndex.get(index);
@@ -64,7 +71,9 @@ export class Tail {
         for (const [store, records] of this.#stores) {
             for (const [name, { record, entries }] of records) {
                 if (entries) for (const entry of entries) add(entry.index, entry.name, record);
-                else for (const entry of entriesOf(store, keyOf(name), record)) add(entry.index, nameOf(entry.key), record);
+                else
+                    for (const entry of entriesOf(store, keyOf(name), record))
+                        add(entry.index, nameOf(entry.key), record);
             }
         }
         for (const [index, waiting] of [...byIndex].toSorted(([a], [b]) => a - b)) {

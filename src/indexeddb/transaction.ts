@@ -92,7 +92,10 @@ export class Transaction extends EventNode {
         if (!this.writes) throw fault("ReadOnlyError", "The transaction is read-only.");
     }
 
-    /** Runs what may run a script's own getters, which must not use the transaction meanwhile; throws if one of them ended it. */
+    /**
+     * Runs what may run a script's own getters, which must not use the transaction meanwhile; throws if one of them
+     * ended it.
+     */
     whileInactive<T>(clone: () => T): T {
         this.#state = "inactive";
         try {

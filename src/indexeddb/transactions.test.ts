@@ -1,6 +1,15 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
-import { done, ended, nameOfThrown, nextTask, openDatabase, openStore, type Request, withStore } from "./testing/fixture.ts";
+import {
+    done,
+    ended,
+    nameOfThrown,
+    nextTask,
+    openDatabase,
+    openStore,
+    type Request,
+    withStore,
+} from "./testing/fixture.ts";
 
 async function withTwoStores() {
     const store = openStore();
@@ -69,8 +78,12 @@ test("events are captured down and bubble up, unless stopped; success does not b
     const transaction = db.transaction("a", "readwrite");
     const request = transaction.objectStore("a").add("y", 1);
     db.addEventListener("error", () => log.push("db down"), true);
-    transaction.addEventListener("error", (event) => log.push(`transaction down ${event.eventPhase}`), { capture: true });
-    request.addEventListener("error", (event) => log.push(`request ${event.target === request} ${event.currentTarget === request}`));
+    transaction.addEventListener("error", (event) => log.push(`transaction down ${event.eventPhase}`), {
+        capture: true,
+    });
+    request.addEventListener("error", (event) =>
+        log.push(`request ${event.target === request} ${event.currentTarget === request}`),
+    );
     transaction.addEventListener("error", (event) => {
         log.push(`transaction up ${event.target === request} ${event.currentTarget === transaction}`);
         event.stopPropagation();
@@ -178,7 +191,14 @@ test("a writer waits for those before it on the same store, and readers wait for
         run("w2", "readwrite", 20),
         run("r3", "readonly"),
     ]);
-    expect(log.filter((line) => /\d (first|\d+)$/.test(line))).toEqual(["r0 first", "w1 1", "r1 11", "r2 11", "w2 1", "r3 21"]);
+    expect(log.filter((line) => /\d (first|\d+)$/.test(line))).toEqual([
+        "r0 first",
+        "w1 1",
+        "r1 11",
+        "r2 11",
+        "w2 1",
+        "r3 21",
+    ]);
     expect(log.indexOf("w1 1")).toBeGreaterThan(log.indexOf("r0 done"));
     expect(log.indexOf("r1 11")).toBeGreaterThan(log.indexOf("w1 done"));
     expect(log.indexOf("w2 1")).toBeGreaterThan(log.indexOf("r2 done"));
@@ -231,11 +251,11 @@ test("a transaction names stores that exist, a mode that exists, and sees only t
     expect([...transaction.objectStoreNames]).toEqual(["a", "b"]);
     expect(transaction.objectStoreNames.contains("c")).toBe(false);
     expect(transaction.objectStoreNames.item(1)).toBe("b");
-    expect([transaction.mode, transaction.db === db, transaction.objectStore("a") === transaction.objectStore("a")]).toEqual([
-        "readonly",
-        true,
-        true,
-    ]);
+    expect([
+        transaction.mode,
+        transaction.db === db,
+        transaction.objectStore("a") === transaction.objectStore("a"),
+    ]).toEqual(["readonly", true, true]);
     expect(nameOfThrown(() => db.transaction("a").objectStore("b"))).toBe("NotFoundError");
 });
 

@@ -4,19 +4,36 @@ import type { KeyPath } from "./keypath.ts";
 import type { Transaction } from "./transaction.ts";
 
 /**
- * Changes of the schema. What the script sees changes at once; the file is changed when the requests before it have run,
- * in the upgrade's own transaction.
+ * Changes of the schema. What the script sees changes at once; the file is changed when the requests before it have
+ * run, in the upgrade's own transaction.
  */
-export function createStore(transaction: Transaction, name: string, keyPath: KeyPath | null, autoIncrement: boolean): StoreMeta {
+export function createStore(
+    transaction: Transaction,
+    name: string,
+    keyPath: KeyPath | null,
+    autoIncrement: boolean,
+): StoreMeta {
     const { engine } = transaction;
     const { meta } = transaction.connection;
     const id = engine.catalog.nextId();
-    const store: StoreMeta = { id, name, keyPath, autoIncrement, nextKey: 1, indexes: new Map(), live: [], deleted: false };
+    const store: StoreMeta = {
+        id,
+        name,
+        keyPath,
+        autoIncrement,
+        nextKey: 1,
+        indexes: new Map(),
+        live: [],
+        deleted: false,
+    };
     meta.stores.set(name, store);
     step(transaction, () => {
-        const sql = "INSERT INTO idb_store (id, database, name, key_path, auto_increment, next_key) VALUES (?, ?, ?, ?, ?, ?)";
+        const sql =
+            "INSERT INTO idb_store (id, database, name, key_path, auto_increment, next_key) VALUES (?, ?, ?, ?, ?, ?)";
         const path = keyPath === null ? null : JSON.stringify(keyPath);
-        engine.sql.prepare(sql).run(id, JSON.stringify(meta.name), JSON.stringify(name), path, Number(autoIncrement), 1);
+        engine.sql
+            .prepare(sql)
+            .run(id, JSON.stringify(meta.name), JSON.stringify(name), path, Number(autoIncrement), 1);
     });
     return store;
 }
@@ -42,7 +59,9 @@ export function renameStore(transaction: Transaction, store: StoreMeta, name: st
     stores.set(name, store);
     store.name = name;
     step(transaction, () =>
-        transaction.engine.sql.prepare("UPDATE idb_store SET name = ? WHERE id = ?").run(JSON.stringify(name), store.id),
+        transaction.engine.sql
+            .prepare("UPDATE idb_store SET name = ? WHERE id = ?")
+            .run(JSON.stringify(name), store.id),
     );
 }
 
@@ -53,7 +72,8 @@ export function createIndex(transaction: Transaction, store: StoreMeta, options:
     const index: IndexMeta = { ...options, id: engine.catalog.nextId(), deleted: false };
     store.indexes.set(index.name, index);
     step(transaction, () => {
-        const sql = "INSERT INTO idb_index (id, store, name, key_path, is_unique, multi_entry) VALUES (?, ?, ?, ?, ?, ?)";
+        const sql =
+            "INSERT INTO idb_index (id, store, name, key_path, is_unique, multi_entry) VALUES (?, ?, ?, ?, ?, ?)";
         const [name, path] = [JSON.stringify(index.name), JSON.stringify(index.keyPath)];
         engine.sql.prepare(sql).run(index.id, store.id, name, path, Number(index.unique), Number(index.multiEntry));
         engine.records.populate(store, index);
@@ -79,13 +99,16 @@ export function renameIndex(transaction: Transaction, store: StoreMeta, index: I
     store.indexes.set(name, index);
     index.name = name;
     step(transaction, () =>
-        transaction.engine.sql.prepare("UPDATE idb_index SET name = ? WHERE id = ?").run(JSON.stringify(name), index.id),
+        transaction.engine.sql
+            .prepare("UPDATE idb_index SET name = ? WHERE id = ?")
+            .run(JSON.stringify(name), index.id),
     );
 }
 
 export function setVersion(transaction: Transaction, meta: DatabaseMeta): void {
     step(transaction, () => {
-        const sql = "INSERT INTO idb_database (name, version) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET version = excluded.version";
+        const sql =
+            "INSERT INTO idb_database (name, version) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET version = excluded.version";
         transaction.engine.sql.prepare(sql).run(JSON.stringify(meta.name), meta.version);
     });
 }
@@ -93,7 +116,12 @@ export function setVersion(transaction: Transaction, meta: DatabaseMeta): void {
 /** What undoes the changes that the script sees; the file is put back by SQLite. */
 export function remember(meta: DatabaseMeta): () => void {
     const { version, stores } = meta;
-    const kept = [...stores.values()].map((store) => ({ store, name: store.name, indexes: store.indexes, live: store.live }));
+    const kept = [...stores.values()].map((store) => ({
+        store,
+        name: store.name,
+        indexes: store.indexes,
+        live: store.live,
+    }));
     const names = kept.flatMap(({ indexes }) => [...indexes.values()].map((index) => ({ index, name: index.name })));
     meta.stores = new Map(stores);
     for (const { store } of kept) [store.indexes, store.live] = [new Map(store.indexes), [...store.live]];

@@ -41,7 +41,9 @@ test("an upgrade makes, fills and deletes stores, and its request tells how far 
         request.transaction?.addEventListener("complete", () => log.push("complete"));
         expect(nameOfThrown(() => db.transaction("kept"))).toBe("InvalidStateError");
     });
-    request.addEventListener("success", () => log.push(request.transaction === null ? "success" : "success, but the transaction is there"));
+    request.addEventListener("success", () =>
+        log.push(request.transaction === null ? "success" : "success, but the transaction is there"),
+    );
     const db = await done<Database>(request);
     expect(log).toEqual(["IDBVersionChangeEvent 0 2 2 done", "complete", "success"]);
     expect([...db.objectStoreNames]).toEqual(["kept"]);
@@ -105,7 +107,9 @@ test("an upgrade that is aborted leaves everything as it was: contents, names, v
 
 test("a first upgrade that is aborted leaves no database", async () => {
     const store = openStore();
-    await expect(openDatabase(store, (_, transaction) => transaction.abort())).rejects.toMatchObject({ name: "AbortError" });
+    await expect(openDatabase(store, (_, transaction) => transaction.abort())).rejects.toMatchObject({
+        name: "AbortError",
+    });
     expect(await store.indexedDB.databases()).toEqual([]);
     const seen: number[] = [];
     await openDatabase(store, (_, __, oldVersion) => void seen.push(oldVersion));
@@ -177,7 +181,9 @@ test("deleting a database waits for its connections, removes everything and says
     db.onversionchange = () => db.close();
     const request = store.indexedDB.deleteDatabase("db");
     const versions = new Promise((resolve) =>
-        request.addEventListener("success", (event) => resolve([Reflect.get(event, "oldVersion"), Reflect.get(event, "newVersion")])),
+        request.addEventListener("success", (event) =>
+            resolve([Reflect.get(event, "oldVersion"), Reflect.get(event, "newVersion")]),
+        ),
     );
     expect(await versions).toEqual([4, null]);
     expect(await store.indexedDB.databases()).toEqual([]);

@@ -13,7 +13,9 @@ export function serialize(value: unknown): Uint8Array {
         serializer.writeHeader();
         serializer.writeValue(value);
     } catch (error) {
-        throw error instanceof Error && /clone/i.test(error.message) ? fault("DataCloneError", error.message, error) : error;
+        throw error instanceof Error && /clone/i.test(error.message)
+            ? fault("DataCloneError", error.message, error)
+            : error;
     }
     return serializer.releaseBuffer();
 }
@@ -52,11 +54,20 @@ function refuseSpecial(value: object, seen: Set<object>): void {
     if (value instanceof Map) for (const pair of value) for (const item of pair) refuseUncovered(item, seen);
     else if (value instanceof Set) for (const item of value) refuseUncovered(item, seen);
     else if (isPlatformObject(value)) {
-        throw fault("DataCloneError", `A ${value.constructor.name} cannot be stored: this IndexedDB does not cover platform objects.`);
+        throw fault(
+            "DataCloneError",
+            `A ${value.constructor.name} cannot be stored: this IndexedDB does not cover platform objects.`,
+        );
     } else for (const item of Object.values(value)) refuseUncovered(item, seen);
 }
 
 function isPlatformObject(value: object): boolean {
     const tag: unknown = Reflect.get(value, Symbol.toStringTag);
-    return value instanceof Blob || value instanceof DOMException || tag === "CryptoKey" || tag === "KeyObject" || tag === "MessagePort";
+    return (
+        value instanceof Blob ||
+        value instanceof DOMException ||
+        tag === "CryptoKey" ||
+        tag === "KeyObject" ||
+        tag === "MessagePort"
+    );
 }

@@ -15,7 +15,12 @@ test.each([
     ["maps and sets", new Map<unknown, unknown>([[{ k: 1 }, new Set([1, "a"])]])],
     [
         "buffers and views",
-        { buffer: Uint8Array.of(1, 2).buffer, bytes: Uint8Array.of(3), floats: Float64Array.of(1.5), big: BigInt64Array.of(7n) },
+        {
+            buffer: Uint8Array.of(1, 2).buffer,
+            bytes: Uint8Array.of(3),
+            floats: Float64Array.of(1.5),
+            big: BigInt64Array.of(7n),
+        },
     ],
     ["an object met twice", [shared, shared]],
     ["a circle", circular],

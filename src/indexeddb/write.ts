@@ -19,8 +19,10 @@ export class Incoming {
     /** Steps 6 to 11 of "add or put" (section 4.5); throws `DataError` or `DataCloneError`. */
     constructor(store: StoreMeta, value: unknown, key: unknown) {
         this.#store = store;
-        if (store.keyPath !== null && key !== undefined) throw fault("DataError", "The store has in-line keys: no key may be given.");
-        if (store.keyPath === null && !store.autoIncrement && key === undefined) throw fault("DataError", "A key is required.");
+        if (store.keyPath !== null && key !== undefined)
+            throw fault("DataError", "The store has in-line keys: no key may be given.");
+        if (store.keyPath === null && !store.autoIncrement && key === undefined)
+            throw fault("DataError", "A key is required.");
         const given = key === undefined ? undefined : encodeKey(key);
         this.#bytes = serialize(value);
         this.#plain = typeof key === "string" || (typeof key === "number" && key !== 0) ? key : undefined;
@@ -66,7 +68,13 @@ export class Incoming {
     }
 }
 
-export function storeRecord(transaction: Transaction, store: StoreMeta, key: Uint8Array, bytes: Uint8Array, overwrite: boolean): void {
+export function storeRecord(
+    transaction: Transaction,
+    store: StoreMeta,
+    key: Uint8Array,
+    bytes: Uint8Array,
+    overwrite: boolean,
+): void {
     transaction.beginWriting();
     transaction.engine.records.put(store, key, bytes, overwrite);
 }

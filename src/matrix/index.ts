@@ -15,7 +15,13 @@ export {
     type PowerLevels,
     type RoomCreation,
 } from "./room-contents.ts";
-export { type CryptoChanges, hasWholeState, type JoinedRoomChanges, stateInOrder, type SyncBatch } from "./sync-batch.ts";
+export {
+    type CryptoChanges,
+    hasWholeState,
+    type JoinedRoomChanges,
+    stateInOrder,
+    type SyncBatch,
+} from "./sync-batch.ts";
 export { claimAnswer, claimText, siftClaim } from "./sift-claim.ts";
 export { queryAnswer, queryText, siftQuery } from "./sift-query.ts";
 export { type KeysFault, nothingOf, type SiftedKeys, type Sifting } from "./sifted-keys.ts";

@@ -33,10 +33,12 @@ export function entriesOf(value: unknown): readonly (readonly [string, unknown])
 }
 
 /**
- * Whether nothing in a JSON value lies deeper than `levels`. Parsing does not mind depth; copying to a worker and writing as JSON are
- * recursive, and 5 000 brackets in a message of a stranger would be the end of the stack.
+ * Whether nothing in a JSON value lies deeper than `levels`. Parsing does not mind depth; copying to a worker and
+ * writing as JSON are recursive, and 5 000 brackets in a message of a stranger would be the end of the stack.
  */
 export function isShallow(value: unknown, levels: number): boolean {
     if (levels < 0) return false;
-    return typeof value !== "object" || value === null || Object.values(value).every((item) => isShallow(item, levels - 1));
+    return (
+        typeof value !== "object" || value === null || Object.values(value).every((item) => isShallow(item, levels - 1))
+    );
 }

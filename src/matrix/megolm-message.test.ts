@@ -3,7 +3,8 @@ import { expect, test } from "vitest";
 import { isSignedBySession, parseMegolmMessage } from "./megolm-message.ts";
 
 const sessionId = "s".repeat(43);
-const message = (...head: readonly number[]): string => Buffer.from([...head, ...Buffer.alloc(32, 0x12)]).toString("base64");
+const message = (...head: readonly number[]): string =>
+    Buffer.from([...head, ...Buffer.alloc(32, 0x12)]).toString("base64");
 const event = { algorithm: "m.megolm.v1.aes-sha2", session_id: sessionId, ciphertext: message(3, 8, 5) };
 
 test.each<[string, readonly number[], number | undefined]>([
@@ -31,7 +32,9 @@ test.each<[string, object]>([
 });
 
 test("whatever stands there instead of a key, a message or a signature, is no signature, and no fault", () => {
-    const key = fc.uint8Array({ minLength: 32, maxLength: 32 }).map((bytes) => Buffer.from(bytes).toString("base64").slice(0, 43));
+    const key = fc
+        .uint8Array({ minLength: 32, maxLength: 32 })
+        .map((bytes) => Buffer.from(bytes).toString("base64").slice(0, 43));
     const ciphertext = fc.oneof(
         fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes).toString("base64")),
         fc.string(),

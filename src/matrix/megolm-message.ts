@@ -39,9 +39,9 @@ const signatureLength = 64;
 const ed25519Der = Buffer.from("302a300506032b6570032100", "hex");
 
 /**
- * Whether the message bears the signature of the session that it names, whose ID is its public key: whoever has not made the session can only
- * repeat such a message, not make one. Takes about 0.1 ms.
- * Source: the Megolm specification, "Message format".
+ * Whether the message bears the signature of the session that it names, whose ID is its public key: whoever has not
+ * made the session can only repeat such a message, not make one. Takes about 0.1 ms. Source: the Megolm specification,
+ * "Message format".
  */
 export function isSignedBySession(event: Readonly<Record<string, unknown>>): boolean {
     const { data } = content.safeParse(event);
@@ -49,7 +49,11 @@ export function isSignedBySession(event: Readonly<Record<string, unknown>>): boo
     const message = Buffer.from(data.ciphertext, "base64");
     const end = message.length - signatureLength;
     if (end <= 0) return false;
-    const key = createPublicKey({ key: Buffer.concat([ed25519Der, Buffer.from(data.session_id, "base64")]), format: "der", type: "spki" });
+    const key = createPublicKey({
+        key: Buffer.concat([ed25519Der, Buffer.from(data.session_id, "base64")]),
+        format: "der",
+        type: "spki",
+    });
     return verify(null, message.subarray(0, end), key, message.subarray(end));
 }
 

@@ -4,7 +4,10 @@ import { identifier, isIdentifier, jsonObject, withoutDepths } from "./json.ts";
 
 const stateKey = z.string().refine((key) => key === "" || isIdentifier(key));
 
-/** A content that is no object counts as empty: readers then find every key missing, which is what a redaction leaves, too. */
+/**
+ * A content that is no object counts as empty: readers then find every key missing, which is what a redaction leaves,
+ * too.
+ */
 const content = jsonObject.catch(() => ({})).transform(withoutDepths);
 
 const roomEvent = z.object({
@@ -27,8 +30,9 @@ const roomEvent = z.object({
 const strippedEvent = z.object({ type: identifier, sender: identifier, state_key: stateKey, content });
 
 /**
- * A room event as `/sync`, `/event` and `/state` give it; undefined if its envelope is malformed (a missing or oversized identifier).
- * Of the content nothing is checked but that it is an object; values nested without end are left out of it. Source: Matrix v1.19, "Room event format"; "Size limits" (255 bytes).
+ * A room event as `/sync`, `/event` and `/state` give it; undefined if its envelope is malformed (a missing or
+ * oversized identifier). Of the content nothing is checked but that it is an object; values nested without end are left
+ * out of it. Source: Matrix v1.19, "Room event format"; "Size limits" (255 bytes).
  */
 export function parseRoomEvent(raw: unknown): RoomEvent | undefined {
     const { success, data } = roomEvent.safeParse(raw);
@@ -51,5 +55,7 @@ export function parseRoomEvent(raw: unknown): RoomEvent | undefined {
 /** An event of an invite's stripped state; undefined if it is malformed. Source: Matrix v1.19, "Stripped state". */
 export function parseStrippedEvent(raw: unknown): StrippedEvent | undefined {
     const { success, data } = strippedEvent.safeParse(raw);
-    return success ? { type: data.type, sender: data.sender, stateKey: data.state_key, content: data.content } : undefined;
+    return success
+        ? { type: data.type, sender: data.sender, stateKey: data.state_key, content: data.content }
+        : undefined;
 }

@@ -10,7 +10,10 @@ const member = {
     state_key: "@bob:home",
     content: { membership: "invite" },
 };
-const inRoom = (room: unknown, roomId = "!room:home"): unknown => ({ next_batch: "s2", rooms: { join: { [roomId]: room } } });
+const inRoom = (room: unknown, roomId = "!room:home"): unknown => ({
+    next_batch: "s2",
+    rooms: { join: { [roomId]: room } },
+});
 
 test("a batch is taken over in our names, replaced state and state after the timeline included", () => {
     const raw = {
@@ -19,13 +22,19 @@ test("a batch is taken over in our names, replaced state and state after the tim
             join: {
                 "!room:home": {
                     state: { events: [{ ...member, event_id: "$0" }] },
-                    timeline: { events: [{ ...member, unsigned: { replaces_state: "$0" } }], limited: true, prev_batch: "p1" },
+                    timeline: {
+                        events: [{ ...member, unsigned: { replaces_state: "$0" } }],
+                        limited: true,
+                        prev_batch: "p1",
+                    },
                     state_after: { events: [] },
                 },
             },
             invite: {
                 "!other:home": {
-                    invite_state: { events: [{ type: "m.room.member", sender: "@a:home", state_key: "@bot:home", content: {} }] },
+                    invite_state: {
+                        events: [{ type: "m.room.member", sender: "@a:home", state_key: "@bot:home", content: {} }],
+                    },
                 },
             },
             leave: { "!left:home": {} },
@@ -90,7 +99,12 @@ test.each([
     expect(drops).toEqual([{ place: "rooms.join.timeline", roomId: "!room:home" }]);
 });
 
-const visible = { ...member, type: "m.room.history_visibility", state_key: "", content: { history_visibility: "shared" } };
+const visible = {
+    ...member,
+    type: "m.room.history_visibility",
+    state_key: "",
+    content: { history_visibility: "shared" },
+};
 const malformed = { ...visible, event_id: undefined };
 const about = (type: string, stateKey: string) => ({ type: `m.room.${type}`, stateKey });
 
@@ -103,10 +117,22 @@ test.each([
         [about("history_visibility", "")],
     ],
     ["a later event that can be read", { timeline: { events: [malformed, visible] } }, undefined],
-    ["a state key that is no text", { timeline: { events: [{ ...visible, state_key: 5 }] } }, [about("history_visibility", "")]],
-    ["state without a state key", { state: { events: [{ ...visible, state_key: undefined }] } }, [about("history_visibility", "")]],
+    [
+        "a state key that is no text",
+        { timeline: { events: [{ ...visible, state_key: 5 }] } },
+        [about("history_visibility", "")],
+    ],
+    [
+        "state without a state key",
+        { state: { events: [{ ...visible, state_key: undefined }] } },
+        [about("history_visibility", "")],
+    ],
     ["a message of that type", { timeline: { events: [{ ...visible, state_key: undefined }] } }, undefined],
-    ["a user ID that nobody can have", { timeline: { events: [{ ...member, state_key: `@${"x".repeat(255)}` }] } }, undefined],
+    [
+        "a user ID that nobody can have",
+        { timeline: { events: [{ ...member, state_key: `@${"x".repeat(255)}` }] } },
+        undefined,
+    ],
     ["a malformed member event", { timeline: { events: [{ ...member, sender: 5 }] } }, [about("member", "@bob:home")]],
     ["a type that cannot be read", { timeline: { events: [{ ...malformed, type: 5 }] } }, undefined],
 ])("%s: of what nothing is known", (_, room, unreadable) => {
@@ -146,7 +172,10 @@ test("a to-device message nested without end is dropped: it could be copied to n
         to_device: { events: [{ content: { deep } }, { type: "m.room.encrypted", content: { a: { b: {} } } }] },
     };
     const { toDevice } = parseSyncBatch(raw, "s1", (drop) => drops.push(drop)).crypto;
-    expect([structuredClone(toDevice), drops]).toEqual([[raw.to_device.events[1]], [{ place: "to_device", roomId: undefined }]]);
+    expect([structuredClone(toDevice), drops]).toEqual([
+        [raw.to_device.events[1]],
+        [{ place: "to_device", roomId: undefined }],
+    ]);
 });
 
 test("an unreadable timeline is taken for a gap", () => {
@@ -202,7 +231,11 @@ test.each<[string, object, object]>([
         { replaces_state: "$0", prev_content: { membership: "invite" }, prev_sender: "@a:home" },
         { replacesState: "$0", replaced: { content: { membership: "invite" }, sender: "@a:home" } },
     ],
-    ["only that it replaced something", { replaces_state: "$0", prev_content: { membership: "invite" } }, { replacesState: "$0" }],
+    [
+        "only that it replaced something",
+        { replaces_state: "$0", prev_content: { membership: "invite" } },
+        { replacesState: "$0" },
+    ],
     ["nothing that can be read", { replaces_state: 5, prev_content: "invite", prev_sender: "" }, {}],
 ])("a state event tells %s", (_, unsigned, told) => {
     const { replacesState, replaced } = parseRoomEvent({ ...member, unsigned }) ?? {};
@@ -211,7 +244,8 @@ test.each<[string, object, object]>([
 
 test("no input throws anything but MalformedSync", () => {
     const parses = (raw: unknown, withToken: boolean): boolean => {
-        const answer: unknown = withToken && typeof raw === "object" && raw !== null ? { ...raw, next_batch: "s2" } : raw;
+        const answer: unknown =
+            withToken && typeof raw === "object" && raw !== null ? { ...raw, next_batch: "s2" } : raw;
         try {
             return parseSyncBatch(answer, "s1").nextBatch !== "";
         } catch (error) {

@@ -7,7 +7,9 @@ import { LastWords } from "./unreadable-state.ts";
 
 const longestToken = 65_536;
 
-/** The answer of `/sync` as a whole is not what the specification says: nothing of it can be used, the token included. */
+/**
+ * The answer of `/sync` as a whole is not what the specification says: nothing of it can be used, the token included.
+ */
 export class MalformedSync extends Error {
     constructor(detail: string) {
         super(`the answer of /sync is malformed: ${detail}`);
@@ -28,7 +30,8 @@ const token = z.string().min(1).max(longestToken);
 const eventList = z.object({ events: z.array(z.unknown()).optional() });
 
 /**
- * Checks one answer of `/sync`. What is malformed inside is left out, told to `onDrop`, and never takes the batch with it.
+ * Checks one answer of `/sync`. What is malformed inside is left out, told to `onDrop`, and never takes the batch with
+ * it.
  * @param since the token that the answer was asked with
  * @throws MalformedSync if the answer is no object or has no usable `next_batch`
  */
@@ -81,7 +84,9 @@ function parseToDevice(event: unknown): unknown {
 function keyCounts(raw: unknown): Readonly<Record<string, number>> {
     const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) >= 0;
     return Object.fromEntries(
-        entriesOf(raw).flatMap(([algorithm, count]) => (isIdentifier(algorithm) && isCount(count) ? [[algorithm, count]] : [])),
+        entriesOf(raw).flatMap(([algorithm, count]) =>
+            isIdentifier(algorithm) && isCount(count) ? [[algorithm, count]] : [],
+        ),
     );
 }
 
@@ -90,13 +95,19 @@ type ParseRoom<T> = (raw: Record<string, unknown>, place: string, roomId: string
 function parseRooms<T>(raw: unknown, place: string, onDrop: OnDrop, parse: ParseRoom<T>): ReadonlyMap<string, T> {
     const rooms = new Map<string, T>();
     for (const [roomId, room] of Object.entries(section(raw, place, onDrop))) {
-        if (roomId.startsWith("!") && isIdentifier(roomId) && isObject(room)) rooms.set(roomId, parse(room, place, roomId, onDrop));
+        if (roomId.startsWith("!") && isIdentifier(roomId) && isObject(room))
+            rooms.set(roomId, parse(room, place, roomId, onDrop));
         else onDrop({ place, roomId: isIdentifier(roomId) ? roomId : undefined });
     }
     return rooms;
 }
 
-function parseRoomChanges(raw: Record<string, unknown>, place: string, roomId: string, onDrop: OnDrop): JoinedRoomChanges {
+function parseRoomChanges(
+    raw: Record<string, unknown>,
+    place: string,
+    roomId: string,
+    onDrop: OnDrop,
+): JoinedRoomChanges {
     const lastWords = new LastWords();
     const list = (part: unknown, name: string, isState: boolean): readonly RoomEvent[] =>
         events(part, `${place}.${name}`, roomId, onDrop, (raw) => {
@@ -121,11 +132,22 @@ function parseRoomChanges(raw: Record<string, unknown>, place: string, roomId: s
     return unreadable.length === 0 ? changes : { ...changes, unreadable };
 }
 
-function parseInvite(raw: Record<string, unknown>, place: string, roomId: string, onDrop: OnDrop): readonly StrippedEvent[] {
+function parseInvite(
+    raw: Record<string, unknown>,
+    place: string,
+    roomId: string,
+    onDrop: OnDrop,
+): readonly StrippedEvent[] {
     return events(raw["invite_state"], `${place}.invite_state`, roomId, onDrop, parseStrippedEvent);
 }
 
-function events<T>(raw: unknown, place: string, roomId: string | undefined, onDrop: OnDrop, parse: (event: unknown) => T | undefined): T[] {
+function events<T>(
+    raw: unknown,
+    place: string,
+    roomId: string | undefined,
+    onDrop: OnDrop,
+    parse: (event: unknown) => T | undefined,
+): T[] {
     if (raw === undefined) return [];
     const list = eventList.safeParse(raw);
     if (!list.success) onDrop({ place, roomId });

@@ -26,7 +26,9 @@ export function decodeRecoveryKey(text: string): Uint8Array | undefined {
     }
     const bytes = Buffer.from(value.toString(16).padStart(2 * (prefix.length + keyBytes + 1), "0"), "hex");
     if (bytes.length !== prefix.length + keyBytes + 1 || parity(bytes) !== 0) return undefined;
-    return prefix.every((byte, index) => bytes[index] === byte) ? Uint8Array.from(bytes.subarray(prefix.length, -1)) : undefined;
+    return prefix.every((byte, index) => bytes[index] === byte)
+        ? Uint8Array.from(bytes.subarray(prefix.length, -1))
+        : undefined;
 }
 
 function parity(bytes: Iterable<number>): number {

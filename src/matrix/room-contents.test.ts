@@ -49,7 +49,12 @@ test.each([
     ["without a version, the creator key", { creator: "@c:home" }, ["@c:home"], false],
     ["version 10, the creator key", { room_version: "10", creator: "@c:home" }, ["@c:home"], false],
     ["version 11, the sender", { room_version: "11", creator: "@c:home" }, [sender], false],
-    ["version 11 knows no additional creators", { room_version: "11", additional_creators: ["@d:home"] }, [sender], false],
+    [
+        "version 11 knows no additional creators",
+        { room_version: "11", additional_creators: ["@d:home"] },
+        [sender],
+        false,
+    ],
     [
         "version 12, sender and additional creators",
         { room_version: "12", additional_creators: ["@d:home", 5, sender] },
@@ -59,28 +64,43 @@ test.each([
     ["version 13", { room_version: "13" }, [sender], true],
     ["the unstable version 12", { room_version: "org.matrix.hydra.11" }, [sender], true],
     ["a version of an unknown kind", { room_version: "org.example.x" }, [sender], false],
-    ["malformed throughout", { room_version: 12, creator: 5, additional_creators: "@d:home", predecessor: "!old:home" }, [sender], false],
+    [
+        "malformed throughout",
+        { room_version: 12, creator: 5, additional_creators: "@d:home", predecessor: "!old:home" },
+        [sender],
+        false,
+    ],
 ])("creators: %s", (_, content, creators, privilegedCreators) => {
     expect(parseCreate(content, sender)).toMatchObject({ creators, privilegedCreators });
 });
 
 test.each([
     ["nothing given", {}, { usersDefault: 0, invite: 0, kick: 50 }],
-    ["strings, as old rooms have them", { invite: "50", kick: " +75 ", users_default: "-1" }, { usersDefault: -1, invite: 50, kick: 75 }],
+    [
+        "strings, as old rooms have them",
+        { invite: "50", kick: " +75 ", users_default: "-1" },
+        { usersDefault: -1, invite: 50, kick: 75 },
+    ],
     ["fractions are cut", { invite: 49.9 }, { usersDefault: 0, invite: 49, kick: 50 }],
 ])("power levels: %s", (_, content, levels) => {
     expect(parsePowerLevels(content)).toMatchObject(levels);
 });
 
-test.each([[{ invite: "fifty" }], [{ kick: null }], [{ users_default: {} }], [{ invite: Number.POSITIVE_INFINITY }], [{ invite: "" }]])(
-    "power levels %o cannot be read",
-    (content) => {
-        expect(parsePowerLevels(content)).toBeUndefined();
-    },
-);
+test.each([
+    [{ invite: "fifty" }],
+    [{ kick: null }],
+    [{ users_default: {} }],
+    [{ invite: Number.POSITIVE_INFINITY }],
+    [{ invite: "" }],
+])("power levels %o cannot be read", (content) => {
+    expect(parsePowerLevels(content)).toBeUndefined();
+});
 
 test("users named like a prototype's property have the level that is written, others none of theirs", () => {
-    const content = JSON.parse(`{"users": {"__proto__": 100, "@a:home": "50", "@b:home": null}}`) as Record<string, unknown>;
+    const content = JSON.parse(`{"users": {"__proto__": 100, "@a:home": "50", "@b:home": null}}`) as Record<
+        string,
+        unknown
+    >;
     expect([...(parsePowerLevels(content)?.users ?? [])]).toEqual([
         ["__proto__", 100],
         ["@a:home", 50],

@@ -26,7 +26,10 @@ const create = z.object({
     predecessor: z.object({ room_id: identifier }).optional().catch(undefined),
 });
 
-/** Undefined: the value is not one that we know. A redaction keeps the key. Source: Matrix v1.19, `m.room.history_visibility`. */
+/**
+ * Undefined: the value is not one that we know. A redaction keeps the key. Source: Matrix v1.19,
+ * `m.room.history_visibility`.
+ */
 export function parseHistoryVisibility(content: Content): HistoryVisibility | undefined {
     return visibility.safeParse(content).data?.history_visibility;
 }
@@ -63,8 +66,9 @@ export interface RoomCreation {
 const earlyPrivileged: readonly string[] = ["org.matrix.hydra.11"];
 
 /**
- * What `m.room.create` says about the room and its creators: the `creator` key up to room version 10, the sender from version 11 on,
- * the sender and `additional_creators` from version 12 on. Source: Matrix v1.19, `m.room.create`; room versions 1, 11 and 12.
+ * What `m.room.create` says about the room and its creators: the `creator` key up to room version 10, the sender from
+ * version 11 on, the sender and `additional_creators` from version 12 on. Source: Matrix v1.19, `m.room.create`; room
+ * versions 1, 11 and 12.
  */
 export function parseCreate(content: Content, sender: string): RoomCreation {
     const { room_version: roomVersion, creator, additional_creators: others, predecessor } = create.parse(content);
@@ -97,8 +101,9 @@ const level = z.union([
 const levels = z.object({ users_default: level.optional(), invite: level.optional(), kick: level.optional() });
 
 /**
- * The levels of an `m.room.power_levels` event, with the defaults for what it leaves out; undefined if it cannot be read.
- * Levels as strings are taken, as rooms before version 10 have them; one user's unreadable level counts as not given.
+ * The levels of an `m.room.power_levels` event, with the defaults for what it leaves out; undefined if it cannot be
+ * read. Levels as strings are taken, as rooms before version 10 have them; one user's unreadable level counts as not
+ * given.
  */
 export function parsePowerLevels(content: Content): PowerLevels | undefined {
     const { data } = levels.safeParse(content);

@@ -7,11 +7,25 @@ const other = "@alice:home";
 function device(deviceId: string, more: object = {}): Record<string, unknown> {
     const keys = { [`curve25519:${deviceId}`]: "curve", [`ed25519:${deviceId}`]: "ed" };
     const signatures = { [user]: { [`ed25519:${deviceId}`]: "signature" } };
-    return { user_id: user, device_id: deviceId, algorithms: ["a"], keys, signatures, unsigned: { name: "Phone" }, ...more };
+    return {
+        user_id: user,
+        device_id: deviceId,
+        algorithms: ["a"],
+        keys,
+        signatures,
+        unsigned: { name: "Phone" },
+        ...more,
+    };
 }
 
 function crossSigningKey(more: object = {}): Record<string, unknown> {
-    return { user_id: user, usage: ["master"], keys: { "ed25519:A": "A" }, signatures: { [user]: { "ed25519:A": "signature" } }, ...more };
+    return {
+        user_id: user,
+        usage: ["master"],
+        keys: { "ed25519:A": "A" },
+        signatures: { [user]: { "ed25519:A": "signature" } },
+        ...more,
+    };
 }
 
 function end(work: Sifting): SiftedKeys {
@@ -26,10 +40,16 @@ function query(answer: object): { readonly answer: Record<string, unknown>; read
     return { answer: JSON.parse(queryText([sifted])) as Record<string, unknown>, leftOut: sifted.leftOut };
 }
 
-const honest = { device_keys: { [user]: { PHONE: device("PHONE") }, [other]: {} }, master_keys: { [user]: crossSigningKey() } };
+const honest = {
+    device_keys: { [user]: { PHONE: device("PHONE") }, [other]: {} },
+    master_keys: { [user]: crossSigningKey() },
+};
 
 test("what is well-formed comes through as it was signed, and of nobody who was not asked for", () => {
-    const { answer, leftOut } = query({ ...honest, device_keys: { ...honest.device_keys, "@stranger:far": {}, nonsense: 5 } });
+    const { answer, leftOut } = query({
+        ...honest,
+        device_keys: { ...honest.device_keys, "@stranger:far": {}, nonsense: 5 },
+    });
     expect(answer).toEqual({ ...honest, self_signing_keys: {}, user_signing_keys: {}, failures: {} });
     expect(leftOut).toEqual([]);
 });
@@ -41,7 +61,10 @@ test.each<[string, object]>([
     ["a device whose name Rust cannot hold", { device_keys: { [user]: { "\ud800": device("\ud800") }, [other]: {} } }],
     ["a master key that is a number", { master_keys: { [user]: 5 } }],
     ["a master key of somebody else", { master_keys: { [user]: crossSigningKey({ user_id: other }) } }],
-    ["a master key with two keys", { master_keys: { [user]: crossSigningKey({ keys: { "ed25519:A": "A", "ed25519:B": "B" } }) } }],
+    [
+        "a master key with two keys",
+        { master_keys: { [user]: crossSigningKey({ keys: { "ed25519:A": "A", "ed25519:B": "B" } }) } },
+    ],
     ["a self-signing key without keys", { self_signing_keys: { [user]: crossSigningKey({ keys: {} }) } }],
     ["a user-signing key that is null", { user_signing_keys: { [user]: null } }],
 ])("%s: the user has not answered, and others have", (_, part) => {
@@ -60,17 +83,31 @@ test.each<[string, unknown]>([
     ["with a key that is a number", device("BAD", { keys: { "ed25519:BAD": 5 } })],
     ["nested without end", device("BAD", { unsigned: JSON.parse(`${"[".repeat(200)}${"]".repeat(200)}`) })],
 ])("a device that is %s is left in as an empty one, beside its sound siblings", (_, bad) => {
-    const { answer, leftOut } = query({ ...honest, device_keys: { [user]: { PHONE: device("PHONE"), BAD: bad }, [other]: {} } });
+    const { answer, leftOut } = query({
+        ...honest,
+        device_keys: { [user]: { PHONE: device("PHONE"), BAD: bad }, [other]: {} },
+    });
     expect(answer).toMatchObject({ device_keys: { [user]: { PHONE: device("PHONE"), BAD: {} } }, failures: {} });
     expect(leftOut).toEqual([user]);
 });
 
 test.each<[string, unknown, object]>([
     ["no signatures at all", 5, {}],
-    ["one of a malformed user", { [user]: { "ed25519:PHONE": "s" }, nobody: { a: "b" } }, { [user]: { "ed25519:PHONE": "s" } }],
-    ["one that is a number", { [user]: { "ed25519:PHONE": 5 }, "@b:far": { "ed25519:B": "s" } }, { "@b:far": { "ed25519:B": "s" } }],
+    [
+        "one of a malformed user",
+        { [user]: { "ed25519:PHONE": "s" }, nobody: { a: "b" } },
+        { [user]: { "ed25519:PHONE": "s" } },
+    ],
+    [
+        "one that is a number",
+        { [user]: { "ed25519:PHONE": 5 }, "@b:far": { "ed25519:B": "s" } },
+        { "@b:far": { "ed25519:B": "s" } },
+    ],
 ])("signatures are taken one by one: %s", (_, signatures, left) => {
-    const { answer, leftOut } = query({ ...honest, device_keys: { [user]: { PHONE: device("PHONE", { signatures }) }, [other]: {} } });
+    const { answer, leftOut } = query({
+        ...honest,
+        device_keys: { [user]: { PHONE: device("PHONE", { signatures }) }, [other]: {} },
+    });
     expect(answer["device_keys"]).toEqual({ [user]: { PHONE: device("PHONE", { signatures: left }) }, [other]: {} });
     expect(leftOut).toEqual([user]);
 });
@@ -85,13 +122,18 @@ test.each<[string, object]>([
 });
 
 test("of whom an answer does not speak, unless their server is absent, is named as left out; other names of servers are not kept", () => {
-    const { answer, leftOut } = query({ device_keys: {}, failures: { evil: { status: 503 }, elsewhere: {}, "\ud800": 5 } });
+    const { answer, leftOut } = query({
+        device_keys: {},
+        failures: { evil: { status: 503 }, elsewhere: {}, "\ud800": 5 },
+    });
     expect(answer["failures"]).toEqual({ evil: {}, [other]: { fault: "left_out" } });
     expect(leftOut).toEqual([]);
 });
 
 test("a name that JavaScript's objects know is a name like any other", () => {
-    const raw = JSON.parse(`{"device_keys":{"__proto__":{"PHONE":5},"${user}":{"__proto__":5,"constructor":{}}}}`) as object;
+    const raw = JSON.parse(
+        `{"device_keys":{"__proto__":{"PHONE":5},"${user}":{"__proto__":5,"constructor":{}}}}`,
+    ) as object;
     const { answer } = query(raw);
     expect(JSON.stringify(answer["device_keys"])).toBe(`{"${user}":{"__proto__":{},"constructor":{}}}`);
 });

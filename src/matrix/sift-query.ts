@@ -1,6 +1,15 @@
 import { z } from "zod";
 import { deepest, isObject, isShallow, jsonObject } from "./json.ts";
-import { isName, isTexts, keysText, own, siftByUser, type SiftedKeys, type SiftedPart, type Sifting } from "./sifted-keys.ts";
+import {
+    isName,
+    isTexts,
+    keysText,
+    own,
+    siftByUser,
+    type SiftedKeys,
+    type SiftedPart,
+    type Sifting,
+} from "./sifted-keys.ts";
 
 /** Devices that are taken of one user: a person has a dozen, and each costs an Olm session and an encryption. */
 const mostDevices = 300;
@@ -29,9 +38,9 @@ const crossSigningKey = z.object({
 });
 
 /**
- * What may be used of an answer to `/keys/query`. A device that is malformed stays as an empty one, which the OlmMachine leaves out: that
- * there is one can be seen. Of an identity with a malformed key nothing is known, and neither of its owner's devices then.
- * Source: Matrix v1.19, `POST /_matrix/client/v3/keys/query`.
+ * What may be used of an answer to `/keys/query`. A device that is malformed stays as an empty one, which the
+ * OlmMachine leaves out: that there is one can be seen. Of an identity with a malformed key nothing is known, and
+ * neither of its owner's devices then. Source: Matrix v1.19, `POST /_matrix/client/v3/keys/query`.
  * @param asked users, each once; of others nothing is taken
  */
 export function siftQuery(answer: QueryAnswer, asked: readonly string[]): Sifting {
@@ -75,7 +84,10 @@ function siftDevices(raw: unknown, userId: string): SiftedPart {
 }
 
 /** A signed object, as it was signed, without the signatures that nobody can read. Undefined: it is malformed. */
-function siftSigned(raw: unknown, fits: (value: unknown) => boolean): { readonly text: string; readonly partly: boolean } | undefined {
+function siftSigned(
+    raw: unknown,
+    fits: (value: unknown) => boolean,
+): { readonly text: string; readonly partly: boolean } | undefined {
     if (!isObject(raw) || !isShallow(raw, deepest) || !fits(raw)) return undefined;
     const signatures = own(raw, "signatures");
     if (signatures === undefined) return { text: JSON.stringify(raw), partly: false };

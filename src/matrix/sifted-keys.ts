@@ -8,8 +8,9 @@ const mostBytes = 1024 * 1024;
 const mostText = 4_096;
 
 /**
- * Why a user counts as one whose server has not answered. `left_out`: the answer does not speak of them, and names no server of theirs as
- * absent; `malformed`: it is not what the specification says; `too_much`: more devices or bytes than are taken of one user.
+ * Why a user counts as one whose server has not answered. `left_out`: the answer does not speak of them, and names no
+ * server of theirs as absent; `malformed`: it is not what the specification says; `too_much`: more devices or bytes
+ * than are taken of one user.
  */
 export type KeysFault = "left_out" | "malformed" | "too_much";
 
@@ -37,7 +38,11 @@ export interface SiftedKeys {
 export type Sifting = Generator<void, SiftedKeys, void>;
 
 /** Sifts an answer user by user. @param siftUser looks at what the answer says of one user */
-export function* siftByUser(failures: unknown, asked: readonly string[], siftUser: (userId: string) => SiftedPart): Sifting {
+export function* siftByUser(
+    failures: unknown,
+    asked: readonly string[],
+    siftUser: (userId: string) => SiftedPart,
+): Sifting {
     const absent = absentServers(failures, asked);
     const entries = new Map<string, string[]>();
     const faults = new Map<string, KeysFault>();
@@ -45,7 +50,8 @@ export function* siftByUser(failures: unknown, asked: readonly string[], siftUse
     for (const userId of asked) {
         yield;
         const part = bounded(siftUser(userId));
-        if (part.fault !== undefined && !(part.fault === "left_out" && absent.has(serverOf(userId)))) faults.set(userId, part.fault);
+        if (part.fault !== undefined && !(part.fault === "left_out" && absent.has(serverOf(userId))))
+            faults.set(userId, part.fault);
         if (part.partly === true || (part.fault !== undefined && part.fault !== "left_out")) leftOut.push(userId);
         for (const [section, text] of Object.entries(part.entries)) {
             const ofSection = entries.get(section) ?? [];
@@ -65,8 +71,8 @@ export const nothingOf = (userId: string, fault: KeysFault): SiftedKeys => ({
 });
 
 /**
- * The text of the answer that these make together. Under `failures`, where the servers stand that did not answer, stand the users with a
- * fault, too: the OlmMachine does not take a user ID for a server's name.
+ * The text of the answer that these make together. Under `failures`, where the servers stand that did not answer, stand
+ * the users with a fault, too: the OlmMachine does not take a user ID for a server's name.
  */
 export function keysText(sections: readonly string[], sifted: readonly SiftedKeys[]): string {
     const failures = Object.fromEntries(
@@ -75,7 +81,9 @@ export function keysText(sections: readonly string[], sifted: readonly SiftedKey
             ...[...faults].map(([userId, fault]): [string, object] => [userId, { fault }]),
         ]),
     );
-    const bodies = sections.map((section) => `"${section}":{${sifted.flatMap(({ entries }) => entries.get(section) ?? []).join(",")}}`);
+    const bodies = sections.map(
+        (section) => `"${section}":{${sifted.flatMap(({ entries }) => entries.get(section) ?? []).join(",")}}`,
+    );
     return `{"failures":${[JSON.stringify(failures), ...bodies].join(",")}}`;
 }
 
@@ -93,7 +101,9 @@ export function isName(name: string): boolean {
 export function isTexts(value: unknown): value is Record<string, string> {
     return (
         isObject(value) &&
-        Object.entries(value).every(([name, text]) => isName(name) && typeof text === "string" && text.length <= mostText)
+        Object.entries(value).every(
+            ([name, text]) => isName(name) && typeof text === "string" && text.length <= mostText,
+        )
     );
 }
 

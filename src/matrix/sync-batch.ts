@@ -10,7 +10,10 @@ export interface SyncBatch {
     readonly joined: ReadonlyMap<string, JoinedRoomChanges>;
     readonly invited: ReadonlyMap<string, readonly StrippedEvent[]>;
     readonly left: ReadonlyMap<string, JoinedRoomChanges>;
-    /** True: all rooms that we are in or invited to are here, whole. Absent where the server told changes only, or something was malformed. */
+    /**
+     * True: all rooms that we are in or invited to are here, whole. Absent where the server told changes only, or
+     * something was malformed.
+     */
     readonly everyRoom?: boolean;
 }
 
@@ -45,7 +48,10 @@ export function stateInOrder({ state, timeline, stateAfter = [] }: JoinedRoomCha
     return [...state, ...timeline.filter(({ stateKey }) => stateKey !== undefined), ...stateAfter];
 }
 
-/** Whether a room's part of a batch has its state from the creation on: a server sends that exactly when we (re)joined or have no token. */
+/**
+ * Whether a room's part of a batch has its state from the creation on: a server sends that exactly when we (re)joined
+ * or have no token.
+ */
 export function hasWholeState(room: JoinedRoomChanges): boolean {
     return stateInOrder(room).some(({ type, stateKey }) => type === "m.room.create" && stateKey === "");
 }

@@ -1,12 +1,15 @@
 import type { OfferedBundle } from "../crypto/index.ts";
 import type { BundleReason } from "./reasons.ts";
 
-/** Milliseconds after the join within which the inviter's bundle has to be announced, as it has for clients. Source: matrix-js-sdk, matrix-sdk (Rust). */
+/**
+ * Milliseconds after the join within which the inviter's bundle has to be announced, as it has for clients. Source:
+ * matrix-js-sdk, matrix-sdk (Rust).
+ */
 export const announcedWithin = 24 * 3_600_000;
 
 /**
- * What speaks against a bundle of the bot's inviter; undefined: nothing. What is in it is not believed any further for that (see
- * `crypto/machine/merge-copies.ts`).
+ * What speaks against a bundle of the bot's inviter; undefined: nothing. What is in it is not believed any further for
+ * that (see `crypto/machine/merge-copies.ts`).
  * @param pinned the inviter's master key as the bot first saw it
  */
 export function distrust(

@@ -56,7 +56,10 @@ export class ReceivedBundles {
 
     /** Nothing came in time. Answers whether the row was still this one. */
     expire({ roomId, joinedAt }: ReceivedBundle): boolean {
-        return this.#sql.prepare("DELETE FROM received_bundles WHERE room_id = ? AND joined_at = ?").run(roomId, joinedAt).changes > 0;
+        return (
+            this.#sql.prepare("DELETE FROM received_bundles WHERE room_id = ? AND joined_at = ?").run(roomId, joinedAt)
+                .changes > 0
+        );
     }
 
     of(roomId: string): ReceivedBundle | undefined {
@@ -66,7 +69,10 @@ export class ReceivedBundles {
 
     /** Oldest first. */
     waiting(): readonly ReceivedBundle[] {
-        return this.#sql.prepare("SELECT * FROM received_bundles WHERE state = 'waiting' ORDER BY joined_at").all().map(bundleFrom);
+        return this.#sql
+            .prepare("SELECT * FROM received_bundles WHERE state = 'waiting' ORDER BY joined_at")
+            .all()
+            .map(bundleFrom);
     }
 
     /** Unless the bot has left or joined again since: that row is another one's. Answers whether it was changed. */

@@ -77,7 +77,8 @@ function start(): BundleReceiver {
         refreshKeys: (userId) => called(`keys of ${userId}`, does.refreshKeys),
         pin: (_, masterKey) => (masterKey === "another" ? "the first" : masterKey),
         looked: () => looks.push(receiver.isLookingAt(room)),
-        noBundleCame: ({ roomId, userId, invitedAfter }) => void without.push(`${userId} in ${roomId} after ${invitedAfter}`),
+        noBundleCame: ({ roomId, userId, invitedAfter }) =>
+            void without.push(`${userId} in ${roomId} after ${invitedAfter}`),
         keysCame: (roomId) => called(`count ${roomId}`, () => Promise.resolve()),
         log,
         now: Date.now,
@@ -87,7 +88,14 @@ function start(): BundleReceiver {
 }
 
 function offer(more: Partial<OfferedBundle> = {}): OfferedBundle {
-    return { url: "mxc://home/one", receivedAt: Date.now(), masterKey: "hers", deviceId: "ALICE", crossSigned: true, ...more };
+    return {
+        url: "mxc://home/one",
+        receivedAt: Date.now(),
+        masterKey: "hers",
+        deviceId: "ALICE",
+        crossSigned: true,
+        ...more,
+    };
 }
 
 function join(): void {
@@ -108,7 +116,13 @@ test("what is here at the join is taken, then counted, and its announcement forg
     await pass(0);
     expect(looks).toEqual([false]);
     expect(bundles.of(room)).toMatchObject({ state: "taken", keys: 4, withheld: 2, reason: undefined });
-    expect(calls).toEqual([`keys of ${alice}`, "get mxc://home/one", `take mxc://home/one of ${alice}`, "forget", `count ${room}`]);
+    expect(calls).toEqual([
+        `keys of ${alice}`,
+        "get mxc://home/one",
+        `take mxc://home/one of ${alice}`,
+        "forget",
+        `count ${room}`,
+    ]);
     receiver.announced([room]);
     await pass(48 * hour);
     expect(calls).toHaveLength(5);
@@ -183,7 +197,10 @@ test("an inviter of whom nobody knows when they invited, or who announced someth
 
 test.each<[string, () => Promise<UserKeys | undefined>]>([
     ["theirs", () => Promise.resolve(undefined)],
-    ["ours", () => Promise.reject(new HomeserverError("keys_query", { kind: "unreachable", reason: "refused", detail: "" }))],
+    [
+        "ours",
+        () => Promise.reject(new HomeserverError("keys_query", { kind: "unreachable", reason: "refused", detail: "" })),
+    ],
 ])("before it is noted, a homeserver that is away, %s, is waited for, for a week", async (_, away) => {
     does.refreshKeys = away;
     joinAfter(7);
@@ -281,9 +298,24 @@ test("what others announce stays unopened, and the log says so", async () => {
 });
 
 test.each([
-    ["a device that is not signed", { crossSigned: false }, "unsigned_device", "that its owner's identity has not signed"],
-    ["somebody without an identity", { masterKey: null }, "unsigned_device", "that its owner's identity has not signed"],
-    ["another identity than the first", { masterKey: "another" }, "identity_changed", "not the one that the bot saw first"],
+    [
+        "a device that is not signed",
+        { crossSigned: false },
+        "unsigned_device",
+        "that its owner's identity has not signed",
+    ],
+    [
+        "somebody without an identity",
+        { masterKey: null },
+        "unsigned_device",
+        "that its owner's identity has not signed",
+    ],
+    [
+        "another identity than the first",
+        { masterKey: "another" },
+        "identity_changed",
+        "not the one that the bot saw first",
+    ],
 ])("a bundle of %s waits for a day, and is taken when that is put right", async (_, wrong, reason, sentence) => {
     offers.set(alice, offer(wrong));
     join();
@@ -453,7 +485,9 @@ test("rooms of an inviter whose server does not answer stand behind those that w
     const mallory = "@mallory:slow";
     offers.set(mallory, offer({ url: "mxc://slow/one" })).set(alice, offer());
     does.getMedia = refused({ kind: "unreachable", reason: "timeout", detail: "" });
-    database.transaction(() => ["!1:slow", "!2:slow", "!3:slow"].forEach((one) => bundles.expect(one, mallory, Date.now())));
+    database.transaction(() =>
+        ["!1:slow", "!2:slow", "!3:slow"].forEach((one) => bundles.expect(one, mallory, Date.now())),
+    );
     receiver.wake();
     await pass(4_000);
     const before = calls.length;

@@ -1,4 +1,10 @@
-import { type CryptoPort, hasSignedDevice, type OfferedBundle, type TakenBundle, type UserKeys } from "../crypto/index.ts";
+import {
+    type CryptoPort,
+    hasSignedDevice,
+    type OfferedBundle,
+    type TakenBundle,
+    type UserKeys,
+} from "../crypto/index.ts";
 import type { Database } from "../database/index.ts";
 import { Due, type DueItem, type Outcome, type RunningClock, WaitsInMemory } from "../due/index.ts";
 import { type Homeserver, isAbort, problemOf, retryAfterOf } from "../homeserver/index.ts";
@@ -25,7 +31,11 @@ export interface ReceiverParts {
     /** The user's identity and devices as their homeserver says now; undefined: it could not be reached. */
     readonly refreshKeys: (userId: string) => Promise<UserKeys | undefined>;
     /** Somebody who can send bundles invited the bot, and announced none in time. Inside a transaction. */
-    readonly noBundleCame: (inviter: { readonly roomId: string; readonly userId: string; readonly invitedAfter: number }) => void;
+    readonly noBundleCame: (inviter: {
+        readonly roomId: string;
+        readonly userId: string;
+        readonly invitedAfter: number;
+    }) => void;
     /** The master key that the bot first saw of a user: this one if it has seen none. Inside a transaction. */
     readonly pin: (userId: string, masterKey: string) => string;
     /** The room has more keys now. */
@@ -42,8 +52,9 @@ export interface ReceiverParts {
 
 type WaitingBundle = ReceivedBundle & { readonly key: string };
 /**
- * Takes the room key bundle of whoever invited the bot into a room, and of nobody else (MSC4268): the one that is here when
- * the bot joins, or comes within 24 hours. What waits is a row: a kill anywhere repeats the step, and taking a bundle twice changes nothing.
+ * Takes the room key bundle of whoever invited the bot into a room, and of nobody else (MSC4268): the one that is here
+ * when the bot joins, or comes within 24 hours. What waits is a row: a kill anywhere repeats the step, and taking a
+ * bundle twice changes nothing.
  */
 export class BundleReceiver {
     readonly #parts: ReceiverParts;
@@ -91,8 +102,8 @@ export class BundleReceiver {
     }
 
     /**
-     * Bundles of these rooms were announced, among other news: the wait for an announcement ends. A wait after a failure stands: anybody can
-     * announce things without end, and each look asks homeservers.
+     * Bundles of these rooms were announced, among other news: the wait for an announcement ends. A wait after a
+     * failure stands: anybody can announce things without end, and each look asks homeservers.
      */
     announced(roomIds: readonly string[]): void {
         for (const roomId of roomIds) {
@@ -108,7 +119,10 @@ export class BundleReceiver {
         return this.#underWay.has(roomId);
     }
 
-    /** Starts nothing more, and resolves when nothing is under way; abort the requests themselves through the functions given. */
+    /**
+     * Starts nothing more, and resolves when nothing is under way; abort the requests themselves through the functions
+     * given.
+     */
     async stop(): Promise<void> {
         this.#stopped = true;
         this.#stopping.resolve(undefined);
@@ -139,7 +153,11 @@ export class BundleReceiver {
         if ((await refreshKeys(inviter)) === undefined) return await this.#later(row, "unreachable", waitedFor);
         const offer = await crypto.offeredBundle(roomId, inviter);
         if (offer === undefined) return await this.#nothingYet(row);
-        const reason = distrust(offer, { joinedAt: row.joinedAt, pinned: this.#pinned(inviter, offer), now: this.#parts.now() });
+        const reason = distrust(offer, {
+            joinedAt: row.joinedAt,
+            pinned: this.#pinned(inviter, offer),
+            now: this.#parts.now(),
+        });
         if (reason === "late") return await this.#settle(row, { state: "not_taken", reason });
         if (reason !== undefined) return await this.#later(row, reason, announcedWithin);
 
@@ -224,7 +242,15 @@ export class BundleReceiver {
                 return { is: "done" };
             case "taken": {
                 const { keys, refused, taken: news, withheld } = taken;
-                const facts = { operation: "received_bundle", room: row.roomId, user: row.inviter, keys, refused, news, withheld };
+                const facts = {
+                    operation: "received_bundle",
+                    room: row.roomId,
+                    user: row.inviter,
+                    keys,
+                    refused,
+                    news,
+                    withheld,
+                };
                 this.#parts.log.info(facts, "took the room key bundle of whoever invited the bot");
                 await this.#settle(row, { state: "taken", keys: keys - refused, withheld });
                 await this.#parts.keysCame(row.roomId);

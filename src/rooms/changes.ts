@@ -5,12 +5,15 @@ import type { Member } from "./room.ts";
 /** What recording a batch changed, as plain facts, for those who write their own rows in the same transaction. */
 export interface RoomChanges {
     /**
-     * Memberships of others in rooms where we are (or just ceased to be), in the order in which they happened, invites included.
-     * A new display name or picture is no change. Of a room that we just joined: the invites that are pending there, oldest first,
-     * and what changed for users whom we knew there from an earlier stay.
+     * Memberships of others in rooms where we are (or just ceased to be), in the order in which they happened, invites
+     * included. A new display name or picture is no change. Of a room that we just joined: the invites that are pending
+     * there, oldest first, and what changed for users whom we knew there from an earlier stay.
      */
     readonly memberships: readonly MembershipChange[];
-    /** The invites among `memberships`, in the same order. Who handles both has to read `memberships` alone, where the order is known. */
+    /**
+     * The invites among `memberships`, in the same order. Who handles both has to read `memberships` alone, where the
+     * order is known.
+     */
     readonly invites: readonly MembershipChange[];
     readonly selfJoined: readonly SelfJoined[];
     readonly selfLeft: readonly SelfLeft[];

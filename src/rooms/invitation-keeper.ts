@@ -27,7 +27,13 @@ export class InvitationKeeper {
     /** An invite opens the row anew; a room that a tombstone named stays one. */
     invited(roomId: string, inviter: string): void {
         const { predecessor } = this.#table.get(roomId) ?? {};
-        this.#open({ roomId, sender: inviter, madeAfter: this.#clock.lastBatchAt(), predecessor, server: serverOf(inviter) });
+        this.#open({
+            roomId,
+            sender: inviter,
+            madeAfter: this.#clock.lastBatchAt(),
+            predecessor,
+            server: serverOf(inviter),
+        });
     }
 
     /** Of a room to which we are invited: the invite that we know of, the last one of several. */
@@ -35,12 +41,21 @@ export class InvitationKeeper {
         return this.#table.get(roomId);
     }
 
-    /** A tombstone names a room: joined unless we have been there and left, or were thrown out. Who invited us there stays the one to judge. */
+    /**
+     * A tombstone names a room: joined unless we have been there and left, or were thrown out. Who invited us there
+     * stays the one to judge.
+     */
     follow({ roomId, successor, sender }: Successor, membership: Membership | undefined): void {
         if (membership !== undefined && membership !== "invite") return;
         const invite = this.#table.get(successor);
         const { madeAfter } = invite ?? {};
-        this.#open({ roomId: successor, sender: invite?.sender ?? sender, madeAfter, predecessor: roomId, server: serverOf(sender) });
+        this.#open({
+            roomId: successor,
+            sender: invite?.sender ?? sender,
+            madeAfter,
+            predecessor: roomId,
+            server: serverOf(sender),
+        });
     }
 
     #open(row: {
@@ -70,7 +85,8 @@ export class InvitationKeeper {
     }
 
     /**
-     * We are in: nothing is left to answer, unless the room does not say that it replaces the one whose tombstone led us here.
+     * We are in: nothing is left to answer, unless the room does not say that it replaces the one whose tombstone led
+     * us here.
      * @param create the room's creation; undefined if this batch does not show it
      * @returns whether we stay
      */
@@ -79,7 +95,8 @@ export class InvitationKeeper {
         if (row === undefined) return true;
         if (row.kind === "false_successor") return false;
         if (row.kind === "successor" && create !== undefined) {
-            const predecessor = create.content === undefined ? undefined : parseCreate(create.content, create.sender).predecessor;
+            const predecessor =
+                create.content === undefined ? undefined : parseCreate(create.content, create.sender).predecessor;
             if (predecessor !== row.predecessor) {
                 this.#table.put({ ...row, kind: "false_successor", state: "open", attempts: 0, nextAttemptAt: 0 });
                 return false;

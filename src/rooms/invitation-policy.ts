@@ -17,7 +17,10 @@ export function mayInviteTheBot(userId: string, { from }: InvitationPolicy): boo
     return from.some((pattern) => matches(userId, pattern));
 }
 
-/** Compares from left to right, and goes back only to the last `*`: no pattern takes more than (length of text) x (length of pattern) steps. */
+/**
+ * Compares from left to right, and goes back only to the last `*`: no pattern takes more than (length of text) x
+ * (length of pattern) steps.
+ */
 function matches(text: string, pattern: string): boolean {
     let inText = 0;
     let inPattern = 0;

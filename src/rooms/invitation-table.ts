@@ -1,14 +1,23 @@
 import type { StatementSync } from "node:sqlite";
 import { z } from "zod";
-import { type Database, jsonOf, numberOf, numberOrNothing, type Row, textOf, textOrNothing, wordOf } from "../database/index.ts";
+import {
+    type Database,
+    jsonOf,
+    numberOf,
+    numberOrNothing,
+    type Row,
+    textOf,
+    textOrNothing,
+    wordOf,
+} from "../database/index.ts";
 import type { DueItem } from "../due/index.ts";
 
 /** Why a room waits for us: we were invited; a tombstone names it; or we joined what only claimed to be a successor. */
 export type InvitationKind = "invite" | "successor" | "false_successor";
 
 /**
- * "open": to be answered at its time. "left_pending": on purpose, for a human. "answered": the homeserver took our answer, the echo is awaited.
- * "given_up": too many attempts failed; a new invite opens it again.
+ * "open": to be answered at its time. "left_pending": on purpose, for a human. "answered": the homeserver took our
+ * answer, the echo is awaited. "given_up": too many attempts failed; a new invite opens it again.
  */
 export type InvitationState = "open" | "left_pending" | "answered" | "given_up";
 
@@ -55,7 +64,9 @@ export class InvitationTable {
              )
              SELECT * FROM due WHERE of_server <= ?3 ORDER BY attempts, since, room_id LIMIT ?2`,
         );
-        this.#selectNext = sql.prepare("SELECT min(next_attempt_at) AS at FROM room_invitations WHERE next_attempt_at > ?1");
+        this.#selectNext = sql.prepare(
+            "SELECT min(next_attempt_at) AS at FROM room_invitations WHERE next_attempt_at > ?1",
+        );
         this.#upsert = sql.prepare(
             `INSERT OR REPLACE INTO room_invitations
                 (room_id, kind, sender, predecessor, via, since, made_after, state, attempts, next_attempt_at, reason)
@@ -74,7 +85,9 @@ export class InvitationTable {
         return this.#selectAll.all().map(invitationFrom);
     }
 
-    /** Of those whose time has come the ones that failed least, the oldest first; of a sender's server so many at most. */
+    /**
+     * Of those whose time has come the ones that failed least, the oldest first; of a sender's server so many at most.
+     */
     due(now: number, limit: number, ofServer: number): readonly DueInvitation[] {
         return this.#selectDue.all(now, limit, ofServer).map((row) => {
             const invitation = invitationFrom(row);

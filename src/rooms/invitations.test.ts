@@ -23,7 +23,8 @@ class HomeserverThatAnswers {
     stuck = "";
     readonly #released = Promise.withResolvers<void>();
     readonly release = (): void => this.#released.resolve();
-    readonly join = (room: string, via: readonly string[]): Promise<void> => this.#answer(`join ${room} via ${via.join()}`);
+    readonly join = (room: string, via: readonly string[]): Promise<void> =>
+        this.#answer(`join ${room} via ${via.join()}`);
     readonly leave = (room: string, reason: string): Promise<void> => this.#answer(`leave ${room}: ${reason}`);
 
     #answer(call: string): Promise<void> {
@@ -56,7 +57,16 @@ afterEach(async () => {
 function start(policy: InvitationPolicy, now = Date.now): void {
     const { join, leave } = server;
     const retryAfterOf = (error: unknown) => (error instanceof Busy ? 24 * 3_600_000 : undefined);
-    invitations = new Invitations({ database, policy, join, leave, retryAfterOf, logger: silent, now, random: () => 0 });
+    invitations = new Invitations({
+        database,
+        policy,
+        join,
+        leave,
+        retryAfterOf,
+        logger: silent,
+        now,
+        random: () => 0,
+    });
     invitations.start();
 }
 
@@ -69,7 +79,9 @@ const state = (type: string, content: unknown, key: string, sender: string): obj
     event_id: `$${++events}`,
     origin_server_ts: 1,
 });
-const invite = (by: string): object => ({ invite_state: { events: [state("member", { membership: "invite" }, bot, by)] } });
+const invite = (by: string): object => ({
+    invite_state: { events: [state("member", { membership: "invite" }, bot, by)] },
+});
 const joined = (predecessor?: string, timeline: object[] = []): object => ({
     state: { events: [state("create", { room_version: "12", predecessor: { room_id: predecessor } }, "", admin)] },
     timeline: { events: timeline },
@@ -95,7 +107,9 @@ test("an invite of an admin is accepted, once, by way of the admin's server", as
 
 test("an invite of somebody else is rejected with a reason", async () => {
     await record({ invite: { [roomId]: invite(stranger) } });
-    expect(server.calls).toEqual([`leave ${roomId}: This bot only joins rooms at the invitation of the people who run it.`]);
+    expect(server.calls).toEqual([
+        `leave ${roomId}: This bot only joins rooms at the invitation of the people who run it.`,
+    ]);
 });
 
 test("an invite that is left pending shows, and is judged again after a restart with another configuration", async () => {
@@ -138,7 +152,9 @@ test("a server that lets the bot wait holds up nobody else's invites, however ma
     await invitations.stop();
     start({ from: ["@*"], others: "reject" });
     server.stuck = "via slow";
-    await record({ invite: Object.fromEntries(Array.from({ length: 100 }, (_, n) => [`!${n}:slow`, invite(`@user${n}:slow`)])) });
+    await record({
+        invite: Object.fromEntries(Array.from({ length: 100 }, (_, n) => [`!${n}:slow`, invite(`@user${n}:slow`)])),
+    });
     await record({ invite: { [roomId]: invite(admin) } });
     const calls = [...server.calls];
     server.release();
@@ -250,7 +266,9 @@ test("an invite into the successor by somebody else does not make the bot turn i
 
 test("a successor that the bot was thrown out of is not followed into again", async () => {
     await record({ join: { [next]: joined() } });
-    await record({ leave: { [next]: { timeline: { events: [state("member", { membership: "ban" }, bot, stranger)] } } } });
+    await record({
+        leave: { [next]: { timeline: { events: [state("member", { membership: "ban" }, bot, stranger)] } } },
+    });
     await record({ join: { [roomId]: joined(undefined, [tombstone(stranger)]) } });
     expect(server.calls).toEqual([]);
 });

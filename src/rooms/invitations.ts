@@ -35,8 +35,9 @@ export interface InvitationParts {
 }
 
 /**
- * Answers invites to the bot and follows tombstones. What waits stands in the database, so that a crash loses no answer;
- * joining or leaving twice does no harm. A room that cannot be joined is tried again for a while and then given up, until the next invite.
+ * Answers invites to the bot and follows tombstones. What waits stands in the database, so that a crash loses no
+ * answer; joining or leaving twice does no harm. A room that cannot be joined is tried again for a while and then given
+ * up, until the next invite.
  */
 export class Invitations {
     readonly #parts: InvitationParts;
@@ -71,7 +72,8 @@ export class Invitations {
         const pending = this.#table.all().filter(({ state }) => state === "left_pending");
         if (pending.length > 0) {
             database.transaction(() => {
-                for (const row of pending) this.#table.put({ ...row, state: "open", nextAttemptAt: 0, reason: undefined });
+                for (const row of pending)
+                    this.#table.put({ ...row, state: "open", nextAttemptAt: 0, reason: undefined });
             });
         }
         this.wake();
@@ -82,7 +84,10 @@ export class Invitations {
         this.#due.wake();
     }
 
-    /** Starts nothing more and resolves when no request is under way; abort the requests themselves through the functions given. */
+    /**
+     * Starts nothing more and resolves when no request is under way; abort the requests themselves through the
+     * functions given.
+     */
     async stop(): Promise<void> {
         await this.#due.stop();
     }
@@ -108,8 +113,10 @@ export class Invitations {
                 await leave(row.roomId, inviteTexts.falseSuccessor);
                 return this.#settle(row, "answered", "left a room that is not the successor it was said to be");
             case "successor":
-                // Whoever may bring the bot anywhere needs no tombstone for it: the room is not held against its predecessor then.
-                if (mayInviteTheBot(row.sender, policy)) return this.#answerInvite(this.#update(row, { kind: "invite" }));
+                // Whoever may bring the bot anywhere needs no tombstone for it: the room is not held against its
+                // predecessor then.
+                if (mayInviteTheBot(row.sender, policy))
+                    return this.#answerInvite(this.#update(row, { kind: "invite" }));
                 await join(row.roomId, row.via);
                 return this.#settle(row, "answered", "followed a tombstone");
             case "invite":
@@ -126,7 +133,11 @@ export class Invitations {
                 await this.#parts.leave(row.roomId, inviteTexts.notAllowed);
                 return this.#settle(row, "answered", "rejected an invite: invites.from does not name its sender");
             case "leave_pending":
-                return this.#settle(row, "left_pending", "left an invite pending: invites.from does not name its sender");
+                return this.#settle(
+                    row,
+                    "left_pending",
+                    "left an invite pending: invites.from does not name its sender",
+                );
         }
     }
 

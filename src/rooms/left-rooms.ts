@@ -20,7 +20,10 @@ export const leftRoomsSchema: Schema = {
 /** Neither in the room nor invited to it: a pending invite may bring the bot back, so that it stops the count. */
 const away = "room_id IN (SELECT room_id FROM rooms WHERE membership IN ('leave', 'ban'))";
 
-/** Rooms that the bot has left, for how long it has been away, and whether it still has their keys. Every writing call stands in a transaction of the caller. */
+/**
+ * Rooms that the bot has left, for how long it has been away, and whether it still has their keys. Every writing call
+ * stands in a transaction of the caller.
+ */
 export class LeftRooms {
     readonly #insert: StatementSync;
     readonly #adopt: StatementSync;
@@ -38,7 +41,9 @@ export class LeftRooms {
         );
         this.#delete = sql.prepare("DELETE FROM left_rooms WHERE room_id = ?");
         this.#count = sql.prepare(`UPDATE left_rooms SET away_ms = away_ms + ? WHERE forgotten = 0 AND ${away}`);
-        this.#selectDue = sql.prepare(`SELECT room_id FROM left_rooms WHERE forgotten = 0 AND away_ms >= ? AND ${away}`);
+        this.#selectDue = sql.prepare(
+            `SELECT room_id FROM left_rooms WHERE forgotten = 0 AND away_ms >= ? AND ${away}`,
+        );
         this.#forgotten = sql.prepare("UPDATE left_rooms SET forgotten = 1 WHERE room_id = ?");
         this.#selectKept = sql.prepare(
             `SELECT room_id FROM rooms WHERE membership IN ('join', 'invite') OR (joined_at IS NOT NULL

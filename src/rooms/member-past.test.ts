@@ -17,7 +17,10 @@ const own = (membership: Membership, before?: MemberStep["before"]): MemberStep 
     follows: true,
 });
 /** The same, by somebody else's. */
-const theirs = (membership: Membership, before?: MemberStep["before"]): MemberStep => ({ ...own(membership, before), byThemselves: false });
+const theirs = (membership: Membership, before?: MemberStep["before"]): MemberStep => ({
+    ...own(membership, before),
+    byThemselves: false,
+});
 const missed = (step: MemberStep, replaced?: Membership): MemberStep => ({ ...step, follows: false, replaced });
 const was = (membership: Membership, past: MemberPast): MemberStep["before"] => ({ membership, past });
 
@@ -30,7 +33,11 @@ test.each<[string, MemberStep, MemberPast]>([
     ["and takes it back", own("leave", was("knock", nobody)), nobody],
     ["and is refused", theirs("leave", was("knock", nobody)), nobody],
     ["a ban of somebody who never came", theirs("ban"), { wasMember: "no", removed: true }],
-    ["the end of that ban", theirs("leave", was("ban", { wasMember: "no", removed: true })), { wasMember: "no", removed: true }],
+    [
+        "the end of that ban",
+        theirs("leave", was("ban", { wasMember: "no", removed: true })),
+        { wasMember: "no", removed: true },
+    ],
     ["a join", own("join", was("invite", nobody)), member],
     ["a member leaves", own("leave", was("join", member)), member],
     ["a member is kicked", theirs("leave", was("join", member)), removed],
@@ -49,9 +56,17 @@ test.each<[string, MemberStep, MemberPast]>([
     ["found as not wanted any more", missed(theirs("leave"), "invite"), unknown],
     ["found banned", missed(theirs("ban")), { wasMember: "unknown", removed: true }],
     ["found as asked in", missed(theirs("invite")), unknown],
-    ["who was new may have come and gone while we did not look", missed(theirs("invite", was("leave", nobody))), unknown],
+    [
+        "who was new may have come and gone while we did not look",
+        missed(theirs("invite", was("leave", nobody))),
+        unknown,
+    ],
     ["a member stays one, whatever was missed", missed(theirs("invite", was("join", member))), member],
-    ["who was removed stays so, whatever was missed, unless they joined", missed(own("leave", was("leave", removed))), removed],
+    [
+        "who was removed stays so, whatever was missed, unless they joined",
+        missed(own("leave", was("leave", removed))),
+        removed,
+    ],
 ])("%s", (_, step, past) => expect(pastWith(step)).toEqual(past));
 
 const happening = fc.record({
@@ -71,7 +86,10 @@ test("whatever is missed: nobody who was in the room is taken for a stranger, an
             everJoined ||= membership === "join";
             if (seen) {
                 const replaced = tells ? life[index - 1]?.membership : undefined;
-                before = { membership, past: pastWith({ membership, byThemselves, replaced, before, follows: !missed }) };
+                before = {
+                    membership,
+                    past: pastWith({ membership, byThemselves, replaced, before, follows: !missed }),
+                };
                 if (before.past.wasMember === (everJoined ? "no" : "yes")) return false;
             }
             missed = !seen;

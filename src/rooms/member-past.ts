@@ -27,7 +27,13 @@ export function pastWith(step: MemberStep): MemberPast {
 }
 
 function wasMember({ membership, replaced, before, follows }: MemberStep): MemberPast["wasMember"] {
-    if (membership === "join" || replaced === "join" || before?.membership === "join" || before?.past.wasMember === "yes") return "yes";
+    if (
+        membership === "join" ||
+        replaced === "join" ||
+        before?.membership === "join" ||
+        before?.past.wasMember === "yes"
+    )
+        return "yes";
     if (!follows) return "unknown";
     return before?.past.wasMember ?? "no";
 }

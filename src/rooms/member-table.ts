@@ -64,7 +64,17 @@ export class MemberTable {
         const { userId, membership, eventId, sender, isDirect, displayName } = member;
         const was = past.wasMember === "unknown" ? null : past.wasMember === "yes" ? 1 : 0;
         const removed = past.removed ? 1 : 0;
-        this.#upsert.run(roomId, userId, membership, eventId, sender, isDirect ? 1 : 0, displayName ?? null, was, removed);
+        this.#upsert.run(
+            roomId,
+            userId,
+            membership,
+            eventId,
+            sender,
+            isDirect ? 1 : 0,
+            displayName ?? null,
+            was,
+            removed,
+        );
     }
 
     deleteRoom(roomId: string): void {

@@ -20,7 +20,10 @@ export interface VisibilityCourse {
  * Since when newcomers may read what is said, without interruption as far as anybody can tell; milliseconds since the
  * epoch.
  */
-export function openSince({ openSince, set, gapless, sameEvent, visibility }: VisibilityCourse, now: number): number | undefined {
+export function openSince(
+    { openSince, set, gapless, sameEvent, visibility }: VisibilityCourse,
+    now: number,
+): number | undefined {
     if (!isHistoryOpen(visibility)) return undefined;
     const unbroken = sameEvent || (gapless && set.every(isHistoryOpen));
     return unbroken ? (openSince ?? now) : now;

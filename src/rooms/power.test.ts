@@ -9,7 +9,10 @@ const user = "@user:home";
 
 type Content = Readonly<Record<string, unknown>>;
 const facts = (version: string | undefined, levels: Content | "absent" | "unknown"): PowerFacts => ({
-    creation: version === undefined ? undefined : parseCreate({ room_version: version, creator, additional_creators: [second] }, creator),
+    creation:
+        version === undefined
+            ? undefined
+            : parseCreate({ room_version: version, creator, additional_creators: [second] }, creator),
     levels: typeof levels === "string" ? levels : (parsePowerLevels(levels) ?? "unknown"),
 });
 const closed = { users: { [mod]: 50 }, invite: 50, kick: 50 };
@@ -39,7 +42,13 @@ test.each([
     ["kick defaults to 50", facts("10", { users: { [mod]: 49 } }), mod, user, false],
     ["a moderator kicks a user", facts("10", closed), mod, user, true],
     ["nobody kicks an equal", facts("10", { users: { [mod]: 50, [user]: 50 } }), mod, user, false],
-    ["no level is above a version 12 creator", facts("12", { users: { [mod]: 9_007_199_254_740_991 } }), mod, creator, false],
+    [
+        "no level is above a version 12 creator",
+        facts("12", { users: { [mod]: 9_007_199_254_740_991 } }),
+        mod,
+        creator,
+        false,
+    ],
     ["nor is one creator above another", facts("12", closed), creator, second, false],
     ["a version 12 creator kicks anybody else", facts("12", { users: { [mod]: 100 } }), creator, mod, true],
     ["unreadable levels: nobody kicks", facts("10", { kick: [] }), mod, user, false],

@@ -11,7 +11,10 @@ export interface PowerFacts {
 /** Levels of a room without `m.room.power_levels`. Source: Matrix v1.19, `m.room.power_levels`. */
 const absentLevels = { usersDefault: 0, invite: 0, kick: 50, creator: 100 } as const;
 
-/** Whether a joined user's level allows inviting. False while nothing is known. Source: room versions 1 to 12, authorization rules. */
+/**
+ * Whether a joined user's level allows inviting. False while nothing is known. Source: room versions 1 to 12,
+ * authorization rules.
+ */
 export function mayInvite(facts: PowerFacts, userId: string): boolean {
     return levelOf(facts, userId) >= threshold(facts, "invite");
 }

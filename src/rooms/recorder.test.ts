@@ -30,7 +30,8 @@ const state = (type: string, content: unknown, key = "", sender = alice): Raw =>
     event_id: `$${++events}`,
     origin_server_ts: events,
 });
-const member = (userId: string, membership: string, sender = userId): Raw => state("member", { membership }, userId, sender);
+const member = (userId: string, membership: string, sender = userId): Raw =>
+    state("member", { membership }, userId, sender);
 /** The whole state of a room that Alice made. */
 const whole = (...more: Raw[]): Raw[] => [
     state("create", { room_version: "10", creator: alice }),
@@ -145,7 +146,9 @@ test("of whoever a malformed member event is about nobody knows whether they are
     expect([rooms.joinedRevision(roomId) > revision, rotates()]).toEqual([true, true]);
     join({ timeline: [malformed(member(alice, "leave"))] });
     expect(rooms.canInvite(roomId, alice)).toBe(false);
-    expect(join({ timeline: [member(charlie, "invite", alice)] }).memberships).toMatchObject([{ userId: charlie, membership: "invite" }]);
+    expect(join({ timeline: [member(charlie, "invite", alice)] }).memberships).toMatchObject([
+        { userId: charlie, membership: "invite" },
+    ]);
     expect(rooms.member(roomId, charlie)?.membership).toBe("invite");
 });
 
@@ -281,7 +284,9 @@ test("memberships come in order, invites among them; a new display name is none,
         member(charlie, "invite", "@dora:home"),
     ];
     const changes = join({ timeline: batch });
-    expect(changes.memberships.map(({ membership, sender, previous }) => [membership, sender, previous?.membership])).toEqual([
+    expect(
+        changes.memberships.map(({ membership, sender, previous }) => [membership, sender, previous?.membership]),
+    ).toEqual([
         ["invite", alice, "leave"],
         ["join", charlie, "invite"],
         ["leave", charlie, "join"],
@@ -289,7 +294,11 @@ test("memberships come in order, invites among them; a new display name is none,
     ]);
     expect(changes.invites.map(({ sender }) => sender)).toEqual([alice, "@dora:home"]);
     expect(join({ state: [batch[4] ?? {}] }).memberships).toEqual([]);
-    expect(rooms.member(roomId, charlie)).toMatchObject({ membership: "invite", sender: "@dora:home", isDirect: false });
+    expect(rooms.member(roomId, charlie)).toMatchObject({
+        membership: "invite",
+        sender: "@dora:home",
+        isDirect: false,
+    });
 });
 
 test("an invite brings its time, its mark and what it replaced", () => {
@@ -325,21 +334,36 @@ test("on joining, the invites that are pending there are told, oldest first, and
 test("on joining, the last inviter that was known is told; who follows a tombstone was invited by nobody", () => {
     inviteBot(charlie);
     inviteBot(alice);
-    expect(join({ state: whole() }).selfJoined).toEqual([{ roomId, firstSync: false, inviter: alice, invitedAfter: 900 }]);
+    expect(join({ state: whole() }).selfJoined).toEqual([
+        { roomId, firstSync: false, inviter: alice, invitedAfter: 900 },
+    ]);
     leave({ timeline: [member(bot, "leave")] });
-    expect(join({ state: whole() }).selfJoined).toEqual([{ roomId, firstSync: false, inviter: undefined, invitedAfter: undefined }]);
+    expect(join({ state: whole() }).selfJoined).toEqual([
+        { roomId, firstSync: false, inviter: undefined, invitedAfter: undefined },
+    ]);
     join({ timeline: [state("tombstone", { replacement_room: "!next" })] });
-    const created = [state("create", { room_version: "10", creator: alice, predecessor: { room_id: roomId } }), member(bot, "join")];
+    const created = [
+        state("create", { room_version: "10", creator: alice, predecessor: { room_id: roomId } }),
+        member(bot, "join"),
+    ];
     expect(join({ state: created }, "!next").selfJoined).toEqual([
         { roomId: "!next", firstSync: false, inviter: undefined, invitedAfter: undefined },
     ]);
 });
 
 test("coming back, what an earlier stay left is dropped, and what changed for those we knew is told", () => {
-    join({ state: whole(member(charlie, "invite", alice), member("@ghost:home", "join"), state("power_levels", { invite: 100 })) });
+    join({
+        state: whole(
+            member(charlie, "invite", alice),
+            member("@ghost:home", "join"),
+            state("power_levels", { invite: 100 }),
+        ),
+    });
     leave({ timeline: [member(bot, "leave", alice)] });
     const changes = join({ state: whole(member(charlie, "join")) });
-    expect(changes.memberships.filter(({ userId }) => userId === charlie)).toEqual([expect.objectContaining({ membership: "join" })]);
+    expect(changes.memberships.filter(({ userId }) => userId === charlie)).toEqual([
+        expect.objectContaining({ membership: "join" }),
+    ]);
     expect(rooms.member(roomId, "@ghost:home")).toBeUndefined();
     expect(rooms.canInvite(roomId, bot)).toBe(true);
 });
@@ -356,8 +380,14 @@ test("kicked and back within one batch: nothing is told of those who stand where
     join({ state: whole(...standing) });
     const before = member(charlie, "leave");
     const left = member("@dora:home", "leave");
-    const changes = join({ state: whole(before, standing[1] ?? {}), timeline: [standing[0] ?? {}, left], limited: true });
-    expect(changes.memberships.map(({ eventId, previous }) => [eventId, previous?.membership])).toEqual([[left["event_id"], "join"]]);
+    const changes = join({
+        state: whole(before, standing[1] ?? {}),
+        timeline: [standing[0] ?? {}, left],
+        limited: true,
+    });
+    expect(changes.memberships.map(({ eventId, previous }) => [eventId, previous?.membership])).toEqual([
+        [left["event_id"], "join"],
+    ]);
 });
 
 test.each([
@@ -402,7 +432,9 @@ test("a tombstone names the successor", () => {
 
 test("content nested deeper than the stack is high harms nobody, and hides nothing", () => {
     const deep = JSON.parse(`${"[".repeat(30_000)}${"]".repeat(30_000)}`) as unknown;
-    join({ state: whole(state("history_visibility", { history_visibility: "shared", deep }), member(charlie, "join")) });
+    join({
+        state: whole(state("history_visibility", { history_visibility: "shared", deep }), member(charlie, "join")),
+    });
     join({ timeline: [state("member", { membership: "leave", deep }, charlie)] });
     expect([shown()?.visibility, rooms.member(roomId, charlie)?.membership]).toEqual(["shared", "leave"]);
 });
@@ -428,7 +460,12 @@ test("no state event of any content makes recording fail", () => {
         "__proto__",
     ];
     const content = fc
-        .array(fc.tuple(fc.constantFrom(...keys), fc.oneof(fc.jsonValue(), fc.constantFrom("join", "leave", "invite", "ban"))))
+        .array(
+            fc.tuple(
+                fc.constantFrom(...keys),
+                fc.oneof(fc.jsonValue(), fc.constantFrom("join", "leave", "invite", "ban")),
+            ),
+        )
         .map((entries) => Object.fromEntries(entries) as Raw);
     const event = fc
         .tuple(fc.constantFrom(...types), content, fc.constantFrom("", bot, alice, charlie, "__proto__"))
@@ -550,7 +587,9 @@ test("who is joined has another number after each change of them, and after no o
     expect(changed({ timeline: [member(charlie, "invite", alice)] })).toBe(false);
     expect(changed({ timeline: [member(charlie, "leave")] })).toBe(false);
     expect(changed({ timeline: [member(charlie, "join")] })).toBe(true);
-    expect(changed({ timeline: [state("member", { membership: "join", displayname: "Alice" }, charlie, charlie)] })).toBe(true);
+    expect(
+        changed({ timeline: [state("member", { membership: "join", displayname: "Alice" }, charlie, charlie)] }),
+    ).toBe(true);
     expect(changed({ timeline: [member(charlie, "leave")] })).toBe(true);
     expect(changed({ state: whole() })).toBe(true);
 });

@@ -62,12 +62,19 @@ export class RoomRecorder {
     }
 
     /**
-     * Stores state in the order in which it came into force (state block, timeline, state after the timeline) and sets rotation marks.
-     * Belongs inside the transaction that moves the sync token; recording a batch twice changes nothing the second time.
+     * Stores state in the order in which it came into force (state block, timeline, state after the timeline) and sets
+     * rotation marks. Belongs inside the transaction that moves the sync token; recording a batch twice changes nothing
+     * the second time.
      * @returns what changed
      */
     record(batch: SyncBatch): RoomChanges {
-        const changes: GrowingChanges = { memberships: [], selfJoined: [], selfLeft: [], selfInvited: [], successors: new Map() };
+        const changes: GrowingChanges = {
+            memberships: [],
+            selfJoined: [],
+            selfLeft: [],
+            selfInvited: [],
+            successors: new Map(),
+        };
         for (const [roomId, room] of batch.joined) this.#recordJoined(roomId, room, batch.since === undefined, changes);
         for (const [roomId, room] of batch.left) this.#recordLeft(roomId, room, changes);
         for (const [roomId, state] of batch.invited) this.#recordInvited(roomId, state, changes);
@@ -102,16 +109,27 @@ export class RoomRecorder {
         const visibilities: Reading["visibilities"] = [];
         const { limited } = room;
         const { successors } = changes;
-        this.#apply(room, { roomId, limited, previously, memberships, restart, foundAtJoin: !wasJoined, successors, visibilities });
+        this.#apply(room, {
+            roomId,
+            limited,
+            previously,
+            memberships,
+            restart,
+            foundAtJoin: !wasJoined,
+            successors,
+            visibilities,
+        });
         const sameEvent = this.#visibilityEvent(roomId) === visibilityEvent;
         this.#followVisibility(roomId, { set: visibilities, gapless: !limited && !restart, sameEvent });
-        for (const change of restart ? standing(memberships, previously) : memberships) changes.memberships.push(change);
+        for (const change of restart ? standing(memberships, previously) : memberships)
+            changes.memberships.push(change);
 
         if (restart) this.#rooms.markRotation(roomId);
         const stays = this.#invitations.joined(roomId, whole ? this.#state.get(roomId, "m.room.create") : undefined);
         if (wasJoined) return;
         this.#rooms.setJoinedAt(roomId, this.#parts.now());
-        if (stays) changes.selfJoined.push({ roomId, firstSync, inviter: invite?.sender, invitedAfter: invite?.madeAfter });
+        if (stays)
+            changes.selfJoined.push({ roomId, firstSync, inviter: invite?.sender, invitedAfter: invite?.madeAfter });
     }
 
     #recordLeft(roomId: string, room: JoinedRoomChanges, changes: GrowingChanges): void {
@@ -128,7 +146,9 @@ export class RoomRecorder {
             visibilities: [],
         };
         this.#apply(room, { ...reading, memberships: changes.memberships });
-        const own = stateInOrder(room).findLast(({ type, stateKey }) => type === "m.room.member" && stateKey === this.#parts.userId);
+        const own = stateInOrder(room).findLast(
+            ({ type, stateKey }) => type === "m.room.member" && stateKey === this.#parts.userId,
+        );
         const membership = own !== undefined && parseMember(own.content)?.membership === "ban" ? "ban" : "leave";
         this.#rooms.setMembership(roomId, membership);
         this.#rooms.markRotation(roomId);
@@ -148,7 +168,8 @@ export class RoomRecorder {
         const member = own === undefined ? undefined : parseMember(own.content);
         if (own === undefined || member?.membership !== "invite") return;
         // Thrown out and invited again between two batches: only the invite shows.
-        if (this.#rooms.get(roomId)?.membership === "join") changes.selfLeft.push({ roomId, membership: "leave", sender: undefined });
+        if (this.#rooms.get(roomId)?.membership === "join")
+            changes.selfLeft.push({ roomId, membership: "leave", sender: undefined });
         this.#rooms.setMembership(roomId, "invite");
         this.#invitations.invited(roomId, own.sender);
         changes.selfInvited.push({ roomId, inviter: own.sender, isDirect: member.isDirect });
@@ -194,14 +215,25 @@ export class RoomRecorder {
         const previous = before?.member;
         const { eventId, sender, originServerTs: at } = event;
         const member = { userId, eventId, sender, ...parsed };
-        const past = previous?.eventId === eventId && before !== undefined ? before.past : this.#pastWith(event, member, before, reading);
+        const past =
+            previous?.eventId === eventId && before !== undefined
+                ? before.past
+                : this.#pastWith(event, member, before, reading);
         this.#members.put(roomId, { member, past });
         // In a whole state the last word counts (`standing`), not the way to it.
         if (previous?.eventId === eventId && !reading.restart) return;
         if (rotatesOnMembership(parsed.membership, reading.limited)) this.#rooms.markRotation(roomId);
         if (userId === this.#parts.userId || (isRenaming(parsed.membership, previous) && !reading.restart)) return;
         const wasMember = before?.past.wasMember ?? "unknown";
-        reading.memberships.push({ roomId, ...member, at, previous, wasMember, foundAtJoin: reading.foundAtJoin, event });
+        reading.memberships.push({
+            roomId,
+            ...member,
+            at,
+            previous,
+            wasMember,
+            foundAtJoin: reading.foundAtJoin,
+            event,
+        });
     }
 
     #pastWith(
@@ -240,7 +272,8 @@ export class RoomRecorder {
         if (type === undefined || this.#state.get(roomId, type)?.eventId === event.eventId) return;
         this.#changeState(type, reading, () => this.#state.put(roomId, type, event));
         const successor = type === "m.room.tombstone" ? parseTombstone(event.content) : undefined;
-        if (successor !== undefined && successor !== roomId) reading.successors.set(roomId, { roomId, successor, sender: event.sender });
+        if (successor !== undefined && successor !== roomId)
+            reading.successors.set(roomId, { roomId, successor, sender: event.sender });
     }
 
     #stateUnknown(eventType: string, reading: Reading): void {

@@ -131,8 +131,14 @@ function encryptionOf(row: RoomRow): Room["encryption"] {
     return row.whole ? "plain" : "unknown";
 }
 
-/** The history visibility in force. Source: Matrix v1.19, `m.room.history_visibility`; a value that we cannot read is not guessed. */
-export function visibilityOf(state: StateTable, room: Pick<RoomRow, "roomId" | "whole">): HistoryVisibility | "unknown" {
+/**
+ * The history visibility in force. Source: Matrix v1.19, `m.room.history_visibility`; a value that we cannot read is
+ * not guessed.
+ */
+export function visibilityOf(
+    state: StateTable,
+    room: Pick<RoomRow, "roomId" | "whole">,
+): HistoryVisibility | "unknown" {
     const event = state.get(room.roomId, "m.room.history_visibility");
     if (event === undefined) return room.whole ? "shared" : "unknown";
     return (event.content && parseHistoryVisibility(event.content)) ?? "unknown";

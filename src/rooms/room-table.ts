@@ -31,7 +31,9 @@ export class RoomTable {
     constructor({ sql }: Database) {
         this.#select = sql.prepare("SELECT * FROM rooms WHERE room_id = ?");
         this.#selectJoined = sql.prepare("SELECT * FROM rooms WHERE membership = 'join' ORDER BY room_id");
-        this.#selectPresent = sql.prepare("SELECT * FROM rooms WHERE membership IN ('join', 'invite') ORDER BY room_id");
+        this.#selectPresent = sql.prepare(
+            "SELECT * FROM rooms WHERE membership IN ('join', 'invite') ORDER BY room_id",
+        );
         this.#setMembership = sql.prepare(
             `INSERT INTO rooms (room_id, membership) VALUES (?, ?) ON CONFLICT DO UPDATE SET membership = excluded.membership,
                 open_since = iif(excluded.membership = 'join' AND membership = 'join', open_since, NULL)`,
@@ -41,7 +43,9 @@ export class RoomTable {
         this.#setWhole = sql.prepare("UPDATE rooms SET whole = ? WHERE room_id = ?");
         this.#setEncrypted = sql.prepare("UPDATE rooms SET encrypted = 1 WHERE room_id = ?");
         this.#mark = sql.prepare("UPDATE rooms SET rotation_mark = rotation_mark + 1 WHERE room_id = ?");
-        this.#selectMark = sql.prepare("SELECT rotation_mark FROM rooms WHERE room_id = ? AND rotation_mark > rotation_cleared");
+        this.#selectMark = sql.prepare(
+            "SELECT rotation_mark FROM rooms WHERE room_id = ? AND rotation_mark > rotation_cleared",
+        );
         this.#selectJoinedRevision = sql.prepare("SELECT joined_revision FROM rooms WHERE room_id = ?");
         this.#clearMark = sql.prepare("UPDATE rooms SET rotation_cleared = max(rotation_cleared, ?) WHERE room_id = ?");
     }

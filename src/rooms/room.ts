@@ -60,13 +60,18 @@ export interface Rooms {
      */
     wasMember(roomId: string, userId: string): MemberPast["wasMember"];
     standing(roomId: string, userId: string): Standing;
-    /** The content of the room's `m.room.create`, if this user made the room; undefined: somebody else did, or it was not seen. */
+    /**
+     * The content of the room's `m.room.create`, if this user made the room; undefined: somebody else did, or it was
+     * not seen.
+     */
     createdBy(roomId: string, userId: string): Readonly<Record<string, unknown>> | undefined;
     /** Whether `userId` may invite in the room; room version 12 creators included. */
     canInvite(roomId: string, userId: string): boolean;
     /** Whether `userId` may kick `targetId`. */
     canKick(roomId: string, userId: string, targetId: string): boolean;
-    /** Rooms whose outbound session must rotate before the next encryption, with the mark's number for `clearRotation`. */
+    /**
+     * Rooms whose outbound session must rotate before the next encryption, with the mark's number for `clearRotation`.
+     */
     rotationMark(roomId: string): number | undefined;
     /** Forgets the mark unless a newer one was set since. */
     clearRotation(roomId: string, mark: number): void;

@@ -9,10 +9,13 @@ export function isRenaming(membership: Membership, previous: Member | undefined)
 }
 
 /**
- * Of what the whole state says of others: where each of them stands now, as far as we did not know it. What is pending when we join is told even
- * if we knew it from an earlier stay. Oldest first.
+ * Of what the whole state says of others: where each of them stands now, as far as we did not know it. What is pending
+ * when we join is told even if we knew it from an earlier stay. Oldest first.
  */
-export function standing(found: readonly MembershipChange[], known: ReadonlyMap<string, KeptMember>): readonly MembershipChange[] {
+export function standing(
+    found: readonly MembershipChange[],
+    known: ReadonlyMap<string, KeptMember>,
+): readonly MembershipChange[] {
     const last = new Map(found.map((change) => [change.userId, change]));
     const changes = [...last.values()].map((change) => ({ ...change, previous: known.get(change.userId)?.member }));
     return changes

@@ -19,7 +19,9 @@ export interface StateEvent {
     readonly content: Readonly<Record<string, unknown>> | undefined;
 }
 
-/** The largest content that an event of the specification can have, in characters. Source: Matrix v1.19, "Size limits". */
+/**
+ * The largest content that an event of the specification can have, in characters. Source: Matrix v1.19, "Size limits".
+ */
 const longestContent = 65_536;
 
 /** The current state of rooms, as far as we look at it. */
@@ -47,7 +49,11 @@ export class StateTable {
         if (row === undefined) return undefined;
         const text = textOrNothing(row, "content");
         const content: unknown = text === undefined ? undefined : JSON.parse(text);
-        return { eventId: textOf(row, "event_id"), sender: textOf(row, "sender"), content: isObject(content) ? content : undefined };
+        return {
+            eventId: textOf(row, "event_id"),
+            sender: textOf(row, "sender"),
+            content: isObject(content) ? content : undefined,
+        };
     }
 
     put(roomId: string, type: KeptType, event: RoomEvent): void {

@@ -2,8 +2,9 @@ import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } fro
 import { dirname } from "node:path";
 
 /**
- * Writes a file for its owner alone (mode 0600). Under its name it is there whole or not at all: half a key would stop every later start.
- * When this returns, the file and its name survive a power cut: what is sealed with the key may be written then.
+ * Writes a file for its owner alone (mode 0600). Under its name it is there whole or not at all: half a key would stop
+ * every later start. When this returns, the file and its name survive a power cut: what is sealed with the key may be
+ * written then.
  * @param path is replaced if it exists; the caller holds the data folder's lock
  */
 export function writeKeyFile(path: string, text: string): void {

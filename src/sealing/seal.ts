@@ -11,7 +11,10 @@ export class SealBroken extends Error {
     }
 }
 
-/** Encrypts what rests in our own tables, bound to the place where it stands: a value moved to another row does not open. */
+/**
+ * Encrypts what rests in our own tables, bound to the place where it stands: a value moved to another row does not
+ * open.
+ */
 export interface Seal {
     /** @param place names the table and row, and has to be the same when the value is opened. */
     seal(place: string, plaintext: Uint8Array): Uint8Array;
@@ -20,8 +23,8 @@ export interface Seal {
 }
 
 /**
- * A seal whose key is derived from the store key for one purpose.
- * AES-256-GCM (NIST SP 800-38D) with a random 96-bit IV in front and the tag behind; the key by HKDF-SHA-256 (RFC 5869).
+ * A seal whose key is derived from the store key for one purpose. AES-256-GCM (NIST SP 800-38D) with a random 96-bit IV
+ * in front and the tag behind; the key by HKDF-SHA-256 (RFC 5869).
  * @param storeKey 32 bytes
  * @param purpose keeps this key apart from every other that is derived from the same store key
  */
@@ -35,9 +38,9 @@ export function deriveSeal(storeKey: Uint8Array, purpose: string): Seal {
         },
         open(place, sealed) {
             try {
-                const decipher = createDecipheriv("aes-256-gcm", key, sealed.subarray(0, ivBytes), { authTagLength: tagBytes }).setAAD(
-                    Buffer.from(place),
-                );
+                const decipher = createDecipheriv("aes-256-gcm", key, sealed.subarray(0, ivBytes), {
+                    authTagLength: tagBytes,
+                }).setAAD(Buffer.from(place));
                 decipher.setAuthTag(sealed.subarray(-tagBytes));
                 return Buffer.concat([decipher.update(sealed.subarray(ivBytes, -tagBytes)), decipher.final()]);
             } catch {

@@ -84,7 +84,9 @@ test("a room that is closed at the join is told, goes on when it is opened, and 
         expect(world.sentTo).toEqual(opens ? [["PHONE"]] : []);
         expect(world.status()).toMatchObject({ state: "joined", reason: opens ? "joined" : "joined_blocked" });
         await looksAfter(world, 25 * hour);
-        const end = opens ? { state: "done", reason: "watched_long_enough" } : { state: "cancelled", reason: "joined_unserved" };
+        const end = opens
+            ? { state: "done", reason: "watched_long_enough" }
+            : { state: "cancelled", reason: "joined_unserved" };
         expect(world.status()).toMatchObject(end);
     }
 });
@@ -113,7 +115,10 @@ test("who changed their name right after the join has joined on the invite that 
 test("an invite that the bot never saw was one: its sender is named", async () => {
     const world = await placed();
     joinOn(world, "@dora:home", "$unseen");
-    expect(jobStory(world.database.sql, "1")).toMatchObject({ state: "cancelled", message: expect.stringContaining("@dora:home") });
+    expect(jobStory(world.database.sql, "1")).toMatchObject({
+        state: "cancelled",
+        message: expect.stringContaining("@dora:home"),
+    });
 });
 
 test("a bot that was away while its own invite stood goes on when it is back", async () => {
@@ -131,7 +136,11 @@ test("a bot that was away while its own invite stood goes on when it is back", a
 test("what has failed is tried again though the bot's own invite is the one that stands", async () => {
     const world = await placed();
     logsIn(world);
-    const refused = new HomeserverError("put_media", { kind: "forbidden", errcode: "M_FORBIDDEN", error: "no uploads" });
+    const refused = new HomeserverError("put_media", {
+        kind: "forbidden",
+        errcode: "M_FORBIDDEN",
+        error: "no uploads",
+    });
     world.now += minute;
     world.media.clear();
     world.version = "2";

@@ -57,7 +57,10 @@ test("approving a whole room leaves those of whom there is more to say", async (
     const { world, commands } = await heldForForeigner();
     world.members = [double("@dora:home")];
     const { ok, message } = commands.approveAll(roomId);
-    expect([ok, message]).toEqual([false, expect.stringMatching(/^There is nothing more to approve at once.* 1 stay held/)]);
+    expect([ok, message]).toEqual([
+        false,
+        expect.stringMatching(/^There is nothing more to approve at once.* 1 stay held/),
+    ]);
 });
 
 test("somebody whose name is shown in another order than it is written in waits for a look of their own, and is served after it", async () => {

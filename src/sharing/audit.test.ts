@@ -151,7 +151,9 @@ test("somebody who looks like a member is held, with that member's name, before 
     expect(world.status()).toMatchObject({ state: "held", reason: "looks_like_member" });
     expect(world.calls).toEqual([]);
     const facts = { id: 1, jobId: 1, roomId, userId: charlie, inviter: alice, state: "held" };
-    expect(noticed(world)).toMatchObject([{ ...facts, message: expect.stringMatching(/Namely: @chаrlie:elsewhere\.$/) }]);
+    expect(noticed(world)).toMatchObject([
+        { ...facts, message: expect.stringMatching(/Namely: @chаrlie:elsewhere\.$/) },
+    ]);
 });
 
 test("somebody's own second account may look like them", async () => {

@@ -6,7 +6,8 @@ import { BotInvitees } from "./reinvite/bot-invitees.ts";
 import { reinviteSchema } from "./reinvite/reinvite-schema.ts";
 
 const now = 5_000;
-const inviteOf = (sender: string) => ({ userId: charlie, membership: "invite", eventId: "$invite", sender, isDirect: false }) as const;
+const inviteOf = (sender: string) =>
+    ({ userId: charlie, membership: "invite", eventId: "$invite", sender, isDirect: false }) as const;
 const joined = (more: Partial<MembershipChange> = {}): MembershipChange => ({
     ...change("join", "$join", charlie),
     at: 3_000,
@@ -29,16 +30,23 @@ test.each<[string, readonly MembershipChange[], number | undefined]>([
     ["who joins on somebody else's", [joined({ previous: inviteOf(alice) })], undefined],
     ["who joins without an invite", [joined({ previous: undefined })], undefined],
     ["who was found there when the bot came", [joined({ foundAtJoin: true })], undefined],
-    ["another's invite came in between, unseen", [joined({ event: { ...joined().event, replacesState: "$another" } })], undefined],
+    [
+        "another's invite came in between, unseen",
+        [joined({ event: { ...joined().event, replacesState: "$another" } })],
+        undefined,
+    ],
     ["by the homeserver's word, none did", [joined({ event: { ...joined().event, replacesState: "$invite" } })], 3_000],
     ["who has left", [joined(), change("leave", "$leave", charlie)], undefined],
     ["who was banned", [joined(), change("ban", "$ban", alice)], undefined],
     ["who has come back on somebody else's invite", [joined(), joined({ previous: inviteOf(alice) })], undefined],
 ])("%s", (_, changes, at) => expect(invitees(changes).joinedAt(roomId, charlie)).toBe(at));
 
-test.each(["yes", "unknown"] as const)("who was, or may have been, a member before may have keys from then (%s)", (wasMember) => {
-    expect(invitees([joined({ wasMember })]).joinedAt(roomId, charlie)).toBeUndefined();
-});
+test.each(["yes", "unknown"] as const)(
+    "who was, or may have been, a member before may have keys from then (%s)",
+    (wasMember) => {
+        expect(invitees([joined({ wasMember })]).joinedAt(roomId, charlie)).toBeUndefined();
+    },
+);
 
 test("a bot that is out of a room knows nothing of its members any more", () => {
     const made = invitees([joined(), joined({ roomId: "!other:home" })]);

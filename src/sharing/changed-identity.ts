@@ -12,9 +12,10 @@ export interface ChangedIdentityParts {
 }
 
 /**
- * Ends what goes on for a user who was served and has another identity now, in every room and whether or not they have a new device: there are
- * no further copies, and an invite of the bot's that was not made yet is not made. After a join nothing is left to hold back. What was sent
- * nobody can take back, and an invite that was made stands: the job says so, to whoever reads its story and to the admins.
+ * Ends what goes on for a user who was served and has another identity now, in every room and whether or not they have
+ * a new device: there are no further copies, and an invite of the bot's that was not made yet is not made. After a join
+ * nothing is left to hold back. What was sent nobody can take back, and an invite that was made stands: the job says
+ * so, to whoever reads its story and to the admins.
  * @param keys the user's, as their homeserver has just told; without an identity they are nobody else's
  * @returns whether it is another identity than the one first seen
  */
@@ -31,7 +32,13 @@ export function stopServed({ database, jobs, devices }: Omit<ChangedIdentityPart
         for (const job of jobs.served(userId)) {
             const sent = devices.of(job.id).filter((device) => device.state === "sent").length;
             const isOver = job.state === "joined" && sent > 0;
-            jobs.move(job, isOver ? "done" : "held", "identity_changed", undefined, sent === 0 ? undefined : whatIsDone(job, sent));
+            jobs.move(
+                job,
+                isOver ? "done" : "held",
+                "identity_changed",
+                undefined,
+                sent === 0 ? undefined : whatIsDone(job, sent),
+            );
         }
     });
 }

@@ -102,7 +102,11 @@ test("what was sent is not said to be taken back", () => {
 });
 
 test.each([
-    ["a job that is over", () => jobThat(["refused", "sharing_off"]), /Job 1 is refused, so there is nothing to cancel/],
+    [
+        "a job that is over",
+        () => jobThat(["refused", "sharing_off"]),
+        /Job 1 is refused, so there is nothing to cancel/,
+    ],
     ["a number that nobody has", () => "17", /There is no job 17/],
     ["no number at all", () => "1; DROP TABLE share_jobs", /There is no job/],
 ])("%s cannot be cancelled", (_, id, sentence) => {
@@ -127,7 +131,15 @@ test("a room's held jobs are approved at once, but for those that need a look of
         message:
             "Released: @charlie0:home, @charlie1:home, @charlie4:home. 4 stay held, each for a reason of its own: see `backscroll status --state held`.",
     });
-    expect(ids.map((id) => jobs.get(Number(id))?.state)).toEqual(["queued", "queued", "held", "held", "queued", "held", "held"]);
+    expect(ids.map((id) => jobs.get(Number(id))?.state)).toEqual([
+        "queued",
+        "queued",
+        "held",
+        "held",
+        "queued",
+        "held",
+        "held",
+    ]);
     expect(commands.approveAll("!room:home").ok).toBe(false);
     for (const index of [2, 5, 6]) expect(commands.approve(ids[index] ?? "").ok).toBe(true);
 });

@@ -26,7 +26,10 @@ export interface CommandParts {
     readonly now: () => number;
 }
 
-/** What a person may tell sharing to do, with a running bot and without one. Everything is in the database when an answer is given. */
+/**
+ * What a person may tell sharing to do, with a running bot and without one. Everything is in the database when an
+ * answer is given.
+ */
 export class ShareCommands {
     readonly #parts: CommandParts;
 
@@ -40,7 +43,11 @@ export class ShareCommands {
         return database.transaction(() => {
             const member = rooms.member(roomId, userId);
             const problem =
-                rooms.room(roomId)?.membership !== "join" ? "not_in_room" : member?.membership !== "invite" ? "not_invited" : undefined;
+                rooms.room(roomId)?.membership !== "join"
+                    ? "not_in_room"
+                    : member?.membership !== "invite"
+                      ? "not_invited"
+                      : undefined;
             if (problem !== undefined || member === undefined) return no(problem ?? "not_invited");
             for (const older of jobs.open(roomId, userId)) jobs.end(older, "superseded");
             const job = jobs.create({ roomId, userId, origin: "command", ...this.#standingInvite(member, roomId) });
@@ -50,8 +57,9 @@ export class ShareCommands {
     }
 
     /**
-     * Delivers first, and then makes the invite itself: nobody's bundle is lost by it, and nothing is raced for. Whoever is in the room is
-     * delivered to first, so that everything is known to work before they are told to leave; whoever knocks is let in.
+     * Delivers first, and then makes the invite itself: nobody's bundle is lost by it, and nothing is raced for.
+     * Whoever is in the room is delivered to first, so that everything is known to work before they are told to leave;
+     * whoever knocks is let in.
      * @param onlyKnocking refuses everybody else
      */
     invite(roomId: string, userId: string, { onlyKnocking = false } = {}): Outcome & { readonly jobId?: string } {
@@ -75,19 +83,27 @@ export class ShareCommands {
         });
     }
 
-    /** Releases a held job once, from what it is held for. A changed identity and a pause have commands of their own. */
+    /**
+     * Releases a held job once, from what it is held for. A changed identity and a pause have commands of their own.
+     */
     approve(jobId: string): Outcome {
         const { database, jobs } = this.#parts;
         return database.transaction(() => {
             const job = jobNamed(jobs, jobId);
             if (job === undefined) return noJob(jobId);
             if (job.state !== "held")
-                return { ok: false, message: `Job ${jobId} is ${job.state}, so there is nothing to approve. ${reasons[job.reason]}` };
+                return {
+                    ok: false,
+                    message: `Job ${jobId} is ${job.state}, so there is nothing to approve. ${reasons[job.reason]}`,
+                };
             if (!approvable.includes(job.reason) && !approvableAlone.includes(job.reason)) return no(job.reason);
             const was = `Job ${jobId} was held: ${sentence(job.reason, job.detail)}`;
             const now = this.#approve(job);
             if (now.state === "held")
-                return { ok: false, message: `${was} That is approved, but there is more: ${sentence(now.reason, now.detail)}` };
+                return {
+                    ok: false,
+                    message: `${was} That is approved, but there is more: ${sentence(now.reason, now.detail)}`,
+                };
             return { ok: true, message: `${was} Released: ${job.userId} is given the keys of ${job.roomId} now.` };
         });
     }
@@ -100,7 +116,10 @@ export class ShareCommands {
             const approved = held.filter(({ reason }) => approvable.includes(reason));
             const released = approved.map((job) => this.#approve(job)).filter(({ state }) => state !== "held");
             const left = held.length - released.length;
-            const rest = left === 0 ? "" : ` ${left} stay held, each for a reason of its own: see \`backscroll status --state held\`.`;
+            const rest =
+                left === 0
+                    ? ""
+                    : ` ${left} stay held, each for a reason of its own: see \`backscroll status --state held\`.`;
             if (released.length === 0)
                 return {
                     ok: false,
@@ -117,7 +136,10 @@ export class ShareCommands {
             const job = jobNamed(jobs, jobId);
             if (job === undefined) return noJob(jobId);
             if (!isOpen(job.state) && job.state !== "failed")
-                return { ok: false, message: `Job ${jobId} is ${job.state}, so there is nothing to cancel. ${reasons[job.reason]}` };
+                return {
+                    ok: false,
+                    message: `Job ${jobId} is ${job.state}, so there is nothing to cancel. ${reasons[job.reason]}`,
+                };
             jobs.move(job, "cancelled", "cancelled_by_command");
             return { ok: true, message: `Job ${jobId} is cancelled. ${this.#whatWasSent(job)}` };
         });
@@ -129,7 +151,10 @@ export class ShareCommands {
             pauses.pause(roomId, now());
             reconsiderRooms({ jobs, facts }, roomId === undefined ? undefined : [roomId]);
         });
-        return { ok: true, message: `Sharing is paused in ${roomId ?? "all rooms"}. Invites wait until \`backscroll resume\`.` };
+        return {
+            ok: true,
+            message: `Sharing is paused in ${roomId ?? "all rooms"}. Invites wait until \`backscroll resume\`.`,
+        };
     }
 
     resume(roomId: string | undefined): Outcome {
@@ -139,7 +164,10 @@ export class ShareCommands {
             const released = jobs.held("paused").filter((job) => !pauses.covers(job.roomId));
             for (const job of released) jobs.release(job, "resumed");
             if (pauses.list().all)
-                return { ok: false, message: "Sharing is still paused in all rooms: use `backscroll resume` without a room." };
+                return {
+                    ok: false,
+                    message: "Sharing is still paused in all rooms: use `backscroll resume` without a room.",
+                };
             return {
                 ok: true,
                 message: `Sharing goes on in ${roomId ?? "all rooms"}; ${released.length} waiting deliveries were released.`,
@@ -152,7 +180,11 @@ export class ShareCommands {
         const { database, pins, jobs, now } = this.#parts;
         const masterKey = fingerprint.replaceAll("=", "");
         if (!/^[A-Za-z0-9+/]{43}$/.test(masterKey)) {
-            return { ok: false, message: "The fingerprint has to be a master key of 43 base64 characters, as the user's client shows it." };
+            return {
+                ok: false,
+                message:
+                    "The fingerprint has to be a master key of 43 base64 characters, as the user's client shows it.",
+            };
         }
         return database.transaction(() => {
             pins.replace(userId, masterKey, now());
@@ -186,7 +218,10 @@ export class ShareCommands {
         return "What may be on its way at this moment nobody can take back: `backscroll audit` lists it then.";
     }
 
-    /** Releases the job from what it is held for. Answers it as it stands then: what nobody was told of yet holds it again. */
+    /**
+     * Releases the job from what it is held for. Answers it as it stands then: what nobody was told of yet holds it
+     * again.
+     */
     #approve(held: Job): Job {
         const { jobs, facts } = this.#parts;
         jobs.approve(held);
@@ -198,7 +233,8 @@ export class ShareCommands {
 
     #answerFor(job: Job): Outcome {
         const decision = decide(gatherFacts(this.#parts.facts, job, "not_asked"));
-        if (decision.verdict === "go" || decision.verdict === "wait") return { ok: true, message: `Job ${job.id} is queued.` };
+        if (decision.verdict === "go" || decision.verdict === "wait")
+            return { ok: true, message: `Job ${job.id} is queued.` };
         const step: JobStep = decision.verdict === "hold" ? ["held", decision.reason] : ["refused", decision.reason];
         const detail = decision.verdict === "hold" ? decision.detail : undefined;
         this.#parts.jobs.move(job, ...step, undefined, detail);
@@ -224,7 +260,10 @@ function jobNamed(jobs: ShareJobs, jobId: string): Job | undefined {
     return /^\d{1,15}$/.test(jobId) ? jobs.get(Number(jobId)) : undefined;
 }
 
-const noJob = (jobId: string): Outcome => ({ ok: false, message: `There is no job ${jobId}: \`backscroll status\` lists them.` });
+const noJob = (jobId: string): Outcome => ({
+    ok: false,
+    message: `There is no job ${jobId}: \`backscroll status\` lists them.`,
+});
 
 function no(reason: Reason): Outcome {
     return { ok: false, message: reasons[reason] };

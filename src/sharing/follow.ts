@@ -55,7 +55,10 @@ export function followCoverage(records: SharingRecords, roomId: string): void {
 }
 
 /** How our device stands with the published identity: what deliveries and notices make of it. */
-export function followIdentity({ jobs, notices }: Pick<SharingRecords, "jobs" | "notices">, { state }: OwnIdentity): void {
+export function followIdentity(
+    { jobs, notices }: Pick<SharingRecords, "jobs" | "notices">,
+    { state }: OwnIdentity,
+): void {
     notices.identity(state === "ours" ? undefined : state);
     if (state === "ours") jobs.botIsCrossSigned();
 }

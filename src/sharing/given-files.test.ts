@@ -24,7 +24,8 @@ async function work(world: World): Promise<void> {
     givenFiles.wake();
     refresher.wake();
     await vi.waitFor(() => {
-        const due = world.files().dueLooks(world.clock.now(), 10).length + world.refreshes.due(world.clock.now()).length;
+        const due =
+            world.files().dueLooks(world.clock.now(), 10).length + world.refreshes.due(world.clock.now()).length;
         if (due > 0) throw new Error("still at work");
     });
     await Promise.all([givenFiles.stop(), refresher.stop()]);
@@ -84,25 +85,36 @@ test("a file that turns out to be gone while a newcomer is served is looked at a
 });
 
 test.each([
-    ["is in trouble", { kind: "server_error", status: 500, errcode: "M_UNKNOWN", error: "", retryAfterMs: undefined }, minute],
-    ["restarts", { kind: "server_error", status: 503, errcode: "none", error: "", retryAfterMs: 5 * minute }, 5 * minute],
+    [
+        "is in trouble",
+        { kind: "server_error", status: 500, errcode: "M_UNKNOWN", error: "", retryAfterMs: undefined },
+        minute,
+    ],
+    [
+        "restarts",
+        { kind: "server_error", status: 503, errcode: "none", error: "", retryAfterMs: 5 * minute },
+        5 * minute,
+    ],
     ["is busy", { kind: "rate_limited", retryAfterMs: 2 * hour }, 2 * hour],
     ["is away", { kind: "unreachable", reason: "connection", detail: "reset" }, minute],
     ["does not let the bot see it", { kind: "forbidden", errcode: "M_FORBIDDEN", error: "" }, minute],
     ["hides behind a page", { kind: "not_matrix", status: 404, detail: "" }, minute],
-] as const)("a homeserver that %s says nothing of the file, and is asked again when it may be", async (_, problem, wait) => {
-    const world = await pending();
-    world.media.clear();
-    world.now += hour;
-    world.fault = { call: "mediaExists", error: new HomeserverError("media_exists", problem) };
-    await work(world);
-    expect([nextLook(world), world.refreshes.nextAt(world.clock.now())]).toEqual([wait, undefined]);
-    expect(world.calls).toEqual([]);
-    world.now += wait;
-    await work(world);
-    expect(count(world, "putMedia")).toBe(1);
-    expect(world.faults).toEqual([]);
-});
+] as const)(
+    "a homeserver that %s says nothing of the file, and is asked again when it may be",
+    async (_, problem, wait) => {
+        const world = await pending();
+        world.media.clear();
+        world.now += hour;
+        world.fault = { call: "mediaExists", error: new HomeserverError("media_exists", problem) };
+        await work(world);
+        expect([nextLook(world), world.refreshes.nextAt(world.clock.now())]).toEqual([wait, undefined]);
+        expect(world.calls).toEqual([]);
+        world.now += wait;
+        await work(world);
+        expect(count(world, "putMedia")).toBe(1);
+        expect(world.faults).toEqual([]);
+    },
+);
 
 test("where the new file is gone as well, and the next, there is no storm", async () => {
     const world = await pending();

@@ -78,7 +78,10 @@ export class GivenFiles {
             files.gone(id);
             refreshes.fileGone(roomId, clock.now());
         });
-        log.warn({ room: roomId }, "a file of keys that was handed out is gone from the media repository; a new one goes out");
+        log.warn(
+            { room: roomId },
+            "a file of keys that was handed out is gone from the media repository; a new one goes out",
+        );
         fileGone();
         // Whoever could not be given the new one is found again then.
         return { is: "waits", until: nextLook(id, clock.now()) };

@@ -36,7 +36,10 @@ test.each(["leave", "knock"] as const)(
 
 test("who joined without the history is delivered to first, told to leave then, and invited when they have", async () => {
     const made = world("join");
-    expect(commandsOf(made).invite(roomId, charlie)).toMatchObject({ ok: true, message: expect.stringContaining("when they can leave") });
+    expect(commandsOf(made).invite(roomId, charlie)).toMatchObject({
+        ok: true,
+        message: expect.stringContaining("when they can leave"),
+    });
     await made.run();
     expect(made.status()).toMatchObject({ state: "delivered", reason: "waits_for_leave" });
     expect(jobStory(made.database.sql, "2")?.next_step).toContain(`Tell ${charlie} to leave the room now`);
@@ -48,9 +51,17 @@ test("who joined without the history is delivered to first, told to leave then, 
 });
 
 test.each<[string, (made: World) => void, object]>([
-    ["history is closed", (made) => (made.visibility = "joined"), { state: "refused", reason: "visibility_not_shared" }],
+    [
+        "history is closed",
+        (made) => (made.visibility = "joined"),
+        { state: "refused", reason: "visibility_not_shared" },
+    ],
     ["there is no key to give", (made) => (made.shared = 0), { state: "refused", reason: "nothing_to_share" }],
-    ["they have no signed device", (made) => (made.devices = []), { state: "refused", reason: "no_cross_signed_device" }],
+    [
+        "they have no signed device",
+        (made) => (made.devices = []),
+        { state: "refused", reason: "no_cross_signed_device" },
+    ],
     ["the bot may not invite", (made) => (made.canInvite = false), { state: "held", reason: "no_power_to_invite" }],
 ])("nobody is told to leave while %s", async (_, change, status) => {
     const made = world("join");
@@ -71,7 +82,10 @@ test("who has no device yet is invited all the same, and sent the keys when they
 
 test("only who knocks is accepted, who is banned is not invited, and who is invited is served", async () => {
     expect(commandsOf(world("leave")).invite(roomId, charlie, { onlyKnocking: true })).toMatchObject({ ok: false });
-    expect(commandsOf(world("ban")).invite(roomId, charlie)).toMatchObject({ ok: false, message: expect.stringContaining("banned") });
+    expect(commandsOf(world("ban")).invite(roomId, charlie)).toMatchObject({
+        ok: false,
+        message: expect.stringContaining("banned"),
+    });
     const made = new World();
     made.sync(change("invite", "$invite", alice));
     commandsOf(made).invite(roomId, charlie);

@@ -60,7 +60,9 @@ test("an inviter who is banned after the keys were sent: no further device, no r
     expect(world.status()).toMatchObject({ state: "reinvited" });
     world.inviterIs(alice, "removed");
     const [notice] = new Notices(world.database.sql).standingAfter(0);
-    expect(notice).toMatchObject({ message: expect.stringMatching(/kicked or banned.*has been sent keys.*own invite stands/) });
+    expect(notice).toMatchObject({
+        message: expect.stringMatching(/kicked or banned.*has been sent keys.*own invite stands/),
+    });
     world.devices = [...world.devices, laptop];
     world.now += 3_600_000;
     await world.runWatch();
@@ -74,7 +76,10 @@ test("an inviter who is banned after the keys were sent: no further device, no r
 
     expect(commandsOf(world).approve("1")).toMatchObject({ ok: true });
     await world.run();
-    expect(world.status()).toMatchObject({ state: "reinvited", devices: [{ device_id: "LAPTOP" }, { device_id: "PHONE" }] });
+    expect(world.status()).toMatchObject({
+        state: "reinvited",
+        devices: [{ device_id: "LAPTOP" }, { device_id: "PHONE" }],
+    });
 });
 
 test("an inviter who is banned after the invitee has joined with the keys: devices that appear later are sent nothing", async () => {
@@ -95,7 +100,10 @@ test("a command is not served past an inviter who was banned, whoever's invite s
     const world = invited();
     await world.run();
     world.inviterIs(alice, "removed");
-    expect(commandsOf(world).share(roomId, charlie)).toMatchObject({ ok: false, message: expect.stringContaining("kicked or banned") });
+    expect(commandsOf(world).share(roomId, charlie)).toMatchObject({
+        ok: false,
+        message: expect.stringContaining("kicked or banned"),
+    });
 });
 
 const leaves = (world: World) => world.inviterIs(alice, "left");
@@ -107,17 +115,20 @@ const losesPower = (world: World) => {
 test.each([
     ["who has left", leaves, "inviter_left"],
     ["who has lost the power", losesPower, "inviter_powerless"],
-] as const)("an inviter %s had the right: the invitee is served, and the story says so once", async (_, happens, reason) => {
-    const world = invited();
-    happens(world);
-    await world.run();
-    expect(world.status()).toMatchObject({ state: "reinvited" });
-    world.devices = [...world.devices, laptop];
-    world.now += 60_000;
-    await world.runWatch();
-    expect(sendings(world)).toBe(2);
-    expect(world.story().filter((told) => told === reason)).toHaveLength(1);
-});
+] as const)(
+    "an inviter %s had the right: the invitee is served, and the story says so once",
+    async (_, happens, reason) => {
+        const world = invited();
+        happens(world);
+        await world.run();
+        expect(world.status()).toMatchObject({ state: "reinvited" });
+        world.devices = [...world.devices, laptop];
+        world.now += 60_000;
+        await world.runWatch();
+        expect(sendings(world)).toBe(2);
+        expect(world.story().filter((told) => told === reason)).toHaveLength(1);
+    },
+);
 
 test("whoever approves sees how the inviter stands by now", async () => {
     const world = invited({ mode: "approval" });
@@ -129,13 +140,20 @@ test("whoever approves sees how the inviter stands by now", async () => {
     leaves(world);
     expect(message()).toContain("Namely: the inviter has left the room.");
     world.inviterIs(alice, "removed");
-    expect(commandsOf(world).approve("1")).toMatchObject({ ok: false, message: expect.stringContaining("kicked or banned") });
+    expect(commandsOf(world).approve("1")).toMatchObject({
+        ok: false,
+        message: expect.stringContaining("kicked or banned"),
+    });
     expect(commandsOf(world).approve("1")).toMatchObject({ ok: true });
 });
 
 test("whoever redeemed an invite for an e-mail address waits for a person", async () => {
     const world = new World();
-    world.sync(change("invite", "$invite", alice, { content: { third_party_invite: { display_name: "c...@home", signed: {} } } }));
+    world.sync(
+        change("invite", "$invite", alice, {
+            content: { third_party_invite: { display_name: "c...@home", signed: {} } },
+        }),
+    );
     await world.run();
     expect(world.status()).toMatchObject({ state: "held", reason: "invited_by_third_party" });
     expect([sendings(world), puts(world)]).toEqual([0, 0]);
@@ -144,5 +162,8 @@ test("whoever redeemed an invite for an e-mail address waits for a person", asyn
     await world.run();
     expect(world.status()).toMatchObject({ state: "reinvited" });
     // The bot's own invite, which stands by now, counts for no more than the one that it repeats.
-    expect(commandsOf(world).share(roomId, charlie)).toMatchObject({ ok: false, message: expect.stringContaining("e-mail address") });
+    expect(commandsOf(world).share(roomId, charlie)).toMatchObject({
+        ok: false,
+        message: expect.stringContaining("e-mail address"),
+    });
 });

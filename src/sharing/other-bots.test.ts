@@ -78,7 +78,11 @@ test("a bot that is not known is followed once in a week, and the admins are tol
     await world.run();
     expect(puts(world)).toBe(2);
     expect(new Notices(world.database.sql).standingAfter(0)).toMatchObject([
-        { state: "delivered", inviter: helper, message: expect.stringMatching(/sharing\.other_bots.*Namely: @helper:home\./) },
+        {
+            state: "delivered",
+            inviter: helper,
+            message: expect.stringMatching(/sharing\.other_bots.*Namely: @helper:home\./),
+        },
     ]);
     world.now += 7 * day;
     await world.run();

@@ -18,7 +18,8 @@ async function looksAfter(world: World, milliseconds: number): Promise<void> {
     await world.runWatch();
 }
 
-const states = (world: World) => Object.fromEntries((world.status().devices ?? []).map((device) => [device.device_id, device.state]));
+const states = (world: World) =>
+    Object.fromEntries((world.status().devices ?? []).map((device) => [device.device_id, device.state]));
 
 /** Charlie, who has no device yet. */
 function withoutDevice(facts: Partial<Pick<World, "answersWhole" | "hasAccount" | "policy">> = {}): World {
@@ -157,7 +158,9 @@ test("who comes by a link leaves a row with an advice, once", () => {
     const world = new World();
     for (const [number, membership] of (["join", "leave", "join"] as const).entries())
         world.sync({ ...change(membership, `$${number}`, charlie), previous: undefined });
-    expect(jobStatuses(world.database.sql, { limit: 9 })).toMatchObject([{ state: "refused", reason: "joined_without_invite" }]);
+    expect(jobStatuses(world.database.sql, { limit: 9 })).toMatchObject([
+        { state: "refused", reason: "joined_without_invite" },
+    ]);
     expect(jobStory(world.database.sql, "1")?.next_step).toContain(`backscroll invite '${roomId}' ${charlie}`);
 });
 

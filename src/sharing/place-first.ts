@@ -15,8 +15,9 @@ export type PlaceFirstParts = ReinviteParts & {
 };
 
 /**
- * Invites somebody who has no signed device yet, before there is anything to send to: no client can have sent them keys that they could open,
- * and when they log in and accept within seconds, the bot has to be the one whose keys their client waits for.
+ * Invites somebody who has no signed device yet, before there is anything to send to: no client can have sent them keys
+ * that they could open, and when they log in and accept within seconds, the bot has to be the one whose keys their
+ * client waits for.
  * @returns why the job, which has been moved on, stands where it stands now
  * @throws Halt if that is not sure, or the user ID is nobody's
  */
@@ -26,7 +27,10 @@ export async function placeFirst(parts: PlaceFirstParts, job: Job, halt: NoSigne
     return await takePlaceFirst(parts, job, halt.refusal);
 }
 
-/** A name that nobody has yet, a typing mistake perhaps, may be a stranger's tomorrow. Who was there at the first look is not asked for again. */
+/**
+ * A name that nobody has yet, a typing mistake perhaps, may be a stranger's tomorrow. Who was there at the first look
+ * is not asked for again.
+ */
 async function requireAccount({ database, jobs, homeserver, clock, now }: PlaceFirstParts, job: Job): Promise<void> {
     if (job.account === "there" || job.account === "late") return;
     const account = accountOf(job, await homeserver.hasAccount(job.userId), { ran: clock.ran(), now: now() });

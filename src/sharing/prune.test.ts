@@ -38,14 +38,20 @@ function ledger() {
     };
 }
 
-async function pruned(database: Database, jobs: ShareJobs, signal = new AbortController().signal): Promise<readonly number[]> {
+async function pruned(
+    database: Database,
+    jobs: ShareJobs,
+    signal = new AbortController().signal,
+): Promise<readonly number[]> {
     const nothing = { prune: () => Promise.resolve() };
     await prune({ database, jobs, files: { prune: () => {} }, messages: nothing, now: () => 1_000 }, signal);
     return ids(database);
 }
 
-const ids = (database: Database): readonly number[] => jobStatuses(database.sql, { limit: 10_000 }).map(({ id }) => Number(id));
-const rows = (database: Database, table: string) => Number(database.sql.prepare(`SELECT count(*) AS n FROM ${table}`).get()?.["n"]);
+const ids = (database: Database): readonly number[] =>
+    jobStatuses(database.sql, { limit: 10_000 }).map(({ id }) => Number(id));
+const rows = (database: Database, table: string) =>
+    Number(database.sql.prepare(`SELECT count(*) AS n FROM ${table}`).get()?.["n"]);
 
 test("jobs that have been over for a year are forgotten with what belongs to them, but for each invitee's newest; the audit is kept", async () => {
     const { database, jobs, over, clock } = ledger();
@@ -60,7 +66,9 @@ test("jobs that have been over for a year are forgotten with what belongs to the
     expect(jobStory(database.sql, String(old[0]))).toBeUndefined();
     expect(jobStory(database.sql, String(old[2]))?.story).toHaveLength(3);
     expect([rows(database, "share_job_moves"), rows(database, "share_notices")]).toEqual([9, 3]);
-    expect(auditReport(database.sql, { roomId, userId: undefined, since: undefined }).deliveries).toMatchObject([{ job_id: "1" }]);
+    expect(auditReport(database.sql, { roomId, userId: undefined, since: undefined }).deliveries).toMatchObject([
+        { job_id: "1" },
+    ]);
 });
 
 test("a job that is open stays, however old; and no clock that is set forgets anything", async () => {

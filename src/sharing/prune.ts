@@ -16,8 +16,8 @@ export interface PruneParts {
 }
 
 /**
- * Forgets what was kept so that a job could be taken up again, once it is over: places and keys of files, encrypted bodies. And jobs that have been
- * over for a year, a few at a time: between them others have their turn.
+ * Forgets what was kept so that a job could be taken up again, once it is over: places and keys of files, encrypted
+ * bodies. And jobs that have been over for a year, a few at a time: between them others have their turn.
  */
 export async function prune({ database, jobs, files, messages, now }: PruneParts, signal: AbortSignal): Promise<void> {
     await messages.prune((deliveryId) => {

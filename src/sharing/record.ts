@@ -14,7 +14,10 @@ export interface RecordParts {
     readonly rooms: Pick<Rooms, "canInvite" | "room">;
 }
 
-/** Turns what a batch says of memberships into jobs and moves of jobs, in order; inside the transaction that stores the sync token. */
+/**
+ * Turns what a batch says of memberships into jobs and moves of jobs, in order; inside the transaction that stores the
+ * sync token.
+ */
 export function recordMemberships(parts: RecordParts, changes: readonly MembershipChange[]): void {
     for (const change of changes) {
         switch (change.membership) {
@@ -40,7 +43,8 @@ export function recordMemberships(parts: RecordParts, changes: readonly Membersh
 /** The bot is out of the room: nothing there can be delivered any more. */
 export function recordOwnLeave(parts: Pick<RecordParts, "jobs">, roomId: string): void {
     const { jobs } = parts;
-    // Where the bot took the place of the inviter and had nothing sent yet, nobody else's keys will be opened: somebody has to know.
+    // Where the bot took the place of the inviter and had nothing sent yet, nobody else's keys will be opened: somebody
+    // has to know.
     for (const job of jobs.open(roomId)) {
         const reason = job.placeTaken && !jobs.wasSent(job.id) ? "place_left" : "bot_left";
         jobs.end(job, reason, reason);
@@ -60,7 +64,10 @@ interface ReleaseParts {
     readonly facts: { readonly botUserId: string; readonly rooms: Pick<Rooms, "member"> };
 }
 
-/** The same for jobs that found keys and no message that uses them: to be called when one that does was counted in this room. */
+/**
+ * The same for jobs that found keys and no message that uses them: to be called when one that does was counted in this
+ * room.
+ */
 export function releaseOnceUsed(parts: ReleaseParts, roomId: string): void {
     releaseStanding(parts, parts.jobs.refused(["nothing_used_yet"], [roomId]));
 }
@@ -75,7 +82,8 @@ export function releaseEmptyHanded(parts: ReleaseParts, roomIds: readonly string
 
 function releaseStanding({ jobs, facts }: ReleaseParts, refused: readonly Job[]): void {
     const { rooms, botUserId } = facts;
-    for (const job of refused) if (inviteStands(job, rooms.member(job.roomId, job.userId), botUserId)) jobs.release(job, "keys_arrived");
+    for (const job of refused)
+        if (inviteStands(job, rooms.member(job.roomId, job.userId), botUserId)) jobs.release(job, "keys_arrived");
 }
 
 function recordInvite({ jobs, botUserId }: RecordParts, change: MembershipChange): void {
@@ -85,14 +93,25 @@ function recordInvite({ jobs, botUserId }: RecordParts, change: MembershipChange
     if (known !== undefined) return releaseReturned(jobs, known);
     const repeatedByUs = previous?.sender === botUserId ? jobs.newest(roomId, userId)?.inviteEventId : undefined;
     for (const older of jobs.open(roomId, userId)) jobs.end(older, "superseded");
-    jobs.create({ roomId, userId, inviter: sender, origin: "invite", inviteEventId: eventId, ...originOf(change, repeatedByUs) });
+    jobs.create({
+        roomId,
+        userId,
+        inviter: sender,
+        origin: "invite",
+        inviteEventId: eventId,
+        ...originOf(change, repeatedByUs),
+    });
 }
 
 /** The echo of the bot's own invite: what was asked for has happened. */
-function recordOwnInvite({ jobs, checks }: RecordParts, { roomId, userId, eventId, event, previous }: MembershipChange): void {
+function recordOwnInvite(
+    { jobs, checks }: RecordParts,
+    { roomId, userId, eventId, event, previous }: MembershipChange,
+): void {
     // Two bots that invited in the same moment: another's came in between, and ours is the one that stands.
     const newest = jobs.newest(roomId, userId);
-    if (newest?.state === "refused" && newest.reason === "reinvited_by_another_bot") jobs.release(newest, "reinvite_stands");
+    if (newest?.state === "refused" && newest.reason === "reinvited_by_another_bot")
+        jobs.release(newest, "reinvite_stands");
 
     const repeated = repeatedInvite(event.content);
     if (repeated === undefined) return;
@@ -103,8 +122,8 @@ function recordOwnInvite({ jobs, checks }: RecordParts, { roomId, userId, eventI
     releaseReturned(jobs, job);
     confirmPlace(jobs, job);
 
-    // It has to stand in the place of the invite that it repeats, and of nothing else. Where nobody says what was replaced, the read just
-    // before has to do: taking back a good invite would be worse.
+    // It has to stand in the place of the invite that it repeats, and of nothing else. Where nobody says what was
+    // replaced, the read just before has to do: taking back a good invite would be worse.
     const replaced = event.replacesState ?? previous?.eventId;
     if (repeated === "" || replaced === undefined || replaced === repeated) return;
     checks.add({ eventId, jobId: job.id, replacedEventId: replaced });
@@ -112,7 +131,8 @@ function recordOwnInvite({ jobs, checks }: RecordParts, { roomId, userId, eventI
 
 /** The bot had left, and is back while the invite stands. */
 function releaseReturned(jobs: ShareJobs, job: Job): void {
-    if (job.state === "cancelled" && (job.reason === "bot_left" || job.reason === "place_left")) jobs.release(job, "bot_returned");
+    if (job.state === "cancelled" && (job.reason === "bot_left" || job.reason === "place_left"))
+        jobs.release(job, "bot_returned");
 }
 
 /** The bot is seen to be the inviter of record. */
@@ -125,7 +145,10 @@ function confirmPlace(jobs: ShareJobs, job: Job): void {
     jobs.move(job, "reinvited", reason, undefined, isSent ? detail : undefined);
 }
 
-/** A client opens the keys of whoever sent the invite on which it joined, and nobody else's. Source: MSC4268, "Actions as a receiving client". */
+/**
+ * A client opens the keys of whoever sent the invite on which it joined, and nobody else's. Source: MSC4268, "Actions
+ * as a receiving client".
+ */
 function recordJoin(parts: RecordParts, change: MembershipChange): void {
     const { jobs, botUserId } = parts;
     const inviter = inviterAtJoin(change);
@@ -144,22 +167,27 @@ function recordJoin(parts: RecordParts, change: MembershipChange): void {
 }
 
 /**
- * Who sent the invite on which somebody joined; undefined: there was none. What the homeserver says that the join took the place of counts before
- * what we knew: a `limited` sync, or a kill, may have cost us an invite in between.
+ * Who sent the invite on which somebody joined; undefined: there was none. What the homeserver says that the join took
+ * the place of counts before what we knew: a `limited` sync, or a kill, may have cost us an invite in between.
  */
 function inviterAtJoin({ previous, event }: MembershipChange): string | undefined {
     const replaced = event.replaced?.content["membership"];
     // Of somebody who has changed their name since, the join itself was not seen.
-    if (replaced !== undefined && replaced !== "join") return replaced === "invite" ? event.replaced?.sender : undefined;
+    if (replaced !== undefined && replaced !== "join")
+        return replaced === "invite" ? event.replaced?.sender : undefined;
     return previous?.membership === "invite" ? previous.sender : undefined;
 }
 
-/** Of the user's jobs those that a join concerns: the open ones, and the newest, which may have come to an end that heals. */
+/**
+ * Of the user's jobs those that a join concerns: the open ones, and the newest, which may have come to an end that
+ * heals.
+ */
 function waitingForJoin(jobs: ShareJobs, { roomId, userId }: MembershipChange): readonly Job[] {
     const newest = jobs.newest(roomId, userId);
     const ended = newest !== undefined && ["refused", "expired", "failed"].includes(newest.state) ? [newest] : [];
     return [...jobs.open(roomId, userId), ...ended].filter(
-        // A member who changes their name joins once more; who came without the invite that the bot is to make still gets it.
+        // A member who changes their name joins once more; who came without the invite that the bot is to make still
+        // gets it.
         (job) => job.state !== "joined" && job.reason !== "joined_without_invite" && !isToInvite(job),
     );
 }
@@ -170,7 +198,14 @@ function recordArrival({ jobs, rooms }: RecordParts, { roomId, userId, eventId, 
     if (foundAtJoin || room?.encryption !== "encrypted") return;
     const newest = jobs.newest(roomId, userId);
     if (newest !== undefined && (newest.reason === "joined_without_invite" || isOpen(newest.state))) return;
-    const came = { roomId, userId, inviter: userId, origin: "invite", inviteEventId: eventId, byAnotherBot: false } as const;
+    const came = {
+        roomId,
+        userId,
+        inviter: userId,
+        origin: "invite",
+        inviteEventId: eventId,
+        byAnotherBot: false,
+    } as const;
     const job = jobs.create(came);
     if (job !== undefined) jobs.move(job, "refused", "joined_without_invite");
 }
@@ -179,7 +214,8 @@ function recordLeave({ jobs }: RecordParts, { roomId, userId, sender, previous }
     const byThemselves = sender === userId;
     const reason = byThemselves ? "invite_declined" : "invite_withdrawn";
     for (const job of jobs.open(roomId, userId)) {
-        // Who leaves so that the bot can invite them has not declined; who was removed, or does not knock any more, is not to be invited.
+        // Who leaves so that the bot can invite them has not declined; who was removed, or does not knock any more, is
+        // not to be invited.
         const isAwaited = isToInvite(job) && byThemselves && previous?.membership !== "knock";
         if (!isAwaited) jobs.end(job, reason);
         else if (job.reason === "waits_for_leave") jobs.move(job, "delivered", "sent", 0);

@@ -233,28 +233,34 @@ test("keys that everybody was given already begin no series: the next are sent a
     expect(world.refreshes.due(world.now + 200)).toHaveLength(1);
 });
 
-test.each(["shareableSet", "buildBundle", "createMedia", "putMedia", "refresh", "sealBundle", "sendToDevice", "deliverySent"])(
-    "a refresh that fails before or after %s is made later, with one upload",
-    async (call) => {
-        for (const after of [false, true]) {
-            const world = await pending();
-            keysCome(world);
-            world.now += minute;
-            world.fault = {
-                call,
-                after,
-                error: new HomeserverError(call, { kind: "unreachable", reason: "connection", detail: "killed" }),
-            };
-            await work(world);
-            world.now += 2 * minute;
-            await work(world);
-            expect(world.refreshes.nextAt(world.now)).toBeUndefined();
-            expect(world.media.size).toBe(2);
-            expect(count(world, "putMedia")).toBe(1);
-            expect(new Set(world.txnIds).size).toBe(2);
-        }
-    },
-);
+test.each([
+    "shareableSet",
+    "buildBundle",
+    "createMedia",
+    "putMedia",
+    "refresh",
+    "sealBundle",
+    "sendToDevice",
+    "deliverySent",
+])("a refresh that fails before or after %s is made later, with one upload", async (call) => {
+    for (const after of [false, true]) {
+        const world = await pending();
+        keysCome(world);
+        world.now += minute;
+        world.fault = {
+            call,
+            after,
+            error: new HomeserverError(call, { kind: "unreachable", reason: "connection", detail: "killed" }),
+        };
+        await work(world);
+        world.now += 2 * minute;
+        await work(world);
+        expect(world.refreshes.nextAt(world.now)).toBeUndefined();
+        expect(world.media.size).toBe(2);
+        expect(count(world, "putMedia")).toBe(1);
+        expect(new Set(world.txnIds).size).toBe(2);
+    }
+});
 
 test("keys that come during a refresh make another one", async () => {
     const world = await pending();
@@ -408,7 +414,9 @@ test("one room whose invitees cannot be reached holds up no other", async () => 
     const world = await pending();
     keysCome(world);
     world.now += minute;
-    world.database.sql.exec(`INSERT INTO bundle_refreshes (room_id, since, due_at) VALUES ('!other:home', ${world.now}, ${world.now})`);
+    world.database.sql.exec(
+        `INSERT INTO bundle_refreshes (room_id, since, due_at) VALUES ('!other:home', ${world.now}, ${world.now})`,
+    );
     const refresher = world.refresher();
     let other: unknown;
     world.meanwhile.set("look", () => {

@@ -4,7 +4,10 @@ import type { Job } from "./ledger/jobs.ts";
 import { roomId } from "./testing/room.ts";
 import { World } from "./testing/world.ts";
 
-/** Synapse 1.163, `Ratelimiter`: full up to `burst`, leaking evenly; `level` may be filled by attempts of which nobody tells the bot. */
+/**
+ * Synapse 1.163, `Ratelimiter`: full up to `burst`, leaking evenly; `level` may be filled by attempts of which nobody
+ * tells the bot.
+ */
 class Bucket {
     level = 0;
     #at = 0;
@@ -30,14 +33,27 @@ function deliveredJobs(world: World, count: number): void {
     for (let number = 1; number <= count; number += 1) {
         const userId = `@invitee${number}:home`;
         world.reinvites.invited({ roomId, userId }, world.now, world.now);
-        const job = world.jobs.create({ roomId, userId, inviter, origin: "invite", inviteEventId: `$${number}`, byAnotherBot: false });
+        const job = world.jobs.create({
+            roomId,
+            userId,
+            inviter,
+            origin: "invite",
+            inviteEventId: `$${number}`,
+            byAnotherBot: false,
+        });
         const delivering = job && world.jobs.move(job, "delivering", "delivering") && world.jobs.get(job.id);
         if (delivering) world.jobs.move(delivering, "delivered", "sent", 0);
     }
 }
 
-/** Lets the jobs of the ledger have their turns as they fall due, against this homeserver; answers whom it let be invited, in order. */
-function serveAll(world: World, ask: (job: Job) => number | undefined): { readonly order: readonly string[]; readonly refusals: number } {
+/**
+ * Lets the jobs of the ledger have their turns as they fall due, against this homeserver; answers whom it let be
+ * invited, in order.
+ */
+function serveAll(
+    world: World,
+    ask: (job: Job) => number | undefined,
+): { readonly order: readonly string[]; readonly refusals: number } {
     const order: string[] = [];
     let refusals = 0;
     for (let steps = 0; steps < 5_000; steps += 1) {
@@ -62,7 +78,12 @@ function serveAll(world: World, ask: (job: Job) => number | undefined): { readon
                 if (rested) world.jobs.move(rested, "delivered", "reinvite_limited", 0);
         } else {
             refusals += 1;
-            world.jobs.move(job, "delivered", "reinvite_limited", world.reinvites.limited(job, wait, "polite", world.now));
+            world.jobs.move(
+                job,
+                "delivered",
+                "reinvite_limited",
+                world.reinvites.limited(job, wait, "polite", world.now),
+            );
         }
     }
     throw new Error("the jobs come to no end");
@@ -75,7 +96,10 @@ test("thirty people invited at once have their turns in order, and the homeserve
     deliveredJobs(world, 30);
     const [room, bot] = [new Bucket(limits.room), new Bucket(limits.bot)];
     for (let number = 0; number < 10; number += 1) room.take(world.now);
-    expect(serveAll(world, () => room.take(world.now) ?? bot.take(world.now))).toEqual({ order: everybody(30), refusals: 0 });
+    expect(serveAll(world, () => room.take(world.now) ?? bot.take(world.now))).toEqual({
+        order: everybody(30),
+        refusals: 0,
+    });
 });
 
 test("where people's own refused attempts fill the room's bucket unseen, the bot is refused a few times and keeps the order all the same", () => {
@@ -86,7 +110,8 @@ test("where people's own refused attempts fill the room's bucket unseen, the bot
     let attempts = 0;
     const outcome = serveAll(world, () => {
         // Every three seconds of the first two minutes somebody tries in vain.
-        for (; attempts * 3_000 < Math.min(world.now - start, 120_000); attempts += 1) room.take(start + attempts * 3_000);
+        for (; attempts * 3_000 < Math.min(world.now - start, 120_000); attempts += 1)
+            room.take(start + attempts * 3_000);
         return room.take(world.now);
     });
     expect(outcome.order).toEqual(everybody(30));

@@ -4,7 +4,8 @@ import { originOf } from "./reinvite/reinvite-mark.ts";
 
 const human = { byAnotherBot: false, replacesNamed: false, byThirdParty: false };
 const marked = { "org.backscroll.reinvite": { event_id: "$first" } };
-const known = (eventId: string) => ({ userId: charlie, membership: "invite", eventId, sender: alice, isDirect: false }) as const;
+const known = (eventId: string) =>
+    ({ userId: charlie, membership: "invite", eventId, sender: alice, isDirect: false }) as const;
 const told = (more: Parameters<typeof change>[3], previous?: ReturnType<typeof known>) => ({
     ...change("invite", "$second", alice, more),
     previous,
@@ -17,7 +18,11 @@ test.each<[string, Parameters<typeof originOf>[0], object]>([
         told({ content: marked, replacesState: "$first" }),
         { byAnotherBot: true, replacesNamed: true },
     ],
-    ["a mark that names something else", told({ content: marked, replacesState: "$leave" }), { byAnotherBot: true, replacesNamed: false }],
+    [
+        "a mark that names something else",
+        told({ content: marked, replacesState: "$leave" }),
+        { byAnotherBot: true, replacesNamed: false },
+    ],
     [
         "what it took the place of is not told, and was known",
         told({ content: marked }, known("$first")),
@@ -34,7 +39,11 @@ test.each<[string, Parameters<typeof originOf>[0], object]>([
         told({ content: { "org.backscroll.reinvite": { event_id: "" } } }),
         { byAnotherBot: true, replacesNamed: false },
     ],
-    ["an invite for an e-mail address", told({ content: { third_party_invite: { display_name: "c...@home" } } }), { byThirdParty: true }],
+    [
+        "an invite for an e-mail address",
+        told({ content: { third_party_invite: { display_name: "c...@home" } } }),
+        { byThirdParty: true },
+    ],
     ["the same, malformed", told({ content: { third_party_invite: 5 } }), { byThirdParty: true }],
 ])("%s", (_, invite, origin) => expect(originOf(invite)).toMatchObject(origin));
 

@@ -27,7 +27,13 @@ function invited(world: World, eventId: string, inviter = alice): void {
 }
 
 function declined(world: World, eventId: string): void {
-    const previous = { userId: charlie, membership: "invite", eventId: world.memberEvent.event_id, sender: bot, isDirect: false } as const;
+    const previous = {
+        userId: charlie,
+        membership: "invite",
+        eventId: world.memberEvent.event_id,
+        sender: bot,
+        isDirect: false,
+    } as const;
     world.memberEvent = { ...invite(eventId, charlie), content: { membership: "leave" } };
     world.sync({ ...change("leave", eventId, charlie), previous } satisfies MembershipChange);
 }
@@ -47,7 +53,11 @@ test("keys that are worse than the inviter's may be are sent, and the inviter ke
     bot.comparison = "unknown";
     invited(bot, "$invite");
     await bot.run();
-    expect(bot.status()).toMatchObject({ state: "delivered", reason: "coverage_unknown", devices: [{ state: "sent" }] });
+    expect(bot.status()).toMatchObject({
+        state: "delivered",
+        reason: "coverage_unknown",
+        devices: [{ state: "sent" }],
+    });
     const counted = async (comparison: World["comparison"]) => {
         bot.comparison = comparison;
         bot.now += 60_000;
@@ -177,7 +187,9 @@ test("a turn that was not used is given back", async () => {
     bot.meanwhile.set("memberEvent", () => bot.pauses.pause(undefined, bot.now));
     await bot.run();
     expect(bot.status()).toMatchObject({ state: "held", reason: "paused" });
-    expect(bot.database.sql.prepare("SELECT count(*) AS ours FROM invites_counted WHERE by_bot = 1").get()).toEqual({ ours: 0 });
+    expect(bot.database.sql.prepare("SELECT count(*) AS ours FROM invites_counted WHERE by_bot = 1").get()).toEqual({
+        ours: 0,
+    });
     expect(bot.database.sql.prepare("SELECT count(*) AS made FROM reinvites").get()).toEqual({ made: 0 });
 });
 
@@ -236,31 +248,34 @@ test("a clock that was set back by years neither forbids longer than a week nor 
 test.each([
     ["when both are told in one go", false],
     ["when the other's is told first", true],
-])("of two bots that know each other and invite in the same moment the one whose invite stands goes on, %s", async (_, separately) => {
-    const one = world({ reinvite_pace: "unlimited", other_bots: ["@another:home"] });
-    invited(one, "$invite");
-    await one.run();
-    const ours = one.memberEvent;
-    const content = { membership: "invite", "org.backscroll.reinvite": { event_id: "$invite" } } as const;
-    const theirs = { ...invite("$theirs", "@another:home"), content };
-    one.events.set("$theirs", theirs);
-    const told = [
-        change("invite", "$theirs", "@another:home", { content, replacesState: "$invite" }),
-        change("invite", ours.event_id, bot, { content: ours.content, replacesState: "$theirs" }),
-    ];
-    if (separately) {
-        one.memberEvent = theirs;
-        one.sync(...told.splice(0, 1));
+])(
+    "of two bots that know each other and invite in the same moment the one whose invite stands goes on, %s",
+    async (_, separately) => {
+        const one = world({ reinvite_pace: "unlimited", other_bots: ["@another:home"] });
+        invited(one, "$invite");
         await one.run();
-    }
-    expect(one.status().reason).toBe(separately ? "reinvited_by_another_bot" : "reinvited");
-    one.memberEvent = ours;
-    one.sync(...told);
-    one.now += 60_000;
-    await one.run();
-    expect(one.status()).toMatchObject({ state: "reinvited", reason: "already_inviter" });
-    expect(puts(one)).toBe(1);
-});
+        const ours = one.memberEvent;
+        const content = { membership: "invite", "org.backscroll.reinvite": { event_id: "$invite" } } as const;
+        const theirs = { ...invite("$theirs", "@another:home"), content };
+        one.events.set("$theirs", theirs);
+        const told = [
+            change("invite", "$theirs", "@another:home", { content, replacesState: "$invite" }),
+            change("invite", ours.event_id, bot, { content: ours.content, replacesState: "$theirs" }),
+        ];
+        if (separately) {
+            one.memberEvent = theirs;
+            one.sync(...told.splice(0, 1));
+            await one.run();
+        }
+        expect(one.status().reason).toBe(separately ? "reinvited_by_another_bot" : "reinvited");
+        one.memberEvent = ours;
+        one.sync(...told);
+        one.now += 60_000;
+        await one.run();
+        expect(one.status()).toMatchObject({ state: "reinvited", reason: "already_inviter" });
+        expect(puts(one)).toBe(1);
+    },
+);
 
 test.each<HomeserverProblem>([
     { kind: "invalid", status: 400, errcode: "M_BAD_JSON", error: "no" },
@@ -275,7 +290,9 @@ test.each<HomeserverProblem>([
             await bot.run();
             bot.now += 3_600_000;
             expect(bot.status()).toMatchObject(
-                hours < 3 ? { state: "delivered", reason: "refused_once" } : { state: "failed", reason: "refused_by_homeserver" },
+                hours < 3
+                    ? { state: "delivered", reason: "refused_once" }
+                    : { state: "failed", reason: "refused_by_homeserver" },
             );
         }
         await bot.runWatch();
@@ -286,7 +303,11 @@ test.each<HomeserverProblem>([
 test("a homeserver whose admins alone may invite: the admins are told once, and the bot tries again ever more rarely", async () => {
     const bot = world({ reinvite_pace: "unlimited" });
     invited(bot, "$invite");
-    const problem = { kind: "forbidden", errcode: "M_FORBIDDEN", error: "Invites have been disabled on this server" } as const;
+    const problem = {
+        kind: "forbidden",
+        errcode: "M_FORBIDDEN",
+        error: "Invites have been disabled on this server",
+    } as const;
     const waits: (number | undefined)[] = [];
     for (let time = 1; time <= 5; time++) {
         bot.fault = { call: "putMember", error: new HomeserverError("put_member", problem) };
@@ -296,7 +317,9 @@ test("a homeserver whose admins alone may invite: the admins are told once, and 
     }
     expect(bot.status()).toMatchObject({ state: "delivered", reason: "reinvite_forbidden" });
     expect(waits.slice(2)).toEqual([hour, 2 * hour, 4 * hour]);
-    expect(new Notices(bot.database.sql).standingAfter(0)).toMatchObject([{ message: expect.stringContaining("M_FORBIDDEN") }]);
+    expect(new Notices(bot.database.sql).standingAfter(0)).toMatchObject([
+        { message: expect.stringContaining("M_FORBIDDEN") },
+    ]);
     expect(bot.database.sql.prepare("SELECT count(*) AS n FROM share_notices").get()).toEqual({ n: 1 });
     await bot.run();
     expect(bot.status()).toMatchObject({ state: "reinvited", reason: "reinvited" });

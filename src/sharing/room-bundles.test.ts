@@ -6,7 +6,8 @@ import { World } from "./testing/world.ts";
 
 const day = 24 * 3_600_000;
 const count = (world: World, call: string) => world.calls.filter((name) => name === call).length;
-const killed = (call: string) => new HomeserverError(call, { kind: "unreachable", reason: "connection", detail: "killed" });
+const killed = (call: string) =>
+    new HomeserverError(call, { kind: "unreachable", reason: "connection", detail: "killed" });
 
 test("thirty jobs of one room at once are one build and one upload", async () => {
     const world = new World();
@@ -191,7 +192,10 @@ test("the job says when older sessions were left out, once, and keeps what the f
     await world.run();
     expect(world.status()).toMatchObject({ state: "reinvited", reason: "reinvited" });
     expect(world.story()).toEqual(["invited", "delivering", "older_left_out", "sent", "reinvited"]);
-    expect(world.files().deliveryOf(1)).toMatchObject({ contents: { shared: 3, tooOld: 2, overLimit: 3 }, at: world.now });
+    expect(world.files().deliveryOf(1)).toMatchObject({
+        contents: { shared: 3, tooOld: 2, overLimit: 3 },
+        at: world.now,
+    });
 });
 
 test("retired files are forgotten when no open job was given them, an hour later", async () => {

@@ -19,8 +19,9 @@ interface Parts {
 }
 
 /**
- * Rooms, the configuration or pauses may be others now: what was refused for their sake goes on while its invite stands, and where the bot is
- * the inviter of record and may not send any more, its job says so. Inside a transaction of the caller's.
+ * Rooms, the configuration or pauses may be others now: what was refused for their sake goes on while its invite
+ * stands, and where the bot is the inviter of record and may not send any more, its job says so. Inside a transaction
+ * of the caller's.
  * @param roomIds where that may be so; undefined: anywhere
  */
 export function reconsiderRooms(parts: Parts, roomIds?: readonly string[]): void {

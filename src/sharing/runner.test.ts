@@ -15,7 +15,11 @@ test("an invite becomes a delivery, then a re-invite, and waits for the join", a
     const world = new World();
     world.sync(change("invite", "$invite", alice));
     await world.run();
-    expect(world.status()).toMatchObject({ state: "reinvited", reason: "reinvited", devices: [{ device_id: "PHONE", state: "sent" }] });
+    expect(world.status()).toMatchObject({
+        state: "reinvited",
+        reason: "reinvited",
+        devices: [{ device_id: "PHONE", state: "sent" }],
+    });
     const without = (...others: string[]) => world.calls.filter((call) => !others.includes(call));
     const sending = ["sealBundle", "sendToDevice", "memberEvent", "putMember"];
     expect(without("deliverySent", "refresh", "openSessions")).toEqual([
@@ -50,27 +54,34 @@ test("the re-invite keeps what the human's invite said, names them, and is never
     expect(jobStatuses(world.database.sql, { limit: 10 })).toHaveLength(1);
 });
 
-test.each(["refresh", "buildBundle", "createMedia", "putMedia", "sealBundle", "sendToDevice", "deliverySent", "memberEvent", "putMember"])(
-    "a process that died before or after %s is picked up, with one upload kept and one re-invite",
-    async (call) => {
-        for (const after of [false, true]) {
-            const world = new World();
-            world.sync(change("invite", "$invite", alice));
-            world.fault = {
-                call,
-                after,
-                error: new HomeserverError(call, { kind: "unreachable", reason: "connection", detail: "killed" }),
-            };
-            await world.run();
-            world.now += 3_600_000;
-            await world.run();
-            expect(world.status()).toMatchObject({ state: "reinvited", devices: [{ device_id: "PHONE", state: "sent" }] });
-            expect(world.calls.filter((name) => name === "putMember")).toHaveLength(1);
-            const placesAtMost = call === "createMedia" ? 2 : 1;
-            expect(world.calls.filter((name) => name === "createMedia").length).toBeLessThanOrEqual(placesAtMost);
-        }
-    },
-);
+test.each([
+    "refresh",
+    "buildBundle",
+    "createMedia",
+    "putMedia",
+    "sealBundle",
+    "sendToDevice",
+    "deliverySent",
+    "memberEvent",
+    "putMember",
+])("a process that died before or after %s is picked up, with one upload kept and one re-invite", async (call) => {
+    for (const after of [false, true]) {
+        const world = new World();
+        world.sync(change("invite", "$invite", alice));
+        world.fault = {
+            call,
+            after,
+            error: new HomeserverError(call, { kind: "unreachable", reason: "connection", detail: "killed" }),
+        };
+        await world.run();
+        world.now += 3_600_000;
+        await world.run();
+        expect(world.status()).toMatchObject({ state: "reinvited", devices: [{ device_id: "PHONE", state: "sent" }] });
+        expect(world.calls.filter((name) => name === "putMember")).toHaveLength(1);
+        const placesAtMost = call === "createMedia" ? 2 : 1;
+        expect(world.calls.filter((name) => name === "createMedia").length).toBeLessThanOrEqual(placesAtMost);
+    }
+});
 
 test("an invite that is withdrawn while the keys are on their way is not repeated", async () => {
     const world = new World();
@@ -84,20 +95,26 @@ test("an invite that is withdrawn while the keys are on their way is not repeate
 test.each([
     ["and is taken back", true, "reinvite_taken_back", 2],
     ["and a human is told where the bot may not", false, "reinvite_left_standing", 1],
-])("an invite that ended at the very moment of the re-invite is noticed by the echo %s", async (_, canKick, reason, puts) => {
-    const world = new World();
-    world.canKick = canKick;
-    world.sync(change("invite", "$invite", alice));
-    await world.run();
-    world.events.set("$withdrawn", { ...invite("$withdrawn", alice), content: { membership: "leave" } });
-    world.sync(
-        change("leave", "$withdrawn", alice, { replacesState: "$invite" }),
-        change("invite", world.memberEvent.event_id, bot, { replacesState: "$withdrawn", content: world.memberEvent.content }),
-    );
-    await world.run();
-    expect(world.status()).toMatchObject({ state: "cancelled", reason });
-    expect(world.calls.filter((call) => call === "putMember")).toHaveLength(puts);
-});
+])(
+    "an invite that ended at the very moment of the re-invite is noticed by the echo %s",
+    async (_, canKick, reason, puts) => {
+        const world = new World();
+        world.canKick = canKick;
+        world.sync(change("invite", "$invite", alice));
+        await world.run();
+        world.events.set("$withdrawn", { ...invite("$withdrawn", alice), content: { membership: "leave" } });
+        world.sync(
+            change("leave", "$withdrawn", alice, { replacesState: "$invite" }),
+            change("invite", world.memberEvent.event_id, bot, {
+                replacesState: "$withdrawn",
+                content: world.memberEvent.content,
+            }),
+        );
+        await world.run();
+        expect(world.status()).toMatchObject({ state: "cancelled", reason });
+        expect(world.calls.filter((call) => call === "putMember")).toHaveLength(puts);
+    },
+);
 
 test("a person's command does not pass over a known bot's marked invite either", () => {
     const world = new World();
@@ -116,7 +133,12 @@ test("another human's invite in the moment of the re-invite is no ending", async
     world.sync(change("invite", "$invite", alice));
     await world.run();
     world.events.set("$second", invite("$second", "@dora:home"));
-    world.sync(change("invite", world.memberEvent.event_id, bot, { replacesState: "$second", content: world.memberEvent.content }));
+    world.sync(
+        change("invite", world.memberEvent.event_id, bot, {
+            replacesState: "$second",
+            content: world.memberEvent.content,
+        }),
+    );
     await world.run();
     expect(world.calls.filter((call) => call === "putMember")).toHaveLength(1);
 });
@@ -137,7 +159,8 @@ test("a master key that is not the first seen is held, and nothing is sent", asy
     world.sync(change("invite", "$invite", alice));
     await world.run();
     expect(world.status()).toMatchObject({ state: "held", reason: "identity_changed" });
-    for (const call of ["openSessions", "sealBundle", "sendToDevice", "putMember"]) expect(world.calls).not.toContain(call);
+    for (const call of ["openSessions", "sealBundle", "sendToDevice", "putMember"])
+        expect(world.calls).not.toContain(call);
 });
 
 test("a paused room asks nobody for keys", async () => {
@@ -186,11 +209,20 @@ test("what the homeserver refuses for hours has failed, with its reason, and goe
 
 test("a device to which the homeserver refuses the message is an error, until it takes it", async () => {
     const world = new World();
-    const error = new HomeserverError("send_to_device", { kind: "invalid", status: 400, errcode: "M_BAD_JSON", error: "no such device" });
+    const error = new HomeserverError("send_to_device", {
+        kind: "invalid",
+        status: 400,
+        errcode: "M_BAD_JSON",
+        error: "no such device",
+    });
     world.fault = { call: "sendToDevice", error };
     world.sync(change("invite", "$invite", alice));
     await world.run();
-    expect(world.status()).toMatchObject({ state: "queued", reason: "refused_once", devices: [{ device_id: "PHONE", state: "error" }] });
+    expect(world.status()).toMatchObject({
+        state: "queued",
+        reason: "refused_once",
+        devices: [{ device_id: "PHONE", state: "error" }],
+    });
     world.now += 60_000;
     await world.run();
     expect(world.status()).toMatchObject({ state: "reinvited", devices: [{ device_id: "PHONE", state: "sent" }] });
@@ -201,12 +233,17 @@ test("a device that cannot be encrypted to is an error, and is tried again; the 
     world.broken.add("PHONE");
     world.sync(change("invite", "$invite", alice));
     await world.run();
-    expect(world.status()).toMatchObject({ state: "queued", reason: "not_encrypted", devices: [{ device_id: "PHONE", state: "error" }] });
+    expect(world.status()).toMatchObject({
+        state: "queued",
+        reason: "not_encrypted",
+        devices: [{ device_id: "PHONE", state: "error" }],
+    });
 
     world.devices = [...world.devices, { deviceId: "LAPTOP", crossSigned: true, dehydrated: false }];
     world.now += 60_000;
     await world.run();
-    const states = () => Object.fromEntries((world.status().devices ?? []).map((device) => [device.device_id, device.state]));
+    const states = () =>
+        Object.fromEntries((world.status().devices ?? []).map((device) => [device.device_id, device.state]));
     expect(states()).toEqual({ PHONE: "error", LAPTOP: "sent" });
     world.broken.clear();
     world.now += 60_000;
@@ -318,7 +355,10 @@ test("a runner that has had nothing to check still takes back a re-invite later"
     world.events.set("$withdrawn", { ...invite("$withdrawn", alice), content: { membership: "leave" } });
     world.sync(
         change("leave", "$withdrawn", alice, { replacesState: "$invite" }),
-        change("invite", world.memberEvent.event_id, bot, { replacesState: "$withdrawn", content: world.memberEvent.content }),
+        change("invite", world.memberEvent.event_id, bot, {
+            replacesState: "$withdrawn",
+            content: world.memberEvent.content,
+        }),
     );
     runner.wake();
     await vi.waitFor(() => expect(world.status()).toMatchObject({ reason: "reinvite_taken_back" }));
@@ -328,7 +368,11 @@ test("a runner that has had nothing to check still takes back a re-invite later"
 const forbidden: HomeserverProblem = { kind: "forbidden", errcode: "M_FORBIDDEN", error: "no" };
 const notFound: HomeserverProblem = { kind: "not_found", errcode: "M_NOT_FOUND", error: "no" };
 
-test.each(["event", "memberEvent", "putMember"].flatMap((call) => [forbidden, notFound].map((problem) => ({ call, problem }))))(
+test.each(
+    ["event", "memberEvent", "putMember"].flatMap((call) =>
+        [forbidden, notFound].map((problem) => ({ call, problem })),
+    ),
+)(
     "a re-invite that the homeserver will not let us check ($problem.kind at $call) is told, and neither asked for ever nor taken back",
     async ({ call, problem }) => {
         const world = new World();
@@ -338,7 +382,10 @@ test.each(["event", "memberEvent", "putMember"].flatMap((call) => [forbidden, no
         world.fault = { call, error: new HomeserverError(call, problem) };
         world.sync(
             change("leave", "$withdrawn", alice, { replacesState: "$invite" }),
-            change("invite", world.memberEvent.event_id, bot, { replacesState: "$withdrawn", content: world.memberEvent.content }),
+            change("invite", world.memberEvent.event_id, bot, {
+                replacesState: "$withdrawn",
+                content: world.memberEvent.content,
+            }),
         );
         await world.run();
         expect(world.status()).toMatchObject({ state: "cancelled", reason: "reinvite_left_standing" });
@@ -533,7 +580,9 @@ test("while the bot's device is not signed by its own identity, nothing is asked
     const world = new World();
     world.crossSigned = false;
     world.sync(change("invite", "$invite", alice));
-    await world.runUntil(() => expect(world.status()).toMatchObject({ state: "queued", reason: "bot_not_cross_signed" }));
+    await world.runUntil(() =>
+        expect(world.status()).toMatchObject({ state: "queued", reason: "bot_not_cross_signed" }),
+    );
     expect(world.calls).toEqual([]);
     for (let failure = 0; failure < 10; failure += 1) {
         world.now += 900_000;
@@ -553,7 +602,9 @@ test.each(["openSessions", "sealBundle"])(
         const world = new World();
         world.sync(change("invite", "$invite", alice));
         world.meanwhile.set(call, () => (world.crossSigned = false));
-        await world.runUntil(() => expect(world.status()).toMatchObject({ state: "queued", reason: "bot_not_cross_signed" }));
+        await world.runUntil(() =>
+            expect(world.status()).toMatchObject({ state: "queued", reason: "bot_not_cross_signed" }),
+        );
         expect(world.calls).not.toContain("sendToDevice");
         world.meanwhile.clear();
         world.crossSigned = true;
@@ -567,7 +618,9 @@ test("the bot's own invite waits for its identity, too", async () => {
     const world = new World();
     world.sync(change("invite", "$invite", alice));
     world.meanwhile.set("memberEvent", () => (world.crossSigned = false));
-    await world.runUntil(() => expect(world.status()).toMatchObject({ state: "delivered", reason: "bot_not_cross_signed" }));
+    await world.runUntil(() =>
+        expect(world.status()).toMatchObject({ state: "delivered", reason: "bot_not_cross_signed" }),
+    );
     expect(world.calls).not.toContain("putMember");
     world.meanwhile.clear();
     world.crossSigned = true;

@@ -35,12 +35,15 @@ export type RunnerParts = DeliveryParts &
     };
 
 /**
- * Jobs under way at once; the oldest goes first. Those at the same step share a request, so that many cost little more than one; and
- * where a room's bundle is large, or a homeserver does not answer, enough places are left for the others.
+ * Jobs under way at once; the oldest goes first. Those at the same step share a request, so that many cost little more
+ * than one; and where a room's bundle is large, or a homeserver does not answer, enough places are left for the others.
  */
 const places = { limit: 150, ofRoom: 50, ofServer: 25 } as const;
 
-/** Re-invites of one homeserver's users under way at once: a homeserver answers ours when its user's has, which may take a minute. */
+/**
+ * Re-invites of one homeserver's users under way at once: a homeserver answers ours when its user's has, which may take
+ * a minute.
+ */
 const reinvitesAtOnce = 4;
 
 /** Milliseconds after which a failed attempt is made again. */
@@ -83,7 +86,10 @@ export class ShareRunner {
             name: "the share jobs",
             atOnce: places.limit,
             pace,
-            due: (now) => jobs.due({ ...places, ownServer }, now).map((job) => ({ key: String(job.id), failures: job.attempts, job })),
+            due: (now) =>
+                jobs
+                    .due({ ...places, ownServer }, now)
+                    .map((job) => ({ key: String(job.id), failures: job.attempts, job })),
             nextAt: (now) => jobs.nextDueAt(now),
             work: ({ job }) => this.#runAndTell(job),
             record: ({ job }, later, halt) => {
@@ -117,8 +123,9 @@ export class ShareRunner {
     }
 
     /**
-     * Keys of these rooms have come, or messages that use them: who is under way there may have looked before that, and does not end for want
-     * of them. To be called before those are released that have ended so: then neither misses a job.
+     * Keys of these rooms have come, or messages that use them: who is under way there may have looked before that, and
+     * does not end for want of them. To be called before those are released that have ended so: then neither misses a
+     * job.
      */
     keysCame(roomIds: readonly string[]): void {
         for (const [jobId, roomId] of this.#running) if (roomIds.includes(roomId)) this.#keysCame.add(jobId);
@@ -171,15 +178,22 @@ export class ShareRunner {
             return await deliver(this.#parts, started);
         } catch (error) {
             if (!(error instanceof NoSignedDevice)) throw error;
-            const reason = await this.#reinvites.run(serverOf(job.userId), () => placeFirst(this.#parts, started, error));
-            this.#parts.log.info({ job: job.id, room: job.roomId, user: job.userId, reason }, "invites first, as there is no device yet");
+            const reason = await this.#reinvites.run(serverOf(job.userId), () =>
+                placeFirst(this.#parts, started, error),
+            );
+            this.#parts.log.info(
+                { job: job.id, room: job.roomId, user: job.userId, reason },
+                "invites first, as there is no device yet",
+            );
             return undefined;
         }
     }
 
     #start(job: Job): Job | undefined {
         const { database, jobs } = this.#parts;
-        return database.transaction(() => (jobs.move(job, "delivering", "delivering", 0) ? jobs.get(job.id) : undefined));
+        return database.transaction(() =>
+            jobs.move(job, "delivering", "delivering", 0) ? jobs.get(job.id) : undefined,
+        );
     }
 
     /** Moves the job to where the fault leaves it, unless it is to be tried again. */
@@ -209,7 +223,8 @@ export class ShareRunner {
                 if (!unansweredTooLong(job, clock.ran())) return { reason: step[1], detail, notBefore: halt.notBefore };
                 jobs.move(job, "expired", "unanswered");
             } else {
-                if (mayBePassing(halt, () => jobs.refusedFor(job))) return { reason: "refused_once", detail, notBefore: undefined };
+                if (mayBePassing(halt, () => jobs.refusedFor(job)))
+                    return { reason: "refused_once", detail, notBefore: undefined };
                 jobs.move(job, ...step, undefined, detail);
             }
             return undefined;
@@ -243,7 +258,10 @@ export class ShareRunner {
             return { is: "waits", until: this.#parts.clock.now() + betweenPrunes };
         } catch (error) {
             if (isAbort(error) || this.#pruning.isStopping) throw error;
-            this.#parts.log.warn({ err: error }, "what ended jobs left behind could not be removed; trying again later");
+            this.#parts.log.warn(
+                { err: error },
+                "what ended jobs left behind could not be removed; trying again later",
+            );
             return { is: "failed" };
         }
     }

@@ -23,7 +23,10 @@ afterEach(() => {
     vi.useRealTimers();
 });
 
-/** So many people whose invites are pending, all served in the same moment, and a homeserver that notes when it is asked for their keys. */
+/**
+ * So many people whose invites are pending, all served in the same moment, and a homeserver that notes when it is asked
+ * for their keys.
+ */
 function pendingInvites(homeserverTakesMs: number) {
     const world = new World();
     const parts = world.parts();
@@ -60,7 +63,15 @@ function pendingInvites(homeserverTakesMs: number) {
     };
     const facts = { ...parts.facts, rooms: { ...parts.facts.rooms, member } };
     const clock = { ran: () => world.clock.ran(), now: () => world.clock.now() + performance.now() };
-    const watch = new DeviceWatch({ ...parts, facts, deviceKeys, watches, clock, random: Math.random, released: () => undefined });
+    const watch = new DeviceWatch({
+        ...parts,
+        facts,
+        deviceKeys,
+        watches,
+        clock,
+        random: Math.random,
+        released: () => undefined,
+    });
     return { watch, watches, questions };
 }
 

@@ -27,7 +27,8 @@ async function looksAfter(world: World, milliseconds: number): Promise<void> {
     await world.runWatch();
 }
 
-const states = (world: World) => Object.fromEntries((world.status().devices ?? []).map((device) => [device.device_id, device.state]));
+const states = (world: World) =>
+    Object.fromEntries((world.status().devices ?? []).map((device) => [device.device_id, device.state]));
 
 test("a device that logs in while the invite is pending gets its copy, and only that one", async () => {
     const world = await served();
@@ -221,7 +222,9 @@ test.each([
         world.masterKey = "B".repeat(43);
         await looksAfter(world, minute);
         expect(world.status()).toMatchObject({ state: then, reason: "identity_changed" });
-        expect(new Notices(world.database.sql).standingAfter(0)).toMatchObject([{ state: then, message: expect.stringMatching(told) }]);
+        expect(new Notices(world.database.sql).standingAfter(0)).toMatchObject([
+            { state: then, message: expect.stringMatching(told) },
+        ]);
         await looksAfter(world, day);
         expect(world.sentTo).toEqual([["PHONE"]]);
         // Keys of the room make the bot's bundle the better one: that is no reason to invite somebody else.

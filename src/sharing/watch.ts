@@ -50,9 +50,9 @@ const untilAllowed = 300_000;
 const pace = { first: betweenLooks, longest: 600_000 } as const;
 
 /**
- * Looks again for the devices of people who were served, or who had none, as their homeservers tell nobody of new ones while they are only
- * invited; and gives a copy to each that has appeared. One question covers everybody who is due; whoever has just joined is asked for at once,
- * and does not wait for a look at others, whose homeservers may be slow.
+ * Looks again for the devices of people who were served, or who had none, as their homeservers tell nobody of new ones
+ * while they are only invited; and gives a copy to each that has appeared. One question covers everybody who is due;
+ * whoever has just joined is asked for at once, and does not wait for a look at others, whose homeservers may be slow.
  */
 export class DeviceWatch {
     readonly #parts: DeviceWatchParts;
@@ -76,7 +76,9 @@ export class DeviceWatch {
             ],
             nextAt: (now) => {
                 const next = watches.nextAt();
-                return next === undefined ? undefined : Math.max(atLook(next + betweenLooks - 1), atLook(now) + betweenLooks);
+                return next === undefined
+                    ? undefined
+                    : Math.max(atLook(next + betweenLooks - 1), atLook(now) + betweenLooks);
             },
             work: ({ watch }) => this.#lookAt(watch),
             // When the next look is due stands in the row of the watch.
@@ -97,7 +99,10 @@ export class DeviceWatch {
     /** However many are due, no more are asked for at once: whoever is under way from the look before is among them. */
     #ofLook(at: number): readonly Watch[] {
         if (this.#look.at !== at)
-            this.#look = { at, watches: new Map(this.#parts.watches.due(at, most).map((watch) => [watch.jobId, watch])) };
+            this.#look = {
+                at,
+                watches: new Map(this.#parts.watches.due(at, most).map((watch) => [watch.jobId, watch])),
+            };
         return [...this.#look.watches.values()];
     }
 
@@ -107,7 +112,9 @@ export class DeviceWatch {
         const hasJoined = watch.joinedAt !== undefined && watch.looks === 0;
         if (!hasJoined) this.#look.watches.delete(watch.jobId);
         if (job === undefined || (!hasJoined && this.#isOver(watch, job))) return { is: "done" };
-        await this.#serve({ watch, job }, (userId) => (hasJoined ? deviceKeys.refresh(userId) : deviceKeys.look(userId)));
+        await this.#serve({ watch, job }, (userId) =>
+            hasJoined ? deviceKeys.refresh(userId) : deviceKeys.look(userId),
+        );
         return { is: "done" };
     }
 
@@ -148,8 +155,9 @@ export class DeviceWatch {
     }
 
     /**
-     * Whose invitee has joined while it was held waits for a person, and nothing is asked on behalf of a paused or closed room. Where nothing
-     * was sent to somebody who is still invited, a look sends nothing either: what a person has to release is asked when there is a device.
+     * Whose invitee has joined while it was held waits for a person, and nothing is asked on behalf of a paused or
+     * closed room. Where nothing was sent to somebody who is still invited, a look sends nothing either: what a person
+     * has to release is asked when there is a device.
      */
     #mayLook(job: Job, decision: Decision): boolean {
         if (job.state === "held") return false;
@@ -157,7 +165,10 @@ export class DeviceWatch {
         return needsRelease(decision) && job.state !== "joined" && !this.#parts.jobs.wasSent(job.id);
     }
 
-    /** Not now. Where the invitee's client waits for the bot's keys, and none were sent, nobody else's will be opened: the job says so. */
+    /**
+     * Not now. Where the invitee's client waits for the bot's keys, and none were sent, nobody else's will be opened:
+     * the job says so.
+     */
     #postpone(watch: Watch, job: Job, decision: Decision): void {
         const { database, watches, jobs, clock } = this.#parts;
         database.transaction(() => {
@@ -166,7 +177,8 @@ export class DeviceWatch {
             const { reason } = decision;
             if (job.state === "reinvited") jobs.move(job, "reinvited", "place_blocked", undefined, reasons[reason]);
             if (job.state !== "joined") return;
-            if (decision.verdict === "hold" && needsRelease(decision)) jobs.move(job, "held", decision.reason, undefined, decision.detail);
+            if (decision.verdict === "hold" && needsRelease(decision))
+                jobs.move(job, "held", decision.reason, undefined, decision.detail);
             else jobs.move(job, "joined", "joined_blocked", undefined, reasons[reason]);
         });
     }
@@ -183,7 +195,11 @@ export class DeviceWatch {
     }
 
     /** Answers whether the user's homeserver did. */
-    async #lookForDevices(watch: Watch, job: Job, ask: (userId: string) => Promise<Answered | undefined>): Promise<boolean> {
+    async #lookForDevices(
+        watch: Watch,
+        job: Job,
+        ask: (userId: string) => Promise<Answered | undefined>,
+    ): Promise<boolean> {
         const keys = await ask(job.userId);
         if (keys === undefined) return false;
         const changed = stopIfChanged(this.#parts, job.userId, keys);
@@ -207,7 +223,11 @@ export class DeviceWatch {
         const { clock, database, jobs, devices, messages, log, now } = this.#parts;
         const joined = watch.joinedAt !== undefined;
         const late = joined && watch.answered && clock.now() - watch.joinedAt >= newDevicesFor && jobs.wasSent(job.id);
-        const { given: deviceIds, considered } = copiesFor(keys, devices.of(job.id), { occasion: "look", joined, late });
+        const { given: deviceIds, considered } = copiesFor(keys, devices.of(job.id), {
+            occasion: "look",
+            joined,
+            late,
+        });
         database.transaction(() => devices.observe(job, { ...keys, devices: considered }, now()));
         if (deviceIds.length === 0) return;
         const ids = deliveryIds(job.id);
@@ -215,7 +235,10 @@ export class DeviceWatch {
         await deliverAgain(this.#parts, job, { deliveryId, deviceIds, keys });
         if (job.reason === "joined_blocked") database.transaction(() => jobs.move(job, "joined", "joined"));
         await messages.sent(deliveryId);
-        log.info({ job: job.id, room: job.roomId, user: job.userId, devices: deviceIds.length }, "gave the keys to further devices");
+        log.info(
+            { job: job.id, room: job.roomId, user: job.userId, devices: deviceIds.length },
+            "gave the keys to further devices",
+        );
     }
 
     #release(job: Job, reason: ReasonOf<"queued" | "joined">): void {
@@ -228,7 +251,13 @@ export class DeviceWatch {
     #tell(job: Job, error: unknown): number {
         const { log } = this.#parts;
         const { reason, cause, to, notBefore = 0 } = haltFor(error);
-        const facts = { job: job.id, room: job.roomId, user: job.userId, reason, ...(cause === undefined ? {} : { err: cause }) };
+        const facts = {
+            job: job.id,
+            room: job.roomId,
+            user: job.userId,
+            reason,
+            ...(cause === undefined ? {} : { err: cause }),
+        };
         if (reason === "internal_error") log.error(facts, "a fault stopped the delivery to a new device");
         else log.info(facts, "a new device is not served now");
         if (to === "held" && reason === "identity_changed") stopServed(this.#parts, job.userId);

@@ -12,7 +12,9 @@ export class ByteReader {
         this.#onRead = onRead;
     }
 
-    /** The next line without its newline; undefined if the stream ends before one, or it is longer than `limit` bytes. */
+    /**
+     * The next line without its newline; undefined if the stream ends before one, or it is longer than `limit` bytes.
+     */
     async line(limit: number): Promise<string | undefined> {
         const parts: Uint8Array[] = [];
         for (let length = 0; length <= limit;) {

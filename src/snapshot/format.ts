@@ -10,8 +10,9 @@ import { z } from "zod";
  *     {"file": "crypto.sqlite", "bytes": 8192}       then so many bytes
  *     {"sha256": "...", "hmac": "..."}               of everything before this line; of that checksum; both in hexadecimal
  *
- * What is in the two files stays sealed with the store key, which is not in the snapshot. That is not all of it: invites, pins and pauses, for
- * instance, are plain rows. So the end proves that whoever wrote the snapshot had the store key. The checksum alone tells damage, without any key.
+ * What is in the two files stays sealed with the store key, which is not in the snapshot. That is not all of it:
+ * invites, pins and pauses, for instance, are plain rows. So the end proves that whoever wrote the snapshot had the
+ * store key. The checksum alone tells damage, without any key.
  */
 export const firstLine = "backscroll snapshot 1";
 

@@ -5,7 +5,10 @@ import { fileNames, firstLine, proofOf, type SnapshotHeader } from "./format.ts"
 
 export type { SnapshotHeader } from "./format.ts";
 
-/** Small: what is made of them on the way to a command, text in base64, is garbage that V8 clears away early only below 128 KB. */
+/**
+ * Small: what is made of them on the way to a command, text in base64, is garbage that V8 clears away early only below
+ * 128 KB.
+ */
 const pieceBytes = 64 * 1024;
 
 /**
@@ -13,7 +16,11 @@ const pieceBytes = 64 * 1024;
  * @param folder nobody may change the files in it until the last piece is out
  * @param key proves to `unpackSnapshot`, which is given the same, who made it; 32 bytes
  */
-export async function* packSnapshot(folder: string, header: SnapshotHeader, key: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
+export async function* packSnapshot(
+    folder: string,
+    header: SnapshotHeader,
+    key: Uint8Array,
+): AsyncGenerator<Uint8Array, void, undefined> {
     const sum = createHash("sha256");
     for await (const piece of contents(folder, header)) {
         sum.update(piece);

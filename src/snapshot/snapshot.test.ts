@@ -8,7 +8,10 @@ import { packSnapshot, unpackSnapshot } from "./index.ts";
 
 const header = { version: "0.1.0", user_id: "@bot:home", device_id: "DEVICE", made_at: "2026-01-31T12:00:00.000Z" };
 const key = Buffer.alloc(32, 7);
-const contents = { "backscroll.sqlite": Buffer.alloc(1_300_000, "database "), "crypto.sqlite": Buffer.from("keys\nand more\n") };
+const contents = {
+    "backscroll.sqlite": Buffer.alloc(1_300_000, "database "),
+    "crypto.sqlite": Buffer.from("keys\nand more\n"),
+};
 
 let folder: string;
 let target: string;
@@ -36,13 +39,31 @@ test.each([7, 4_096, 700_000, 10_000_000])("comes out as it went in, in pieces o
     const unpacked = await unpackSnapshot(inPieces(whole, size), { folder: target, key, name: "FILE" });
     expect(unpacked.header).toEqual(header);
     expect(whole.toString("latin1")).toContain(unpacked.sha256);
-    for (const [name, bytes] of Object.entries(contents)) expect(readFileSync(join(target, name)).equals(bytes)).toBe(true);
+    for (const [name, bytes] of Object.entries(contents))
+        expect(readFileSync(join(target, name)).equals(bytes)).toBe(true);
 });
 
 test("a snapshot that was cut off anywhere is refused", async () => {
-    const ends = [0, 1, 21, 22, 60, 200, 300, 1_000_000, whole.length - 100, whole.length - 60, whole.length - 2, whole.length - 1];
+    const ends = [
+        0,
+        1,
+        21,
+        22,
+        60,
+        200,
+        300,
+        1_000_000,
+        whole.length - 100,
+        whole.length - 60,
+        whole.length - 2,
+        whole.length - 1,
+    ];
     for (const end of ends) {
-        const unpacking = unpackSnapshot(inPieces(whole.subarray(0, end), 65_536), { folder: target, key, name: "FILE" });
+        const unpacking = unpackSnapshot(inPieces(whole.subarray(0, end), 65_536), {
+            folder: target,
+            key,
+            name: "FILE",
+        });
         await expect(unpacking, `cut at ${end}`).rejects.toMatchObject({ code: "snapshot_unreadable" });
         for (const name of readdirSync(target)) rmSync(join(target, name));
     }
@@ -63,7 +84,8 @@ test("a snapshot that was changed, with its checksum made to fit, is refused, an
     const forged = Buffer.from(body.toString("latin1").replace("database database", "database devilish"), "latin1");
     expect(forged).not.toEqual(body);
     const { hmac } = z.object({ hmac: z.string() }).parse(JSON.parse(whole.subarray(body.length).toString()));
-    const ends = (sha256: string, more: object) => Buffer.concat([forged, Buffer.from(`${JSON.stringify({ sha256, ...more })}\n`)]);
+    const ends = (sha256: string, more: object) =>
+        Buffer.concat([forged, Buffer.from(`${JSON.stringify({ sha256, ...more })}\n`)]);
     const sha256 = createHash("sha256").update(forged).digest("hex");
     const refused = async (snapshot: Uint8Array, code: string, wanted = key): Promise<void> => {
         const unpacking = unpackSnapshot(inPieces(snapshot, 65_536), { folder: target, key: wanted, name: "FILE" });

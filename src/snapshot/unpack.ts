@@ -4,7 +4,16 @@ import { join } from "node:path";
 import type { z } from "zod";
 import { Failure, isFullDisk } from "../failures/index.ts";
 import { ByteReader } from "./byte-reader.ts";
-import { endSchema, fileNames, fileSchema, firstLine, headerSchema, longestLine, proofOf, type SnapshotHeader } from "./format.ts";
+import {
+    endSchema,
+    fileNames,
+    fileSchema,
+    firstLine,
+    headerSchema,
+    longestLine,
+    proofOf,
+    type SnapshotHeader,
+} from "./format.ts";
 
 export interface UnpackedSnapshot {
     readonly header: SnapshotHeader;
@@ -25,7 +34,10 @@ interface Unpacking {
  * Writes the two stores of a snapshot into a folder, and checks that it came whole and from somebody who has the key.
  * @throws Failure `snapshot_unreadable`, `snapshot_unproven`, `disk_full`
  */
-export async function unpackSnapshot(source: AsyncIterable<Uint8Array>, { folder, key, name }: Unpacking): Promise<UnpackedSnapshot> {
+export async function unpackSnapshot(
+    source: AsyncIterable<Uint8Array>,
+    { folder, key, name }: Unpacking,
+): Promise<UnpackedSnapshot> {
     const sum = createHash("sha256");
     const reader = new ByteReader(source, (bytes) => sum.update(bytes));
     try {
@@ -40,7 +52,8 @@ export async function unpackSnapshot(source: AsyncIterable<Uint8Array>, { folder
         const computed = sum.copy().digest("hex");
         const { sha256, hmac } = parse(endSchema, await reader.line(longestLine), name);
         if (sha256 !== computed) throw unreadable(name, "its checksum is wrong: it was changed or damaged on the way");
-        if (!timingSafeEqual(Buffer.from(hmac, "hex"), proofOf(sha256, key))) throw new Failure("snapshot_unproven", { path: name });
+        if (!timingSafeEqual(Buffer.from(hmac, "hex"), proofOf(sha256, key)))
+            throw new Failure("snapshot_unproven", { path: name });
         return { header, sha256 };
     } finally {
         await reader.close();
@@ -74,7 +87,10 @@ function parse<Schema extends z.ZodType>(schema: Schema, text: string | undefine
 
 function whatElse(magic: string | undefined): string {
     const version = /^backscroll snapshot (\d+)$/.exec(magic ?? "")?.[1];
-    return version === undefined ? "it is not a snapshot of Backscroll" : `it was made by a newer Backscroll (its format is ${version})`;
+    return version === undefined
+        ? "it is not a snapshot of Backscroll"
+        : `it was made by a newer Backscroll (its format is ${version})`;
 }
 
-const unreadable = (name: string, detail: string, cause?: unknown) => new Failure("snapshot_unreadable", { path: name, detail }, { cause });
+const unreadable = (name: string, detail: string, cause?: unknown) =>
+    new Failure("snapshot_unreadable", { path: name, detail }, { cause });

@@ -12,7 +12,8 @@ const nothing = { not_types: ["*"] };
 /**
  * What we ask of `/sync`: the state that the rooms tables keep, every member of it, and encrypted messages. Plain ones,
  * too: matrix-js-sdk asks to verify somebody by a plain message, in encrypted rooms as well (measured), and a filter
- * cannot tell these from others. To-device messages and key counts cannot be filtered. Source: Matrix v1.19, "Filtering".
+ * cannot tell these from others. To-device messages and key counts cannot be filtered. Source: Matrix v1.19,
+ * "Filtering".
  */
 export const syncFilter = JSON.stringify({
     presence: nothing,

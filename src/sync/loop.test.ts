@@ -9,7 +9,12 @@ import type { Logger } from "../telemetry/index.ts";
 import { lastSuccessAt, SyncLoop, syncSchema } from "./index.ts";
 import { SyncPosition } from "./position.ts";
 
-type SyncCall = { readonly since: string | undefined; readonly timeoutMs: number; readonly filter: string; readonly signal: AbortSignal };
+type SyncCall = {
+    readonly since: string | undefined;
+    readonly timeoutMs: number;
+    readonly filter: string;
+    readonly signal: AbortSignal;
+};
 
 /** Answers `/sync` from a script, step by step, and holds the poll when it is at its end. */
 class ScriptedHomeserver {
@@ -120,7 +125,13 @@ const settle = async (milliseconds = 0): Promise<void> => void (await vi.advance
 test("the crypto part is on disk before anything is recorded, the token moves with the records, and only then is anything done", async () => {
     const loop = await run(batch("s1", toDevice), batch("s2"));
     await loop.ready();
-    expect(story).toEqual(["received", "record after nothing", "act on !changed:home at s1", "record after s1", "act on  at s2"]);
+    expect(story).toEqual([
+        "received",
+        "record after nothing",
+        "act on !changed:home at s1",
+        "record after s1",
+        "act on  at s2",
+    ]);
     expect([recorded(), token(), lastSuccessAt(database)]).toEqual([["s1", "s2"], "s2", 5000]);
 });
 
@@ -222,7 +233,10 @@ test.each([
     expect(loop.problem).toMatchObject({ code, since: 5000 });
     await settle(10_000);
     expect([token(), loop.problem]).toEqual(["s1", undefined]);
-    expect(lines.map(([message]) => message)).toEqual(["the sync waits; nothing is lost meanwhile", "the sync goes on"]);
+    expect(lines.map(([message]) => message)).toEqual([
+        "the sync waits; nothing is lost meanwhile",
+        "the sync goes on",
+    ]);
 });
 
 test("the first batch of a run, and the first after a failure, say that the homeserver is back", async () => {
@@ -258,7 +272,8 @@ test.each([
 
 test("a full disk: the token stays, the batch is kept, and the sync goes on by itself when there is room", async () => {
     const pages = Number(database.sql.prepare("PRAGMA page_count").get()?.["page_count"]);
-    onRecord = ({ nextBatch }) => database.sql.prepare("INSERT INTO notes VALUES (?)").run(nextBatch + "x".repeat(20_000));
+    onRecord = ({ nextBatch }) =>
+        database.sql.prepare("INSERT INTO notes VALUES (?)").run(nextBatch + "x".repeat(20_000));
     database.sql.exec(`PRAGMA max_page_count = ${pages}`);
     const loop = await run(batch("s1", toDevice));
     expect([loop.problem?.code, token(), recorded()]).toEqual(["disk", undefined, []]);
@@ -306,7 +321,8 @@ test("a malformed event is left out and counted, and the batch goes on", async (
     expect(lines).toEqual([["left malformed parts out of a sync answer", expect.objectContaining({ count: 3 })]]);
 });
 
-const refused = (errcode = "M_UNKNOWN"): HomeserverError => problem({ kind: "invalid", status: 400, errcode, error: "no such token" });
+const refused = (errcode = "M_UNKNOWN"): HomeserverError =>
+    problem({ kind: "invalid", status: 400, errcode, error: "no such token" });
 const sinces = (): unknown[] => server.calls.map(({ since }) => since);
 
 test("a homeserver that does not know the token any more is followed from the beginning, and what was recorded stays", async () => {

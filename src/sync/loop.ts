@@ -24,21 +24,24 @@ export interface SyncParts {
     readonly userId: string;
     readonly deviceId: string;
     /**
-     * Takes the crypto part of a batch; not called for a batch that has nothing new for it. Once it resolves, all of it is on disk.
-     * Answers the rooms of whose sessions we now hold or know more.
+     * Takes the crypto part of a batch; not called for a batch that has nothing new for it. Once it resolves, all of it
+     * is on disk. Answers the rooms of whose sessions we now hold or know more.
      */
     readonly receive: (changes: CryptoChanges) => Promise<readonly string[]>;
     /**
-     * Writes everything that follows from a batch, inside the transaction that moves the token. Synchronous, and without any other effect.
-     * `isBack`: this is the homeserver's first answer, since the start or after it did not answer.
+     * Writes everything that follows from a batch, inside the transaction that moves the token. Synchronous, and
+     * without any other effect. `isBack`: this is the homeserver's first answer, since the start or after it did not
+     * answer.
      */
     readonly record: (batch: SyncBatch, isBack: boolean) => void;
-    /** After the commit: wakes whoever has something to do now, and returns at once. `rooms` is what `receive` answered. */
+    /**
+     * After the commit: wakes whoever has something to do now, and returns at once. `rooms` is what `receive` answered.
+     */
     readonly afterBatch: (rooms: readonly string[]) => void;
     readonly logger: Logger;
     /**
-     * Milliseconds between an answer and the next request. A request costs the homeserver about as much as an event: what comes in quick succession
-     * is taken in fewer, and what the answer set going is not held up by the next one.
+     * Milliseconds between an answer and the next request. A request costs the homeserver about as much as an event:
+     * what comes in quick succession is taken in fewer, and what the answer set going is not held up by the next one.
      */
     readonly restMs: number;
     /** Milliseconds since the epoch. */
@@ -51,7 +54,8 @@ export interface SyncParts {
  * Follows `/sync`: prepares a batch, then records it. The order is what nothing may change:
  *
  * 1. the answer is checked;
- * 2. the crypto worker has its part on disk: to-device messages come once, and the next token deletes them on the server;
+ * 2. the crypto worker has its part on disk: to-device messages come once, and the next token deletes them on the
+ *    server;
  * 3. one transaction records everything else together with the token: a crash before it asks for the same batch again;
  * 4. only then does anybody act on it.
  *
@@ -72,19 +76,26 @@ export class SyncLoop {
     constructor(parts: SyncParts) {
         this.#parts = parts;
         this.#position = new SyncPosition(parts.database);
-        this.#persistence = new Persistence({ logger: parts.logger, now: parts.now, random: parts.random ?? Math.random });
+        this.#persistence = new Persistence({
+            logger: parts.logger,
+            now: parts.now,
+            random: parts.random ?? Math.random,
+        });
     }
 
     /**
-     * Runs until `signal` aborts: a batch whose crypto part is on disk is still recorded. An absent homeserver, a locked account, a full disk
-     * and malformed answers are waited out (see `problem`). To be called once.
-     * @throws Failure device_logged_out or account_deactivated; whatever `receive` and `record` throw that waiting does not heal
+     * Runs until `signal` aborts: a batch whose crypto part is on disk is still recorded. An absent homeserver, a
+     * locked account, a full disk and malformed answers are waited out (see `problem`). To be called once.
+     * @throws Failure device_logged_out or account_deactivated; whatever `receive` and `record` throw that waiting does
+     * not heal
      */
     async run(signal: AbortSignal): Promise<void> {
         try {
             while (!signal.aborted) await this.#turn(signal);
         } catch (error) {
-            throw credentialsVerdict(error) === "stop" ? credentialsFailure(error, this.#parts.userId, this.#parts.deviceId) : error;
+            throw credentialsVerdict(error) === "stop"
+                ? credentialsFailure(error, this.#parts.userId, this.#parts.deviceId)
+                : error;
         }
     }
 
@@ -128,7 +139,8 @@ export class SyncLoop {
         const drops: DroppedPart[] = [];
         const batch = parseSyncBatch(raw, since, (drop) => drops.push(drop));
         if (drops.length > 0) this.#warn(drops);
-        if (this.#polled && batch.nextBatch === since && this.#answered - asked < quietRestMs) await waitFor(quietRestMs, [signal]);
+        if (this.#polled && batch.nextBatch === since && this.#answered - asked < quietRestMs)
+            await waitFor(quietRestMs, [signal]);
         this.#polled = true;
         return batch;
     }
@@ -141,7 +153,10 @@ export class SyncLoop {
             const before = this.#refusals.distrusted;
             this.#refusals.note(error, options.since);
             if (!before && this.#refusals.distrusted)
-                logger.warn({ operation: "sync" }, "the homeserver does not know where the sync was: its rooms are read anew");
+                logger.warn(
+                    { operation: "sync" },
+                    "the homeserver does not know where the sync was: its rooms are read anew",
+                );
             throw error;
         }
     }

@@ -5,7 +5,13 @@ import { HomeserverError, type HomeserverProblem, retryAfterOf } from "../homese
 import { MalformedSync } from "../matrix/index.ts";
 
 /** Why the sync does not go on at the moment. `disk`: nothing can be recorded; the others: nothing usable comes in. */
-export type SyncProblemCode = "homeserver_away" | "homeserver_busy" | "homeserver_fault" | "account_locked" | "answer_malformed" | "disk";
+export type SyncProblemCode =
+    | "homeserver_away"
+    | "homeserver_busy"
+    | "homeserver_fault"
+    | "account_locked"
+    | "answer_malformed"
+    | "disk";
 
 export interface SyncProblem {
     readonly code: SyncProblemCode;

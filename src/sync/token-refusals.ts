@@ -4,8 +4,9 @@ import { HomeserverError } from "../homeserver/index.ts";
 const enough = 3;
 
 /**
- * Whether the homeserver knows the sync token. One that was restored from a backup, or lost its database, refuses for good what it has never
- * given out; the specification has no error code for that. Source: Matrix v1.19, `GET /_matrix/client/v3/sync`.
+ * Whether the homeserver knows the sync token. One that was restored from a backup, or lost its database, refuses for
+ * good what it has never given out; the specification has no error code for that. Source: Matrix v1.19, `GET
+ * /_matrix/client/v3/sync`.
  */
 export class TokenRefusals {
     #inARow = 0;

@@ -11,7 +11,10 @@ export interface LogOptions {
     readonly output?: "stdout" | "stderr";
 }
 
-/** Opens the log. Lines are written at once, so that none is lost when the process ends. The library is loaded by the first call. */
+/**
+ * Opens the log. Lines are written at once, so that none is lost when the process ends. The library is loaded by the
+ * first call.
+ */
 export async function createLogger({ level, format, output = "stdout" }: LogOptions): Promise<Logger> {
     const { pino } = await import("pino");
     const stream = process[output];

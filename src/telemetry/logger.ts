@@ -1,4 +1,7 @@
-/** A log of structured lines. Facts carry the operation's room, user and job; never a key, a token, a password or a message text. */
+/**
+ * A log of structured lines. Facts carry the operation's room, user and job; never a key, a token, a password or a
+ * message text.
+ */
 export interface Logger {
     debug(facts: object, message: string): void;
     info(facts: object, message: string): void;

@@ -18,7 +18,12 @@ test("an error is told by type, message, code and cause, without what a library 
         request: { headers: "hush" },
     });
     const { error: told } = redact({ error });
-    expect(told).toMatchObject({ type: "TypeError", message: "fetch failed", code: "E", cause: { message: "refused" } });
+    expect(told).toMatchObject({
+        type: "TypeError",
+        message: "fetch failed",
+        code: "E",
+        cause: { message: "refused" },
+    });
     expect(JSON.stringify(told)).not.toContain("hush");
 });
 

@@ -1,9 +1,11 @@
 /**
- * A second belt: log lines are written so that no secret is in their facts; what has the name of one is taken out all the same.
- * Errors are reduced to what explains them: libraries attach requests and their headers.
+ * A second belt: log lines are written so that no secret is in their facts; what has the name of one is taken out all
+ * the same. Errors are reduced to what explains them: libraries attach requests and their headers.
  */
 export function redact(facts: object): Record<string, unknown> {
-    return Object.fromEntries(Object.entries(facts).map(([key, value]) => [key, isSecretName(key) ? hidden : redactValue(value, deepest)]));
+    return Object.fromEntries(
+        Object.entries(facts).map(([key, value]) => [key, isSecretName(key) ? hidden : redactValue(value, deepest)]),
+    );
 }
 
 const hidden = "[not logged]";
@@ -25,7 +27,9 @@ function redactValue(value: unknown, depth: number): unknown {
     if (depth === 0 || ArrayBuffer.isView(value)) return "[...]";
     if ("toJSON" in value && typeof value.toJSON === "function") return value;
     if (Array.isArray(value)) return value.map((item) => redactValue(item, depth - 1));
-    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, isSecretName(key) ? hidden : redactValue(item, depth - 1)]));
+    return Object.fromEntries(
+        Object.entries(value).map(([key, item]) => [key, isSecretName(key) ? hidden : redactValue(item, depth - 1)]),
+    );
 }
 
 function errorFacts(error: Error, depth: number): object {

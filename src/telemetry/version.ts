@@ -5,5 +5,7 @@ import { join } from "node:path";
 export function programVersion(): string {
     const text = readFileSync(join(import.meta.dirname, "..", "..", "package.json"), "utf8");
     const description: unknown = JSON.parse(text);
-    return typeof description === "object" && description !== null && "version" in description ? String(description.version) : "unknown";
+    return typeof description === "object" && description !== null && "version" in description
+        ? String(description.version)
+        : "unknown";
 }

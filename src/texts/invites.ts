@@ -7,7 +7,8 @@ export const inviteTexts = {
     /** With an invite of the bot's own. */
     ownInvite: "The bot was asked to invite you, so that you can read the room's earlier messages.",
     /** With the bot's repeat of an invite by somebody else. */
-    repeated: (inviter: string) => `${inviter} invited you; this repeats the invite so that you can read the room's earlier messages.`,
+    repeated: (inviter: string) =>
+        `${inviter} invited you; this repeats the invite so that you can read the room's earlier messages.`,
     /** Of an invite of the bot's own that it takes back. */
     takenBack: "The invite that this one repeated was withdrawn or declined at the same moment.",
 } as const;

@@ -1,5 +1,13 @@
 import { expect, test } from "vitest";
-import { type BotFacts, correction, greeting, type GreetingFacts, kindOf, noticeText, type RoomFacts } from "./messages.ts";
+import {
+    type BotFacts,
+    correction,
+    greeting,
+    type GreetingFacts,
+    kindOf,
+    noticeText,
+    type RoomFacts,
+} from "./messages.ts";
 
 const empty = { events: 0, covered: 0, since: undefined, cut: false };
 const set: GreetingFacts = { visibility: "shared", canInvite: true, past: empty, enough: 0.7, inviting: "compared" };
@@ -16,7 +24,12 @@ test.each<[string, Partial<GreetingFacts>, string[], string[]]>([
         [allSet, "written from now on."],
         ["missing", "earlier message ", whose],
     ],
-    ["before the room was counted, nothing is promised", { past: undefined }, ["still looking", "from now on", whose], [allSet, "missing"]],
+    [
+        "before the room was counted, nothing is promised",
+        { past: undefined },
+        ["still looking", "from now on", whose],
+        [allSet, "missing"],
+    ],
     [
         "what is missing is named before the count, too",
         { past: undefined, canInvite: false },
@@ -45,10 +58,30 @@ test.each<[string, Partial<GreetingFacts>, string[], string[]]>([
     ],
     ["below the threshold not all is set", past(8), ["so far (12) I can hand on 8;", whose], [allSet, "missing"]],
     ["the threshold is a parameter", { ...past(8), enough: 0.6 }, ["I can hand on 8;", allSet], []],
-    ["and nothing is nothing", past(0), ["I can hand on none; the others only if their keys are imported", whose], [allSet]],
-    ["who is always invited again gets the bot's keys", { ...past(8), inviting: "always" }, ["hand on 8"], ["whoever invites them"]],
-    ["who never is gets their inviter's", { ...past(12), inviting: "never" }, ["I do not repeat invites here"], [whose]],
-    ["closed history is named with its setting", { visibility: "joined" }, ["What is missing", '"joined"'], [allSet, "hand on"]],
+    [
+        "and nothing is nothing",
+        past(0),
+        ["I can hand on none; the others only if their keys are imported", whose],
+        [allSet],
+    ],
+    [
+        "who is always invited again gets the bot's keys",
+        { ...past(8), inviting: "always" },
+        ["hand on 8"],
+        ["whoever invites them"],
+    ],
+    [
+        "who never is gets their inviter's",
+        { ...past(12), inviting: "never" },
+        ["I do not repeat invites here"],
+        [whose],
+    ],
+    [
+        "closed history is named with its setting",
+        { visibility: "joined" },
+        ["What is missing", '"joined"'],
+        [allSet, "hand on"],
+    ],
     ["so is a setting that nobody understands", { visibility: "unknown" }, ["set it anew"], [allSet, "hand on"]],
     ["and so is the power to invite", { canInvite: false }, ["power to invite"], [allSet]],
 ])("%s", (_, facts, said, unsaid) => {
@@ -97,9 +130,20 @@ test.each([
     [5, 1, ["1 more change in rooms"]],
     [7, 3, ["2 more jobs wait for a person", "3 more changes in rooms"]],
 ])("what one message does not describe is counted: of %i jobs and %i rooms", (jobs, rooms, counted) => {
-    const job = { about: "job", jobId: 1, roomId: "!a:b", userId: "@c:d", inviter: "@e:f", state: "held", message: "So." } as const;
+    const job = {
+        about: "job",
+        jobId: 1,
+        roomId: "!a:b",
+        userId: "@c:d",
+        inviter: "@e:f",
+        state: "held",
+        message: "So.",
+    } as const;
     const room = { about: "room", roomId: "!a:b", trouble: "cannot_invite", present: true } as const;
-    const lines = noticeText([...Array.from({ length: jobs }, () => job), ...Array.from({ length: rooms }, () => room)]).split("\n\n");
+    const lines = noticeText([
+        ...Array.from({ length: jobs }, () => job),
+        ...Array.from({ length: rooms }, () => room),
+    ]).split("\n\n");
     expect(lines.slice(5).map((line) => line.split(":")[0])).toEqual(counted);
 });
 

@@ -207,7 +207,8 @@ function description(notice: NoticeFacts): string {
     }
 }
 
-const everythingWaits = "Clients open no keys of mine like that, so every delivery waits. `backscroll status` says what to do.";
+const everythingWaits =
+    "Clients open no keys of mine like that, so every delivery waits. `backscroll status` says what to do.";
 
 function lostIdentity({ identity }: BotFacts): string {
     switch (identity) {

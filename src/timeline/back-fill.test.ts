@@ -1,6 +1,11 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { type Database, openDatabase } from "../database/index.ts";
-import { HomeserverError, type HomeserverProblem, type MessagesOptions, type MessagesPage } from "../homeserver/index.ts";
+import {
+    HomeserverError,
+    type HomeserverProblem,
+    type MessagesOptions,
+    type MessagesPage,
+} from "../homeserver/index.ts";
 import type { RoomEvent } from "../matrix/index.ts";
 import { BackFill, backFillBounds, type BackFillBounds } from "./back-fill.ts";
 import { Gaps } from "./gaps.ts";
@@ -60,7 +65,13 @@ afterEach(async () => {
 });
 
 function newBackFill(bounds: Partial<BackFillBounds> = {}): BackFill {
-    const log = { debug() {}, info() {}, warn: (_: object, text: string) => void lines.push(text), error() {}, child: () => log };
+    const log = {
+        debug() {},
+        info() {},
+        warn: (_: object, text: string) => void lines.push(text),
+        error() {},
+        child: () => log,
+    };
     return new BackFill({
         database,
         homeserver: past,
@@ -87,7 +98,8 @@ async function fill(): Promise<void> {
 
 const gaps = (): Gaps => new Gaps(database);
 const isOpen = (): boolean => gaps().ofRoom(room) !== "none";
-const known = (): number => [...new SessionUses(database).pages(room)].flat().reduce((sum, { events }) => sum + events, 0);
+const known = (): number =>
+    [...new SessionUses(database).pages(room)].flat().reduce((sum, { events }) => sum + events, 0);
 const isCut = (): boolean => new TimelineRooms(database).isCut(room);
 const problem = (given: HomeserverProblem): HomeserverError => new HomeserverError("messages", given);
 
@@ -105,16 +117,19 @@ test("without a token the search begins with the newest event", async () => {
     expect(known()).toBe(35);
 });
 
-test.each([[true], [false]])("a gap between two batches ends where we know on, if the server heeds `to`: %s", async (heedsTo) => {
-    gaps().add(room, "10", undefined);
-    await fill();
-    past.heedsTo = heedsTo;
-    // A token of another kind for the same place.
-    gaps().add(room, "30", "010");
-    await fill();
-    expect([known(), isOpen()]).toEqual([30, false]);
-    expect(past.asked).toEqual(["10", "30", "20", ...(heedsTo ? [] : ["10"])]);
-});
+test.each([[true], [false]])(
+    "a gap between two batches ends where we know on, if the server heeds `to`: %s",
+    async (heedsTo) => {
+        gaps().add(room, "10", undefined);
+        await fill();
+        past.heedsTo = heedsTo;
+        // A token of another kind for the same place.
+        gaps().add(room, "30", "010");
+        await fill();
+        expect([known(), isOpen()]).toEqual([30, false]);
+        expect(past.asked).toEqual(["10", "30", "20", ...(heedsTo ? [] : ["10"])]);
+    },
+);
 
 test("a stop in the middle, or a kill, costs one page at most: the next start goes on where it was", async () => {
     gaps().add(room, "30", undefined);
@@ -142,7 +157,9 @@ test.each<[string, Partial<BackFillBounds>]>([
 
 test("rooms take turns, the one with the longest past last", async () => {
     const rooms: string[] = [];
-    const homeserver = { messages: (roomId: string, options: MessagesOptions) => (rooms.push(roomId), past.messages(roomId, options)) };
+    const homeserver = {
+        messages: (roomId: string, options: MessagesOptions) => (rooms.push(roomId), past.messages(roomId, options)),
+    };
     backFill = new BackFill({
         database,
         homeserver,
@@ -203,18 +220,21 @@ test.each<[string, HomeserverProblem]>([
 test.each<[string, HomeserverProblem]>([
     ["is away", { kind: "unreachable", reason: "refused", detail: "" }],
     ["answers nothing that makes sense", { kind: "malformed", detail: "chunk" }],
-])("for a homeserver that %s nobody waits after three times, and the search goes on when it is back", async (_, given) => {
-    past.faults.push(...Array.from({ length: 6 }, () => problem(given)));
-    gaps().add(room, "30", undefined);
-    const seen: string[] = [];
-    for (let answer = 1; answer <= 7; answer++) {
-        await fill();
-        seen.push(gaps().ofRoom(room));
-        pass(3_600_000);
-    }
-    expect(seen).toEqual(["open", "open", "stalled", "stalled", "stalled", "stalled", "none"]);
-    expect([known(), isCut()]).toEqual([30, false]);
-});
+])(
+    "for a homeserver that %s nobody waits after three times, and the search goes on when it is back",
+    async (_, given) => {
+        past.faults.push(...Array.from({ length: 6 }, () => problem(given)));
+        gaps().add(room, "30", undefined);
+        const seen: string[] = [];
+        for (let answer = 1; answer <= 7; answer++) {
+            await fill();
+            seen.push(gaps().ofRoom(room));
+            pass(3_600_000);
+        }
+        expect(seen).toEqual(["open", "open", "stalled", "stalled", "stalled", "stalled", "none"]);
+        expect([known(), isCut()]).toEqual([30, false]);
+    },
+);
 
 test("a room that was left while its page was under way is not called cut", async () => {
     backFill = newBackFill({ refusals: 1 });

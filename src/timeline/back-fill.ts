@@ -29,7 +29,13 @@ export interface BackFillBounds {
 }
 
 /** 200 000 events behind each gap; ten millions in all, which is about 200 MB in the database. */
-export const backFillBounds: BackFillBounds = { eventsOfAPage: 100, pagesOfAGap: 2_000, pagesInAll: 100_000, refusals: 3, patience: 3 };
+export const backFillBounds: BackFillBounds = {
+    eventsOfAPage: 100,
+    pagesOfAGap: 2_000,
+    pagesInAll: 100_000,
+    refusals: 3,
+    patience: 3,
+};
 
 /** After a page the homeserver rests for so many times as long as the page took it. */
 const restFactor = 2;
@@ -59,8 +65,9 @@ export interface BackFillParts {
 }
 
 /**
- * Reads what the sync left out, from the newer end of each gap backwards: one request at a time, with rests, within bounds.
- * How far it came is in the database, so that a restart goes on where it was; a page that is asked for twice counts once.
+ * Reads what the sync left out, from the newer end of each gap backwards: one request at a time, with rests, within
+ * bounds. How far it came is in the database, so that a restart goes on where it was; a page that is asked for twice
+ * counts once.
  */
 export class BackFill {
     readonly #parts: BackFillParts;
@@ -138,9 +145,12 @@ export class BackFill {
             const pages = gap.again ? 0 : this.#rooms.addPage(roomId);
             // A server that does not heed `to` leads back into what we know.
             const arrived =
-                end === undefined || end === gap.from || (gap.to !== undefined && (end === gap.to || (seen > 0 && added === 0)));
+                end === undefined ||
+                end === gap.from ||
+                (gap.to !== undefined && (end === gap.to || (seen > 0 && added === 0)));
             if (arrived) this.#gaps.close(gap);
-            else if (gap.pages + 1 < this.#bounds.pagesOfAGap && pages < this.#bounds.pagesInAll) this.#gaps.shorten(gap, end);
+            else if (gap.pages + 1 < this.#bounds.pagesOfAGap && pages < this.#bounds.pagesInAll)
+                this.#gaps.shorten(gap, end);
             else this.#giveUp(gap);
             this.#rooms.touch(roomId);
         });
@@ -177,7 +187,9 @@ export class BackFill {
     }
 }
 
-/** Asking again cannot help, but for what stands between; without a token nothing can be asked, and the sync says so. */
+/**
+ * Asking again cannot help, but for what stands between; without a token nothing can be asked, and the sync says so.
+ */
 function isRefusal(problem: HomeserverProblem): boolean {
     return !isTransient(problem) && problem.kind !== "malformed" && problem.kind !== "unknown_token";
 }

@@ -32,7 +32,13 @@ beforeEach(() => {
     [inviter, kept] = [undefined, []];
     resting = () => Promise.resolve();
     database.transaction(() => new TimelineRooms(database).add(room));
-    const log = { debug() {}, info() {}, warn: (_: object, text: string) => void lines.push(text), error() {}, child: () => log };
+    const log = {
+        debug() {},
+        info() {},
+        warn: (_: object, text: string) => void lines.push(text),
+        error() {},
+        child: () => log,
+    };
     count = new CoverageCount({
         database,
         crypto: {
@@ -61,7 +67,10 @@ afterEach(async () => {
 
 function say(session: number, index: number): void {
     database.transaction(() => {
-        new SessionUses(database).record(room, [message(session, index, 1000 + session)], { notBefore: 0, notAfter: 1_000_000 });
+        new SessionUses(database).record(room, [message(session, index, 1000 + session)], {
+            notBefore: 0,
+            notAfter: 1_000_000,
+        });
         new TimelineRooms(database).touch(room);
     });
 }
@@ -96,7 +105,11 @@ test("what is missing is told from what was refused", async () => {
     say(2, 0);
     refusals = [{ sessionId: sessionId(2), sender: "@alice:home", code: "m.unverified" }];
     await settle();
-    expect(coverage()).toMatchObject({ events: 2, sessions: { missing: 2 }, withheldFromBot: { sessions: 1, senders: ["@alice:home"] } });
+    expect(coverage()).toMatchObject({
+        events: 2,
+        sessions: { missing: 2 },
+        withheldFromBot: { sessions: 1, senders: ["@alice:home"] },
+    });
 });
 
 test("whether whoever invited the bot without a bundle had keys to give is seen at each count, from any of their sessions", async () => {
@@ -162,7 +175,11 @@ test("the end of the search is counted at once, and the room rests after it", as
     expect(asked).toBe(1);
     database.transaction(() => new Gaps(database).forget(room));
     await settle();
-    expect([asked, coverage(), new Timelines(database).isCounted(room)]).toMatchObject([2, { reach: "start", events: 1 }, true]);
+    expect([asked, coverage(), new Timelines(database).isCounted(room)]).toMatchObject([
+        2,
+        { reach: "start", events: 1 },
+        true,
+    ]);
     say(1, 1);
     await settle();
     expect([asked, new Timelines(database).isCounted(room)]).toEqual([2, false]);

@@ -10,9 +10,15 @@ import { Gaps } from "./gaps.ts";
 import { type SessionUse, SessionUses } from "./session-uses.ts";
 import { TimelineRooms, type Uncounted } from "./timeline-rooms.ts";
 
-/** A room rests for so many times as long as its count took, pauses included: however many sessions it has, counting never takes a large share of the time. */
+/**
+ * A room rests for so many times as long as its count took, pauses included: however many sessions it has, counting
+ * never takes a large share of the time.
+ */
 const restFactor = 5;
-/** A pause in a count is so many times as long as the work before it, the wait for the worker included: who waits for worker or main thread meanwhile is a delivery. */
+/**
+ * A pause in a count is so many times as long as the work before it, the wait for the worker included: who waits for
+ * worker or main thread meanwhile is a delivery.
+ */
 const pauseFactor = 3;
 /** Milliseconds. */
 const leastWork = 1;
@@ -51,7 +57,10 @@ export interface CoverageCountParts {
     readonly log: Logger;
 }
 
-/** Counts the coverage of rooms anew when something changed: events were recorded, sessions came, the search for the beginning ended. */
+/**
+ * Counts the coverage of rooms anew when something changed: events were recorded, sessions came, the search for the
+ * beginning ended.
+ */
 export class CoverageCount {
     readonly #parts: CoverageCountParts;
     readonly #uses: SessionUses;
@@ -107,12 +116,18 @@ export class CoverageCount {
             await this.#count(room);
         } catch (error) {
             if (isAbort(error)) throw error;
-            log.warn({ operation: "coverage", room: room.roomId, err: error }, "could not count what is covered; trying again");
+            log.warn(
+                { operation: "coverage", room: room.roomId, err: error },
+                "could not count what is covered; trying again",
+            );
             return { is: "failed" };
         }
         const ended = monotonic();
         counted(room.roomId);
-        return { is: "waits", until: ended + Math.min(Math.max((ended - begun) * restFactor, shortestRest), longestRest) };
+        return {
+            is: "waits",
+            until: ended + Math.min(Math.max((ended - begun) * restFactor, shortestRest), longestRest),
+        };
     }
 
     async #count(room: Uncounted): Promise<void> {
@@ -136,7 +151,11 @@ export class CoverageCount {
     }
 
     /** A page at a time: what changes meanwhile has the room counted again. */
-    async #stretches(roomId: string, held: SessionFacts["held"], look: (use: SessionUse) => void): Promise<readonly Stretch[]> {
+    async #stretches(
+        roomId: string,
+        held: SessionFacts["held"],
+        look: (use: SessionUse) => void,
+    ): Promise<readonly Stretch[]> {
         const facts: SessionFacts = {
             held,
             refusals: await this.#refusals(roomId),
@@ -181,7 +200,9 @@ export class CoverageCount {
 
     async #refusals(roomId: string): Promise<ReadonlyMap<string, readonly string[]>> {
         const bySession = Map.groupBy(await this.#parts.crypto.keyRefusals(roomId), ({ sessionId }) => sessionId);
-        return new Map([...bySession].map(([sessionId, refusals]) => [sessionId, refusals.map(({ sender }) => sender)]));
+        return new Map(
+            [...bySession].map(([sessionId, refusals]) => [sessionId, refusals.map(({ sender }) => sender)]),
+        );
     }
 
     #reach(roomId: string): Reach {

@@ -49,7 +49,11 @@ function facts(reach: Reach, ...sessions: readonly Told[]): Given {
                     : [[id(index), { sessionId: id(index), firstIndex: from?.before ?? 0, verdict, given }] as const],
             ),
         ),
-        refusals: new Map(sessions.flatMap(({ refused }, index) => (refused === true ? [[id(index), [`@${index}:home`]] as const] : []))),
+        refusals: new Map(
+            sessions.flatMap(({ refused }, index) =>
+                refused === true ? [[id(index), [`@${index}:home`]] as const] : [],
+            ),
+        ),
         split: ({ sessionId }) => {
             const { from } = sessions[Number(sessionId.slice("session ".length))] ?? {};
             return { before: from?.before ?? 0, lastBefore: from?.until, firstAfter: from?.at };
@@ -62,12 +66,32 @@ const missing = (at: number, events: number): Told => ({ at, events });
 
 test.each<[string, Given, Partial<Coverage>]>([
     ["nothing was ever said", facts("start"), { complete: true, coversSince: undefined, coveredShare: 1, events: 0 }],
-    ["everything is ours", facts("start", ours(10, 5), ours(20, 5)), { complete: true, coversSince: 10, coveredShare: 1, events: 10 }],
-    ["the beginning is not found yet", facts("under_way", ours(10, 5)), { complete: false, coversSince: 10, coveredShare: 1 }],
+    [
+        "everything is ours",
+        facts("start", ours(10, 5), ours(20, 5)),
+        { complete: true, coversSince: 10, coveredShare: 1, events: 10 },
+    ],
+    [
+        "the beginning is not found yet",
+        facts("under_way", ours(10, 5)),
+        { complete: false, coversSince: 10, coveredShare: 1 },
+    ],
     ["nor will it be", facts("cut", ours(10, 5)), { complete: false, coversSince: 10 }],
-    ["we came later", facts("start", missing(10, 90), ours(20, 10)), { complete: false, coversSince: 20, coveredShare: 0.1 }],
-    ["one of twenty is missing", facts("start", ours(10, 19), missing(20, 1)), { complete: true, coversSince: 10, coveredShare: 0.95 }],
-    ["two of twenty are", facts("start", ours(10, 18), missing(20, 2)), { complete: false, coversSince: undefined, coveredShare: 0.9 }],
+    [
+        "we came later",
+        facts("start", missing(10, 90), ours(20, 10)),
+        { complete: false, coversSince: 20, coveredShare: 0.1 },
+    ],
+    [
+        "one of twenty is missing",
+        facts("start", ours(10, 19), missing(20, 1)),
+        { complete: true, coversSince: 10, coveredShare: 0.95 },
+    ],
+    [
+        "two of twenty are",
+        facts("start", ours(10, 18), missing(20, 2)),
+        { complete: false, coversSince: undefined, coveredShare: 0.9 },
+    ],
     [
         "a missing one in the middle ends what is covered",
         facts("start", ours(10, 10), missing(20, 10), ours(30, 10)),
@@ -91,7 +115,13 @@ test.each<[string, Given, Partial<Coverage>]>([
     [
         "a session that we hold from its middle on covers from there",
         facts("start", { at: 10, events: 10, verdict: "shareable", from: { before: 4, at: 14 } }),
-        { complete: false, coversSince: 14, covered: 6, coveredShare: 0.6, sessions: { missing: 0, unknown: 0, withheld: 0 } },
+        {
+            complete: false,
+            coversSince: 14,
+            covered: 6,
+            coveredShare: 0.6,
+            sessions: { missing: 0, unknown: 0, withheld: 0 },
+        },
     ],
     [
         "and nothing if no event comes after that",

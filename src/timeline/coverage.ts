@@ -6,17 +6,26 @@ import { type UncoveredStep, uncoveredSteps } from "./uncovered-steps.ts";
 /** From this share of the events on, nobody is worse off with what we can share. */
 const enough = 0.95;
 
-/** What became of the search for the beginning: found, still under way, or cut: ended by a bound or a refusal, or failing for the time being. */
+/**
+ * What became of the search for the beginning: found, still under way, or cut: ended by a bound or a refusal, or
+ * failing for the time being.
+ */
 export type Reach = "start" | "under_way" | "cut";
 
-/** How much of a room's encrypted history the bot can hand on. Times in milliseconds since the epoch; counts are of known events, each once. */
+/**
+ * How much of a room's encrypted history the bot can hand on. Times in milliseconds since the epoch; counts are of
+ * known events, each once.
+ */
 export interface Coverage {
     readonly reach: Reach;
-    /** From the oldest event on, of those that we can share, from which on at least 95 % of the events are covered; undefined: none. */
+    /**
+     * From the oldest event on, of those that we can share, from which on at least 95 % of the events are covered;
+     * undefined: none.
+     */
     readonly coversSince: number | undefined;
     /**
-     * At least 95 % are covered, all the way back to the room's first encrypted event or else to the first one that imported keys open:
-     * whoever gave those has no more.
+     * At least 95 % are covered, all the way back to the room's first encrypted event or else to the first one that
+     * imported keys open: whoever gave those has no more.
      */
     readonly complete: boolean;
     /** Of the events back to there, 0 to 1. */
@@ -106,7 +115,10 @@ interface Sum {
     readonly covered: number;
 }
 
-/** `given`: back to the oldest event that imported keys open, those of the same time included; `since`: see `Coverage.coversSince`. */
+/**
+ * `given`: back to the oldest event that imported keys open, those of the same time included; `since`: see
+ * `Coverage.coversSince`.
+ */
 function* sums(
     newestFirst: readonly Stretch[],
 ): InPieces<{ readonly whole: Sum; readonly given: Sum; readonly since: number | undefined }> {

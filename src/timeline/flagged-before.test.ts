@@ -17,7 +17,13 @@ test.each<[string, number, Pick<HeldSession, "verdict" | "given"> | undefined, b
     ["one that somebody else gave to the bot", longBefore, { ...shareable, given: true }, false],
     ["one that the bot does not have", longBefore, undefined, false],
 ])("%s", (_, firstAt, session, expected) => {
-    const uses = ["other", "theirs"].map((sessionId) => ({ sessionId, sender: "@alice:home", firstAt, lastAt: firstAt, events: 1 }));
+    const uses = ["other", "theirs"].map((sessionId) => ({
+        sessionId,
+        sender: "@alice:home",
+        firstAt,
+        lastAt: firstAt,
+        events: 1,
+    }));
     const held = new Map(session === undefined ? [] : [["theirs", session]]);
     expect(atOnce(flaggedBefore(uses, held, invited))).toBe(expected);
 });

@@ -7,8 +7,8 @@ const clockSkew = 300_000;
 
 /**
  * Whether one of these sessions, all of one sender, was used before this time (milliseconds since the epoch), and its
- * sender has given the bot its key as one that newcomers may have. From which message on the bot has it does not matter:
- * its sender has it from the first.
+ * sender has given the bot its key as one that newcomers may have. From which message on the bot has it does not
+ * matter: its sender has it from the first.
  */
 export function* flaggedBefore(
     uses: readonly SessionUse[],

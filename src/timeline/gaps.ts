@@ -13,7 +13,9 @@ export interface Gap {
     readonly pages: number;
     /** Asking for it has failed again and again. */
     readonly stalled: boolean;
-    /** What is known already is read once more: nobody waits for it, and its end says nothing of the room's beginning. */
+    /**
+     * What is known already is read once more: nobody waits for it, and its end says nothing of the room's beginning.
+     */
     readonly again: boolean;
 }
 
@@ -32,10 +34,14 @@ export class Gaps {
         this.#insert = sql.prepare("INSERT INTO timeline_gaps (room_id, from_token, to_token) VALUES (?, ?, ?)");
         this.#deleteRoom = sql.prepare("DELETE FROM timeline_gaps WHERE room_id = ?");
         this.#selectNext = sql.prepare("SELECT * FROM timeline_gaps ORDER BY again, pages, id");
-        this.#update = sql.prepare("UPDATE timeline_gaps SET from_token = ?, pages = pages + 1, stalled = 0 WHERE id = ?");
+        this.#update = sql.prepare(
+            "UPDATE timeline_gaps SET from_token = ?, pages = pages + 1, stalled = 0 WHERE id = ?",
+        );
         this.#delete = sql.prepare("DELETE FROM timeline_gaps WHERE id = ?");
         this.#stall = sql.prepare("UPDATE timeline_gaps SET stalled = 1 WHERE id = ?");
-        this.#selectRoom = sql.prepare("SELECT min(stalled) AS stalled FROM timeline_gaps WHERE room_id = ? AND again = 0");
+        this.#selectRoom = sql.prepare(
+            "SELECT min(stalled) AS stalled FROM timeline_gaps WHERE room_id = ? AND again = 0",
+        );
     }
 
     add(roomId: string, from: string | undefined, to: string | undefined): void {

@@ -22,13 +22,18 @@ export function* sorted<T>(items: readonly T[], order: (one: T, other: T) => num
     }
     while (runs.length > 1) {
         const merged: (readonly T[])[] = [];
-        for (let pair = 0; pair < runs.length; pair += 2) merged.push(yield* merge(runs[pair] ?? [], runs[pair + 1] ?? [], order));
+        for (let pair = 0; pair < runs.length; pair += 2)
+            merged.push(yield* merge(runs[pair] ?? [], runs[pair + 1] ?? [], order));
         runs = merged;
     }
     return runs[0] ?? [];
 }
 
-function* merge<T>(one: readonly T[], other: readonly T[], order: (one: T, other: T) => number): InPieces<readonly T[]> {
+function* merge<T>(
+    one: readonly T[],
+    other: readonly T[],
+    order: (one: T, other: T) => number,
+): InPieces<readonly T[]> {
     const merged: T[] = [];
     for (let [left, right] = [0, 0]; left < one.length || right < other.length;) {
         if (merged.length % itemsInPiece === itemsInPiece - 1) yield;

@@ -11,7 +11,14 @@ import { TimelineRooms } from "./timeline-rooms.ts";
 const room = "!room:home";
 const week = 7 * 24 * 3_600_000;
 const begin = Date.UTC(2026, 0);
-const create = { type: "m.room.create", eventId: "$create", sender: "@alice:home", originServerTs: begin, content: {}, stateKey: "" };
+const create = {
+    type: "m.room.create",
+    eventId: "$create",
+    sender: "@alice:home",
+    originServerTs: begin,
+    content: {},
+    stateKey: "",
+};
 
 let database: Database;
 let recorder: TimelineRecorder;
@@ -23,12 +30,21 @@ beforeEach(() => {
     recorder = new TimelineRecorder({ database, lastBatchAt: () => lastBatchAt, now: () => begin });
 });
 
-function batch(since: string | undefined, changes: Partial<JoinedRoomChanges>, left: readonly string[] = []): SyncBatch {
+function batch(
+    since: string | undefined,
+    changes: Partial<JoinedRoomChanges>,
+    left: readonly string[] = [],
+): SyncBatch {
     const quiet = { limited: false, prevBatch: undefined, state: [], timeline: [] };
     return {
         since,
         nextBatch: "next",
-        crypto: { toDevice: [], deviceLists: { changed: [], left: [] }, oneTimeKeyCounts: {}, unusedFallbackKeyTypes: undefined },
+        crypto: {
+            toDevice: [],
+            deviceLists: { changed: [], left: [] },
+            oneTimeKeyCounts: {},
+            unusedFallbackKeyTypes: undefined,
+        },
         joined: new Map([[room, { ...quiet, ...changes }]]),
         invited: new Map(),
         left: new Map(left.map((roomId) => [roomId, quiet])),

@@ -5,7 +5,10 @@ import { SessionOwners } from "./session-owners.ts";
 import { firstMessageEver, SessionUses } from "./session-uses.ts";
 import { TimelineRooms } from "./timeline-rooms.ts";
 
-/** How much older than the batch before it a new event may claim to be: a server that was away for longer is rare, and a week is old enough then. */
+/**
+ * How much older than the batch before it a new event may claim to be: a server that was away for longer is rare, and a
+ * week is old enough then.
+ */
 const latestMs = 7 * 24 * 3_600_000;
 
 export interface TimelineParts {
@@ -38,7 +41,10 @@ export class TimelineRecorder {
         for (const roomId of batch.left.keys()) this.#gaps.forget(roomId);
     }
 
-    /** Has rooms looked at from now backwards of whose timeline nothing was ever recorded; inside a transaction of the caller's. */
+    /**
+     * Has rooms looked at from now backwards of whose timeline nothing was ever recorded; inside a transaction of the
+     * caller's.
+     */
     adopt(roomIds: readonly string[]): void {
         for (const roomId of roomIds) if (this.#rooms.add(roomId)) this.#gaps.add(roomId, undefined, undefined);
     }
@@ -48,14 +54,18 @@ export class TimelineRecorder {
         const missed = this.#noteGap(roomId, room, isNew || hasWholeState(room) ? undefined : since);
         const lastBatchAt = this.#parts.lastBatchAt() ?? firstMessageEver;
         const notBefore = missed ? firstMessageEver : lastBatchAt - latestMs;
-        const { added } = this.#uses.record(roomId, room.timeline, { notBefore, notAfter: Math.max(this.#parts.now(), lastBatchAt) });
+        const { added } = this.#uses.record(roomId, room.timeline, {
+            notBefore,
+            notAfter: Math.max(this.#parts.now(), lastBatchAt),
+        });
         if (missed) this.#rooms.setUnderWay(roomId);
         if (added > 0 || missed) this.#rooms.touch(roomId);
     }
 
     /**
      * Answers whether there is a gap.
-     * @param known where our knowledge ended before this batch; undefined: we know nothing of the room, or of this stay in it
+     * @param known where our knowledge ended before this batch; undefined: we know nothing of the room, or of this stay
+     * in it
      */
     #noteGap(roomId: string, { limited, prevBatch }: JoinedRoomChanges, known: string | undefined): boolean {
         if (known !== undefined && !limited) return false;

@@ -27,11 +27,18 @@ test.each<[string, readonly (readonly RoomEvent[])[], string | undefined]>([
     ["its message", [[session.message(0, 10)]], "@alice:home"],
     ["a copy of it, which is later", [[session.message(0, 10), copied(0, 20)]], "@alice:home"],
     ["a copy that is known first", [[copied(0, 20)], [session.message(0, 10)]], "@alice:home"],
-    ["a copy of an early message, found before it", [[session.message(5, 50)], [copied(0, 20)], [session.message(0, 10)]], "@alice:home"],
+    [
+        "a copy of an early message, found before it",
+        [[session.message(5, 50)], [copied(0, 20)], [session.message(0, 10)]],
+        "@alice:home",
+    ],
     ["a made-up message that is earlier", [[message(1, 0, 5, mallory)], [session.message(0, 10)]], "@alice:home"],
     [
         "one in the session's name",
-        [[session.message(0, 5, mallory, { ciphertext: message(1, 0, 5).content["ciphertext"] as string })], [session.message(0, 10)]],
+        [
+            [session.message(0, 5, mallory, { ciphertext: message(1, 0, 5).content["ciphertext"] as string })],
+            [session.message(0, 10)],
+        ],
         "@alice:home",
     ],
     ["a copy alone", [[copied(0, 20)]], mallory],
@@ -56,14 +63,22 @@ test("in every order and every division into batches, the owner and the time are
         at: fc.integer({ min: 1, max: 8 }),
         sender: fc.constantFrom("@alice:home", mallory, "@bob:home"),
     });
-    const events = fc.uniqueArray(event, { minLength: 1, maxLength: 8, selector: ({ index, at, sender }) => [index, at, sender].join() });
+    const events = fc.uniqueArray(event, {
+        minLength: 1,
+        maxLength: 8,
+        selector: ({ index, at, sender }) => [index, at, sender].join(),
+    });
     const lives = events.chain((all) =>
         fc.tuple(fc.constant(all), fc.shuffledSubarray(all, { minLength: all.length }), fc.nat({ max: all.length })),
     );
     fc.assert(
         fc.property(lives, ([one, other, cut]) => {
-            const events_ = (some: typeof one) => some.map(({ index, at, sender }) => session.message(index, at, sender));
-            const [first, second] = [recorded(events_(one)), recorded(events_(other.slice(0, cut)), events_(other.slice(cut)))];
+            const events_ = (some: typeof one) =>
+                some.map(({ index, at, sender }) => session.message(index, at, sender));
+            const [first, second] = [
+                recorded(events_(one)),
+                recorded(events_(other.slice(0, cut)), events_(other.slice(cut))),
+            ];
             expect(second.of()).toEqual(first.of());
             expect([...second.owners.pages(room)]).toEqual([...first.owners.pages(room)]);
         }),

@@ -16,14 +16,18 @@ export interface Candidate {
     readonly content: Readonly<Record<string, unknown>>;
 }
 
-/** Messages of one session and sender that are looked at for a signature, of those that come together: an honest sender's are all signed. */
+/**
+ * Messages of one session and sender that are looked at for a signature, of those that come together: an honest
+ * sender's are all signed.
+ */
 const mostTries = 4;
 /** Sessions that are read without a pause. */
 const pageSize = 250;
 
 /**
- * Whose the rooms' sessions are: of whoever sent the earliest known message that bears the session's signature. A made-up message bears none,
- * and one that was copied is later. Every writing call stands in a transaction of the caller.
+ * Whose the rooms' sessions are: of whoever sent the earliest known message that bears the session's signature. A
+ * made-up message bears none, and one that was copied is later. Every writing call stands in a transaction of the
+ * caller.
  */
 export class SessionOwners {
     readonly #select: StatementSync;
@@ -41,10 +45,16 @@ export class SessionOwners {
             `INSERT INTO session_owners (room_id, session_id, sender, signed_at, told) VALUES (?, ?, ?, ?, 0)
              ON CONFLICT DO UPDATE SET told = told AND sender = excluded.sender, sender = excluded.sender, signed_at = excluded.signed_at`,
         );
-        this.#selectUntold = sql.prepare("SELECT room_id, session_id, sender FROM session_owners WHERE told = 0 LIMIT ?");
-        this.#tell = sql.prepare("UPDATE session_owners SET told = 1 WHERE room_id = ? AND session_id = ? AND sender = ?");
+        this.#selectUntold = sql.prepare(
+            "SELECT room_id, session_id, sender FROM session_owners WHERE told = 0 LIMIT ?",
+        );
+        this.#tell = sql.prepare(
+            "UPDATE session_owners SET told = 1 WHERE room_id = ? AND session_id = ? AND sender = ?",
+        );
         this.#tellAgain = sql.prepare("UPDATE session_owners SET told = 0 WHERE room_id = ?");
-        this.#selectTimes = sql.prepare("SELECT count(*) AS n, total(signed_at) AS sum FROM session_owners WHERE room_id = ?");
+        this.#selectTimes = sql.prepare(
+            "SELECT count(*) AS n, total(signed_at) AS sum FROM session_owners WHERE room_id = ?",
+        );
         this.#selectPage = sql.prepare(
             "SELECT session_id, signed_at FROM session_owners WHERE room_id = ? AND session_id > ? ORDER BY session_id LIMIT ?",
         );
@@ -58,7 +68,8 @@ export class SessionOwners {
     ): void {
         const known = this.#select.get(roomId, sessionId);
         const signedAt = known === undefined ? Number.POSITIVE_INFINITY : numberOf(known, "signed_at");
-        const tells = ({ at }: Candidate): boolean => at < signedAt || (at === signedAt && sender < textOf(known, "sender"));
+        const tells = ({ at }: Candidate): boolean =>
+            at < signedAt || (at === signedAt && sender < textOf(known, "sender"));
         const earliestFirst = messages.filter(tells).toSorted((one, other) => one.at - other.at);
         const first = earliestFirst.slice(0, mostTries).find(({ content }) => isSignedBySession(content));
         if (first !== undefined) this.#put.run(roomId, sessionId, sender, first.at);

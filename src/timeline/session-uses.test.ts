@@ -83,13 +83,19 @@ test("in whatever order events come, and however often, the rows are the same", 
         .map(({ session, index, at, sender }) => message(session, index, at, sender));
     const story = fc
         .array(event, { maxLength: 40 })
-        .chain((events) => fc.tuple(fc.constant(events), fc.shuffledSubarray([...events, ...events], { minLength: events.length * 2 })));
+        .chain((events) =>
+            fc.tuple(
+                fc.constant(events),
+                fc.shuffledSubarray([...events, ...events], { minLength: events.length * 2 }),
+            ),
+        );
     fc.assert(
         fc.property(story, ([events, again]) => {
             const half = Math.floor(again.length / 2);
             const [once, other] = [recorded([events]), recorded([again.slice(0, half), again.slice(half)])];
             expect(inOrder([...other.pages(room)].flat())).toEqual(inOrder([...once.pages(room)].flat()));
-            for (const use of [...once.pages(room)].flat()) expect(other.split(room, use, 3)).toEqual(once.split(room, use, 3));
+            for (const use of [...once.pages(room)].flat())
+                expect(other.split(room, use, 3)).toEqual(once.split(room, use, 3));
         }),
         { numRuns: 100 },
     );
@@ -101,7 +107,16 @@ test("of one sender in a room a bounded number of sessions is recorded, and of o
     const record = (...events: readonly RoomEvent[]) => database.transaction(() => uses.record(room, events, ever));
     const flood = Array.from({ length: 5 }, (_, n) => message(n + 1, 0, 10, "@mallory:home"));
     expect(record(...flood, message(1, 0, 20), message(9, 0, 20))).toEqual({ seen: 7, added: 7 });
-    expect(record(message(1, 1, 30, "@mallory:home"), message(6, 0, 30, "@mallory:home"))).toEqual({ seen: 2, added: 2 });
+    expect(record(message(1, 1, 30, "@mallory:home"), message(6, 0, 30, "@mallory:home"))).toEqual({
+        seen: 2,
+        added: 2,
+    });
     const known = [...uses.pages(room)].flat().map(({ sender, events }) => `${sender} ${events}`);
-    expect(known.toSorted()).toEqual(["@alice:home 1", "@alice:home 1", "@mallory:home 1", "@mallory:home 1", "@mallory:home 2"]);
+    expect(known.toSorted()).toEqual([
+        "@alice:home 1",
+        "@alice:home 1",
+        "@mallory:home 1",
+        "@mallory:home 1",
+        "@mallory:home 2",
+    ]);
 });

@@ -39,7 +39,10 @@ const mostOfASender = 20_000;
 /** Nothing was ever sent over Matrix before. */
 export const firstMessageEver = Date.UTC(2014, 8);
 
-/** The earliest and the latest time that an event may have been sent at, in milliseconds since the epoch. Where our own clock is wrong, the earliest stands. */
+/**
+ * The earliest and the latest time that an event may have been sent at, in milliseconds since the epoch. Where our own
+ * clock is wrong, the earliest stands.
+ */
 export interface TimeBounds {
     readonly notBefore: number;
     readonly notAfter: number;
@@ -82,10 +85,16 @@ export class SessionUses {
             `INSERT INTO timeline_sessions (room_id, session_id, sender, first_at, last_at, events)
              VALUES (?1, ?2, ?3, ?4, ?4, 0)`,
         );
-        this.#selectSession = sql.prepare("SELECT id FROM timeline_sessions WHERE room_id = ? AND session_id = ? AND sender = ?");
-        this.#selectFull = sql.prepare("SELECT 1 FROM timeline_sessions WHERE room_id = ? AND sender = ? LIMIT 1 OFFSET ?");
+        this.#selectSession = sql.prepare(
+            "SELECT id FROM timeline_sessions WHERE room_id = ? AND session_id = ? AND sender = ?",
+        );
+        this.#selectFull = sql.prepare(
+            "SELECT 1 FROM timeline_sessions WHERE room_id = ? AND sender = ? LIMIT 1 OFFSET ?",
+        );
         this.#insertEvent = sql.prepare("INSERT INTO timeline_events VALUES (?, ?, ?) ON CONFLICT DO NOTHING");
-        this.#lowerEvent = sql.prepare("UPDATE timeline_events SET at = ?3 WHERE session = ?1 AND message_index = ?2 AND at > ?3");
+        this.#lowerEvent = sql.prepare(
+            "UPDATE timeline_events SET at = ?3 WHERE session = ?1 AND message_index = ?2 AND at > ?3",
+        );
         this.#grow = sql.prepare(
             `UPDATE timeline_sessions SET events = events + ?2, first_at = min(first_at, ?3), last_at = max(last_at, ?4)
              WHERE id = ?1`,
@@ -106,8 +115,15 @@ export class SessionUses {
         );
     }
 
-    /** Counts the Megolm messages among these events; malformed and redacted ones are none. Answers how many there are, and how many of them were not known yet. */
-    record(roomId: string, events: readonly RoomEvent[], bounds: TimeBounds): { readonly seen: number; readonly added: number } {
+    /**
+     * Counts the Megolm messages among these events; malformed and redacted ones are none. Answers how many there are,
+     * and how many of them were not known yet.
+     */
+    record(
+        roomId: string,
+        events: readonly RoomEvent[],
+        bounds: TimeBounds,
+    ): { readonly seen: number; readonly added: number } {
         let [seen, added] = [0, 0];
         const growing = new Map<string, Growth>();
         for (const { type, stateKey, sender, content, originServerTs } of events) {
@@ -149,7 +165,11 @@ export class SessionUses {
         }
     }
 
-    split(roomId: string, { sessionId, sender }: Pick<SessionUse, "sessionId" | "sender">, firstIndex: number): SessionSplit {
+    split(
+        roomId: string,
+        { sessionId, sender }: Pick<SessionUse, "sessionId" | "sender">,
+        firstIndex: number,
+    ): SessionSplit {
         const row = this.#selectSplit.get(roomId, sessionId, sender, firstIndex);
         return {
             before: numberOf(row, "before"),
@@ -166,7 +186,9 @@ export class SessionUses {
     /** Undefined: it would be one session too many. */
     #growth(roomId: string, sessionId: string, sender: string, at: number): Growth | undefined {
         const id = this.#session(roomId, sessionId, sender, at);
-        return id === undefined ? undefined : { id, sessionId, sender, messages: [], added: 0, firstAt: at, lastAt: at };
+        return id === undefined
+            ? undefined
+            : { id, sessionId, sender, messages: [], added: 0, firstAt: at, lastAt: at };
     }
 
     #session(roomId: string, sessionId: string, sender: string, at: number): number | undefined {

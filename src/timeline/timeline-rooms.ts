@@ -24,7 +24,10 @@ export interface Uncounted {
     readonly revision: number;
 }
 
-/** The rooms of whose timeline anything is recorded, with their last coverage. Every writing call stands in a transaction of the caller. */
+/**
+ * The rooms of whose timeline anything is recorded, with their last coverage. Every writing call stands in a
+ * transaction of the caller.
+ */
 export class TimelineRooms {
     readonly #insert: StatementSync;
     readonly #touch: StatementSync;
@@ -89,7 +92,9 @@ export class TimelineRooms {
     }
 
     uncounted(): readonly Uncounted[] {
-        return this.#selectUncounted.all().map((row) => ({ roomId: textOf(row, "room_id"), revision: numberOf(row, "revision") }));
+        return this.#selectUncounted
+            .all()
+            .map((row) => ({ roomId: textOf(row, "room_id"), revision: numberOf(row, "revision") }));
     }
 
     isCounted(roomId: string): boolean {

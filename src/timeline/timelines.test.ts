@@ -18,7 +18,9 @@ beforeEach(() => {
 afterEach(() => database.close());
 
 function say(session: number, index: number): void {
-    database.transaction(() => new SessionUses(database).record(room, [message(session, index, 1_000)], { notBefore: 0, notAfter: 2_000 }));
+    database.transaction(() =>
+        new SessionUses(database).record(room, [message(session, index, 1_000)], { notBefore: 0, notAfter: 2_000 }),
+    );
 }
 
 const session = (number: number, verdict: HeldSession["verdict"], firstIndex = 0): HeldSession => ({
@@ -81,7 +83,10 @@ test("where the last count found one, nobody is asked", async () => {
         database.transaction(() => {
             rooms.add(room);
             const comparable = { withheld, uncovered: [] };
-            rooms.store({ roomId: room, revision: 1 }, { ...sums, sessions, withheldFromBot: { sessions: 0, senders: [] }, comparable });
+            rooms.store(
+                { roomId: room, revision: 1 },
+                { ...sums, sessions, withheldFromBot: { sessions: 0, senders: [] }, comparable },
+            );
         });
     const idle = worker([]);
     counted(2);
@@ -102,7 +107,9 @@ test("what an earlier version counted is read, and says that it is not enough fo
         withheldFromBot: { sessions: 0, senders: [] },
     };
     database.transaction(() => new TimelineRooms(database).add(room));
-    database.sql.prepare("UPDATE timeline_rooms SET coverage = ?").run(JSON.stringify({ ...stored, withoutSigns: ["@bob:home"] }));
+    database.sql
+        .prepare("UPDATE timeline_rooms SET coverage = ?")
+        .run(JSON.stringify({ ...stored, withoutSigns: ["@bob:home"] }));
     expect(new Timelines(database).coverage(room)).toEqual({ ...stored, comparable: undefined });
 });
 
@@ -116,7 +123,10 @@ test("from an earlier version every room is counted anew, and each session has t
         INSERT INTO timeline_events VALUES (1, 0, 10), (1, 1, 25);
     `);
     timelineSchema.migrations[2]?.(sql);
-    expect(sql.prepare("SELECT last_at FROM timeline_sessions ORDER BY id").all()).toEqual([{ last_at: 25 }, { last_at: 30 }]);
+    expect(sql.prepare("SELECT last_at FROM timeline_sessions ORDER BY id").all()).toEqual([
+        { last_at: 25 },
+        { last_at: 30 },
+    ]);
     expect(sql.prepare("SELECT revision, counted FROM timeline_rooms").get()).toEqual({ revision: 5, counted: 4 });
     sql.close();
 });

@@ -6,7 +6,10 @@ import { type FirstUse, SessionOwners } from "./session-owners.ts";
 import { SessionUses } from "./session-uses.ts";
 import { TimelineRooms } from "./timeline-rooms.ts";
 
-/** What the recorded timelines say of rooms; every answer is as of the last recorded batch, `coverage` at most as much older as it takes to count the room, and half a minute. */
+/**
+ * What the recorded timelines say of rooms; every answer is as of the last recorded batch, `coverage` at most as much
+ * older as it takes to count the room, and half a minute.
+ */
 export class Timelines {
     readonly #uses: SessionUses;
     readonly #owners: SessionOwners;
@@ -22,8 +25,8 @@ export class Timelines {
     }
 
     /**
-     * Each session of the room whose owner is known, and when they first used it. Others have their turn while it is read: what is recorded
-     * meanwhile may be in it or not.
+     * Each session of the room whose owner is known, and when they first used it. Others have their turn while it is
+     * read: what is recorded meanwhile may be in it or not.
      */
     async sessionTimes(roomId: string): Promise<PackedTimes> {
         return await inPieces(packed(this.#owners.pages(roomId)));
@@ -55,7 +58,10 @@ export class Timelines {
         return new Set(rows.map((row) => textOf(row, "value")));
     }
 
-    /** The sessions that we hold of these rooms changed: their coverage is counted anew. Inside a transaction of the caller's. */
+    /**
+     * The sessions that we hold of these rooms changed: their coverage is counted anew. Inside a transaction of the
+     * caller's.
+     */
     touch(roomIds: readonly string[]): void {
         for (const roomId of roomIds) this.#rooms.touch(roomId);
     }
@@ -63,7 +69,9 @@ export class Timelines {
     /** Everything that was recorded of the room, for good. Inside a transaction of the caller's. */
     forget(roomId: string): void {
         const { sql } = this.#database;
-        sql.prepare("DELETE FROM timeline_events WHERE session IN (SELECT id FROM timeline_sessions WHERE room_id = ?)").run(roomId);
+        sql.prepare(
+            "DELETE FROM timeline_events WHERE session IN (SELECT id FROM timeline_sessions WHERE room_id = ?)",
+        ).run(roomId);
         for (const table of ["timeline_sessions", "session_owners", "timeline_gaps", "timeline_rooms"])
             sql.prepare(`DELETE FROM ${table} WHERE room_id = ?`).run(roomId);
     }
@@ -79,7 +87,8 @@ export class Timelines {
             const page = await crypto.heldSessions(roomId, last?.sessionId);
             if (page.length === 0) return false;
             const found = page.some(
-                ({ verdict, sessionId, firstIndex }) => verdict === "shareable" && this.#uses.isUsed(roomId, sessionId, firstIndex),
+                ({ verdict, sessionId, firstIndex }) =>
+                    verdict === "shareable" && this.#uses.isUsed(roomId, sessionId, firstIndex),
             );
             if (found) return true;
             last = page.at(-1);

@@ -1,5 +1,7 @@
 "use strict";
 
 module.exports = () => {
-    throw new Error("the request package is replaced by a stub: every HTTP call goes through src/homeserver/transport.ts");
+    throw new Error(
+        "the request package is replaced by a stub: every HTTP call goes through src/homeserver/transport.ts",
+    );
 };

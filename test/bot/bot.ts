@@ -7,7 +7,10 @@ import type { JobShown, StatusShown } from "./status-shown.ts";
 
 const sources = join(import.meta.dirname, "../../src/main.ts");
 
-/** Milliseconds: the least from the begin of one `status` to the same one again, and for how long at most an answer may be used again. */
+/**
+ * Milliseconds: the least from the begin of one `status` to the same one again, and for how long at most an answer may
+ * be used again.
+ */
 const restOfStatusMs = { least: 500, most: 2_000 };
 
 export type WorkerFault = "panic" | "reject" | "exit" | "stuck" | "commit";
@@ -38,8 +41,16 @@ export class Bot {
     /** The last answer to each `status`, by its arguments. */
     readonly #lastStatus = new Map<string, StatusAnswer>();
 
-    /** `settings` are further environment variables, without their `BACKSCROLL_`; an empty one is as good as none. `program` is the executable's path. */
-    constructor(synapse: Homeserver, user: SynapseUser, settings: Readonly<Record<string, string>> = {}, program = sources) {
+    /**
+     * `settings` are further environment variables, without their `BACKSCROLL_`; an empty one is as good as none.
+     * `program` is the executable's path.
+     */
+    constructor(
+        synapse: Homeserver,
+        user: SynapseUser,
+        settings: Readonly<Record<string, string>> = {},
+        program = sources,
+    ) {
         this.#program = program;
         this.userId = user.userId;
         const all = {
@@ -91,18 +102,29 @@ export class Bot {
         return this.#process;
     }
 
-    /** Starts a process whose crypto worker can be harmed (see `planted-fault.ts`), and waits until it follows its homeserver. */
+    /**
+     * Starts a process whose crypto worker can be harmed (see `planted-fault.ts`), and waits until it follows its
+     * homeserver.
+     */
     async runFragile(): Promise<void> {
         rmSync(this.#faultFile, { force: true });
         const fault = { FAULT_FILE: this.#faultFile };
-        this.#process = this.#start("the bot", ["--import", join(import.meta.dirname, "planted-fault.ts"), this.#program, "run"], fault);
+        this.#process = this.#start(
+            "the bot",
+            ["--import", join(import.meta.dirname, "planted-fault.ts"), this.#program, "run"],
+            fault,
+        );
         await this.ready();
     }
 
     /** Starts a process whose clock can be moved (see `moved-clock.ts`), and waits until it follows its homeserver. */
     async runWithOwnClock(): Promise<void> {
         const clock = { CLOCK_FILE: this.#clockFile };
-        this.#process = this.#start("the bot", ["--import", join(import.meta.dirname, "moved-clock.ts"), this.#program, "run"], clock);
+        this.#process = this.#start(
+            "the bot",
+            ["--import", join(import.meta.dirname, "moved-clock.ts"), this.#program, "run"],
+            clock,
+        );
         await this.ready();
     }
 
@@ -135,14 +157,18 @@ export class Bot {
 
     /** `command` with further settings, as for the constructor. */
     async commandWith(settings: Readonly<Record<string, string>>, ...args: readonly string[]): Promise<CommandResult> {
-        const program = this.#start(`backscroll ${args[0] ?? ""}`, [this.#program, ...args], settingsAsEnvironment(settings));
+        const program = this.#start(
+            `backscroll ${args[0] ?? ""}`,
+            [this.#program, ...args],
+            settingsAsEnvironment(settings),
+        );
         const { code } = await program.exited;
         return { code, answer: program.answer, output: program.output };
     }
 
     /**
-     * Each is a process, and what is waited for needs the machine: asked again, it rests in between. All that it shows stands in the
-     * database, so that the same answer counts again while nothing is written to that.
+     * Each is a process, and what is waited for needs the machine: asked again, it rests in between. All that it shows
+     * stands in the database, so that the same answer counts again while nothing is written to that.
      */
     async status(...args: readonly string[]): Promise<StatusShown> {
         const last = this.#lastStatus.get(args.join(" "));
@@ -166,7 +192,9 @@ export class Bot {
                 return seen !== undefined && states.includes(seen.state) && seen;
             });
         } catch (cause) {
-            throw new Error(`the job is ${JSON.stringify(seen)}; the bot's log:\n${this.#process?.output ?? ""}`, { cause });
+            throw new Error(`the job is ${JSON.stringify(seen)}; the bot's log:\n${this.#process?.output ?? ""}`, {
+                cause,
+            });
         }
     }
 

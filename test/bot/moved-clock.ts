@@ -1,7 +1,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import { isMainThread } from "node:worker_threads";
 
-// Loaded before the bot, in each of its threads: its clock differs from the true one by as many milliseconds as the file says that CLOCK_FILE names.
+// Loaded before the bot, in each of its threads: its clock differs from the true one by as many milliseconds as the
+// file says that CLOCK_FILE names.
 const file = process.env["CLOCK_FILE"] ?? "";
 const TrueDate = Date;
 let shift = 0;

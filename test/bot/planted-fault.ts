@@ -2,7 +2,8 @@ import { existsSync, readFileSync, rmSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { isMainThread } from "node:worker_threads";
 
-// Loaded before the bot (`Bot.launch`), in each of its threads: does harm to the crypto worker once the file that FAULT_FILE names is there.
+// Loaded before the bot (`Bot.launch`), in each of its threads: does harm to the crypto worker once the file that
+// FAULT_FILE names is there.
 const file = process.env["FAULT_FILE"];
 
 const faults: Readonly<Record<string, () => unknown>> = {
@@ -13,12 +14,15 @@ const faults: Readonly<Record<string, () => unknown>> = {
     exit: () => process.exit(3),
     // Native code that `terminate` cannot interrupt.
     stuck: () =>
-        new DatabaseSync(":memory:").exec("WITH RECURSIVE n(x) AS (VALUES (1) UNION ALL SELECT x + 1 FROM n) SELECT count(*) FROM n"),
+        new DatabaseSync(":memory:").exec(
+            "WITH RECURSIVE n(x) AS (VALUES (1) UNION ALL SELECT x + 1 FROM n) SELECT count(*) FROM n",
+        ),
     /** The disk fails at the next commit. */
     commit() {
         const exec: unknown = Object.getOwnPropertyDescriptor(DatabaseSync.prototype, "exec")?.value;
         DatabaseSync.prototype.exec = function (this: DatabaseSync, sql: string) {
-            if (sql === "COMMIT") throw Object.assign(new Error("disk I/O error"), { code: "ERR_SQLITE_ERROR", errcode: 10 });
+            if (sql === "COMMIT")
+                throw Object.assign(new Error("disk I/O error"), { code: "ERR_SQLITE_ERROR", errcode: 10 });
             if (typeof exec === "function") Reflect.apply(exec, this, [sql]);
         };
     },

@@ -1,4 +1,6 @@
-/** What the stories read of `backscroll status --json`, written down once more: it is a contract with others than us. */
+/**
+ * What the stories read of `backscroll status --json`, written down once more: it is a contract with others than us.
+ */
 export interface StatusShown {
     readonly schema: number;
     readonly running: boolean;
@@ -8,7 +10,11 @@ export interface StatusShown {
         readonly device_id: string | null;
         readonly fingerprint: string | null;
         readonly cross_signed: boolean;
-        readonly identity: { readonly state: string; readonly since: string | null; readonly published: string | null } | null;
+        readonly identity: {
+            readonly state: string;
+            readonly since: string | null;
+            readonly published: string | null;
+        } | null;
     };
     readonly rooms: readonly RoomShown[];
     readonly jobs: readonly JobShown[];

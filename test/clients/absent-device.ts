@@ -20,8 +20,8 @@ const paths = new Map<RequestType, string>([
 ]);
 
 /**
- * Logs in a device whose keys are on the server, and at which nobody ever sits: real keys, one-time keys and signatures, but no process and no
- * sync, so that stories can have many.
+ * Logs in a device whose keys are on the server, and at which nobody ever sits: real keys, one-time keys and
+ * signatures, but no process and no sync, so that stories can have many.
  */
 export async function leaveDevice(
     synapse: Homeserver,
@@ -37,7 +37,8 @@ export async function leaveDevice(
     };
     for (const request of await machine.outgoingRequests()) if (isKeysUpload(request)) await send(request);
     if (identity === "new") {
-        const { uploadSigningKeysRequest: keys, uploadSignaturesRequest: signatures } = await machine.bootstrapCrossSigning(true);
+        const { uploadSigningKeysRequest: keys, uploadSignaturesRequest: signatures } =
+            await machine.bootstrapCrossSigning(true);
         await post(synapse.url, token, "/keys/device_signing/upload", keys.body);
         await send(signatures);
     } else if (identity !== "none") {

@@ -31,7 +31,13 @@ export class Client {
     static async start(options: ClientOptions, clients?: Clients): Promise<Client> {
         const client = new Client(options, clients);
         const { url, user, identity = "new" } = options;
-        await client.do("start", { url, user: user.localpart, password: user.password, deviceId: client.deviceId, identity });
+        await client.do("start", {
+            url,
+            user: user.localpart,
+            password: user.password,
+            deviceId: client.deviceId,
+            identity,
+        });
         return client;
     }
 
@@ -64,6 +70,9 @@ export class Client {
 }
 
 /** What somebody said, as a timeline shows it; null where it could not be decrypted. */
-export function saidBy({ userId }: { readonly userId: string }, timeline: readonly TimelineMessage[]): readonly (string | null)[] {
+export function saidBy(
+    { userId }: { readonly userId: string },
+    timeline: readonly TimelineMessage[],
+): readonly (string | null)[] {
     return timeline.filter(({ sender }) => sender === userId).map(({ text }) => text);
 }

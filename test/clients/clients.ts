@@ -12,7 +12,10 @@ export type Operation = keyof ClientOperations;
 export type Arguments<Name extends Operation> = Parameters<ClientOperations[Name]>;
 export type Answer<Name extends Operation> = Awaited<ReturnType<ClientOperations[Name]>>;
 
-/** A process in which many people's matrix-js-sdk clients live: what one more costs is its work, not Node, the SDK and its crypto once more. */
+/**
+ * A process in which many people's matrix-js-sdk clients live: what one more costs is its work, not Node, the SDK and
+ * its crypto once more.
+ */
 export class Clients {
     readonly #process: Program;
     readonly #pending = new Map<number, Pending>();
@@ -37,7 +40,12 @@ export class Clients {
     }
 
     /** Has one of the clients do something. Rejects with the client's own words, and `who` it is. */
-    async perform<Name extends Operation>(client: number, who: string, operation: Name, args: Arguments<Name>): Promise<Answer<Name>> {
+    async perform<Name extends Operation>(
+        client: number,
+        who: string,
+        operation: Name,
+        args: Arguments<Name>,
+    ): Promise<Answer<Name>> {
         this.#lastRequest += 1;
         const request: OperationRequest = { id: this.#lastRequest, client, operation, args };
         const { promise, resolve, reject } = Promise.withResolvers<unknown>();
@@ -61,7 +69,8 @@ export class Clients {
     }
 
     #ended(): void {
-        for (const { who, reject } of this.#pending.values()) reject(new Error(`the client of ${who} ended:\n${this.#process.output}`));
+        for (const { who, reject } of this.#pending.values())
+            reject(new Error(`the client of ${who} ended:\n${this.#process.output}`));
         this.#pending.clear();
     }
 }

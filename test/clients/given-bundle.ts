@@ -24,7 +24,10 @@ export async function giveBundle(
 ): Promise<void> {
     const [key, iv] = [randomBytes(32), Buffer.concat([randomBytes(8), Buffer.alloc(8)])];
     const cipher = createCipheriv("aes-256-ctr", key, iv);
-    const ciphertext = Buffer.concat([cipher.update(JSON.stringify({ room_keys: roomKeys, withheld })), cipher.final()]);
+    const ciphertext = Buffer.concat([
+        cipher.update(JSON.stringify({ room_keys: roomKeys, withheld })),
+        cipher.final(),
+    ]);
     const file = {
         v: "v2",
         url: await upload(synapse, user, ciphertext),
@@ -37,7 +40,11 @@ export async function giveBundle(
 
 async function upload(synapse: Homeserver, user: SynapseUser, bytes: Uint8Array): Promise<string> {
     const headers = { authorization: `Bearer ${await synapse.login(user, "UPLOADS")}` };
-    const response = await fetch(`${synapse.url}/_matrix/media/v3/upload`, { method: "POST", headers, body: Buffer.from(bytes) });
+    const response = await fetch(`${synapse.url}/_matrix/media/v3/upload`, {
+        method: "POST",
+        headers,
+        body: Buffer.from(bytes),
+    });
     if (!response.ok) throw new Error(`upload: ${response.status} ${await response.text()}`);
     return ((await response.json()) as { readonly content_uri: string }).content_uri;
 }

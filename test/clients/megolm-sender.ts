@@ -5,8 +5,8 @@ import type { DeviceOfUser } from "./operations.ts";
 const algorithm = "m.megolm.v1.aes-sha2";
 
 /**
- * Messages of a session whose `m.room_key` says what the test wants: the flag in the specification's spelling, a forged one, none.
- * The Olm encryption and the device are those of a real client.
+ * Messages of a session whose `m.room_key` says what the test wants: the flag in the specification's spelling, a forged
+ * one, none. The Olm encryption and the device are those of a real client.
  */
 export class MegolmSender {
     readonly session = new MegolmSession();
@@ -20,7 +20,12 @@ export class MegolmSender {
 
     /** Sends the session's key to these devices, `flags` merged into the content of the `m.room_key`. */
     async shareKey(devices: readonly DeviceOfUser[], flags: object): Promise<void> {
-        const key = { algorithm, room_id: this.#roomId, session_id: this.session.id, session_key: this.session.sharedKey };
+        const key = {
+            algorithm,
+            room_id: this.#roomId,
+            session_id: this.session.id,
+            session_key: this.session.sharedKey,
+        };
         await this.#client.do("sendToDevice", devices, "m.room_key", { ...key, ...flags });
     }
 

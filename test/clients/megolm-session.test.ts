@@ -1,4 +1,12 @@
-import { DecryptionSettings, DeviceId, initAsync, OlmMachine, RoomId, TrustRequirement, UserId } from "@matrix-org/matrix-sdk-crypto-wasm";
+import {
+    DecryptionSettings,
+    DeviceId,
+    initAsync,
+    OlmMachine,
+    RoomId,
+    TrustRequirement,
+    UserId,
+} from "@matrix-org/matrix-sdk-crypto-wasm";
 import { expect, test } from "vitest";
 import { MegolmSession } from "./megolm-session.ts";
 

@@ -12,8 +12,8 @@ import {
 const parts = [0, 1, 2, 3] as const;
 
 /**
- * An outbound Megolm session, written from the specification: for senders that no SDK plays, whose `m.room_key` has a forged or another flag.
- * Source: https://gitlab.matrix.org/matrix-org/olm/-/blob/master/docs/megolm.md
+ * An outbound Megolm session, written from the specification: for senders that no SDK plays, whose `m.room_key` has a
+ * forged or another flag. Source: https://gitlab.matrix.org/matrix-org/olm/-/blob/master/docs/megolm.md
  */
 export class MegolmSession {
     /** The session's Ed25519 public key, unpadded base64. */
@@ -53,7 +53,10 @@ export class MegolmSession {
             variableLength(ciphertext.length),
             ciphertext,
         ]);
-        const authentic = Buffer.concat([message, createHmac("sha256", keys.subarray(32, 64)).update(message).digest().subarray(0, 8)]);
+        const authentic = Buffer.concat([
+            message,
+            createHmac("sha256", keys.subarray(32, 64)).update(message).digest().subarray(0, 8),
+        ]);
         this.#advance();
         return base64(Buffer.concat([authentic, sign(null, authentic, this.#signingKey)]));
     }
@@ -66,10 +69,12 @@ export class MegolmSession {
 
     #advance(): void {
         this.#index += 1;
-        // Part 0 is hashed anew every 2^24 messages, part 1 every 2^16, part 2 every 2^8, part 3 each time; the lower parts follow from the highest.
+        // Part 0 is hashed anew every 2^24 messages, part 1 every 2^16, part 2 every 2^8, part 3 each time; the lower
+        // parts follow from the highest.
         const highest = parts.find((part) => this.#index % 2 ** (24 - 8 * part) === 0) ?? 3;
         const source = this.#ratchet[highest] ?? Buffer.alloc(32);
-        for (const part of parts.slice(highest)) this.#ratchet[part] = createHmac("sha256", source).update(Buffer.of(part)).digest();
+        for (const part of parts.slice(highest))
+            this.#ratchet[part] = createHmac("sha256", source).update(Buffer.of(part)).digest();
     }
 }
 

@@ -5,7 +5,10 @@ export interface ClientOperations {
     /** Nothing more is done or heard by this client; its device stays. */
     stop(): Promise<void>;
     createRoom(options: RoomOptions): Promise<string>;
-    /** Waits until this client has seen itself invited, then joins as js-sdk does: takes the inviter's bundle, if there is one. */
+    /**
+     * Waits until this client has seen itself invited, then joins as js-sdk does: takes the inviter's bundle, if there
+     * is one.
+     */
     join(roomId: string): Promise<void>;
     /** The bare request, as clients send it that know nothing of history sharing. */
     inviteWithoutSharing(roomId: string, userId: string): Promise<void>;
@@ -63,7 +66,10 @@ export interface StartOptions {
     readonly identity: Identity;
 }
 
-/** Of a new device: makes the user's cross-signing identity, stays unsigned, or is signed with what `exportIdentity` of another device gave. */
+/**
+ * Of a new device: makes the user's cross-signing identity, stays unsigned, or is signed with what `exportIdentity` of
+ * another device gave.
+ */
 export type Identity = "new" | "none" | object;
 
 export interface RoomOptions {
@@ -127,4 +133,6 @@ export interface OperationRequest {
 }
 
 /** One answer a line from its standard output. */
-export type OperationAnswer = { readonly id: number; readonly result: unknown } | { readonly id: number; readonly error: string };
+export type OperationAnswer =
+    | { readonly id: number; readonly result: unknown }
+    | { readonly id: number; readonly error: string };

@@ -46,7 +46,12 @@ export class SdkClient implements ClientOperations {
         this.#login = options;
         const anonymous = createClient({ baseUrl, logger: silent });
         const identifier = { type: "m.id.user", user } as const;
-        const login = await anonymous.loginRequest({ type: "m.login.password", identifier, password, device_id: deviceId });
+        const login = await anonymous.loginRequest({
+            type: "m.login.password",
+            identifier,
+            password,
+            device_id: deviceId,
+        });
         const client = createClient({
             baseUrl,
             userId: login.user_id,
@@ -74,7 +79,11 @@ export class SdkClient implements ClientOperations {
 
     async createRoom({ name, encrypted = true, visibility, powerLevels, invite = [] }: RoomOptions): Promise<string> {
         const encryption = { type: "m.room.encryption", state_key: "", content: { algorithm: "m.megolm.v1.aes-sha2" } };
-        const history = { type: "m.room.history_visibility", state_key: "", content: { history_visibility: visibility } };
+        const history = {
+            type: "m.room.history_visibility",
+            state_key: "",
+            content: { history_visibility: visibility },
+        };
         const { room_id: roomId } = await this.#request<{ room_id: string }>(Method.Post, "/createRoom", {
             name,
             preset: "private_chat",
@@ -83,7 +92,8 @@ export class SdkClient implements ClientOperations {
             ...(powerLevels === undefined ? {} : { power_level_content_override: powerLevels }),
         });
         await until("the new room in the sync", () => this.#client.getRoom(roomId)?.getMyMembership() === "join");
-        if (encrypted) await until("the room's encryption", async () => await this.#crypto.isEncryptionEnabledInRoom(roomId));
+        if (encrypted)
+            await until("the room's encryption", async () => await this.#crypto.isEncryptionEnabledInRoom(roomId));
         return roomId;
     }
 
@@ -111,13 +121,22 @@ export class SdkClient implements ClientOperations {
 
     async send(roomId: string, message: string | object): Promise<string> {
         const content = typeof message === "string" ? { msgtype: "m.text", body: message } : message;
-        return (await this.#client.sendEvent(roomId, EventType.RoomMessage, content as TimelineEvents[EventType.RoomMessage])).event_id;
+        return (
+            await this.#client.sendEvent(
+                roomId,
+                EventType.RoomMessage,
+                content as TimelineEvents[EventType.RoomMessage],
+            )
+        ).event_id;
     }
 
     async sendState(roomId: string, type: string, stateKey: string, content: object): Promise<void> {
         const path = `/rooms/${encodeURIComponent(roomId)}/state/${encodeURIComponent(type)}/${encodeURIComponent(stateKey)}`;
         const { event_id: eventId } = await this.#request<{ event_id: string }>(Method.Put, path, content);
-        await until("the state event in the sync", () => this.#state(roomId)?.getStateEvents(type, stateKey)?.getId() === eventId);
+        await until(
+            "the state event in the sync",
+            () => this.#state(roomId)?.getStateEvents(type, stateKey)?.getId() === eventId,
+        );
     }
 
     async membership(roomId: string, userId: string): Promise<MembershipSeen | null> {
@@ -186,7 +205,9 @@ export class SdkClient implements ClientOperations {
         const batch = await this.#crypto.encryptToDeviceMessages(type, [...devices], { ...content });
         if (batch.batch.length < devices.length) throw new Error("some of the devices are unknown");
         const byUser = Map.groupBy(batch.batch, ({ userId }) => userId);
-        const messages = byUser.entries().map(([userId, own]) => [userId, new Map(own.map((one) => [one.deviceId, one.payload]))] as const);
+        const messages = byUser
+            .entries()
+            .map(([userId, own]) => [userId, new Map(own.map((one) => [one.deviceId, one.payload]))] as const);
         await this.#client.sendToDevice(batch.eventType, new Map(messages));
     }
 
@@ -194,7 +215,10 @@ export class SdkClient implements ClientOperations {
         return await Promise.resolve(this.#bundles);
     }
 
-    async askToVerify(userId: string, by: { readonly deviceId: string } | { readonly roomId: string }): Promise<string> {
+    async askToVerify(
+        userId: string,
+        by: { readonly deviceId: string } | { readonly roomId: string },
+    ): Promise<string> {
         return await this.#verifications.ask(this.#crypto, userId, by);
     }
 
@@ -244,7 +268,12 @@ export class SdkClient implements ClientOperations {
                 } catch (cause) {
                     const session = (cause as { data?: { session?: string } }).data?.session;
                     if (session === undefined) throw cause;
-                    await upload({ type: "m.login.password", identifier: { type: "m.id.user", user }, password, session });
+                    await upload({
+                        type: "m.login.password",
+                        identifier: { type: "m.id.user", user },
+                        password,
+                        session,
+                    });
                 }
             },
         });

@@ -7,6 +7,7 @@ export function isMessage(event: MatrixEvent): boolean {
 
 export function asSeen(event: MatrixEvent): TimelineMessage {
     const seen = { eventId: event.getId() ?? "", sender: event.getSender() ?? "" };
-    if (event.isDecryptionFailure()) return { ...seen, text: null, failure: event.decryptionFailureReason ?? "unknown" };
+    if (event.isDecryptionFailure())
+        return { ...seen, text: null, failure: event.decryptionFailureReason ?? "unknown" };
     return { ...seen, text: String(event.getContent()["body"]) };
 }

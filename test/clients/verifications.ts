@@ -15,7 +15,11 @@ export class Verifications {
         if (type === cancelled) this.#reasons.set(content["transaction_id"], content["reason"]);
     }
 
-    async ask(crypto: CryptoApi, userId: string, by: { readonly deviceId: string } | { readonly roomId: string }): Promise<string> {
+    async ask(
+        crypto: CryptoApi,
+        userId: string,
+        by: { readonly deviceId: string } | { readonly roomId: string },
+    ): Promise<string> {
         const isKnown = async () => (await crypto.getUserVerificationStatus(userId)).known;
         await until("the keys of whoever is in a room with this client", isKnown);
         const request =
@@ -47,5 +51,7 @@ const phases = new Map<VerificationPhase, VerificationSeen["phase"]>([
 
 function reasonIn(client: MatrixClient, roomId: string, id: string): unknown {
     const events = client.getRoom(roomId)?.getLiveTimeline().getEvents() ?? [];
-    return events.find((event) => event.getType() === cancelled && event.relationEventId === id)?.getContent()["reason"];
+    return events.find((event) => event.getType() === cancelled && event.relationEventId === id)?.getContent()[
+        "reason"
+    ];
 }

@@ -36,8 +36,13 @@ test.each(ours)("every file that %s names is there", (page) => {
 });
 
 test.each(docs.filter((page) => page !== "docs/README.md"))("%s is listed where people look for it", (page) => {
-    const index = page.startsWith("docs/decisions/") && !page.endsWith("/README.md") ? "docs/decisions/README.md" : "docs/README.md";
-    const listed = [...read(index).matchAll(/\]\(([^)#]+)\)/g)].map(([, target = ""]) => normalize(join(dirname(index), target)));
+    const index =
+        page.startsWith("docs/decisions/") && !page.endsWith("/README.md")
+            ? "docs/decisions/README.md"
+            : "docs/README.md";
+    const listed = [...read(index).matchAll(/\]\(([^)#]+)\)/g)].map(([, target = ""]) =>
+        normalize(join(dirname(index), target)),
+    );
     expect(listed).toContain(page);
 });
 
@@ -59,7 +64,9 @@ const contract = [
 ];
 
 test.each(contract)("status-json.md has every field of $file", ({ file, until }) => {
-    const fields = [...(read(file).split(until)[0] ?? "").matchAll(/readonly ([a-z_]+):/g)].map(([, name = ""]) => name);
+    const fields = [...(read(file).split(until)[0] ?? "").matchAll(/readonly ([a-z_]+):/g)].map(
+        ([, name = ""]) => name,
+    );
     expect(fields.length).toBeGreaterThan(3);
     const page = read("docs/operate/status-json.md");
     expect(fields.filter((field) => !new RegExp(`[\`.-]${field}[\`.]`).test(page))).toEqual([]);
@@ -69,10 +76,18 @@ test("a planted wide line, long paragraph, dead link, missing file or lost funct
     const wide = "w".repeat(121);
     expect(wideLines(["short", wide, `| ${wide} |`].join("\n"))).toEqual([wide]);
     const long = "1\n2\n3\n4\n5\n6";
-    expect(longParagraphs(`# A\n\n1\n2\n3\n\n${long}\n\n- 1\n  2\n  3\n- 4\n  5\n  6\n\n\`\`\`\n${long}\n\`\`\`\n`)).toEqual([long]);
-    const links = "[a](overview.md) [b](gone.md) [c](overview.md#the-parts) [d](overview.md#gone) [e](https://matrix.org)";
+    expect(
+        longParagraphs(`# A\n\n1\n2\n3\n\n${long}\n\n- 1\n  2\n  3\n- 4\n  5\n  6\n\n\`\`\`\n${long}\n\`\`\`\n`),
+    ).toEqual([long]);
+    const links =
+        "[a](overview.md) [b](gone.md) [c](overview.md#the-parts) [d](overview.md#gone) [e](https://matrix.org)";
     expect(deadLinks("docs/understand/sharing.md", links)).toEqual(["gone.md", "overview.md#gone"]);
     expect(missingFiles("`src/main.ts`, `src/gone.ts`, `src/gone.ts:run`")).toEqual(["src/gone.ts", "src/gone.ts"]);
-    const source = "export async function first() {\n    used();\n}\nclass Second {\n    async third(\n        a: string,\n    ) {}\n}\n";
-    expect(["first", "used", "Second", "third", "gone"].filter((name) => declares(source, name))).toEqual(["first", "Second", "third"]);
+    const source =
+        "export async function first() {\n    used();\n}\nclass Second {\n    async third(\n        a: string,\n    ) {}\n}\n";
+    expect(["first", "used", "Second", "third", "gone"].filter((name) => declares(source, name))).toEqual([
+        "first",
+        "Second",
+        "third",
+    ]);
 });

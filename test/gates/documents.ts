@@ -15,7 +15,10 @@ function exists(path: string): boolean {
     return existsSync(join(root, path));
 }
 
-/** Lines of more than 120 columns. Rows of tables cannot be broken, and those made from the code have whole sentences in them. */
+/**
+ * Lines of more than 120 columns. Rows of tables cannot be broken, and those made from the code have whole sentences in
+ * them.
+ */
 export function wideLines(text: string): readonly string[] {
     return text.split("\n").filter((line) => Array.from(line).length > 120 && !line.startsWith("|"));
 }
@@ -30,7 +33,9 @@ export function longParagraphs(text: string): readonly string[] {
 
 /** Relative links that lead to no file, or to no heading of it. */
 export function deadLinks(page: string, text: string): readonly string[] {
-    const links = prose(text).flatMap((line) => [...line.matchAll(/\]\(([^)\s]+)\)/g)].map(([, target = ""]) => target));
+    const links = prose(text).flatMap((line) =>
+        [...line.matchAll(/\]\(([^)\s]+)\)/g)].map(([, target = ""]) => target),
+    );
     return links.filter((target) => !/^[a-z]+:/.test(target) && !leadsSomewhere(page, target));
 }
 
@@ -56,13 +61,21 @@ function headings(text: string): readonly string[] {
 
 /** Files of the repository that the text names between backticks and that are not there. */
 export function missingFiles(text: string): readonly string[] {
-    const named = [...text.matchAll(/`((?:src|test|bench|demo|config|stubs|docs)\/[\w./-]+)(?::#?\w+)?`/g)].map(([, path = ""]) => path);
+    const named = [...text.matchAll(/`((?:src|test|bench|demo|config|stubs|docs)\/[\w./-]+)(?::#?\w+)?`/g)].map(
+        ([, path = ""]) => path,
+    );
     return named.filter((path) => !exists(path) && path !== "config/backscroll.yaml");
 }
 
 /** What a page names as `file:function`. */
-export function steps(page: string): readonly { readonly page: string; readonly file: string; readonly name: string }[] {
-    return [...read(page).matchAll(/`(src\/[\w/.-]+\.ts):(\w+)`/g)].map(([, file = "", name = ""]) => ({ page, file, name }));
+export function steps(
+    page: string,
+): readonly { readonly page: string; readonly file: string; readonly name: string }[] {
+    return [...read(page).matchAll(/`(src\/[\w/.-]+\.ts):(\w+)`/g)].map(([, file = "", name = ""]) => ({
+        page,
+        file,
+        name,
+    }));
 }
 
 /** Whether a source has a function, a class, a constant, or a method of this name; to use it is not enough. */

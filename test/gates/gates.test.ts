@@ -6,33 +6,60 @@ const header = "export const planted = 1;\n\n";
 const asynchronous = "export async function later(): Promise<number> {\n    return await Promise.resolve(1);\n}\n\n";
 
 /**
- * What is planted, in which file, and the words by which the gate names it beside the file. All violations of a gate are
- * planted at once: each has a file of its own.
+ * What is planted, in which file, and the words by which the gate names it beside the file. All violations of a gate
+ * are planted at once: each has a file of its own.
  */
 type Planted = readonly [violation: string, file: string, text: string, named: string];
 
 const gates: Readonly<Record<string, readonly Planted[]>> = {
-    "check:format": [["two spaces instead of four", "src/rooms/bad.ts", "export function a(): number {\n  return 1;\n}\n", ""]],
+    "check:format": [
+        ["two spaces instead of four", "src/rooms/bad.ts", "export function a(): number {\n  return 1;\n}\n", ""],
+    ],
     "check:lint": [
         ["a floating promise", "src/rooms/floating.ts", `${asynchronous}later();\n`, "no-floating-promises"],
-        ["a promise where nobody awaits it", "src/rooms/misused.ts", `${asynchronous}[1].forEach(later);\n`, "no-misused-promises"],
+        [
+            "a promise where nobody awaits it",
+            "src/rooms/misused.ts",
+            `${asynchronous}[1].forEach(later);\n`,
+            "no-misused-promises",
+        ],
         ["any by name", "src/rooms/any.ts", "export const a: any = 1;\n", "no-explicit-any"],
-        ["any that came from outside", "src/rooms/parsed.ts", 'export const a: string = JSON.parse("1");\n', "no-unsafe-assignment"],
+        [
+            "any that came from outside",
+            "src/rooms/parsed.ts",
+            'export const a: string = JSON.parse("1");\n',
+            "no-unsafe-assignment",
+        ],
         [
             "an assertion that checks nothing",
             "src/rooms/asserted.ts",
             "export const a = (x: unknown): string => x as string;\n",
             "no-unsafe-type-assertion",
         ],
-        ["a non-null assertion", "src/rooms/not-null.ts", "export const a = (x?: string): string => x!;\n", "no-non-null-assertion"],
-        ["a silenced compiler", "src/rooms/silenced.ts", "// @ts-ignore\nexport const a: string = 1;\n", "ban-ts-comment"],
+        [
+            "a non-null assertion",
+            "src/rooms/not-null.ts",
+            "export const a = (x?: string): string => x!;\n",
+            "no-non-null-assertion",
+        ],
+        [
+            "a silenced compiler",
+            "src/rooms/silenced.ts",
+            "// @ts-ignore\nexport const a: string = 1;\n",
+            "ban-ts-comment",
+        ],
         [
             "a switch that forgets a case",
             "src/rooms/switch.ts",
             'export function f(x: "a" | "b"): void {\n    switch (x) {\n        case "a":\n            f("b");\n    }\n}\n',
             "switch-exhaustiveness-check",
         ],
-        ["the environment outside config", "src/rooms/environment.ts", 'export const a = process.env["HOME"];\n', "no-process-env"],
+        [
+            "the environment outside config",
+            "src/rooms/environment.ts",
+            'export const a = process.env["HOME"];\n',
+            "no-process-env",
+        ],
         [
             "a focused test",
             "src/rooms/focused.test.ts",
@@ -41,8 +68,18 @@ const gates: Readonly<Record<string, readonly Planted[]>> = {
         ],
     ],
     "check:types": [
-        ["an index that may be missing", "src/rooms/index-missing.ts", "export const a = (x: number[]): number => x[0];\n", "TS2322"],
-        ["undefined for an optional property", "src/rooms/optional.ts", "export const a: { b?: number } = { b: undefined };\n", "TS2375"],
+        [
+            "an index that may be missing",
+            "src/rooms/index-missing.ts",
+            "export const a = (x: number[]): number => x[0];\n",
+            "TS2322",
+        ],
+        [
+            "undefined for an optional property",
+            "src/rooms/optional.ts",
+            "export const a: { b?: number } = { b: undefined };\n",
+            "TS2375",
+        ],
         ["syntax that Node cannot strip", "src/rooms/enum.ts", "export enum A {\n    b,\n}\n", "TS1294"],
         ["an unused variable", "src/rooms/unused.ts", `${header}function unused(): void {}\n`, "TS6133"],
         [
@@ -54,8 +91,18 @@ const gates: Readonly<Record<string, readonly Planted[]>> = {
     ],
     "check:dead": [
         ["a file that nobody imports", "src/rooms/dead.ts", header, "src/rooms/dead.ts"],
-        ["an export that nobody imports", "src/matrix/index.ts", `export const quoted = String;\n${header}`, "planted "],
-        ["a package that is not in package.json", "src/rooms/room-name.ts", 'export { parse as roomName } from "yaml";\n', "yaml "],
+        [
+            "an export that nobody imports",
+            "src/matrix/index.ts",
+            `export const quoted = String;\n${header}`,
+            "planted ",
+        ],
+        [
+            "a package that is not in package.json",
+            "src/rooms/room-name.ts",
+            'export { parse as roomName } from "yaml";\n',
+            "yaml ",
+        ],
     ],
     "check:imports": [
         [
@@ -64,7 +111,12 @@ const gates: Readonly<Record<string, readonly Planted[]>> = {
             'export * from "../rooms/index.ts";\n',
             "direction-failures-matrix",
         ],
-        ["a peer", "src/rooms/peer.ts", 'export type { Port } from "../crypto/index.ts";\n', "direction-rooms-crypto-homeserver"],
+        [
+            "a peer",
+            "src/rooms/peer.ts",
+            'export type { Port } from "../crypto/index.ts";\n',
+            "direction-rooms-crypto-homeserver",
+        ],
         ["what waits, and knows for whom", "src/due/bad.ts", 'export * from "../rooms/index.ts";\n', "direction-due"],
         [
             "a flow of the crypto worker that imports a higher one",
@@ -90,7 +142,12 @@ const gates: Readonly<Record<string, readonly Planted[]>> = {
             'export * from "../run.ts";\n',
             "rooms-of-the-bot-know-no-composition",
         ],
-        ["past another folder's index", "src/rooms/past.ts", 'export * from "../matrix/deep.ts";\n', "folder-only-by-its-index"],
+        [
+            "past another folder's index",
+            "src/rooms/past.ts",
+            'export * from "../matrix/deep.ts";\n',
+            "folder-only-by-its-index",
+        ],
         [
             "past a folder's index, from the top",
             "src/bot.ts",
@@ -104,7 +161,12 @@ const gates: Readonly<Record<string, readonly Planted[]>> = {
             'export * from "../rooms/deep.ts";\n',
             "no-cycles-between-folders",
         ],
-        ["a folder without a layer", "src/utils/index.ts", 'export * from "../matrix/index.ts";\n', "every-part-has-a-layer"],
+        [
+            "a folder without a layer",
+            "src/utils/index.ts",
+            'export * from "../matrix/index.ts";\n',
+            "every-part-has-a-layer",
+        ],
         [
             "matrix-bot-sdk outside its adapter",
             "src/rooms/sdk.ts",
@@ -117,7 +179,12 @@ const gates: Readonly<Record<string, readonly Planted[]>> = {
             'export { OlmMachine } from "@matrix-org/matrix-sdk-crypto-wasm";\n',
             "one-folder-for-the-wasm",
         ],
-        ["indexeddb that knows the tree", "src/indexeddb/bad.ts", 'export * from "../matrix/index.ts";\n', "indexeddb-knows-nothing-of-us"],
+        [
+            "indexeddb that knows the tree",
+            "src/indexeddb/bad.ts",
+            'export * from "../matrix/index.ts";\n',
+            "indexeddb-knows-nothing-of-us",
+        ],
         [
             "indexeddb used by others than crypto",
             "src/rooms/indexeddb.ts",
@@ -136,7 +203,12 @@ const gates: Readonly<Record<string, readonly Planted[]>> = {
             'export { test } from "vitest";\n',
             "no-development-package-at-run-time",
         ],
-        ["sources that import a test", "src/rooms/of-test.ts", 'export * from "../matrix/index.test.ts";\n', "sources-know-no-tests"],
+        [
+            "sources that import a test",
+            "src/rooms/of-test.ts",
+            'export * from "../matrix/index.test.ts";\n',
+            "sources-know-no-tests",
+        ],
         ["a file that is not there", "src/rooms/nowhere.ts", 'export * from "./missing.ts";\n', "unresolvable"],
     ],
 };
@@ -171,7 +243,9 @@ describe.each(Object.entries(gates))("npm run %s", (gate, violations) => {
         const { passed, output } = violated.get(gate)?.() ?? { passed: true, output: "" };
         expect(passed).toBe(false);
         const place = named === "no-cycles-between-folders" ? dirname(file) : file;
-        expect(findings(output).filter((finding) => finding.includes(place))).toContainEqual(expect.stringContaining(named));
+        expect(findings(output).filter((finding) => finding.includes(place))).toContainEqual(
+            expect.stringContaining(named),
+        );
     });
 });
 

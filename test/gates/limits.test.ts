@@ -8,12 +8,20 @@ const folder = "src/";
 const rows = rowsOf("docs/understand/limits-of-peers.md", "| ")
     .slice(1)
     .filter(([entry]) => !/^-+$/.test(entry ?? ""))
-    .map(([entry = "", , , bound = "", shownBy = ""]) => ({ entry, bounds: boundsIn(bound), bound, tests: testsIn(shownBy, folder) }));
+    .map(([entry = "", , , bound = "", shownBy = ""]) => ({
+        entry,
+        bounds: boundsIn(bound),
+        bound,
+        tests: testsIn(shownBy, folder),
+    }));
 
 /** The constants that a cell names: as the code writes them, some together, and in which file. */
 function boundsIn(cell: string): readonly Reference[] {
     return [...cell.matchAll(/((?:`[^`]+`,? )+)in `([^`]+\.ts)`/g)].flatMap(([, names = "", file = ""]) =>
-        [...names.matchAll(/`([^`]+)`/g)].map(([, text = ""]) => ({ file: file.startsWith(folder) ? file : folder + file, text })),
+        [...names.matchAll(/`([^`]+)`/g)].map(([, text = ""]) => ({
+            file: file.startsWith(folder) ? file : folder + file,
+            text,
+        })),
     );
 }
 

@@ -79,6 +79,8 @@ export class PlantedProject {
 }
 
 function scripts(): Readonly<Record<string, string>> {
-    const { scripts } = JSON.parse(readFileSync(join(repository, "package.json"), "utf8")) as { scripts: Record<string, string> };
+    const { scripts } = JSON.parse(readFileSync(join(repository, "package.json"), "utf8")) as {
+        scripts: Record<string, string>;
+    };
     return scripts;
 }

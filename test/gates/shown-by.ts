@@ -16,7 +16,10 @@ export function rowsOf(page: string, begin: string): readonly (readonly string[]
 
 /** The tests that a cell names: a file and the beginning of a test's name. */
 export function testsIn(cell: string, folder = ""): readonly Reference[] {
-    return [...cell.matchAll(/`([^`]+\.test\.ts)`: "([^"]+)"/g)].map(([, file = "", text = ""]) => ({ file: folder + file, text }));
+    return [...cell.matchAll(/`([^`]+\.test\.ts)`: "([^"]+)"/g)].map(([, file = "", text = ""]) => ({
+        file: folder + file,
+        text,
+    }));
 }
 
 /** Whether the file is there, and the text in it. */

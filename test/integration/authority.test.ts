@@ -8,7 +8,8 @@ import { test as story } from "./story.ts";
 const test = story.extend(
     "bot",
     { scope: "file" },
-    async ({ scene }) => await scene.bot({ SHARING_REINVITE: "always", SHARING_REINVITE_PACE: "unlimited", CHAT_GREETING: "false" }),
+    async ({ scene }) =>
+        await scene.bot({ SHARING_REINVITE: "always", SHARING_REINVITE_PACE: "unlimited", CHAT_GREETING: "false" }),
 );
 
 const at = (roomId: string) => `/rooms/${encodeURIComponent(roomId)}`;
@@ -57,14 +58,21 @@ test("an inviter is banned while the invitee has no identity yet: nothing is sen
     await eve.reads(roomId, ["a message"]);
 });
 
-test("an invite that the bot finds when it joins, of somebody who was banned before, waits for a person", async ({ scene, alice, bot }) => {
+test("an invite that the bot finds when it joins, of somebody who was banned before, waits for a person", async ({
+    scene,
+    alice,
+    bot,
+}) => {
     const [mallory, eve] = [await scene.person("mallory"), await scene.person("eve")];
     const roomId = await alice.do("createRoom", { name: "a room" });
     await joined(alice, roomId, mallory);
     await mallory.do("inviteWithoutSharing", roomId, eve.userId);
     await ban(alice, roomId, mallory.userId);
     await alice.do("inviteWithoutSharing", roomId, bot.userId);
-    await until("the bot to join", async () => (await alice.do("membership", roomId, bot.userId))?.membership === "join");
+    await until(
+        "the bot to join",
+        async () => (await alice.do("membership", roomId, bot.userId))?.membership === "join",
+    );
     await alice.do("send", roomId, "a message");
 
     const held = await bot.job(roomId, eve.userId, "held");
@@ -86,7 +94,10 @@ test("an inviter who has left by themselves had the right: their invitee reads, 
     await dora.do("inviteWithoutSharing", roomId, charlie.userId);
     await bot.job(roomId, charlie.userId, "held");
     await dora.do("leave", roomId);
-    await until("the bot to see it", async () => (await alice.do("membership", roomId, dora.userId))?.membership === "leave");
+    await until(
+        "the bot to see it",
+        async () => (await alice.do("membership", roomId, dora.userId))?.membership === "leave",
+    );
     await bot.command("resume", roomId);
 
     await reinvited(charlie, roomId, bot);
@@ -96,7 +107,11 @@ test("an inviter who has left by themselves had the right: their invitee reads, 
     expect((await bot.command("status", "--job", id)).answer).toContain("The inviter has left the room since.");
 });
 
-test("a mark that a member writes into an invite of their own keeps nobody from being served", async ({ scene, alice, bot }) => {
+test("a mark that a member writes into an invite of their own keeps nobody from being served", async ({
+    scene,
+    alice,
+    bot,
+}) => {
     const [mallory, charlie] = [await scene.person("mallory"), await scene.person("charlie")];
     const roomId = await roomWithBot(alice, bot, { greeted: false });
     await alice.do("send", roomId, "a message");
@@ -106,7 +121,10 @@ test("a mark that a member writes into an invite of their own keeps nobody from 
     await bot.job(roomId, charlie.userId, "held");
     const mark = { "org.backscroll.reinvite": { event_id: await memberEvent(alice, roomId, charlie.userId) } };
     await mallory.do("sendState", roomId, "m.room.member", charlie.userId, { membership: "invite", ...mark });
-    await until("the forged invite", async () => (await bot.status("--room", roomId)).jobs[0]?.inviter === mallory.userId);
+    await until(
+        "the forged invite",
+        async () => (await bot.status("--room", roomId)).jobs[0]?.inviter === mallory.userId,
+    );
 
     await bot.command("resume", roomId);
     await reinvited(charlie, roomId, bot);
@@ -122,9 +140,17 @@ test("who was asked in and declined, or was banned, before the bot came or since
     const [charlie, dora, early, banned, late] = await Promise.all(
         ["charlie", "dora", "early", "banned", "late"].map((name) => scene.person(name)),
     );
-    if (charlie === undefined || dora === undefined || early === undefined || banned === undefined || late === undefined) return;
+    if (
+        charlie === undefined ||
+        dora === undefined ||
+        early === undefined ||
+        banned === undefined ||
+        late === undefined
+    )
+        return;
     // A room of their own makes their clients know the bot's devices.
-    for (const one of [dora, early, banned, late]) await one.do("send", await roomWithBot(one, bot, { greeted: false }), "hello");
+    for (const one of [dora, early, banned, late])
+        await one.do("send", await roomWithBot(one, bot, { greeted: false }), "hello");
     const devices = await alice.do("devices", bot.userId);
     const roomId = await alice.do("createRoom", { name: "a room" });
     await joined(alice, roomId, dora);
@@ -135,11 +161,15 @@ test("who was asked in and declined, or was banned, before the bot came or since
     await decline(alice, roomId, early);
     await ban(alice, roomId, banned.userId);
     await alice.do("inviteWithoutSharing", roomId, bot.userId);
-    await until("the bot to join", async () => (await alice.do("membership", roomId, bot.userId))?.membership === "join");
+    await until(
+        "the bot to join",
+        async () => (await alice.do("membership", roomId, bot.userId))?.membership === "join",
+    );
     await decline(alice, roomId, late);
     await alice.do("send", roomId, "said by Alice");
 
-    for (const stranger of [early, banned, late]) await new MegolmSender(stranger, roomId).shareKey(devices, { "m.shared_history": true });
+    for (const stranger of [early, banned, late])
+        await new MegolmSender(stranger, roomId).shareKey(devices, { "m.shared_history": true });
     // To-device messages come in the order in which they were sent.
     await alice.do("rotateSession", roomId);
     await alice.do("send", roomId, "said by Alice after them");
@@ -158,6 +188,9 @@ test("who was asked in and declined, or was banned, before the bot came or since
 
 async function decline(alice: Client, roomId: string, client: Client): Promise<void> {
     await alice.do("inviteWithoutSharing", roomId, client.userId);
-    await until("the invite", async () => (await client.do("membership", roomId, client.userId))?.membership === "invite");
+    await until(
+        "the invite",
+        async () => (await client.do("membership", roomId, client.userId))?.membership === "invite",
+    );
     await client.do("leave", roomId);
 }

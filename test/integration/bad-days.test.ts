@@ -29,7 +29,10 @@ test("a token that was revoked ends it with 77 and a sentence", async () => {
     const { token } = await scene.login(user);
     const bot = await scene.botOf(user, { HOMESERVER_PASSWORD: "", HOMESERVER_ACCESS_TOKEN: token });
 
-    await fetch(`${scene.synapse.url}/_matrix/client/v3/logout`, { method: "POST", headers: { authorization: `Bearer ${token}` } });
+    await fetch(`${scene.synapse.url}/_matrix/client/v3/logout`, {
+        method: "POST",
+        headers: { authorization: `Bearer ${token}` },
+    });
 
     expect(await bot.process.exited).toMatchObject({ code: 77 });
     expect(bot.process.output).not.toContain(token);
@@ -38,7 +41,11 @@ test("a token that was revoked ends it with 77 and a sentence", async () => {
 test("a data folder of another account ends it with 77, and nothing is changed", async () => {
     const [bot, other] = [await scene.bot(), await scene.user("other")];
     await bot.stop();
-    const settings = { DATA_DIR: bot.dataFolder, HOMESERVER_USER_ID: other.userId, HOMESERVER_PASSWORD: other.password };
+    const settings = {
+        DATA_DIR: bot.dataFolder,
+        HOMESERVER_USER_ID: other.userId,
+        HOMESERVER_PASSWORD: other.password,
+    };
     const intruder = await scene.restingBot(settings);
     expect(await intruder.launch().exited).toMatchObject({ code: 77 });
     await bot.run();

@@ -15,24 +15,37 @@ async function olderRoom(alice: Client, bot: Bot): Promise<string> {
     for (const text of before) await alice.do("send", roomId, text);
     await alice.do("rotateSession", roomId);
     await alice.do("inviteWithoutSharing", roomId, bot.userId);
-    await until("the bot to join", async () => (await alice.do("membership", roomId, bot.userId))?.membership === "join");
+    await until(
+        "the bot to join",
+        async () => (await alice.do("membership", roomId, bot.userId))?.membership === "join",
+    );
     for (const text of since) await alice.do("send", roomId, text);
     await until("the count", async () => (await bot.status("--room", roomId)).rooms[0]?.coverage?.covered === 10);
     return roomId;
 }
 
 test.for<[string, Readonly<Record<string, string>>, string]>([
-    ["its setting asks for a complete room", { SHARING_REINVITE: "when_complete" }, "the bot covers 83 % of the room's 12 messages"],
+    [
+        "its setting asks for a complete room",
+        { SHARING_REINVITE: "when_complete" },
+        "the bot covers 83 % of the room's 12 messages",
+    ],
     ["its threshold is higher", { SHARING_REINVITE_THRESHOLDS_LIKELY: "83.4" }, "12 messages (83.33 %)"],
-])("a bot that lacks 2 of 12 messages leaves the inviter their place if %s", async ([, settings, sentence], { scene, alice }) => {
-    const [bot, charlie] = await Promise.all([scene.bot({ CHAT_GREETING: "false", ...settings }), scene.person("charlie")]);
-    const roomId = await olderRoom(alice, bot);
-    await alice.do("inviteWithSharing", roomId, charlie.userId);
-    const waits = async (): Promise<string | false> => {
-        const [job] = (await bot.status("--room", roomId)).jobs;
-        return job?.reason === "coverage_incomplete" && job.message;
-    };
-    expect(await until("the delivery", waits)).toContain(sentence);
-    await charlie.do("join", roomId);
-    await charlie.reads(roomId, [...before, ...since]);
-});
+])(
+    "a bot that lacks 2 of 12 messages leaves the inviter their place if %s",
+    async ([, settings, sentence], { scene, alice }) => {
+        const [bot, charlie] = await Promise.all([
+            scene.bot({ CHAT_GREETING: "false", ...settings }),
+            scene.person("charlie"),
+        ]);
+        const roomId = await olderRoom(alice, bot);
+        await alice.do("inviteWithSharing", roomId, charlie.userId);
+        const waits = async (): Promise<string | false> => {
+            const [job] = (await bot.status("--room", roomId)).jobs;
+            return job?.reason === "coverage_incomplete" && job.message;
+        };
+        expect(await until("the delivery", waits)).toContain(sentence);
+        await charlie.do("join", roomId);
+        await charlie.reads(roomId, [...before, ...since]);
+    },
+);

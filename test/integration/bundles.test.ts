@@ -22,7 +22,10 @@ async function given(bot: Bot, roomId: string, count: number): Promise<readonly 
     );
 }
 
-test("one file serves two people, and a newer one follows to both when keys come before they join", async ({ scene, alice }) => {
+test("one file serves two people, and a newer one follows to both when keys come before they join", async ({
+    scene,
+    alice,
+}) => {
     const bot = await scene.bot({ SHARING_REINVITE: "always" });
     const [charlie, dora] = [await scene.person("charlie"), await scene.absent("dora")];
     const roomId = await roomWithBot(alice, bot);
@@ -46,18 +49,27 @@ test("one file serves two people, and a newer one follows to both when keys come
     await charlie.reads(roomId, ["before the invites", "while they are invited"]);
 });
 
-test("where not everything may be shared the newest is, and the job says what was left out", async ({ scene, alice, charlie }) => {
+test("where not everything may be shared the newest is, and the job says what was left out", async ({
+    scene,
+    alice,
+    charlie,
+}) => {
     const bot = await scene.bot({ SHARING_REINVITE: "always", SHARING_MAX_SESSIONS: "1", CHAT_GREETING: "false" });
     const roomId = await roomWithBot(alice, bot, { greeted: false });
     for (const text of ["the oldest", "the middle", "the newest"]) {
         await alice.do("send", roomId, text);
         await alice.do("rotateSession", roomId);
     }
-    await until("the bot to have them", async () => (await bot.status("--room", roomId)).rooms[0]?.sessions.shareable === 3);
+    await until(
+        "the bot to have them",
+        async () => (await bot.status("--room", roomId)).rooms[0]?.sessions.shareable === 3,
+    );
     await alice.do("inviteWithoutSharing", roomId, charlie.userId);
     await reinvited(charlie, roomId, bot);
     const { id } = await bot.job(roomId, charlie.userId, "reinvited");
-    expect((await bot.command("status", "--job", id)).answer).toContain("the older ones left out. Namely: 2 of 3 sessions.");
+    expect((await bot.command("status", "--job", id)).answer).toContain(
+        "the older ones left out. Namely: 2 of 3 sessions.",
+    );
     await charlie.do("join", roomId);
     const timeline = await charlie.reads(roomId, ["the newest"]);
     expect(timeline.map(({ text }) => text)).not.toContain("the oldest");

@@ -49,6 +49,8 @@ test("a clock that jumps a year ahead and then two years back loses no keys, for
     // Kept, also by a start in the year before.
     await bot.stop();
     await bot.runWithOwnClock();
-    expect(await bot.command("export-keys", "--room", left, "--plain", join(folder.path, "keys.json"))).toMatchObject({ code: 0 });
+    expect(await bot.command("export-keys", "--room", left, "--plain", join(folder.path, "keys.json"))).toMatchObject({
+        code: 0,
+    });
     expect((await bot.command("health")).code).toBe(0);
 });

@@ -73,7 +73,10 @@ test("SIGTERM in the middle of a long import: stopped within 5 s with 0, the com
 
     // After 4.5 s it would end itself by SIGKILL.
     expect(await bot.stop()).toEqual({ code: 0, signal: null });
-    expect(await importing).toMatchObject({ code: 70, output: expect.stringContaining("it stopped before it answered") });
+    expect(await importing).toMatchObject({
+        code: 70,
+        output: expect.stringContaining("it stopped before it answered"),
+    });
 
     await bot.run();
     expect(await bot.command("import-keys", file)).toMatchObject({ code: 0 });
@@ -100,7 +103,10 @@ test("a pause that was set while the bot was down holds until it is lifted", asy
     await reinvited(charlie, roomId, bot);
 });
 
-test("share answers the job's ID with 0; for somebody who is not invited, it is a no with 1", async ({ scene, alice }) => {
+test("share answers the job's ID with 0; for somebody who is not invited, it is a no with 1", async ({
+    scene,
+    alice,
+}) => {
     const [bot, charlie] = [await scene.bot(), await scene.person("charlie")];
     const roomId = await roomWithBot(alice, bot);
     await alice.do("send", roomId, "a message");
@@ -126,7 +132,8 @@ test("no password, token, session key or file key lies in the data folder or the
     const pending: Record<string, Buffer> = {};
     const bodies: string[] = [];
     proxy.script = async ({ endpoint, body }) => {
-        if (!endpoint.startsWith("PUT /sendToDevice") || !body.includes(charlie.deviceId) || bodies.length > 0) return undefined;
+        if (!endpoint.startsWith("PUT /sendToDevice") || !body.includes(charlie.deviceId) || bodies.length > 0)
+            return undefined;
         bodies.push(...[...body.toString().matchAll(/"body":"([^"]+)"/g)].map(([, olm = ""]) => olm));
         const snapshot = join(folder.path, "pending-snapshot");
         await bot.command("snapshot", snapshot);
@@ -139,13 +146,18 @@ test("no password, token, session key or file key lies in the data folder or the
     await charlie.reads(roomId, ["nobody else reads this"]);
     const file = join(folder.path, "secrets.json");
     await bot.command("export-keys", "--room", roomId, "--plain", file);
-    const sessionKeys = (JSON.parse(readFileSync(file, "utf8")) as { session_key: string }[]).map((entry) => entry.session_key);
+    const sessionKeys = (JSON.parse(readFileSync(file, "utf8")) as { session_key: string }[]).map(
+        (entry) => entry.session_key,
+    );
     // The copy after the join may have come by now: it names the same file.
     const fileKeys = [...new Set((await charlie.do("bundlesReceived")).map((bundle) => bundle.file.key.k))];
     const secrets = [user.password, "nobody else reads this", ...proxy.tokens, ...sessionKeys, ...fileKeys, ...bodies];
     expect([sessionKeys.length, fileKeys.length, proxy.tokens.size]).toEqual([2, 1, 1]);
 
-    expect([bodies.length, Object.keys(pending)]).toEqual([1, expect.arrayContaining(["crypto.sqlite-wal (pending)", "snapshot"])]);
+    expect([bodies.length, Object.keys(pending)]).toEqual([
+        1,
+        expect.arrayContaining(["crypto.sqlite-wal (pending)", "snapshot"]),
+    ]);
     const places = { ...pending, ...filesOf(bot), log: Buffer.from(bot.process.output) };
     await bot.stop();
     for (const [place, bytes] of Object.entries({ ...places, ...filesOf(bot, "stopped") })) {
@@ -158,7 +170,9 @@ test("whatever lies in the data folder is for its owner alone", async ({ scene }
     const bot = await scene.bot();
     expect(statSync(bot.dataFolder).mode & 0o777).toBe(0o700);
     // A folder that was there before, as a container's volume is, may be open to everybody; what is made in it is not.
-    const open = readdirSync(bot.dataFolder).filter((name) => (statSync(join(bot.dataFolder, name)).mode & 0o077) !== 0);
+    const open = readdirSync(bot.dataFolder).filter(
+        (name) => (statSync(join(bot.dataFolder, name)).mode & 0o077) !== 0,
+    );
     expect(open).toEqual([]);
 });
 
@@ -188,7 +202,10 @@ function filesOf(bot: Bot, when = "running"): Readonly<Record<string, Buffer>> {
     return Object.fromEntries(names.map((name) => [`${name} (${when})`, readFileSync(join(bot.dataFolder, name))]));
 }
 
-/** A secret as text, and the bytes that it stands for if it is base64. Of a session key, the ratchet alone as well: that is what stays the same. */
+/**
+ * A secret as text, and the bytes that it stands for if it is base64. Of a session key, the ratchet alone as well: that
+ * is what stays the same.
+ */
 function formsOf(secret: string): readonly Buffer[] {
     const text = Buffer.from(secret);
     if (!/^[\w+/-]{40,}$/.test(secret)) return [text];

@@ -102,7 +102,8 @@ test("an encryption costs one commit, beside the answers that come before it", a
     await alice.do("inviteWithoutSharing", roomId, charlie.userId);
     await reinvited(charlie, roomId, bot);
     proxy.script = () => undefined;
-    const between = (first: string, second: string): number => (commits[second] ?? Number.NaN) - (commits[first] ?? Number.NaN);
+    const between = (first: string, second: string): number =>
+        (commits[second] ?? Number.NaN) - (commits[first] ?? Number.NaN);
     // The answer of the claim, and the encryption.
     expect(between("POST /keys/claim", "PUT /sendToDevice/m.room.encrypted/*")).toBe(2);
 });

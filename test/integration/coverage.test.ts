@@ -77,7 +77,10 @@ test("what was said while the bot was down is found, also what the sync leaves o
     // The sync's timelines have 50 events.
     await say(alice, roomId, 52);
     await bot.run();
-    await shows(bot, roomId, { sessions: { missing: 0 }, coverage: { reach: "start", complete: true, events: 55, covered: 55 } });
+    await shows(bot, roomId, {
+        sessions: { missing: 0 },
+        coverage: { reach: "start", complete: true, events: 55, covered: 55 },
+    });
     await bot.kill();
     await bot.run();
     const { coverage } = await shows(bot, roomId, { coverage: { reach: "start" } });

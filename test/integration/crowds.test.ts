@@ -32,7 +32,9 @@ function isSending({ endpoint }: Exchange): boolean {
 
 function recipients({ body }: Exchange): readonly string[] {
     const { messages } = JSON.parse(body.toString()) as { readonly messages: Readonly<Record<string, object>> };
-    return Object.entries(messages).flatMap(([userId, devices]) => Object.keys(devices).map((deviceId) => `${userId} ${deviceId}`));
+    return Object.entries(messages).flatMap(([userId, devices]) =>
+        Object.keys(devices).map((deviceId) => `${userId} ${deviceId}`),
+    );
 }
 
 test("an invitee with fifty devices: each is served, by one claim and one request", async () => {
@@ -52,7 +54,9 @@ test("an invitee with fifty devices: each is served, by one claim and one reques
     expect(new Set(devices.map(({ state }) => state))).toEqual(new Set(["sent"]));
     const since = proxy.exchanges.slice(before);
     expect(since.filter(isSending)).toHaveLength(1);
-    expect(since.filter(({ endpoint, body }) => endpoint === "POST /keys/claim" && body.includes(user.userId))).toHaveLength(1);
+    expect(
+        since.filter(({ endpoint, body }) => endpoint === "POST /keys/claim" && body.includes(user.userId)),
+    ).toHaveLength(1);
     expect(copies(before).toSorted()).toEqual(all.map((deviceId) => `${user.userId} ${deviceId}`));
 
     await phone.do("join", roomId);
@@ -79,13 +83,16 @@ test("thirty people, invited at once: one upload, one copy for each of them, and
     await Promise.all(invitees.map(async (userId) => await alice.do("inviteWithoutSharing", roomId, userId)));
     await until(
         "thirty invites by the bot",
-        async () => (await bot.status("--room", roomId)).jobs.filter(({ state }) => state === "reinvited").length === 30,
+        async () =>
+            (await bot.status("--room", roomId)).jobs.filter(({ state }) => state === "reinvited").length === 30,
         { limitMs: 60_000, everyMs: 500 },
     );
 
     const since = proxy.exchanges.slice(before);
     expect(since.filter(({ endpoint }) => endpoint === "PUT /media/upload/*")).toHaveLength(1);
     expect(copies(before).toSorted()).toEqual(invitees.map((userId) => `${userId} ABSENT`).toSorted());
-    const invites = since.filter(({ method, endpoint }) => method === "PUT" && endpoint === "PUT /rooms/*/state/m.room.member/*");
+    const invites = since.filter(
+        ({ method, endpoint }) => method === "PUT" && endpoint === "PUT /rooms/*/state/m.room.member/*",
+    );
     expect(invites.map(({ path }) => path.split("/").at(-1) ?? "").toSorted()).toEqual(invitees.toSorted());
 });

@@ -9,7 +9,8 @@ let scene: Scene;
 let bot: Bot;
 let kept: TemporaryFolder;
 
-// Other damages, and each file by itself: src/database/database.test.ts, src/indexeddb/file.test.ts. What a bot that has done something left behind.
+// Other damages, and each file by itself: src/database/database.test.ts, src/indexeddb/file.test.ts. What a bot that
+// has done something left behind.
 beforeAll(async () => {
     scene = await Scene.open();
     const [alice] = await Promise.all([scene.person("alice"), (async () => void (bot = await scene.bot()))()]);
@@ -48,7 +49,9 @@ const damages: Readonly<Record<string, (file: string, bytes: Buffer) => void>> =
     },
 };
 
-const cases = ["backscroll.sqlite", "crypto.sqlite"].flatMap((name) => Object.keys(damages).map((damage) => [name, damage] as const));
+const cases = ["backscroll.sqlite", "crypto.sqlite"].flatMap((name) =>
+    Object.keys(damages).map((damage) => [name, damage] as const),
+);
 
 test.each(cases)("%s %s: the start ends with 65, and says what to do", async (name, damage) => {
     putBack();

@@ -11,7 +11,12 @@ async function devices(bot: Bot, roomId: string, userId: string): Promise<Record
     return Object.fromEntries((job?.devices ?? []).map(({ device_id, state }) => [device_id, state]));
 }
 
-async function deviceStates(bot: Bot, roomId: string, userId: string, wanted: Readonly<Record<string, string>>): Promise<void> {
+async function deviceStates(
+    bot: Bot,
+    roomId: string,
+    userId: string,
+    wanted: Readonly<Record<string, string>>,
+): Promise<void> {
     let seen: Record<string, string> = {};
     try {
         await until("the devices", async () => isDeepStrictEqual((seen = await devices(bot, roomId, userId)), wanted), {

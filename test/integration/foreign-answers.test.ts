@@ -5,7 +5,8 @@ import { until } from "../process/index.ts";
 import { Proxy } from "../proxy/index.ts";
 import { Scene } from "./scene.ts";
 
-// A homeserver that says of its users what is malformed, or without end: played by the proxy, which changes their part of an answer.
+// A homeserver that says of its users what is malformed, or without end: played by the proxy, which changes their part
+// of an answer.
 
 let scene: Scene;
 let proxy: Proxy;
@@ -94,7 +95,10 @@ test("an invitee whose own part is malformed waits, and is served when it is not
     saysOf(charlie.userId, "query", "device_keys", { PHONE: { user_id: 5 }, "": {} });
     await Promise.all([charlie, dora].map(async (one) => await alice.do("inviteWithoutSharing", roomId, one.userId)));
     await reinvited(dora, roomId, bot);
-    expect(await bot.job(roomId, charlie.userId, "queued")).toMatchObject({ reason: "invitee_server_unreachable", devices: [] });
+    expect(await bot.job(roomId, charlie.userId, "queued")).toMatchObject({
+        reason: "invitee_server_unreachable",
+        devices: [],
+    });
 
     proxy.script = () => undefined;
     await reinvited(charlie, roomId, bot);
@@ -134,8 +138,19 @@ function devicesOf(userId: string, many: number): Readonly<Record<string, object
         Array.from({ length: many }, (_, number) => {
             const deviceId = `DEVICE${number}`;
             const keys = { [`curve25519:${deviceId}`]: key, [`ed25519:${deviceId}`]: key };
-            const signatures = { [userId]: { [`ed25519:${deviceId}`]: "A".repeat(86), [`ed25519:${key}`]: "A".repeat(86) } };
-            return [deviceId, { user_id: userId, device_id: deviceId, algorithms: ["m.olm.v1.curve25519-aes-sha2"], keys, signatures }];
+            const signatures = {
+                [userId]: { [`ed25519:${deviceId}`]: "A".repeat(86), [`ed25519:${key}`]: "A".repeat(86) },
+            };
+            return [
+                deviceId,
+                {
+                    user_id: userId,
+                    device_id: deviceId,
+                    algorithms: ["m.olm.v1.curve25519-aes-sha2"],
+                    keys,
+                    signatures,
+                },
+            ];
         }),
     );
 }

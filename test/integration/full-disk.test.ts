@@ -13,7 +13,10 @@ const elsewhere = new TemporaryFolder("elsewhere");
 afterAll(() => elsewhere[Symbol.dispose]());
 
 const folderOn = (disk: SmallDisk): string => join(disk.path, "data");
-const noRoom = (what: string) => ({ code: 73, output: expect.stringContaining(`There is no room for ${what} on the disk that holds`) });
+const noRoom = (what: string) => ({
+    code: 73,
+    output: expect.stringContaining(`There is no room for ${what} on the disk that holds`),
+});
 
 async function roomWithMessage(alice: Client, bot: Bot): Promise<string> {
     const roomId = await roomWithBot(alice, bot);
@@ -65,7 +68,10 @@ test("a disk without room for the snapshot's file: nothing is left of it", async
     if (disk === undefined) return skip("this user may not mount a small file system");
     const bot = await scene.bot();
     const file = join(disk.path, "snapshot");
-    expect(await bot.command("snapshot", file)).toMatchObject({ code: 73, output: expect.stringContaining(`that holds ${file} is full`) });
+    expect(await bot.command("snapshot", file)).toMatchObject({
+        code: 73,
+        output: expect.stringContaining(`that holds ${file} is full`),
+    });
     expect(readdirSync(disk.path)).toEqual([]);
     expect(await bot.command("health")).toMatchObject({ code: 0 });
 });
@@ -103,7 +109,8 @@ test("a restore that finds the disk full at any step says so, and goes on with m
     const { account } = await bot.status();
     await until(
         "one device",
-        async () => (await alice.do("devices", bot.userId)).map(({ deviceId }) => deviceId).join() === account.device_id,
+        async () =>
+            (await alice.do("devices", bot.userId)).map(({ deviceId }) => deviceId).join() === account.device_id,
     );
     await scene.newcomerReads(alice, bot, roomId, ["said before"]);
     await bot.stop();

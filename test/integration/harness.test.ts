@@ -6,7 +6,11 @@ import { Scene } from "./scene.ts";
 // The stories prove something about the bot only if this holds without it.
 test("with matrix-js-sdk alone: history comes with a sharing invite, and does not come with a plain one", async () => {
     await using scene = await Scene.open();
-    const [alice, charlie, dora] = await Promise.all([scene.person("alice"), scene.person("charlie"), scene.person("dora")]);
+    const [alice, charlie, dora] = await Promise.all([
+        scene.person("alice"),
+        scene.person("charlie"),
+        scene.person("dora"),
+    ]);
     const roomId = await alice.do("createRoom", { name: "a room" });
     await alice.do("send", roomId, "said before");
 
@@ -25,7 +29,10 @@ test("a sender of our own making is decrypted like any other", async () => {
     const roomId = await alice.do("createRoom", { name: "a room" });
     await alice.do("inviteWithoutSharing", roomId, bob.userId);
     await bob.do("join", roomId);
-    await until("alice to see bob", async () => (await alice.do("membership", roomId, bob.userId))?.membership === "join");
+    await until(
+        "alice to see bob",
+        async () => (await alice.do("membership", roomId, bob.userId))?.membership === "join",
+    );
 
     const sender = new MegolmSender(alice, roomId);
     await sender.shareKey(await alice.do("devices", bob.userId), { "m.shared_history": true });

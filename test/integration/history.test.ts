@@ -3,7 +3,11 @@ import { reinvited, roomWithBot } from "../bot/index.ts";
 import { MegolmSender, saidBy } from "../clients/index.ts";
 import { test } from "./story.ts";
 
-test("a plain invite: the bot delivers, invites again, and the invitee reads what was said before", async ({ bot, alice, charlie }) => {
+test("a plain invite: the bot delivers, invites again, and the invitee reads what was said before", async ({
+    bot,
+    alice,
+    charlie,
+}) => {
     const roomId = await roomWithBot(alice, bot);
     await alice.do("send", roomId, "the first message");
     await alice.do("rotateSession", roomId);
@@ -18,7 +22,11 @@ test("a plain invite: the bot delivers, invites again, and the invitee reads wha
     expect(job).toMatchObject({ inviter: alice.userId, devices: [{ device_id: charlie.deviceId, state: "sent" }] });
 });
 
-test("visibility switched to joined and back: the closed session is withheld, the open ones arrive", async ({ bot, alice, charlie }) => {
+test("visibility switched to joined and back: the closed session is withheld, the open ones arrive", async ({
+    bot,
+    alice,
+    charlie,
+}) => {
     const roomId = await roomWithBot(alice, bot);
     await alice.do("send", roomId, "open, before");
     await alice.do("sendState", roomId, "m.room.history_visibility", "", { history_visibility: "joined" });
@@ -43,7 +51,10 @@ test("while the visibility is joined, nothing is shared", async ({ bot, alice, c
 
     await alice.do("inviteWithoutSharing", roomId, charlie.userId);
 
-    expect(await bot.job(roomId, charlie.userId, "refused")).toMatchObject({ reason: "visibility_not_shared", devices: [] });
+    expect(await bot.job(roomId, charlie.userId, "refused")).toMatchObject({
+        reason: "visibility_not_shared",
+        devices: [],
+    });
 });
 
 test("a sender with the specification's spelling of the flag is shared", async ({ bot, alice, charlie }) => {

@@ -26,7 +26,10 @@ afterAll(async () => {
     await stage[Symbol.asyncDispose]();
 });
 
-/** Does something once, when the bot's next request to this endpoint has left the bot, and lets the request come to nothing. */
+/**
+ * Does something once, when the bot's next request to this endpoint has left the bot, and lets the request come to
+ * nothing.
+ */
 function insteadOf(endpoint: string, happens: () => Promise<unknown>, fault: Fault = { kind: "break_before" }): void {
     let happened = false;
     proxy.script = async (request) => {
@@ -50,12 +53,19 @@ test("the homeserver goes away in the middle of a delivery and comes back: the s
     });
     await alice.do("inviteWithoutSharing", roomId, charlie.userId);
     await away.promise;
-    expect(await bot.job(roomId, charlie.userId, "queued")).toMatchObject({ reason: "homeserver_unavailable", devices: [] });
+    expect(await bot.job(roomId, charlie.userId, "queued")).toMatchObject({
+        reason: "homeserver_unavailable",
+        devices: [],
+    });
     await scene.synapse.resume();
 
-    await until("the bot's own invite", async () => (await charlie.do("membership", roomId, charlie.userId))?.sender === bot.userId, {
-        limitMs: 120_000,
-    });
+    await until(
+        "the bot's own invite",
+        async () => (await charlie.do("membership", roomId, charlie.userId))?.sender === bot.userId,
+        {
+            limitMs: 120_000,
+        },
+    );
     const done = proxy.exchanges.slice(before).filter(({ answered }) => answered?.status === 200);
     expect(done.filter(({ endpoint }) => endpoint === "PUT /media/upload/*")).toHaveLength(1);
     expect(done.filter(({ endpoint }) => endpoint === sending)).toHaveLength(1);
@@ -86,7 +96,9 @@ test("somebody who is removed in the middle of a delivery, and invited again by 
     await dora.do("join", roomId);
     insteadOf(sending, async () => {
         await alice.do("kick", roomId, charlie.userId);
-        await Promise.all([alice, dora].map(async (one) => await one.do("inviteWithoutSharing", roomId, charlie.userId)));
+        await Promise.all(
+            [alice, dora].map(async (one) => await one.do("inviteWithoutSharing", roomId, charlie.userId)),
+        );
     });
     await alice.do("inviteWithoutSharing", roomId, charlie.userId);
     await reinvited(charlie, roomId, bot);

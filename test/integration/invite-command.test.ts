@@ -42,8 +42,13 @@ test("who came by a link leaves a row with an advice; told to leave only when ev
 
     const { code, answer, output } = await bot.command("invite", roomId, charlie.userId);
     expect([code, output]).toEqual([0, expect.stringContaining("says when they can leave")]);
-    await until("the time to leave", async () => (await bot.status("--room", roomId)).jobs[0]?.reason === "waits_for_leave");
-    expect((await bot.command("status", "--job", answer.trim())).output).toContain(`Tell ${charlie.userId} to leave the room now`);
+    await until(
+        "the time to leave",
+        async () => (await bot.status("--room", roomId)).jobs[0]?.reason === "waits_for_leave",
+    );
+    expect((await bot.command("status", "--job", answer.trim())).output).toContain(
+        `Tell ${charlie.userId} to leave the room now`,
+    );
     await charlie.do("leave", roomId);
     await charlie.do("join", roomId);
     await charlie.reads(roomId, ["said before"]);
@@ -57,7 +62,10 @@ test("who knocks is let in with the history, and nobody else is accepted", async
     await until("the knock", async () => (await bot.command("accept", roomId, charlie.userId)).code === 0);
     await charlie.do("join", roomId);
     await charlie.reads(roomId, ["said before"]);
-    expect(await bot.command("accept", roomId, dora.userId)).toMatchObject({ code: 1, output: expect.stringContaining("does not knock") });
+    expect(await bot.command("accept", roomId, dora.userId)).toMatchObject({
+        code: 1,
+        output: expect.stringContaining("does not knock"),
+    });
 });
 
 // No two of these share a bot, and each waits long: they run side by side.
@@ -72,12 +80,17 @@ test.concurrent("on a server that accepts invites by itself the keys come before
     const roomId = await roomWithBot(anna, own, { greeted: false });
     await anna.do("send", roomId, "said before");
     expect(await own.command("invite", roomId, charlie.userId)).toMatchObject({ code: 0 });
-    await until("the join", async () => (await charlie.do("membership", roomId, charlie.userId))?.membership === "join");
+    await until(
+        "the join",
+        async () => (await charlie.do("membership", roomId, charlie.userId))?.membership === "join",
+    );
     await own.job(roomId, charlie.userId, "joined");
     await until("the bundle", async () => (await charlie.do("bundlesReceived")).length > 0);
     // matrix-js-sdk takes keys when it joins itself: the day on which this fails is a good one.
     expect(saidBy(anna, await charlie.do("timeline", roomId))).toEqual([null]);
-    expect((await own.status("--room", roomId)).jobs[0]?.message).toContain("unless their server accepted in their stead");
+    expect((await own.status("--room", roomId)).jobs[0]?.message).toContain(
+        "unless their server accepted in their stead",
+    );
 
     await anna.do("inviteWithoutSharing", roomId, dora.userId);
     const job = await own.job(roomId, dora.userId, "cancelled");
@@ -94,7 +107,9 @@ test.concurrent("an invite that the homeserver takes and does not make is told, 
     const roomId = await roomWithMessage(alice, bot);
     await scene.synapse.shadowBan(bot.userId, true);
     await alice.do("inviteWithoutSharing", roomId, charlie.userId);
-    await until("the reason", async () => (await bot.status("--room", roomId)).jobs[0]?.reason === "reinvite_ignored", { limitMs: 60_000 });
+    await until("the reason", async () => (await bot.status("--room", roomId)).jobs[0]?.reason === "reinvite_ignored", {
+        limitMs: 60_000,
+    });
     expect(await charlie.do("membership", roomId, charlie.userId)).toMatchObject({ sender: alice.userId });
     await scene.synapse.shadowBan(bot.userId, false);
     expect(await bot.command("share", roomId, charlie.userId)).toMatchObject({ code: 0 });
@@ -110,11 +125,17 @@ test.concurrent("on a server whose admins alone may invite, the job says so, and
     const roomId = await roomWithBot(admin, own, { greeted: false });
     await admin.do("send", roomId, "said before");
     await admin.do("inviteWithoutSharing", roomId, charlie.userId);
-    await until("the reason", async () => (await own.status("--room", roomId)).jobs[0]?.reason === "reinvite_forbidden", {
-        limitMs: 60_000,
-    });
+    await until(
+        "the reason",
+        async () => (await own.status("--room", roomId)).jobs[0]?.reason === "reinvite_forbidden",
+        {
+            limitMs: 60_000,
+        },
+    );
     const { output } = await own.command("status", "--user", charlie.userId);
     expect(output).toContain("refuses the bot's own invite");
     const [job] = (await own.status("--room", roomId)).jobs;
-    expect((await own.command("status", "--job", job?.id ?? "")).output).toContain(`until then let ${charlie.userId} wait`);
+    expect((await own.command("status", "--job", job?.id ?? "")).output).toContain(
+        `until then let ${charlie.userId} wait`,
+    );
 });

@@ -19,7 +19,8 @@ test("thirty people, invited as fast as the limits allow: the human waits no lon
 
     const [withBot, alone] = await Promise.all([zoe.invite(roomId, invitees), yves.invite(withoutBot, others)]);
     console.log(`with a bot: ${JSON.stringify(withBot)}, alone: ${JSON.stringify(alone)}`);
-    // Which of the limits refuses next depends on the moment, and asks for up to 5 s; thirty invites of the bot's in between would cost 100 s.
+    // Which of the limits refuses next depends on the moment, and asks for up to 5 s; thirty invites of the bot's in
+    // between would cost 100 s.
     expect(withBot.waited).toBeLessThan(alone.waited * 1.25);
 
     const begun = performance.now();
@@ -33,5 +34,7 @@ test("thirty people, invited as fast as the limits allow: the human waits no lon
     );
     console.log(`all served ${((performance.now() - begun) / 1000).toFixed(0)} s after the human's last invite`);
     expect(served).toEqual(invitees);
-    expect((await stage.bot.status("--room", roomId)).jobs.map(({ state }) => state)).toEqual(invitees.map(() => "reinvited"));
+    expect((await stage.bot.status("--room", roomId)).jobs.map(({ state }) => state)).toEqual(
+        invitees.map(() => "reinvited"),
+    );
 });

@@ -19,12 +19,13 @@ test("eleven people, invited as fast as a human alone may: the bot lets the huma
     const begun = performance.now();
     const { waited } = await zoe.invite(roomId, invitees);
     const early = await stage.invitedByBot(roomId);
-    // On a slow machine her invites lie further apart, and are heard of later. One of the bot's may come after half a second without any, and
-    // each further one after two; while she waits for the homeserver there is no room for any.
+    // On a slow machine her invites lie further apart, and are heard of later. One of the bot's may come after half a
+    // second without any, and each further one after two; while she waits for the homeserver there is no room for any.
     const worked = performance.now() - begun - waited;
     expect(early.length).toBeLessThanOrEqual(1 + Math.max(0, Math.floor((worked - 500) / 2_000)));
 
-    // The first two have their turn when the human's invites are felt no more; each of the others would wait 3.3 s more.
+    // The first two have their turn when the human's invites are felt no more; each of the others would wait 3.3 s
+    // more.
     const served = await until(
         "the bot's first invites",
         async () => {

@@ -34,7 +34,11 @@ export class Inviter {
     async invite(roomId: string, userIds: readonly string[]): Promise<Series> {
         let [refusals, waited] = [0, 0];
         for (const userId of userIds) {
-            for (let wait = await this.tryInvite(roomId, userId); wait !== undefined; wait = await this.tryInvite(roomId, userId)) {
+            for (
+                let wait = await this.tryInvite(roomId, userId);
+                wait !== undefined;
+                wait = await this.tryInvite(roomId, userId)
+            ) {
                 refusals += 1;
                 waited += wait;
                 await pause(wait);

@@ -19,7 +19,9 @@ test.for(moments)(
                 expect(await story.play(chosen, moment)).toEqual(story.wellEnded);
                 outcomes.push(`${number} ${endpoint}: ended well`);
             } catch (error) {
-                outcomes.push(`${number} ${endpoint}: ${String(error)}\n${error instanceof Error ? String(error.cause) : ""}`);
+                outcomes.push(
+                    `${number} ${endpoint}: ${String(error)}\n${error instanceof Error ? String(error.cause) : ""}`,
+                );
             }
             ({ killed } = story);
             process.stdout.write(`killed ${moment} ${outcomes.at(-1)}\n`);

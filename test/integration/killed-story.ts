@@ -22,7 +22,10 @@ export interface Outcome {
     readonly uploads: number;
     /** Invites of Charlie by the bot among the room's events. */
     readonly reinvites: number;
-    /** To-device requests that were repeated under their transaction ID with other bytes: their recipients would have either, or both. */
+    /**
+     * To-device requests that were repeated under their transaction ID with other bytes: their recipients would have
+     * either, or both.
+     */
     readonly rewritten: readonly string[];
 }
 
@@ -70,7 +73,9 @@ export class KilledStory implements AsyncDisposable {
             this.#bot.launch();
             return await this.#tell();
         } catch (cause) {
-            throw new Error(`it said:\n${[...this.#logs, this.#bot.process.output].join("\n-- killed --\n")}`, { cause });
+            throw new Error(`it said:\n${[...this.#logs, this.#bot.process.output].join("\n-- killed --\n")}`, {
+                cause,
+            });
         }
     }
 
@@ -81,7 +86,13 @@ export class KilledStory implements AsyncDisposable {
     /** What `play` answers if all is well. */
     get wellEnded(): Outcome {
         const devices = [{ device_id: this.#charlie.deviceId, state: "sent" }];
-        return { greetings: ["readable"], jobs: [{ inviter: this.#alice.userId, devices }], uploads: 1, reinvites: 1, rewritten: [] };
+        return {
+            greetings: ["readable"],
+            jobs: [{ inviter: this.#alice.userId, devices }],
+            uploads: 1,
+            reinvites: 1,
+            rewritten: [],
+        };
     }
 
     async [Symbol.asyncDispose](): Promise<void> {
@@ -128,7 +139,10 @@ export class KilledStory implements AsyncDisposable {
         const events = chunk.filter((event) => "type" in event && event.type === "m.room.member");
         return events.filter(
             (event) =>
-                "sender" in event && event.sender === this.#bot.userId && "state_key" in event && event.state_key === this.#charlie.userId,
+                "sender" in event &&
+                event.sender === this.#bot.userId &&
+                "state_key" in event &&
+                event.state_key === this.#charlie.userId,
         ).length;
     }
 }

@@ -5,13 +5,20 @@ import { until } from "../process/index.ts";
 import type { Answer, Proxy } from "../proxy/index.ts";
 import { test as story } from "./story.ts";
 
-const test = story.extend("bot", { scope: "file" }, async ({ scene, proxy }) => await scene.bot({ HOMESERVER_URL: proxy.url }));
+const test = story.extend(
+    "bot",
+    { scope: "file" },
+    async ({ scene, proxy }) => await scene.bot({ HOMESERVER_URL: proxy.url }),
+);
 
 test.afterEach(({ proxy }) => {
     proxy.script = () => undefined;
 });
 
-/** Does something once, at the very moment at which the bot's re-invite of this user has left the bot and not reached the homeserver. */
+/**
+ * Does something once, at the very moment at which the bot's re-invite of this user has left the bot and not reached
+ * the homeserver.
+ */
 function beforeTheReinvite(proxy: Proxy, userId: string, happens: () => Promise<unknown>): void {
     let happened = false;
     proxy.script = async ({ method, path }) => {
@@ -45,7 +52,10 @@ test.for([
 
         await until("the job to tell it", async () => (await bot.status("--room", roomId)).jobs[0]?.reason === reason);
         const stands = power === 0;
-        await until("the membership", async () => (await membershipOf(alice, roomId, charlie.userId)) === (stands ? "invite" : "leave"));
+        await until(
+            "the membership",
+            async () => (await membershipOf(alice, roomId, charlie.userId)) === (stands ? "invite" : "leave"),
+        );
         expect((await bot.status("--room", roomId)).jobs[0]).toMatchObject({ state: "cancelled", reason });
     },
 );
@@ -66,7 +76,10 @@ test("an upload that the homeserver refuses is tried again, with its reason; mea
         // That of one room is refused until the test says otherwise.
         first ??= path;
         if (path !== first) return undefined;
-        return { kind: "answer_instead", answer: { status: 403, body: { errcode: "M_FORBIDDEN", error: "no uploads for you" } } };
+        return {
+            kind: "answer_instead",
+            answer: { status: 403, body: { errcode: "M_FORBIDDEN", error: "no uploads for you" } },
+        };
     };
     await alice.do("inviteWithoutSharing", refused, charlie.userId);
     await until("the refusal", async () => (await bot.status("--room", refused)).jobs[0]?.reason === "refused_once");
@@ -93,7 +106,14 @@ test.for<[string, Answer]>([
     async ([, answer], { proxy, bot, alice, charlie }) => {
         const roomId = await roomWithBot(alice, bot);
         await alice.do("send", roomId, "a message");
-        const steps = ["/keys/query", "/media/v1/create", "/media/v3/upload/", "/keys/claim", "/sendToDevice/", "/state/m.room.member/"];
+        const steps = [
+            "/keys/query",
+            "/media/v1/create",
+            "/media/v3/upload/",
+            "/keys/claim",
+            "/sendToDevice/",
+            "/state/m.room.member/",
+        ];
         const due = new Set(steps);
         proxy.script = ({ path }) => {
             const step = steps.find((part) => path.includes(part));

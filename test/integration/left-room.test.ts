@@ -12,7 +12,10 @@ test("with a time set, the keys of a room that the bot was removed from are forg
 }) => {
     using folder = new TemporaryFolder("left-room");
     // Always: of the room that it comes back to, the bot lacks what it forgot.
-    const [bot, charlie] = [await scene.bot({ ROOMS_LEFT_KEYS: "1s", SHARING_REINVITE: "always" }), await scene.person("charlie")];
+    const [bot, charlie] = [
+        await scene.bot({ ROOMS_LEFT_KEYS: "1s", SHARING_REINVITE: "always" }),
+        await scene.person("charlie"),
+    ];
     const [left, other] = [await roomWithBot(alice, bot), await roomWithBot(alice, bot)];
     for (const roomId of [left, other]) await alice.do("send", roomId, "said at first");
     const held = async (roomId: string): Promise<number | null | undefined> =>
@@ -31,7 +34,10 @@ test("with a time set, the keys of a room that the bot was removed from are forg
     expect(await held(other)).toBe(2);
 
     await alice.do("inviteWithoutSharing", left, bot.userId);
-    await until("the bot to be back", async () => (await alice.do("membership", left, bot.userId))?.membership === "join");
+    await until(
+        "the bot to be back",
+        async () => (await alice.do("membership", left, bot.userId))?.membership === "join",
+    );
     await alice.do("send", left, "said after the return");
     await alice.do("inviteWithoutSharing", left, charlie.userId);
     await reinvited(charlie, left, bot);

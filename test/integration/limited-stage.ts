@@ -6,8 +6,8 @@ import { Inviter } from "./inviter.ts";
 import { Scene } from "./scene.ts";
 
 /**
- * A homeserver that limits what people say and whom they invite as Synapse does out of the box, a bot, and Alice. She makes the rooms, is not
- * limited, and counts against nobody: every limit is as good as new when a story begins.
+ * A homeserver that limits what people say and whom they invite as Synapse does out of the box, a bot, and Alice. She
+ * makes the rooms, is not limited, and counts against nobody: every limit is as good as new when a story begins.
  */
 export class LimitedStage {
     readonly scene: Scene<Synapse>;
@@ -39,7 +39,10 @@ export class LimitedStage {
         await inviter.join(roomId);
         if (withBot) {
             await alice.do("inviteWithoutSharing", roomId, bot.userId);
-            await until("the bot to join", async () => (await alice.do("membership", roomId, bot.userId))?.membership === "join");
+            await until(
+                "the bot to join",
+                async () => (await alice.do("membership", roomId, bot.userId))?.membership === "join",
+            );
         }
         await alice.do("send", roomId, "a message");
         return roomId;

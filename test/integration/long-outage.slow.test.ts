@@ -59,10 +59,14 @@ test("a homeserver that is away for minutes, at different moments of deliveries:
     await scene.synapse.resume();
 
     for (const { bot, charlie, roomId, proxy, before } of under) {
-        await until("the bot's own invite", async () => (await charlie.do("membership", roomId, charlie.userId))?.sender === bot.userId, {
-            limitMs,
-            everyMs: 500,
-        });
+        await until(
+            "the bot's own invite",
+            async () => (await charlie.do("membership", roomId, charlie.userId))?.sender === bot.userId,
+            {
+                limitMs,
+                everyMs: 500,
+            },
+        );
         const done = proxy.exchanges.slice(before).filter(({ answered }) => answered?.status === 200);
         expect(done.filter(({ endpoint }) => endpoint === "PUT /media/upload/*")).toHaveLength(1);
         expect(done.filter(({ endpoint }) => endpoint === "PUT /sendToDevice/m.room.encrypted/*")).toHaveLength(1);

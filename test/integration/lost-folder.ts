@@ -1,7 +1,10 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-/** Leaves of a data folder what a lost disk does: nothing but the key, which was kept elsewhere. Its bot does not run any more. */
+/**
+ * Leaves of a data folder what a lost disk does: nothing but the key, which was kept elsewhere. Its bot does not run
+ * any more.
+ */
 export function loseFolder(dataFolder: string): void {
     const key = readFileSync(join(dataFolder, "store-key"));
     rmSync(dataFolder, { recursive: true });

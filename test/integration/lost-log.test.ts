@@ -68,7 +68,10 @@ test.each(Object.keys(damages))(
         // What is written to it meanwhile makes it no newer.
         for (let start = 0; start < 2; start++) {
             const { code, output } = await bot.command("run");
-            expect({ code, output }).toEqual({ code: 65, output: expect.stringContaining("is behind what was on disk once") });
+            expect({ code, output }).toEqual({
+                code: 65,
+                output: expect.stringContaining("is behind what was on disk once"),
+            });
         }
     },
 );
@@ -89,7 +92,10 @@ test("a copy of the crypto store from before such a command is refused: it has w
     cpSync(store, copy);
     expect(await bot.command("import-keys", await exportedKeys())).toMatchObject({ code: 0 });
     cpSync(copy, store);
-    expect(await bot.command("run")).toMatchObject({ code: 65, output: expect.stringContaining("is behind what was on disk once") });
+    expect(await bot.command("run")).toMatchObject({
+        code: 65,
+        output: expect.stringContaining("is behind what was on disk once"),
+    });
 });
 
 test("and a new device can be made of such a store", async () => {

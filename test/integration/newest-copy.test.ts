@@ -13,7 +13,11 @@ const test = story.extend("bot", { scope: "file" }, async ({ scene }) => {
 });
 
 /** Charlie was served and invited again by the bot, and knows of what was said so far. */
-async function invitedAgain(scene: Scene, alice: Client, bot: Bot): Promise<{ readonly charlie: Client; readonly roomId: string }> {
+async function invitedAgain(
+    scene: Scene,
+    alice: Client,
+    bot: Bot,
+): Promise<{ readonly charlie: Client; readonly roomId: string }> {
     const charlie = await scene.person("charlie");
     const roomId = await roomWithBot(alice, bot);
     await alice.do("send", roomId, "said before the invite");
@@ -39,15 +43,26 @@ test("what was said five seconds before the join is read", async ({ scene, alice
     await charlie.reads(roomId, ["said before the invite", "said just now"]);
 });
 
-test("what was said just before the join is read as soon as the newest copy came before it", async ({ scene, alice, bot }) => {
+test("what was said just before the join is read as soon as the newest copy came before it", async ({
+    scene,
+    alice,
+    bot,
+}) => {
     const { charlie, roomId } = await invitedAgain(scene, alice, bot);
     await say(alice, bot, roomId, "said just now");
-    await until("the newer copy", async () => (await charlie.do("bundlesReceived")).length === 2, { everyMs: 20, limitMs: 5_000 });
+    await until("the newer copy", async () => (await charlie.do("bundlesReceived")).length === 2, {
+        everyMs: 20,
+        limitMs: 5_000,
+    });
     await charlie.do("join", roomId);
     await charlie.reads(roomId, ["said before the invite", "said just now"]);
 });
 
-test("a device that is given its first copy at the join has what was said a moment before", async ({ scene, alice, bot }) => {
+test("a device that is given its first copy at the join has what was said a moment before", async ({
+    scene,
+    alice,
+    bot,
+}) => {
     const user = await scene.user("charlie");
     const phone = await scene.device(user, { deviceId: "PHONE" });
     const roomId = await roomWithBot(alice, bot);
@@ -60,7 +75,11 @@ test("a device that is given its first copy at the join has what was said a mome
     await laptop.reads(roomId, ["said before the invite", "said just now"]);
 });
 
-test("a file that is purged while the invite stands is replaced before the newcomer joins", async ({ scene, alice, bot }) => {
+test("a file that is purged while the invite stands is replaced before the newcomer joins", async ({
+    scene,
+    alice,
+    bot,
+}) => {
     const { charlie, roomId } = await invitedAgain(scene, alice, bot);
     const [first] = await charlie.do("bundlesReceived");
     await scene.synapse.purgeMedia(first?.file.url ?? "");

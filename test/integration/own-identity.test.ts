@@ -22,7 +22,11 @@ let direct: string;
 beforeAll(async () => {
     scene = await Scene.open();
     proxy = await Proxy.open(scene.synapse.url);
-    [account, alice, admin] = await Promise.all([scene.user("backscroll"), scene.person("alice"), scene.person("admin")]);
+    [account, alice, admin] = await Promise.all([
+        scene.user("backscroll"),
+        scene.person("alice"),
+        scene.person("admin"),
+    ]);
     bot = await scene.botOf(account, { HOMESERVER_URL: proxy.url, ADMINS: admin.userId });
     roomId = await roomWithBot(alice, bot);
     await alice.do("send", roomId, "a message");
@@ -36,7 +40,8 @@ afterAll(async () => {
 test("a homeserver that names another identity stops the bot, which says so; when it names the bot's own again, the bot goes on", async () => {
     const { fingerprint } = (await bot.status()).account;
     const lie = "A".repeat(43);
-    proxy.script = ({ endpoint }) => (endpoint === "POST /keys/query" ? { kind: "rewrite", rewrite: withMasterKey(lie) } : undefined);
+    proxy.script = ({ endpoint }) =>
+        endpoint === "POST /keys/query" ? { kind: "rewrite", rewrite: withMasterKey(lie) } : undefined;
     await leaveDevice(scene.synapse, account, { deviceId: "FIRST", identity: "none" });
     const shown = await lost();
     expect(shown).toMatchObject({ fingerprint, cross_signed: false, identity: { state: "replaced", published: lie } });
@@ -44,7 +49,9 @@ test("a homeserver that names another identity stops the bot, which says so; whe
     expect(await bot.command("health")).toMatchObject({ code: 1, output: expect.stringContaining(lie) });
     const { answer } = await bot.command("status");
     expect(answer).toMatch(/^Account .*, not cross-signed$/m);
-    expect(answer).toMatch(/^Identity +! .*another client has replaced.*recovery_key.*`backscroll login --reset-identity`/m);
+    expect(answer).toMatch(
+        /^Identity +! .*another client has replaced.*recovery_key.*`backscroll login --reset-identity`/m,
+    );
 
     direct = await roomOf(admin);
     expect(await told(1)).toEqual([expect.stringContaining("replaced my account's cross-signing identity")]);
@@ -55,7 +62,10 @@ test("a homeserver that names another identity stops the bot, which says so; whe
     proxy.script = () => undefined;
     await leaveDevice(scene.synapse, account, { deviceId: "SECOND", identity: "none" });
     await reinvited(bob, roomId, bot);
-    expect((await bot.status()).account).toMatchObject({ cross_signed: true, identity: { state: "ours", since: null } });
+    expect((await bot.status()).account).toMatchObject({
+        cross_signed: true,
+        identity: { state: "ours", since: null },
+    });
     expect(await bot.command("health")).toMatchObject({ code: 0 });
     await bob.do("join", roomId);
     await bob.reads(roomId, ["a message"]);
@@ -82,7 +92,9 @@ test("another client replaces it: who is invited waits, a start says what is mis
     await charlie.reads(roomId, ["a message"]);
 });
 
-/** As clients do that have no recovery key: secret storage begins anew, too, before the client that does it is there. */
+/**
+ * As clients do that have no recovery key: secret storage begins anew, too, before the client that does it is there.
+ */
 async function replaceIdentity(): Promise<void> {
     const defaultKey = `/user/${encodeURIComponent(bot.userId)}/account_data/m.secret_storage.default_key`;
     const before = await scene.device(account, { deviceId: "BEFORE", identity: "none" });

@@ -12,7 +12,10 @@ const test = story.extend(
 );
 
 async function roomWith(alice: Client, bot: Bot, texts: readonly string[], visibility?: string): Promise<string> {
-    const roomId = await roomWithBot(alice, bot, { greeted: false, ...(visibility === undefined ? {} : { visibility }) });
+    const roomId = await roomWithBot(alice, bot, {
+        greeted: false,
+        ...(visibility === undefined ? {} : { visibility }),
+    });
     for (const text of texts) await alice.do("send", roomId, text);
     return roomId;
 }
@@ -65,7 +68,11 @@ test.concurrent("a name that nobody has yet is not invited by the bot, and is se
     await phone.reads(roomId, ["said before"]);
 });
 
-test.concurrent("a history that is opened while somebody is invited is given to them from then on", async ({ bot, alice, charlie }) => {
+test.concurrent("a history that is opened while somebody is invited is given to them from then on", async ({
+    bot,
+    alice,
+    charlie,
+}) => {
     const roomId = await roomWith(alice, bot, ["not for newcomers"], "joined");
     await alice.do("inviteWithoutSharing", roomId, charlie.userId);
     await reasonIs(bot, roomId, charlie.userId, "visibility_not_shared");
@@ -77,7 +84,11 @@ test.concurrent("a history that is opened while somebody is invited is given to 
     await charlie.reads(roomId, ["for newcomers"]);
 });
 
-test.concurrent("a room that is encrypted while somebody is invited is shared with them from then on", async ({ bot, alice, charlie }) => {
+test.concurrent("a room that is encrypted while somebody is invited is shared with them from then on", async ({
+    bot,
+    alice,
+    charlie,
+}) => {
     const roomId = await roomWithBot(alice, bot, { greeted: false, encrypted: false });
     await alice.do("inviteWithoutSharing", roomId, charlie.userId);
     await reasonIs(bot, roomId, charlie.userId, "room_not_encrypted");
@@ -88,7 +99,11 @@ test.concurrent("a room that is encrypted while somebody is invited is shared wi
     await charlie.reads(roomId, ["said encrypted"]);
 });
 
-test.concurrent("who joins on the human's invite is told apart: what was sent will not be opened", async ({ scene, alice, charlie }) => {
+test.concurrent("who joins on the human's invite is told apart: what was sent will not be opened", async ({
+    scene,
+    alice,
+    charlie,
+}) => {
     const [settings, own] = [{ SHARING_REINVITE: "never", CHAT_GREETING: "false" }, await scene.user("quiet")];
     const quiet = await scene.botOf(own, settings);
     const roomId = await roomWithBot(alice, quiet, { greeted: false });

@@ -4,7 +4,10 @@ import { Proxy } from "../proxy/index.ts";
 import type { Homeserver } from "../synapse/index.ts";
 import type { Scene } from "./scene.ts";
 
-/** A scene with Alice and a bot whose requests all pass a proxy. Nothing is limited on its homeserver, and the bot does not greet. */
+/**
+ * A scene with Alice and a bot whose requests all pass a proxy. Nothing is limited on its homeserver, and the bot does
+ * not greet.
+ */
 export class ProxiedScene<Server extends Homeserver = Homeserver> {
     readonly scene: Scene<Server>;
     readonly proxy: Proxy;

@@ -9,7 +9,10 @@ import { test } from "./story.ts";
 const folderOn = (disk: FailingDisk): string => join(disk.path, "data");
 
 async function heard(bot: Bot, roomId: string, sessions: number): Promise<void> {
-    await until("the keys", async () => ((await bot.status("--room", roomId)).rooms[0]?.sessions.shareable ?? 0) >= sessions);
+    await until(
+        "the keys",
+        async () => ((await bot.status("--room", roomId)).rooms[0]?.sessions.shareable ?? 0) >= sessions,
+    );
 }
 
 async function say(alice: Client, roomId: string, text: string): Promise<void> {
@@ -18,7 +21,11 @@ async function say(alice: Client, roomId: string, text: string): Promise<void> {
 }
 
 /** A bot whose data folder is on this disk, in a room of Alice's where it has heard something. */
-async function botOn(scene: Scene, alice: Client, disk: FailingDisk): Promise<{ readonly bot: Bot; readonly roomId: string }> {
+async function botOn(
+    scene: Scene,
+    alice: Client,
+    disk: FailingDisk,
+): Promise<{ readonly bot: Bot; readonly roomId: string }> {
     const bot = await scene.bot({ DATA_DIR: folderOn(disk) });
     const roomId = await roomWithBot(alice, bot);
     await say(alice, roomId, "said before");
@@ -28,7 +35,10 @@ async function botOn(scene: Scene, alice: Client, disk: FailingDisk): Promise<{ 
 
 async function expectRefusal(bot: Bot, command: string): Promise<void> {
     const { code, output } = await bot.command(command);
-    expect({ code, output }).toEqual({ code: 74, output: expect.stringMatching(/cannot be used: (EPERM|EROFS).*Make it a folder/) });
+    expect({ code, output }).toEqual({
+        code: 74,
+        output: expect.stringMatching(/cannot be used: (EPERM|EROFS).*Make it a folder/),
+    });
 }
 
 test("files that turn read-only while they are open: a quiet bot waits and goes on by itself; keys that come end it with 74, and come again", async ({
@@ -43,7 +53,10 @@ test("files that turn read-only while they are open: a quiet bot waits and goes 
     disk.lock(folderOn(disk));
     await alice.do("send", roomId, "said with a key that the bot has");
     await bot.process.line((line) => line.includes("the sync waits") && line.includes("has become read-only"));
-    expect(await bot.command("health")).toMatchObject({ code: 1, output: expect.stringContaining("cannot be written") });
+    expect(await bot.command("health")).toMatchObject({
+        code: 1,
+        output: expect.stringContaining("cannot be written"),
+    });
     expect(await bot.status()).toMatchObject({ running: true });
     disk.unlock(folderOn(disk));
     await bot.process.line((line) => line.includes("the sync goes on"));
@@ -53,7 +66,9 @@ test("files that turn read-only while they are open: a quiet bot waits and goes 
     disk.lock(folderOn(disk));
     await say(alice, roomId, "said meanwhile");
     expect(await bot.process.exited).toEqual({ code: 74, signal: null });
-    expect(bot.process.output).toMatch(/crypto.sqlite cannot be used.*Make it a folder that the bot's user can write to/);
+    expect(bot.process.output).toMatch(
+        /crypto.sqlite cannot be used.*Make it a folder that the bot's user can write to/,
+    );
     await expectRefusal(bot, "run");
     disk.unlock(folderOn(disk));
     await bot.run();

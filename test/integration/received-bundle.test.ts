@@ -44,7 +44,10 @@ async function give(from: Client, bot: Bot, roomId: string, roomKeys: readonly o
     await giveBundle(giver, await from.do("devices", bot.userId), { roomId, roomKeys });
 }
 
-async function keysOf(person: Client, roomId: string): Promise<Awaited<ReturnType<typeof person.do<"exportRoomKeys">>>> {
+async function keysOf(
+    person: Client,
+    roomId: string,
+): Promise<Awaited<ReturnType<typeof person.do<"exportRoomKeys">>>> {
     return (await person.do("exportRoomKeys")).filter((key) => key.room_id === roomId);
 }
 
@@ -93,8 +96,12 @@ test("what was said before the bot came is read by whoever comes later, through 
         coverage: { complete: true },
         problems: [],
     });
-    expect(shown.received_bundle?.message).toBe(`was given the keys of 3 sessions by ${alice.userId}, who invited the bot.`);
-    expect((await bot.command("status", "--room", roomId)).output).toContain(`was given the keys of 3 sessions by ${alice.userId}`);
+    expect(shown.received_bundle?.message).toBe(
+        `was given the keys of 3 sessions by ${alice.userId}, who invited the bot.`,
+    );
+    expect((await bot.command("status", "--room", roomId)).output).toContain(
+        `was given the keys of 3 sessions by ${alice.userId}`,
+    );
 
     const greeting = await until("the greeting", async () => saidBy(bot, await alice.do("timeline", roomId))[0]);
     expect(greeting).toContain("I can hand on what was written since 20");
@@ -130,12 +137,16 @@ test("an inviter's made-up key of a session that the bot holds changes nothing",
     await until("Alice to hear the bot", async () => saidBy(bot, await alice.do("timeline", roomId)).length > 0);
     await alice.do("rotateSession", roomId);
     await alice.do("send", roomId, "with a real key");
-    await until("the bot to have it", async () => (await bot.status("--room", roomId)).rooms[0]?.sessions.shareable === 2);
+    await until(
+        "the bot to have it",
+        async () => (await bot.status("--room", roomId)).rooms[0]?.sessions.shareable === 2,
+    );
     const { curve25519 } = await alice.do("ownKeys");
     const hers = (await keysOf(bob, roomId)).filter((key) => key.sender_key === curve25519);
     await give(bob, bot, roomId, await Promise.all(hers.map((key) => madeUpKey(roomId, key.session_id))));
     const shown = await shows(bot, roomId, { received_bundle: { from: bob.userId, state: "taken" } });
-    // Of sessions of which the bot has nothing, Bob's word is all that there is; of hers that it has, his cannot be better.
+    // Of sessions of which the bot has nothing, Bob's word is all that there is; of hers that it has, his cannot be
+    // better.
     expect([hers.length, shown.received_bundle?.keys]).toEqual([3, 3]);
 
     await alice.do("inviteWithoutSharing", roomId, charlie.userId);
@@ -150,7 +161,8 @@ test("a bot that is killed between the download and the import takes the bundle 
     await using bot = new Bot(scene.synapse, user, { HOMESERVER_URL: proxy.url });
     await bot.runFragile();
     const charlie = await scene.person("charlie");
-    const isDownload = ({ endpoint }: { readonly endpoint: string }): boolean => endpoint.startsWith("GET /media/download");
+    const isDownload = ({ endpoint }: { readonly endpoint: string }): boolean =>
+        endpoint.startsWith("GET /media/download");
     proxy.script = async (request) => {
         if (!isDownload(request)) return undefined;
         // The worker, which would import it, is busy from now on.

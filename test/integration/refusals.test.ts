@@ -3,9 +3,16 @@ import { reinvited, roomWithBot } from "../bot/index.ts";
 import { saidBy } from "../clients/index.ts";
 import { test } from "./story.ts";
 
-test("a device that its owner has not signed gets nothing, the signed one beside it does", async ({ scene, bot, alice }) => {
+test("a device that its owner has not signed gets nothing, the signed one beside it does", async ({
+    scene,
+    bot,
+    alice,
+}) => {
     const user = await scene.user("charlie");
-    const [signed, unsigned] = [await scene.device(user), await scene.device(user, { deviceId: "UNSIGNED", identity: "none" })];
+    const [signed, unsigned] = [
+        await scene.device(user),
+        await scene.device(user, { deviceId: "UNSIGNED", identity: "none" }),
+    ];
     const roomId = await roomWithBot(alice, bot);
     await alice.do("send", roomId, "for signed devices");
 
@@ -19,7 +26,11 @@ test("a device that its owner has not signed gets nothing, the signed one beside
     expect(saidBy(alice, await unsigned.do("timeline", roomId))).toEqual([null]);
 });
 
-test("an invitee without a cross-signing identity is invited by the bot, and sent nothing", async ({ scene, bot, alice }) => {
+test("an invitee without a cross-signing identity is invited by the bot, and sent nothing", async ({
+    scene,
+    bot,
+    alice,
+}) => {
     const charlie = await scene.person("charlie", "none");
     const roomId = await roomWithBot(alice, bot);
     await alice.do("send", roomId, "a message");
@@ -31,7 +42,11 @@ test("an invitee without a cross-signing identity is invited by the bot, and sen
     expect(await charlie.do("bundlesReceived")).toEqual([]);
 });
 
-test.concurrent("a changed identity is held until a human trusts the new one by its fingerprint", async ({ bot, alice, charlie }) => {
+test.concurrent("a changed identity is held until a human trusts the new one by its fingerprint", async ({
+    bot,
+    alice,
+    charlie,
+}) => {
     const roomId = await roomWithBot(alice, bot);
     await alice.do("send", roomId, "for the person we know");
     await alice.do("inviteWithoutSharing", roomId, charlie.userId);
@@ -66,7 +81,10 @@ test.concurrent("an identity that changes after the delivery, on the same device
 
     await charlie.do("resetIdentity");
     const held = await bot.job(roomId, charlie.userId, "held");
-    expect(held).toMatchObject({ reason: "identity_changed", message: expect.stringMatching(/keys went to 1 device of the earlier one/) });
+    expect(held).toMatchObject({
+        reason: "identity_changed",
+        message: expect.stringMatching(/keys went to 1 device of the earlier one/),
+    });
 
     const fingerprint = (await charlie.do("masterKey", charlie.userId)) ?? "";
     expect(await bot.command("trust", charlie.userId, "--key", fingerprint)).toMatchObject({ code: 0 });
@@ -83,7 +101,11 @@ test("a room without encryption is refused, with the reason", async ({ bot, alic
     expect(await bot.job(roomId, charlie.userId, "refused")).toMatchObject({ reason: "room_not_encrypted" });
 });
 
-test("without the power to invite the job is held, and goes on when the power comes", async ({ bot, alice, charlie }) => {
+test("without the power to invite the job is held, and goes on when the power comes", async ({
+    bot,
+    alice,
+    charlie,
+}) => {
     const roomId = await roomWithBot(alice, bot, { powerLevels: { invite: 50 } });
     await alice.do("send", roomId, "a message");
 
@@ -103,7 +125,10 @@ test("with nothing to share the invite stays as it is", async ({ scene, alice })
     await alice.do("inviteWithoutSharing", roomId, charlie.userId);
 
     expect(await silent.job(roomId, charlie.userId, "refused")).toMatchObject({ reason: "nothing_to_share" });
-    expect(await charlie.do("membership", roomId, charlie.userId)).toMatchObject({ membership: "invite", sender: alice.userId });
+    expect(await charlie.do("membership", roomId, charlie.userId)).toMatchObject({
+        membership: "invite",
+        sender: alice.userId,
+    });
 });
 
 test("paused: held, and resumed by a command", async ({ bot, alice, charlie }) => {
@@ -132,11 +157,17 @@ test("an invite that is withdrawn while its delivery waits stays withdrawn", asy
     await bot.command("resume", roomId);
 
     expect(await bot.command("share", roomId, charlie.userId)).toMatchObject({ code: 1 });
-    expect(await alice.do("membership", roomId, charlie.userId)).toMatchObject({ membership: "leave", sender: alice.userId });
+    expect(await alice.do("membership", roomId, charlie.userId)).toMatchObject({
+        membership: "leave",
+        sender: alice.userId,
+    });
 });
 
 test("an invite by somebody of a server that is not trusted waits for a human", async ({ scene, alice }) => {
-    const [charlie, cautious] = [await scene.person("charlie"), await scene.bot({ SHARING_TRUSTED_SERVERS: "elsewhere.test" })];
+    const [charlie, cautious] = [
+        await scene.person("charlie"),
+        await scene.bot({ SHARING_TRUSTED_SERVERS: "elsewhere.test" }),
+    ];
     const roomId = await roomWithBot(alice, cautious);
     await alice.do("send", roomId, "a message");
     await alice.do("inviteWithoutSharing", roomId, charlie.userId);

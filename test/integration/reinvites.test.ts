@@ -12,7 +12,8 @@ import { test as story } from "./story.ts";
 const test = story.extend(
     "bot",
     { scope: "file" },
-    async ({ scene, proxy }) => await scene.bot({ HOMESERVER_URL: proxy.url, SHARING_REINVITE_PACE: "unlimited", CHAT_GREETING: "false" }),
+    async ({ scene, proxy }) =>
+        await scene.bot({ HOMESERVER_URL: proxy.url, SHARING_REINVITE_PACE: "unlimited", CHAT_GREETING: "false" }),
 );
 
 test.afterEach(({ proxy }) => {
@@ -40,10 +41,20 @@ function beforeTheReinvite(proxy: Proxy, userId: string, happens: () => Promise<
 /** Who has invited this user into the room, in order. */
 async function inviters(alice: Client, roomId: string, userId: string): Promise<readonly string[]> {
     const query = new URLSearchParams({ dir: "f", limit: "200", filter: JSON.stringify({ types: ["m.room.member"] }) });
-    const { chunk } = (await alice.do("request", "GET", `/rooms/${encodeURIComponent(roomId)}/messages?${query.toString()}`)) as {
-        chunk: readonly { readonly sender: string; readonly state_key: string; readonly content: { readonly membership: string } }[];
+    const { chunk } = (await alice.do(
+        "request",
+        "GET",
+        `/rooms/${encodeURIComponent(roomId)}/messages?${query.toString()}`,
+    )) as {
+        chunk: readonly {
+            readonly sender: string;
+            readonly state_key: string;
+            readonly content: { readonly membership: string };
+        }[];
     };
-    return chunk.filter((event) => event.state_key === userId && event.content.membership === "invite").map(({ sender }) => sender);
+    return chunk
+        .filter((event) => event.state_key === userId && event.content.membership === "invite")
+        .map(({ sender }) => sender);
 }
 
 /** Two further bots, of which each knows the other or not, in a room with one message. */
@@ -58,10 +69,16 @@ async function twoBots(
         CHAT_GREETING: "false",
         ...(knowEachOther ? { SHARING_OTHER_BOTS: other } : {}),
     });
-    const bots = await Promise.all([scene.botOf(users[0], settings(users[1].userId)), scene.botOf(users[1], settings(users[0].userId))]);
+    const bots = await Promise.all([
+        scene.botOf(users[0], settings(users[1].userId)),
+        scene.botOf(users[1], settings(users[0].userId)),
+    ]);
     const roomId = await roomWithBot(alice, bots[0], { greeted: false });
     await alice.do("inviteWithoutSharing", roomId, bots[1].userId);
-    await until("the other to join", async () => (await alice.do("membership", roomId, bots[1].userId))?.membership === "join");
+    await until(
+        "the other to join",
+        async () => (await alice.do("membership", roomId, bots[1].userId))?.membership === "join",
+    );
     await alice.do("send", roomId, "a message");
     return { bots, roomId };
 }
@@ -72,7 +89,9 @@ test("two bots that know each other leave each other's invites alone", async ({ 
 
     // Where both have invited in the same moment, each learns of it from its sync.
     const jobs = await until("one of them to be the inviter of record", async () => {
-        const newest = await Promise.all(two.map(async (one) => await one.job(roomId, charlie.userId, "reinvited", "refused")));
+        const newest = await Promise.all(
+            two.map(async (one) => await one.job(roomId, charlie.userId, "reinvited", "refused")),
+        );
         return newest[0]?.state !== newest[1]?.state && newest;
     });
     expect(jobs.map(({ state }) => state).toSorted()).toEqual(["refused", "reinvited"]);
@@ -111,9 +130,15 @@ test("a bot that takes every other's place is followed three times, and then has
         await until("the bot to follow", async () => (await byBot()).length === round);
     }
     await peer.do("inviteWithoutSharing", roomId, charlie.userId);
-    await until("the bot to give in", async () => (await bot.status("--room", roomId)).jobs[0]?.reason === "reinvited_often");
+    await until(
+        "the bot to give in",
+        async () => (await bot.status("--room", roomId)).jobs[0]?.reason === "reinvited_often",
+    );
     expect(await byBot()).toHaveLength(3);
-    expect(await charlies.do("membership", roomId, charlie.userId)).toMatchObject({ membership: "invite", sender: peer.userId });
+    expect(await charlies.do("membership", roomId, charlie.userId)).toMatchObject({
+        membership: "invite",
+        sender: peer.userId,
+    });
 });
 
 test("somebody whom two people invite at once is served, whoever was the last", async ({ scene, bot, alice }) => {
@@ -167,7 +192,11 @@ test("a bot that is thrown out at the very instant of the re-invite does nothing
     await charlie.reads(roomId, ["a message"]);
 });
 
-test("who declined reads when a human invites them again: a decline binds nobody who is asked anew", async ({ bot, alice, charlie }) => {
+test("who declined reads when a human invites them again: a decline binds nobody who is asked anew", async ({
+    bot,
+    alice,
+    charlie,
+}) => {
     const roomId = await roomOf(alice, bot);
     await alice.do("inviteWithoutSharing", roomId, charlie.userId);
     await reinvited(charlie, roomId, bot);
@@ -197,7 +226,11 @@ test("who was removed, and who has left, is served when they are invited again",
     await charlie.reads(roomId, ["another message"]);
 });
 
-test("a direct chat is left to its two people until somebody asks, and stays a direct chat then", async ({ bot, alice, charlie }) => {
+test("a direct chat is left to its two people until somebody asks, and stays a direct chat then", async ({
+    bot,
+    alice,
+    charlie,
+}) => {
     const roomId = await roomOf(alice, bot);
     const content = { membership: "invite", is_direct: true };
     await alice.do("sendState", roomId, "m.room.member", charlie.userId, content);
@@ -219,10 +252,16 @@ test("in a room that is older than the bot the inviter's own sharing is left alo
     for (const text of ["one", "two", "three"]) await alice.do("send", roomId, text);
     await alice.do("rotateSession", roomId);
     await alice.do("inviteWithoutSharing", roomId, bot.userId);
-    await until("the bot to join", async () => (await alice.do("membership", roomId, bot.userId))?.membership === "join");
+    await until(
+        "the bot to join",
+        async () => (await alice.do("membership", roomId, bot.userId))?.membership === "join",
+    );
     await alice.do("send", roomId, "four");
     await alice.do("inviteWithSharing", roomId, charlie.userId);
-    await until("the delivery", async () => (await bot.status("--room", roomId)).jobs[0]?.reason === "coverage_incomplete");
+    await until(
+        "the delivery",
+        async () => (await bot.status("--room", roomId)).jobs[0]?.reason === "coverage_incomplete",
+    );
     expect(await inviters(alice, roomId, charlie.userId)).toEqual([alice.userId]);
 
     const file = join(folder.path, "keys.json");

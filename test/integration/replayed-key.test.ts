@@ -15,7 +15,11 @@ let mallory: Client;
 beforeAll(async () => {
     scene = await Scene.open();
     alicesLogin = await scene.user("alice");
-    [bot, alice, mallory] = await Promise.all([scene.bot({ CHAT_GREETING: "false" }), scene.device(alicesLogin), scene.person("mallory")]);
+    [bot, alice, mallory] = await Promise.all([
+        scene.bot({ CHAT_GREETING: "false" }),
+        scene.device(alicesLogin),
+        scene.person("mallory"),
+    ]);
 });
 
 afterAll(async () => {
@@ -97,7 +101,10 @@ test.each([
     if (!before) await tell(mallory, room, replay);
     await counted(room.roomId, { shareable: 0, not_shareable: 1 });
     await alice.do("inviteWithoutSharing", room.roomId, charlie.userId);
-    expect(await bot.job(room.roomId, charlie.userId, "refused")).toMatchObject({ reason: "nothing_to_share", devices: [] });
+    expect(await bot.job(room.roomId, charlie.userId, "refused")).toMatchObject({
+        reason: "nothing_to_share",
+        devices: [],
+    });
 });
 
 test("a client of the sender's that shares itself is not overtaken with a key that reaches less far back", async () => {
@@ -117,10 +124,14 @@ test("a client of the sender's that shares itself is not overtaken with a key th
             .replaceAll("=", ""),
     };
     await alice.do("inviteWithoutSharing", room.roomId, charlie.userId);
-    await giveBundle({ synapse: scene.synapse, user: alicesLogin, client: alice }, await alice.do("devices", charlie.userId), {
-        roomId: room.roomId,
-        roomKeys: [entry],
-    });
+    await giveBundle(
+        { synapse: scene.synapse, user: alicesLogin, client: alice },
+        await alice.do("devices", charlie.userId),
+        {
+            roomId: room.roomId,
+            roomKeys: [entry],
+        },
+    );
     expect(await bot.job(room.roomId, charlie.userId, "refused")).toMatchObject({ reason: "nothing_to_share" });
     await charlie.do("join", room.roomId);
     await charlie.reads(room.roomId, said);

@@ -47,7 +47,10 @@ test("kills of the bot and of the command in the middle of snapshots: no half fi
     await scene.newcomerReads(alice, bot, roomId, ["kept"]);
 });
 
-test("kills at every instant of a restore: the next one goes on, and the bot never starts before", async ({ scene, alice }) => {
+test("kills at every instant of a restore: the next one goes on, and the bot never starts before", async ({
+    scene,
+    alice,
+}) => {
     const bot = await scene.bot();
     const roomId = await roomWithBot(alice, bot);
     await alice.do("send", roomId, "kept through the kills");

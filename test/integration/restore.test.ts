@@ -49,7 +49,10 @@ test.concurrent("restored from a snapshot of a running bot, everybody reads what
     await bot.kill();
     loseFolder(bot.dataFolder);
 
-    expect(await bot.command("restore", snapshotFile(bot))).toMatchObject({ code: 0, answer: expect.stringMatching(/with \d+ room keys/) });
+    expect(await bot.command("restore", snapshotFile(bot))).toMatchObject({
+        code: 0,
+        answer: expect.stringMatching(/with \d+ room keys/),
+    });
     expect(readdirSync(bot.dataFolder).toSorted()).toEqual(["backscroll.sqlite", "crypto.sqlite", "lock", "store-key"]);
     await bot.run();
 
@@ -58,7 +61,10 @@ test.concurrent("restored from a snapshot of a running bot, everybody reads what
     expect(after.account.device_id).not.toBe(before.account.device_id);
     expect(after.jobs.map(({ user_id: userId }) => userId)).toEqual(before.jobs.map(({ user_id: userId }) => userId));
     expect(after.paused.rooms).toEqual(["!elsewhere:backscroll.test"]);
-    await until("the old device to be gone", async () => (await devicesOf(alice, bot)).join() === after.account.device_id);
+    await until(
+        "the old device to be gone",
+        async () => (await devicesOf(alice, bot)).join() === after.account.device_id,
+    );
 
     // What it says is read, in a room of before and in one of after.
     const newRoom = await roomWithBot(alice, bot);
@@ -82,7 +88,10 @@ test.concurrent("restored from a snapshot of a running bot, everybody reads what
     expect(await bot.job(later, dave.userId, "delivered")).toMatchObject({ reason: "coverage_incomplete" });
 });
 
-test.concurrent("an old copy of the folder that somebody put back is refused, and restoring from it helps", async ({ scene, alice }) => {
+test.concurrent("an old copy of the folder that somebody put back is refused, and restoring from it helps", async ({
+    scene,
+    alice,
+}) => {
     const bot = await scene.bot();
     const roomId = await roomWithBot(alice, bot);
     await alice.do("send", roomId, "kept in the old copy");

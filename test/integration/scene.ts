@@ -5,8 +5,8 @@ import { Client, type ClientOptions, Clients, leaveDevice } from "../clients/ind
 import { Homeserver, Synapse, type SynapseOptions, type SynapseUser } from "../synapse/index.ts";
 
 /**
- * Whoever plays on a homeserver; everybody goes with the scene. Nobody's name is used twice, so that stories share a scene, and scenes a
- * homeserver.
+ * Whoever plays on a homeserver; everybody goes with the scene. Nobody's name is used twice, so that stories share a
+ * scene, and scenes a homeserver.
  */
 export class Scene<Server extends Homeserver = Homeserver> {
     readonly synapse: Server;

@@ -4,8 +4,9 @@ import { Homeserver } from "../synapse/index.ts";
 import { Scene } from "./scene.ts";
 
 /**
- * A story: a test that names whom it needs, and they are there. Charlie is somebody else in each story; the others stay for all stories of a
- * file. A file says by `test.extend("bot", { scope: "file" }, ...)` what is otherwise in its stories.
+ * A story: a test that names whom it needs, and they are there. Charlie is somebody else in each story; the others stay
+ * for all stories of a file. A file says by `test.extend("bot", { scope: "file" }, ...)` what is otherwise in its
+ * stories.
  */
 export const test = base
     .extend("homeserver", { scope: "file" }, () => new Homeserver(inject("homeserver")))

@@ -30,16 +30,26 @@ test("somebody who looks like a member is held; an admin is told in a direct roo
     lookalike = await named("charlie", "Вob\u{200b} Мiller");
     await alice.do("inviteWithoutSharing", roomId, lookalike.userId);
     const held = await bot.job(roomId, lookalike.userId, "held");
-    expect(held).toMatchObject({ reason: "looks_like_member", message: expect.stringContaining(`Namely: ${bob.userId}.`), devices: [] });
+    expect(held).toMatchObject({
+        reason: "looks_like_member",
+        message: expect.stringContaining(`Namely: ${bob.userId}.`),
+        devices: [],
+    });
     expect(await audited(lookalike)).toEqual([]);
 
     const direct = await invitedTo(admin);
     expect(direct.content).toMatchObject({ membership: "invite", is_direct: true });
     await admin.do("join", direct.roomId);
     const [notice] = await told(direct.roomId, 1);
-    expect(notice).toMatch(`Job ${held.id} waits for a person: ${lookalike.userId} was invited to ${roomId} by ${alice.userId}.`);
+    expect(notice).toMatch(
+        `Job ${held.id} waits for a person: ${lookalike.userId} was invited to ${roomId} by ${alice.userId}.`,
+    );
     expect(notice).toMatch(`Namely: ${bob.userId}.`);
-    const stored = await admin.do("request", "GET", `/rooms/${encodeURIComponent(direct.roomId)}/messages?dir=b&limit=20`);
+    const stored = await admin.do(
+        "request",
+        "GET",
+        `/rooms/${encodeURIComponent(direct.roomId)}/messages?dir=b&limit=20`,
+    );
     expect(JSON.stringify(stored)).not.toContain("waits for a person");
 
     const approved = await bot.command("approve", held.id);
@@ -82,7 +92,10 @@ test("after a kill the admin is told in the same room, and the audit is still th
     const { answer: story } = await bot.command("status", "--job", id);
     expect(story).toMatch(/can be taken for somebody .* Namely: @bob/);
     expect(story).toMatch(
-        new RegExp(`^What to do +Make sure who ${another.userId} is\\. If all is well: \`backscroll approve ${id}\``, "m"),
+        new RegExp(
+            `^What to do +Make sure who ${another.userId} is\\. If all is well: \`backscroll approve ${id}\``,
+            "m",
+        ),
     );
     // The bot's own room with its admin is not one of those that it serves.
     expect((await bot.status()).rooms.map((room) => room.room_id)).toEqual([roomId]);
@@ -97,7 +110,9 @@ async function named(localpart: string, displayname: string): Promise<Client> {
 
 async function invitedTo(client: Client): Promise<{ readonly roomId: string; readonly content: object }> {
     const invites = await until("an invite", async () => {
-        const { rooms } = (await client.do("request", "GET", "/sync?timeout=0")) as { rooms?: { invite?: Record<string, Invite> } };
+        const { rooms } = (await client.do("request", "GET", "/sync?timeout=0")) as {
+            rooms?: { invite?: Record<string, Invite> };
+        };
         const found = Object.entries(rooms?.invite ?? {});
         return found.length > 0 && found;
     });
@@ -117,7 +132,9 @@ async function audited(user: Client): Promise<readonly unknown[]> {
 
 /** The rooms that the admin is in: with the bot alone. */
 async function directRooms(): Promise<readonly string[]> {
-    const { joined_rooms: rooms } = (await admin.do("request", "GET", "/joined_rooms")) as { joined_rooms: readonly string[] };
+    const { joined_rooms: rooms } = (await admin.do("request", "GET", "/joined_rooms")) as {
+        joined_rooms: readonly string[];
+    };
     return rooms;
 }
 

@@ -5,7 +5,12 @@ import { until } from "../process/index.ts";
 import { Scene } from "./scene.ts";
 
 const reason = expect.stringContaining("cannot be verified interactively. Compare its fingerprint");
-const request = { msgtype: "m.key.verification.request", body: "a request", from_device: "ALICE1", methods: ["m.sas.v1"] };
+const request = {
+    msgtype: "m.key.verification.request",
+    body: "a request",
+    from_device: "ALICE1",
+    methods: ["m.sas.v1"],
+};
 const cancelled = { phase: "cancelled", code: "m.unknown_method", reason };
 /** Much less than the ten minutes that a request waits. */
 const limitMs = 10_000;

@@ -15,14 +15,17 @@ test.for<[WorkerFault, string]>([
     ["panic", "RuntimeError: unreachable"],
     ["reject", "nobody waits for this"],
     ["exit", "its thread ended with code 3"],
-])("the crypto worker's %s ends the process with 70 and a sentence, and the next start goes on", async ([fault, detail], { bot }) => {
-    if (!bot.process.running) await bot.runFragile();
-    bot.harmWorker(fault);
-    expect(await bot.process.exited).toEqual({ code: 70, signal: null });
-    expect(bot.process.output).toContain("The crypto worker ended unexpectedly");
-    expect(bot.process.output).toContain(detail);
-    expect(bot.process.output).toContain("start the bot again");
-});
+])(
+    "the crypto worker's %s ends the process with 70 and a sentence, and the next start goes on",
+    async ([fault, detail], { bot }) => {
+        if (!bot.process.running) await bot.runFragile();
+        bot.harmWorker(fault);
+        expect(await bot.process.exited).toEqual({ code: 70, signal: null });
+        expect(bot.process.output).toContain("The crypto worker ended unexpectedly");
+        expect(bot.process.output).toContain(detail);
+        expect(bot.process.output).toContain("start the bot again");
+    },
+);
 
 test("a stop while the worker is stuck in native code ends the process in time all the same, and nothing acknowledged is lost", async ({
     alice,
@@ -32,10 +35,15 @@ test("a stop while the worker is stuck in native code ends the process in time a
     await bot.runFragile();
     const roomId = await roomWithBot(alice, bot);
     await alice.do("send", roomId, "said before");
-    await until("the bot to have heard it", async () => (await bot.status("--room", roomId)).rooms[0]?.sessions.shareable === 2);
+    await until(
+        "the bot to have heard it",
+        async () => (await bot.status("--room", roomId)).rooms[0]?.sessions.shareable === 2,
+    );
 
     bot.harmWorker("stuck");
-    await until("the worker to be stuck", async () => (await bot.command("health")).output.includes("crypto worker has not answered"));
+    await until("the worker to be stuck", async () =>
+        (await bot.command("health")).output.includes("crypto worker has not answered"),
+    );
     // By itself: the grace that this gives is longer than its own.
     expect(await bot.process.stop()).toEqual({ code: null, signal: "SIGKILL" });
     expect(bot.process.output).toContain("stopping took too long");
@@ -78,7 +86,10 @@ test("a data folder that vanishes ends the process with 74 and a sentence; put b
     await bot.run();
 });
 
-test("a disk that is read-only at the start ends it with 74 and a sentence; writable again, it goes on", async ({ scene, skip }) => {
+test("a disk that is read-only at the start ends it with 74 and a sentence; writable again, it goes on", async ({
+    scene,
+    skip,
+}) => {
     using disk = SmallDisk.mount(32 * 1024);
     if (disk === undefined) return skip("this user may not mount a small file system");
     const onDisk = await scene.bot({ DATA_DIR: join(disk.path, "data") });
@@ -95,7 +106,11 @@ test("a disk that is read-only at the start ends it with 74 and a sentence; writ
     await onDisk.stop();
 });
 
-test("on a full disk it waits, says so, loses nothing, and goes on by itself when there is room", async ({ scene, alice, skip }) => {
+test("on a full disk it waits, says so, loses nothing, and goes on by itself when there is room", async ({
+    scene,
+    alice,
+    skip,
+}) => {
     using disk = SmallDisk.mount(32 * 1024);
     if (disk === undefined) return skip("this user may not mount a small file system");
     const [small, charlie] = [await scene.bot({ DATA_DIR: join(disk.path, "data") }), await scene.person("charlie")];

@@ -4,8 +4,8 @@ const headerBytes = 32;
 const frameHeaderBytes = 24;
 
 /**
- * How many commits stand in the write-ahead log of an SQLite database. With `synchronous=FULL` each of them was one fsync; a transaction that
- * changed nothing writes none. Counts what was written since the log was last begun anew.
+ * How many commits stand in the write-ahead log of an SQLite database. With `synchronous=FULL` each of them was one
+ * fsync; a transaction that changed nothing writes none. Counts what was written since the log was last begun anew.
  * Source: https://www.sqlite.org/fileformat2.html#walformat
  */
 export function commitsInLog(database: string): number {

@@ -4,8 +4,8 @@ import { basename, join } from "node:path";
 import { TemporaryFolder } from "./temporary-folder.ts";
 
 /**
- * A file system of its own that turns read-only under whoever has files on it open, which no remount does. Needs root, loop devices and ext4;
- * undefined where one of them is missing.
+ * A file system of its own that turns read-only under whoever has files on it open, which no remount does. Needs root,
+ * loop devices and ext4; undefined where one of them is missing.
  */
 export class FailingDisk {
     readonly #folder: TemporaryFolder;
@@ -31,7 +31,8 @@ export class FailingDisk {
 
     /** The kernel finds an error in the file system, and from then on writes nothing to it until `repair`. */
     fail(): void {
-        // Pages of memory that files share count as written from now on: the next write to one is a new matter, and may be a fatal one.
+        // Pages of memory that files share count as written from now on: the next write to one is a new matter, and may
+        // be a fatal one.
         spawnSync("sync", ["-f", this.path]);
         const { stdout } = spawnSync("findmnt", ["-no", "SOURCE", this.path], { encoding: "utf8" });
         writeFileSync(`/sys/fs/ext4/${basename(stdout.trim())}/trigger_fs_error`, "1");
@@ -41,7 +42,8 @@ export class FailingDisk {
     repair(): void {
         if (!ran("umount", this.path)) throw new Error(`${this.path} is in use`);
         // 1: errors were corrected.
-        if ((spawnSync("e2fsck", ["-fp", this.#image]).status ?? 8) > 1 || !this.#mount()) throw new Error(`${this.path} is beyond repair`);
+        if ((spawnSync("e2fsck", ["-fp", this.#image]).status ?? 8) > 1 || !this.#mount())
+            throw new Error(`${this.path} is beyond repair`);
     }
 
     /** A folder on it, and every file in it, may not be written to, by anybody, open or not. */
@@ -54,7 +56,9 @@ export class FailingDisk {
     }
 
     #mark(flag: "+i" | "-i", folder: string, files: readonly string[]): void {
-        const { status, stderr } = spawnSync("chattr", [flag, folder, ...files.map((name) => join(folder, name))], { encoding: "utf8" });
+        const { status, stderr } = spawnSync("chattr", [flag, folder, ...files.map((name) => join(folder, name))], {
+            encoding: "utf8",
+        });
         if (status !== 0) throw new Error(`chattr failed: ${stderr}`);
     }
 
@@ -74,8 +78,8 @@ export class FailingDisk {
 }
 
 /**
- * Without the control socket: sockets have no such flag. The index of a log comes last, as if all turned at once: a commit that still gets into
- * the log writes to the index next, which is memory, and would be killed for it.
+ * Without the control socket: sockets have no such flag. The index of a log comes last, as if all turned at once: a
+ * commit that still gets into the log writes to the index next, which is memory, and would be killed for it.
  */
 function filesIn(folder: string): string[] {
     const names = readdirSync(folder, { withFileTypes: true }).flatMap((entry) => (entry.isFile() ? [entry.name] : []));

@@ -38,7 +38,11 @@ export class Program {
 
     constructor({ name, command, args, cwd, env }: ProgramOptions) {
         this.#name = name;
-        this.#child = spawn(command, args, { ...(cwd === undefined ? {} : { cwd }), env: env ?? process.env, stdio: "pipe" });
+        this.#child = spawn(command, args, {
+            ...(cwd === undefined ? {} : { cwd }),
+            env: env ?? process.env,
+            stdio: "pipe",
+        });
         // One listener for each child, and a story has dozens: Node would take that for a leak.
         process.setMaxListeners(0);
         process.on("exit", this.#killWithUs);
@@ -82,7 +86,10 @@ export class Program {
         this.#child.stdin.end();
     }
 
-    /** The first line, written already or to come, that `accepts` takes. Rejects if the process ends before, or after `limitMs`. */
+    /**
+     * The first line, written already or to come, that `accepts` takes. Rejects if the process ends before, or after
+     * `limitMs`.
+     */
     async line(accepts: (line: string) => boolean, limitMs = 30_000): Promise<string> {
         const seen = this.#lines.find(accepts);
         if (seen !== undefined) return seen;

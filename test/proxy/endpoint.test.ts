@@ -11,6 +11,10 @@ test.each([
     ["GET", "/_matrix/client/v3/rooms/!a:b/state/m.room.member/@c:d", "GET /rooms/*/state/m.room.member/*"],
     ["POST", "/_matrix/media/v1/create", "POST /media/create"],
     ["PUT", "/_matrix/media/v3/upload/b/AbC", "PUT /media/upload/*"],
-    ["PUT", "/_matrix/client/v3/user/@c:d/account_data/m.cross_signing.master", "PUT /user/*/account_data/m.cross_signing.master"],
+    [
+        "PUT",
+        "/_matrix/client/v3/user/@c:d/account_data/m.cross_signing.master",
+        "PUT /user/*/account_data/m.cross_signing.master",
+    ],
     ["POST", "/_matrix/client/v3/join/#a:b", "POST /join/*"],
 ])("%s %s is %s", (method, path, name) => expect(endpointOf(method, path)).toBe(name));

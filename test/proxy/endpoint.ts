@@ -6,8 +6,13 @@ const variables: readonly (readonly [RegExp, string])[] = [
     [/\/[!@#$+][^/]*/g, "/*"],
 ];
 
-/** The same name for every request to the same endpoint: method and decoded path, without version and whatever differs from call to call. */
+/**
+ * The same name for every request to the same endpoint: method and decoded path, without version and whatever differs
+ * from call to call.
+ */
 export function endpointOf(method: string, path: string): string {
-    const bare = path.replace(/^\/_matrix\/(?:client|(media))\/(?:v\d+|r0|unstable)/, (_, media) => (media === undefined ? "" : "/media"));
+    const bare = path.replace(/^\/_matrix\/(?:client|(media))\/(?:v\d+|r0|unstable)/, (_, media) =>
+        media === undefined ? "" : "/media",
+    );
     return `${method} ${variables.reduce((name, [pattern, blank]) => name.replace(pattern, blank), bare)}`;
 }

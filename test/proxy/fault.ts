@@ -17,17 +17,26 @@ export interface Answer {
     readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** What happens to a request instead of being passed on and answered. The homeserver sees those that are named `after`, once or more. */
+/**
+ * What happens to a request instead of being passed on and answered. The homeserver sees those that are named `after`,
+ * once or more.
+ */
 export type Fault =
     /** Answered in the homeserver's stead, which never hears of the request. */
     | { readonly kind: "answer_instead"; readonly answer: Answer }
     /** The connection breaks before the homeserver has the request. */
     | { readonly kind: "break_before" }
-    /** The homeserver acts and answers, and `happens` is called and waited for (a kill, say), and then the connection breaks. */
+    /**
+     * The homeserver acts and answers, and `happens` is called and waited for (a kill, say), and then the connection
+     * breaks.
+     */
     | { readonly kind: "break_after"; readonly happens?: () => unknown }
     /** The homeserver acts, and something else is answered. */
     | { readonly kind: "answer_after"; readonly answer: Answer }
-    /** The homeserver acts, and what it answers, as JSON, is changed on its way: how another server's malformed word is played. */
+    /**
+     * The homeserver acts, and what it answers, as JSON, is changed on its way: how another server's malformed word is
+     * played.
+     */
     | { readonly kind: "rewrite"; readonly rewrite: (answer: Record<string, Record<string, unknown>>) => object }
     /** The homeserver acts, and its answer ends in the middle, as if it were whole. */
     | { readonly kind: "truncate_after" }

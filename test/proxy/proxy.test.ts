@@ -29,7 +29,10 @@ afterEach(async () => {
 
 async function ask(): Promise<{ readonly status: number; readonly body: string } | "broken"> {
     try {
-        const response = await fetch(`${proxy.url}/_matrix/client/v3/keys/claim?x=1`, { method: "POST", body: "a body" });
+        const response = await fetch(`${proxy.url}/_matrix/client/v3/keys/claim?x=1`, {
+            method: "POST",
+            body: "a body",
+        });
         return { status: response.status, body: await response.text() };
     } catch {
         return "broken";
@@ -45,7 +48,12 @@ const rewritten = { status: 200, body: '{"seen":1,"also":{}}' };
 test.each<[string, Fault | undefined, number, unknown]>([
     ["no fault", undefined, 1, { status: 200, body: '{"seen":1}' }],
     ["an answer in the homeserver's stead", { kind: "answer_instead", answer: slow }, 0, slowed],
-    ["a page in the homeserver's stead", { kind: "answer_instead", answer: page }, 0, { status: 502, body: "<html>bad gateway</html>" }],
+    [
+        "a page in the homeserver's stead",
+        { kind: "answer_instead", answer: page },
+        0,
+        { status: 502, body: "<html>bad gateway</html>" },
+    ],
     ["a break before", { kind: "break_before" }, 0, "broken"],
     ["a break after", { kind: "break_after" }, 1, "broken"],
     ["another answer after", { kind: "answer_after", answer: slow }, 1, slowed],

@@ -1,5 +1,12 @@
 import { once } from "node:events";
-import { createServer, type IncomingHttpHeaders, type IncomingMessage, request, type Server, type ServerResponse } from "node:http";
+import {
+    createServer,
+    type IncomingHttpHeaders,
+    type IncomingMessage,
+    request,
+    type Server,
+    type ServerResponse,
+} from "node:http";
 import { buffer } from "node:stream/consumers";
 import { setTimeout as pause } from "node:timers/promises";
 import { endpointOf } from "./endpoint.ts";
@@ -11,12 +18,18 @@ interface Passed {
     readonly body: Buffer;
 }
 
-/** A request that went through, and what the homeserver said; undefined: the homeserver never answered it, or was not asked. */
+/**
+ * A request that went through, and what the homeserver said; undefined: the homeserver never answered it, or was not
+ * asked.
+ */
 export interface Exchange extends Request {
     answered: { readonly status: number; readonly body: Buffer } | undefined;
 }
 
-/** Stands between a program and its homeserver: remembers what was asked and answered, and does to any request what the script says. */
+/**
+ * Stands between a program and its homeserver: remembers what was asked and answered, and does to any request what the
+ * script says.
+ */
 export class Proxy {
     /** Access tokens that came by. */
     readonly tokens = new Set<string>();
@@ -63,7 +76,14 @@ export class Proxy {
         const path = decodeURIComponent(new URL(url, this.#target).pathname);
         const number = this.exchanges.length + 1;
         // Its number is the order of arrival, before the body is read.
-        const exchange = { number, method, path, endpoint: endpointOf(method, path), body: Buffer.alloc(0), answered: undefined };
+        const exchange = {
+            number,
+            method,
+            path,
+            endpoint: endpointOf(method, path),
+            body: Buffer.alloc(0),
+            answered: undefined,
+        };
         this.exchanges.push(exchange);
         exchange.body = await buffer(from);
         await this.#play(exchange, from, to);
@@ -88,7 +108,9 @@ export class Proxy {
                 return answer(to, fault.answer);
             case "rewrite": {
                 const passed = await pass();
-                const body = fault.rewrite(JSON.parse(passed.body.toString()) as Record<string, Record<string, unknown>>);
+                const body = fault.rewrite(
+                    JSON.parse(passed.body.toString()) as Record<string, Record<string, unknown>>,
+                );
                 return give(to, { ...passed, body: Buffer.from(JSON.stringify(body)) });
             }
             case "truncate_after": {
@@ -105,7 +127,11 @@ export class Proxy {
     }
 
     /** Hands the request to the homeserver; gives up when the asker hangs up. */
-    async #pass(exchange: Exchange, { method = "GET", url = "/", headers }: IncomingMessage, to: ServerResponse): Promise<Passed> {
+    async #pass(
+        exchange: Exchange,
+        { method = "GET", url = "/", headers }: IncomingMessage,
+        to: ServerResponse,
+    ): Promise<Passed> {
         const onward = request(`${this.#target}${url}`, { method, headers });
         const hangUp = (): void => void onward.destroy();
         onward.on("error", () => undefined);

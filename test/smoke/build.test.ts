@@ -13,7 +13,8 @@ let installed: TemporaryFolder;
 // What a user has who installed the package: the build, and no sources beside it.
 beforeAll(() => {
     installed = new TemporaryFolder("installed");
-    for (const part of ["dist", "config", "package.json"]) cpSync(join(repository, part), join(installed.path, part), { recursive: true });
+    for (const part of ["dist", "config", "package.json"])
+        cpSync(join(repository, part), join(installed.path, part), { recursive: true });
     symlinkSync(join(repository, "node_modules"), join(installed.path, "node_modules"));
 });
 
@@ -21,14 +22,22 @@ afterAll(() => {
     installed[Symbol.dispose]();
 });
 
-function backscroll(args: readonly string[], environment: Readonly<Record<string, string>> = {}, node = process.execPath) {
+function backscroll(
+    args: readonly string[],
+    environment: Readonly<Record<string, string>> = {},
+    node = process.execPath,
+) {
     const env = {
         PATH: process.env["PATH"] ?? "",
         HOME: installed.path,
         BACKSCROLL_DATA_DIR: join(installed.path, "data"),
         ...environment,
     };
-    return spawnSync(node, [join(installed.path, "dist/main.js"), ...args], { cwd: installed.path, env, encoding: "utf8" });
+    return spawnSync(node, [join(installed.path, "dist/main.js"), ...args], {
+        cwd: installed.path,
+        env,
+        encoding: "utf8",
+    });
 }
 
 test("--version prints the version of package.json", () => {
@@ -38,7 +47,8 @@ test("--version prints the version of package.json", () => {
 test("--help names the commands", () => {
     const { status, stdout } = backscroll(["--help"]);
     expect(status).toBe(0);
-    for (const command of ["run", "status", "health", "share", "approve", "pause", "resume", "trust"]) expect(stdout).toContain(command);
+    for (const command of ["run", "status", "health", "share", "approve", "pause", "resume", "trust"])
+        expect(stdout).toContain(command);
 });
 
 test("an unknown command is a usage error", () => {
@@ -58,12 +68,16 @@ test("a command that finds no running bot does its work itself", () => {
         HOMESERVER_PASSWORD: "secret",
         INVITES_FROM: "@*:home",
     };
-    const environment = Object.fromEntries(Object.entries(account).map(([name, value]) => [`BACKSCROLL_${name}`, value]));
+    const environment = Object.fromEntries(
+        Object.entries(account).map(([name, value]) => [`BACKSCROLL_${name}`, value]),
+    );
     expect(backscroll(["pause"], environment)).toMatchObject({ status: 0, stdout: expect.stringContaining("paused") });
 });
 
 test("an older Node is told what it lacks", (context) => {
-    const found = spawnSync("sh", ["-c", "PATH=/usr/local/bin:/usr/bin:/bin command -v node"], { encoding: "utf8" }).stdout.trim();
+    const found = spawnSync("sh", ["-c", "PATH=/usr/local/bin:/usr/bin:/bin command -v node"], {
+        encoding: "utf8",
+    }).stdout.trim();
     const version = found === "" ? "" : spawnSync(found, ["--version"], { encoding: "utf8" }).stdout;
     if (!/^v(1\d|2[0-3])\./.test(version)) context.skip("this machine has no older Node");
     const { status, stderr } = backscroll(["run"], {}, found);

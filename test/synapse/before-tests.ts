@@ -8,7 +8,10 @@ declare module "vitest" {
     }
 }
 
-/** Before the first story: Synapse is installed, once for all and not in silence, and one is started for every story that harms none. */
+/**
+ * Before the first story: Synapse is installed, once for all and not in silence, and one is started for every story
+ * that harms none.
+ */
 export async function setup({ provide }: TestProject): Promise<() => Promise<void>> {
     const synapse = await Synapse.start({ progress: (line) => console.log(`[synapse] ${line}`) });
     provide("homeserver", synapse.address);

@@ -3,8 +3,8 @@ import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 /**
- * "generous": nothing is limited; "default": what an operator's Synapse has out of the box; "people": only what people say and whom they invite
- * is limited, as it is out of the box, so that a story can log in as many people as it needs.
+ * "generous": nothing is limited; "default": what an operator's Synapse has out of the box; "people": only what people
+ * say and whom they invite is limited, as it is out of the box, so that a story can log in as many people as it needs.
  */
 export type RateLimits = "generous" | "default" | "people";
 
@@ -18,18 +18,25 @@ export interface SynapseSettings {
     readonly more: object;
 }
 
-/** Writes `homeserver.yaml` (JSON is YAML), the log configuration and, once, the signing key; answers the path of the first. */
+/**
+ * Writes `homeserver.yaml` (JSON is YAML), the log configuration and, once, the signing key; answers the path of the
+ * first.
+ */
 export function writeConfiguration(settings: SynapseSettings): string {
     const { folder } = settings;
     const signingKey = join(folder, "signing.key");
-    if (!existsSync(signingKey)) writeFileSync(signingKey, `ed25519 a_test ${randomBytes(32).toString("base64").replaceAll("=", "")}\n`);
+    if (!existsSync(signingKey))
+        writeFileSync(signingKey, `ed25519 a_test ${randomBytes(32).toString("base64").replaceAll("=", "")}\n`);
     writeFileSync(join(folder, "log.yaml"), JSON.stringify(logging(folder)));
     const path = join(folder, "homeserver.yaml");
     writeFileSync(path, JSON.stringify(homeserver(settings, signingKey), undefined, 4));
     return path;
 }
 
-function homeserver({ folder, port, serverName, registrationSecret, rateLimits, more }: SynapseSettings, signingKey: string): object {
+function homeserver(
+    { folder, port, serverName, registrationSecret, rateLimits, more }: SynapseSettings,
+    signingKey: string,
+): object {
     return {
         server_name: serverName,
         public_baseurl: `http://127.0.0.1:${port}/`,
@@ -97,7 +104,9 @@ function logging(folder: string): object {
         version: 1,
         disable_existing_loggers: false,
         formatters: { line: { format: "%(asctime)s %(levelname)s %(name)s %(message)s" } },
-        handlers: { file: { class: "logging.FileHandler", formatter: "line", filename: join(folder, "homeserver.log") } },
+        handlers: {
+            file: { class: "logging.FileHandler", formatter: "line", filename: join(folder, "homeserver.log") },
+        },
         root: { level: "WARNING", handlers: ["file"] },
     };
 }

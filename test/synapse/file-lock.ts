@@ -49,7 +49,8 @@ function ownerOf(path: string): number {
 }
 
 function isAlive(pid: number): boolean {
-    // Empty: its owner is just writing it, or died in that instant; Number("") is 0, which signals ourselves and succeeds.
+    // Empty: its owner is just writing it, or died in that instant; Number("") is 0, which signals ourselves and
+    // succeeds.
     try {
         process.kill(pid, 0);
         return true;

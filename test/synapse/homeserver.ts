@@ -54,7 +54,10 @@ export class Homeserver {
 
     /** As a server's admin does for bots: this user is never limited again, and what they do counts against nobody. */
     async liftLimits(userId: string): Promise<void> {
-        await this.#asAdmin("POST", `/users/${encodeURIComponent(userId)}/override_ratelimit`, { messages_per_second: 0, burst_count: 0 });
+        await this.#asAdmin("POST", `/users/${encodeURIComponent(userId)}/override_ratelimit`, {
+            messages_per_second: 0,
+            burst_count: 0,
+        });
     }
 
     /** From now on, or not any more, this user is answered as if everything they do happened, and nothing does. */
@@ -70,7 +73,11 @@ export class Homeserver {
     async #asAdmin(method: string, path: string, body: object = {}): Promise<void> {
         this.#adminToken ??= this.#logInAdmin();
         const headers = { authorization: `Bearer ${await this.#adminToken}` };
-        const response = await fetch(`${this.url}/_synapse/admin/v1${path}`, { method, headers, body: JSON.stringify(body) });
+        const response = await fetch(`${this.url}/_synapse/admin/v1${path}`, {
+            method,
+            headers,
+            body: JSON.stringify(body),
+        });
         if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
     }
 

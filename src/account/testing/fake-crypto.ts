@@ -1,10 +1,17 @@
 import { randomUUID } from "node:crypto";
 import { z } from "zod";
-import type { AccountKeys, CryptoPort, CrossSigningSecrets, Generation, IdentityUploads, OutgoingRequest } from "../../crypto/index.ts";
+import type {
+    AccountKeys,
+    CryptoPort,
+    CrossSigningSecrets,
+    Generation,
+    IdentityUploads,
+    OutgoingRequest,
+} from "../../crypto/index.ts";
 
 /**
- * A crypto store without cryptography, for faults between its commits: what it holds survives "restarts" as the real store does.
- * Signatures are names; the real machine is met in the integration tests.
+ * A crypto store without cryptography, for faults between its commits: what it holds survives "restarts" as the real
+ * store does. Signatures are names; the real machine is met in the integration tests.
  */
 export class FakeCryptoStore {
     readonly ed25519 = `device-${randomUUID()}`;
@@ -68,7 +75,11 @@ export class FakeCryptoStore {
     }
 
     #outgoing(): readonly OutgoingRequest[] {
-        const upload: OutgoingRequest = { id: "upload", kind: "keys_upload", body: JSON.stringify({ ed25519: this.ed25519 }) };
+        const upload: OutgoingRequest = {
+            id: "upload",
+            kind: "keys_upload",
+            body: JSON.stringify({ ed25519: this.ed25519 }),
+        };
         const signature: OutgoingRequest = { id: "signature", kind: "signature_upload", body: this.#signature() };
         const claim: OutgoingRequest = { id: "claim", kind: "keys_claim", body: "{}" };
         return [...(this.uploaded ? [] : [upload]), ...(this.signatureDue ? [signature] : []), claim];

@@ -1,6 +1,11 @@
 import { z } from "zod";
 import { Secret } from "../../config/index.ts";
-import { type Homeserver, type HomeserverAccess, HomeserverError, type HomeserverProblem } from "../../homeserver/index.ts";
+import {
+    type Homeserver,
+    type HomeserverAccess,
+    HomeserverError,
+    type HomeserverProblem,
+} from "../../homeserver/index.ts";
 
 const bodies = {
     deviceKeys: z.object({ ed25519: z.string() }),
@@ -19,8 +24,9 @@ interface SigningKeys {
 }
 
 /**
- * A homeserver as far as one account sees it, in memory: logins, device keys, cross-signing, account data. It catches what our side does in
- * the wrong order or twice: every request is in `requests`, and `failNext` breaks the next one of a kind, before or after it took effect.
+ * A homeserver as far as one account sees it, in memory: logins, device keys, cross-signing, account data. It catches
+ * what our side does in the wrong order or twice: every request is in `requests`, and `failNext` breaks the next one of
+ * a kind, before or after it took effect.
  */
 export class FakeHomeserver implements Homeserver, HomeserverAccess {
     readonly userId: string;
@@ -44,7 +50,8 @@ export class FakeHomeserver implements Homeserver, HomeserverAccess {
     }
 
     versions(): Promise<readonly string[]> {
-        if (!this.isHomeserver) return refuse("versions", { kind: "not_matrix", status: 200, detail: "content type text/html" });
+        if (!this.isHomeserver)
+            return refuse("versions", { kind: "not_matrix", status: 200, detail: "content type text/html" });
         return this.#do("versions", () => ["v1.19"]);
     }
 
@@ -53,7 +60,8 @@ export class FakeHomeserver implements Homeserver, HomeserverAccess {
         deviceId: string,
     ): Promise<{ readonly userId: string; readonly deviceId: string; readonly accessToken: Secret }> {
         return this.#do("login", () => {
-            if (password.reveal() !== this.password) throw error("login", { kind: "forbidden", errcode: "M_FORBIDDEN", error: "Invalid" });
+            if (password.reveal() !== this.password)
+                throw error("login", { kind: "forbidden", errcode: "M_FORBIDDEN", error: "Invalid" });
             const token = `token ${this.requests.length}`;
             this.devices.set(deviceId, { token, state: "in" });
             this.#token = token;
@@ -79,7 +87,9 @@ export class FakeHomeserver implements Homeserver, HomeserverAccess {
 
     keysQuery(): Promise<string> {
         return this.#as("keys_query", () => {
-            const device_keys = Object.fromEntries([...this.deviceKeys].map(([id, { keys, signed }]) => [id, { keys, signed }]));
+            const device_keys = Object.fromEntries(
+                [...this.deviceKeys].map(([id, { keys, signed }]) => [id, { keys, signed }]),
+            );
             const master_keys = this.signingKeys === undefined ? {} : { [this.userId]: this.signingKeys.raw };
             return JSON.stringify({ device_keys: { [this.userId]: device_keys }, master_keys });
         });
@@ -99,7 +109,12 @@ export class FakeHomeserver implements Homeserver, HomeserverAccess {
             const asked = this.authentication !== "first_is_free" || this.signingKeys !== undefined;
             const usable = this.authentication !== "sso" && password !== undefined;
             if (asked && !usable)
-                throw error("signing_keys_upload", { kind: "auth_required", session: "s", flows: [], errcode: undefined });
+                throw error("signing_keys_upload", {
+                    kind: "auth_required",
+                    session: "s",
+                    flows: [],
+                    errcode: undefined,
+                });
             if (asked && password?.reveal() !== this.password)
                 throw error("signing_keys_upload", { kind: "forbidden", errcode: "M_FORBIDDEN", error: "" });
             const { master_key } = bodies.signingKeys.parse(JSON.parse(body));
@@ -115,9 +130,12 @@ export class FakeHomeserver implements Homeserver, HomeserverAccess {
     }
 
     putAccountData(_: string, type: string, content: object): Promise<void> {
-        return this.#as(`put ${type.replace(/^(m\.secret_storage\.key\.|org\.backscroll\.generation\.).*/, "$1<id>")}`, () => {
-            this.data.set(type, { ...structuredClone(content) });
-        });
+        return this.#as(
+            `put ${type.replace(/^(m\.secret_storage\.key\.|org\.backscroll\.generation\.).*/, "$1<id>")}`,
+            () => {
+                this.data.set(type, { ...structuredClone(content) });
+            },
+        );
     }
 
     readonly deleteDevice = unused;

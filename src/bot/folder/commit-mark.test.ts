@@ -21,7 +21,8 @@ const account = {
     canSign: false,
     crossSigned: false,
 };
-const atNextStart = (crypto: ReturnType<typeof has>) => new CommitMark(database).requireReached(crypto, "crypto.sqlite");
+const atNextStart = (crypto: ReturnType<typeof has>) =>
+    new CommitMark(database).requireReached(crypto, "crypto.sqlite");
 const behind: unknown = expect.objectContaining({ code: "store_behind" });
 
 test("the number goes with the next transaction, and a store that has fewer commits is refused", async () => {

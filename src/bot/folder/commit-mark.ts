@@ -5,7 +5,10 @@ import { Failure } from "../../failures/index.ts";
 export const commitMarkSchema: Schema = {
     feature: "commit_mark",
     migrations: [
-        (sql) => sql.exec("CREATE TABLE crypto_commits (only INTEGER PRIMARY KEY CHECK (only = 1), commits INTEGER NOT NULL) STRICT"),
+        (sql) =>
+            sql.exec(
+                "CREATE TABLE crypto_commits (only INTEGER PRIMARY KEY CHECK (only = 1), commits INTEGER NOT NULL) STRICT",
+            ),
     ],
 };
 
@@ -13,12 +16,14 @@ export const commitMarkSchema: Schema = {
 const beyond = Number.MAX_SAFE_INTEGER;
 
 /**
- * How many commits of the crypto store this database knows to be on disk. SQLite reads a write-ahead log as far as it is whole and is silent
- * about the rest, so that a damaged or missing log takes ratchets back and nothing else shows it.
+ * How many commits of the crypto store this database knows to be on disk. SQLite reads a write-ahead log as far as it
+ * is whole and is silent about the rest, so that a damaged or missing log takes ratchets back and nothing else shows
+ * it.
  *
- * The number goes with transactions that are made anyway, and so costs no write of its own. What is committed there after the last of them is
- * not noticed to be missing: nothing of that was recorded here, so the homeserver brings it again, and no bundle was sent, as each is written
- * down between its encryption and its request. What the bot said in a room in that time may be lost unnoticed.
+ * The number goes with transactions that are made anyway, and so costs no write of its own. What is committed there
+ * after the last of them is not noticed to be missing: nothing of that was recorded here, so the homeserver brings it
+ * again, and no bundle was sent, as each is written down between its encryption and its request. What the bot said in a
+ * room in that time may be lost unnoticed.
  */
 export class CommitMark {
     readonly #database: Database;
@@ -27,7 +32,8 @@ export class CommitMark {
 
     constructor(database: Database) {
         this.#database = database;
-        this.#written = numberOrNothing(database.sql.prepare("SELECT commits FROM crypto_commits").get(), "commits") ?? 0;
+        this.#written =
+            numberOrNothing(database.sql.prepare("SELECT commits FROM crypto_commits").get(), "commits") ?? 0;
     }
 
     /** So many are on disk. */

@@ -52,12 +52,16 @@ test("a configured store key is taken, and nothing is written", () => {
 });
 
 test("a store whose key is gone is never given a new one", () => {
-    expect(() => loadStoreKey(dataFolder(parent), undefined, true)).toThrow(expect.objectContaining({ code: "store_key_missing" }));
+    expect(() => loadStoreKey(dataFolder(parent), undefined, true)).toThrow(
+        expect.objectContaining({ code: "store_key_missing" }),
+    );
 });
 
 test("nor is a crypto store that has lost the bot's database together with its key", () => {
     writeFileSync(dataFolder(parent).cryptoStore, "");
-    expect(() => openStore({ data_dir: parent, store_key: undefined })).toThrow(expect.objectContaining({ code: "store_key_missing" }));
+    expect(() => openStore({ data_dir: parent, store_key: undefined })).toThrow(
+        expect.objectContaining({ code: "store_key_missing" }),
+    );
 });
 
 test("a start that was killed while it wrote the key does not keep the next one from making it", () => {
@@ -71,5 +75,7 @@ test("a start that was killed while it wrote the key does not keep the next one 
 test("a key file that holds no key is a failure, not a new key", () => {
     const folder = dataFolder(parent);
     writeFileSync(folder.storeKey, "half a k");
-    expect(() => loadStoreKey(folder, undefined, true)).toThrow(expect.objectContaining({ code: "store_key_malformed" }));
+    expect(() => loadStoreKey(folder, undefined, true)).toThrow(
+        expect.objectContaining({ code: "store_key_malformed" }),
+    );
 });

@@ -33,7 +33,9 @@ export function createDataFolder(folder: DataFolder): void {
     }
 }
 
-/** Step by step: `mkdir` with `recursive` never returns where a parent refuses new folders with ENOENT, as /proc does. */
+/**
+ * Step by step: `mkdir` with `recursive` never returns where a parent refuses new folders with ENOENT, as /proc does.
+ */
 function makeFolder(path: string): void {
     if (existsSync(path)) return;
     makeFolder(dirname(path));

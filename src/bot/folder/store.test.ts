@@ -16,11 +16,9 @@ test("what a kill in the middle of a snapshot left is removed at the next start,
         writeFileSync(join(folder, name, "crypto.sqlite"), "a copy");
     }
     openStore({ data_dir: folder, store_key: undefined }).close();
-    expect(["snapshot-0123abcd.part", "snapshot-mine", "snapshots"].map((name) => existsSync(join(folder, name)))).toEqual([
-        false,
-        true,
-        true,
-    ]);
+    expect(
+        ["snapshot-0123abcd.part", "snapshot-mine", "snapshots"].map((name) => existsSync(join(folder, name))),
+    ).toEqual([false, true, true]);
 });
 
 test("a folder into which a restore was begun is not started on, and frees its lock", () => {

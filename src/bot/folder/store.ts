@@ -19,7 +19,10 @@ export interface Store {
     close(): void;
 }
 
-/** @throws Failure if the folder cannot be used, is used by another process, or its database does not open; nothing is changed then */
+/**
+ * @throws Failure if the folder cannot be used, is used by another process, or its database does not open; nothing is
+ * changed then
+ */
 export function openStore(settings: Pick<Settings, "data_dir" | "store_key">): Store {
     const folder = dataFolder(settings.data_dir);
     createDataFolder(folder);
@@ -59,9 +62,15 @@ function carryLast(marked: Database): void {
     }
 }
 
-/** The database is made first. Without it the bot would log in as another device, to which the crypto store does not belong. */
+/**
+ * The database is made first. Without it the bot would log in as another device, to which the crypto store does not
+ * belong.
+ */
 function refuseRemains({ database, cryptoStore }: DataFolder): void {
     const size = statSync(database, { throwIfNoEntry: false })?.size ?? 0;
     if (size > 0 || !existsSync(cryptoStore)) return;
-    throw new Failure("store_corrupt", { path: database, detail: "it is empty or missing, and crypto.sqlite is there" });
+    throw new Failure("store_corrupt", {
+        path: database,
+        detail: "it is empty or missing, and crypto.sqlite is there",
+    });
 }

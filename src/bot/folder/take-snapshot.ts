@@ -25,15 +25,19 @@ export interface SnapshotParts {
 }
 
 /**
- * A consistent copy of both stores, in pieces; see `src/snapshot/`. The copies lie in the data folder until the last piece was taken or
- * whoever takes them goes away.
+ * A consistent copy of both stores, in pieces; see `src/snapshot/`. The copies lie in the data folder until the last
+ * piece was taken or whoever takes them goes away.
  *
- * The bot's database is copied first. What it says to have been recorded is then in the crypto store's copy, which is later: keys are
- * there that it does not know of yet, never the other way round. Nothing in the crypto store waits for the database to be done before it
- * is deleted, except bodies in the outbox, which belong to the device alone.
+ * The bot's database is copied first. What it says to have been recorded is then in the crypto store's copy, which is
+ * later: keys are there that it does not know of yet, never the other way round. Nothing in the crypto store waits for
+ * the database to be done before it is deleted, except bodies in the outbox, which belong to the device alone.
  * @throws Failure `account_not_ready`, `snapshot_needs_room`, ...
  */
-export async function* takeSnapshot({ store, crypto, copied }: SnapshotParts): AsyncGenerator<Uint8Array, void, undefined> {
+export async function* takeSnapshot({
+    store,
+    crypto,
+    copied,
+}: SnapshotParts): AsyncGenerator<Uint8Array, void, undefined> {
     const { folder, database, storeKey } = store;
     const account = accountStatus(database, folder.path);
     if (account === null) throw new Failure("account_not_ready");
@@ -71,10 +75,13 @@ export function snapshotKey(storeKey: Uint8Array): Uint8Array {
     return deriveKey(storeKey, "snapshot");
 }
 
-/** Removes what a kill left in the middle of a snapshot, or of the end of a restore. The caller holds the folder's lock. */
+/**
+ * Removes what a kill left in the middle of a snapshot, or of the end of a restore. The caller holds the folder's lock.
+ */
 export function removeCopies(folder: DataFolder): void {
     for (const name of readdirSync(folder.path))
-        if (copiesName.test(name) || name === restoredName) rmSync(join(folder.path, name), { recursive: true, force: true });
+        if (copiesName.test(name) || name === restoredName)
+            rmSync(join(folder.path, name), { recursive: true, force: true });
 }
 
 /** Bytes. */

@@ -6,8 +6,8 @@ import type { DataFolder } from "../folder/data-folder.ts";
 const usualPauseMs = 2_000;
 
 /**
- * Sees whether the files in the data folder are still those that are open. SQLite does not notice when they are removed, or when something is
- * mounted over them: it goes on, and whatever it acknowledges from then on is lost.
+ * Sees whether the files in the data folder are still those that are open. SQLite does not notice when they are
+ * removed, or when something is mounted over them: it goes on, and whatever it acknowledges from then on is lost.
  */
 export class FolderWatch {
     readonly #folder: DataFolder;

@@ -19,7 +19,10 @@ export interface Health {
     readonly problems: readonly string[];
 }
 
-/** Whether both threads answer, the disk can be written and nothing is known to be wrong. An absent homeserver does not make the bot unhealthy. */
+/**
+ * Whether both threads answer, the disk can be written and nothing is known to be wrong. An absent homeserver does not
+ * make the bot unhealthy.
+ */
 export async function checkHealth({ folder, crypto, knownProblems }: HealthParts): Promise<Health> {
     const problems = [...knownProblems(), ...diskProblems(folder), ...(await threadProblems(crypto()))];
     return { healthy: problems.length === 0, problems };
@@ -47,6 +50,8 @@ function diskProblems(folder: DataFolder): readonly string[] {
         }
         return [];
     } catch (error) {
-        return [`the data folder ${folder.path} cannot be written: ${error instanceof Error ? error.message : String(error)}`];
+        return [
+            `the data folder ${folder.path} cannot be written: ${error instanceof Error ? error.message : String(error)}`,
+        ];
     }
 }

@@ -20,7 +20,10 @@ export interface StoreCheckOptions {
 const share = 0.1;
 const shortestPauseMs = 20;
 
-/** Reads the whole crypto store once after the start, in pieces with pauses between them, and keeps in mind what is damaged. */
+/**
+ * Reads the whole crypto store once after the start, in pieces with pauses between them, and keeps in mind what is
+ * damaged.
+ */
 export class StoreCheck {
     readonly #options: StoreCheckOptions;
     #problem: string | undefined;
@@ -45,7 +48,10 @@ export class StoreCheck {
         } catch (error) {
             if (signal.aborted) return;
             if (error instanceof Failure && error.code === "store_corrupt") return this.#report(error);
-            log.warn({ operation: "store_check", err: error }, "the check of the crypto store was given up; the next start repeats it");
+            log.warn(
+                { operation: "store_check", err: error },
+                "the check of the crypto store was given up; the next start repeats it",
+            );
         }
     }
 
@@ -59,7 +65,9 @@ export class StoreCheck {
             const [detail] = damage;
             if (detail !== undefined && this.#problem === undefined)
                 this.#report(new Failure("store_corrupt", { path, detail: detail.replace(/\.$/, "") }));
-            await sleep(Math.max(shortestPauseMs, (performance.now() - begun) * (1 / share - 1)), undefined, { signal });
+            await sleep(Math.max(shortestPauseMs, (performance.now() - begun) * (1 / share - 1)), undefined, {
+                signal,
+            });
         }
     }
 
@@ -70,7 +78,10 @@ export class StoreCheck {
         try {
             record(failure.message);
         } catch (error) {
-            log.warn({ operation: "store_check", err: error }, "this could not be put on record: `status` does not show it, `health` does");
+            log.warn(
+                { operation: "store_check", err: error },
+                "this could not be put on record: `status` does not show it, `health` does",
+            );
         }
     }
 }

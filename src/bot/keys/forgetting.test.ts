@@ -53,7 +53,9 @@ afterEach(() => {
 /** What the recording of a batch does. */
 function membership(value: string): void {
     database.sql
-        .prepare("INSERT INTO rooms (room_id, membership) VALUES (?, ?) ON CONFLICT DO UPDATE SET membership = excluded.membership")
+        .prepare(
+            "INSERT INTO rooms (room_id, membership) VALUES (?, ?) ON CONFLICT DO UPDATE SET membership = excluded.membership",
+        )
         .run(ROOM, value);
     if (value === "leave") leftRooms.left(ROOM);
     if (value === "join") leftRooms.back(ROOM);
@@ -149,7 +151,8 @@ const keptSchema: Schema = {
 };
 
 /** The files of the database in which a word stands. */
-const filesWith = (word: string): string[] => readdirSync(folder).filter((name) => readFileSync(join(folder, name)).includes(word));
+const filesWith = (word: string): string[] =>
+    readdirSync(folder).filter((name) => readFileSync(join(folder, name)).includes(word));
 
 function onDisk(): void {
     database.close();

@@ -118,7 +118,11 @@ export class Forgetting {
     }
 }
 
-/** Deleted rows are overwritten in the file, but the write-ahead log still has them until it is emptied. @throws while somebody reads */
+/**
+ * Deleted rows are overwritten in the file, but the write-ahead log still has them until it is emptied. @throws while
+ * somebody reads
+ */
 function emptyLog({ sql }: Database): void {
-    if (flagOf(sql.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get(), "busy")) throw new Error("the write-ahead log is in use");
+    if (flagOf(sql.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get(), "busy"))
+        throw new Error("the write-ahead log is in use");
 }

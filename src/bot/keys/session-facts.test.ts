@@ -18,9 +18,15 @@ function told(untold: SessionOwner[], senders: readonly string[] = []) {
             return rooms;
         },
         receive: () => (calls.push("receive"), Promise.resolve({})),
-        setOwners: (owners: readonly SessionOwner[]) => (calls.push(owners.map(({ sessionId }) => sessionId)), Promise.resolve([roomId])),
+        setOwners: (owners: readonly SessionOwner[]) => (
+            calls.push(owners.map(({ sessionId }) => sessionId)),
+            Promise.resolve([roomId])
+        ),
         keySenders: () => Promise.resolve(senders),
-        setOutsiders: (_room: string, users: readonly string[]) => (calls.push(users), Promise.resolve(users.length > 0)),
+        setOutsiders: (_room: string, users: readonly string[]) => (
+            calls.push(users),
+            Promise.resolve(users.length > 0)
+        ),
         heldSessions: () => (calls.push("held"), Promise.resolve([])),
         shareableSet: () => (calls.push("set"), Promise.resolve({ version: "", sessions: 0, bytes: 0, outsiders: [] })),
     };

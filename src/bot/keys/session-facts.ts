@@ -89,7 +89,11 @@ export class SessionFacts {
 
     async #tellOwners(): Promise<void> {
         const { crypto, database, hasAge, rejudged, timelines } = this.#parts;
-        for (let owners = timelines.untoldOwners(ownersAtOnce); owners.length > 0; owners = timelines.untoldOwners(ownersAtOnce)) {
+        for (
+            let owners = timelines.untoldOwners(ownersAtOnce);
+            owners.length > 0;
+            owners = timelines.untoldOwners(ownersAtOnce)
+        ) {
             const changed = await crypto.setOwners(owners);
             database.transaction(() => timelines.ownersTold(owners));
             const aged = owners.map(({ roomId }) => roomId).filter(hasAge);

@@ -16,7 +16,15 @@ let coverage: ReturnType<FollowParts["ledger"]["timelines"]["coverage"]>;
 
 beforeEach(() => {
     database = openDatabase({ path: ":memory:", schemas });
-    room = { roomId, membership: "join", encryption: "encrypted", visibility: "shared", joinedAt: 0, openSince: 0, successor: undefined };
+    room = {
+        roomId,
+        membership: "join",
+        encryption: "encrypted",
+        visibility: "shared",
+        joinedAt: 0,
+        openSince: 0,
+        successor: undefined,
+    };
     [now, creation, coverage] = [1_000_000, {}, undefined];
 });
 

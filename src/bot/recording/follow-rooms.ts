@@ -16,7 +16,10 @@ export interface FollowParts {
     readonly now: () => number;
 }
 
-/** From this share of a room's known messages on the bot serves it well: it takes the place of any inviter of whom nothing is known. */
+/**
+ * From this share of a room's known messages on the bot serves it well: it takes the place of any inviter of whom
+ * nothing is known.
+ */
 export function enoughCovered({ reinvite_thresholds: { likely } }: Pick<SharingPolicy, "reinvite_thresholds">): number {
     return likely / 100;
 }
@@ -31,7 +34,11 @@ export function followRooms({ botUserId, ledger, greetings, now }: FollowParts, 
         if (adminOf(rooms.createdBy(roomId, botUserId)) !== undefined) continue;
         const canInvite = rooms.canInvite(roomId, botUserId);
         const coverage = timelines.coverage(roomId);
-        followedRooms.see(roomId, troublesOf({ room, canInvite, coverage, enough: enoughCovered(facts.policy(roomId)) }), now());
+        followedRooms.see(
+            roomId,
+            troublesOf({ room, canInvite, coverage, enough: enoughCovered(facts.policy(roomId)) }),
+            now(),
+        );
     }
     followedRooms.note(now());
 }

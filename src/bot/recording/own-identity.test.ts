@@ -48,17 +48,28 @@ function heard(identity: OwnIdentity): boolean {
     return recordOwnIdentity({ database, ledger, log: silent, now: () => now }, identity);
 }
 
-const row = () => database.sql.prepare("SELECT master_key, cross_signed, identity_state, identity_since, published_key FROM account").get();
+const row = () =>
+    database.sql
+        .prepare("SELECT master_key, cross_signed, identity_state, identity_since, published_key FROM account")
+        .get();
 const noticed = () => records().notices.standingAfter(0);
 
 test("an identity that was replaced is written down with since when, and admins are told once", () => {
     expect(heard(ours)).toBe(false);
     expect(heard(replaced("foreign"))).toBe(true);
-    const lost = { master_key: "ours", cross_signed: 0, identity_state: "replaced", identity_since: 1_000_000, published_key: "foreign" };
+    const lost = {
+        master_key: "ours",
+        cross_signed: 0,
+        identity_state: "replaced",
+        identity_since: 1_000_000,
+        published_key: "foreign",
+    };
     expect({ ...row() }).toEqual(lost);
     const notices = noticed();
     expect(notices).toMatchObject([{ about: "bot", identity: "replaced" }]);
-    expect(identityProblems(database)).toEqual([expect.stringMatching(/another client.*\(foreign\)|\(foreign\).*another client/i)]);
+    expect(identityProblems(database)).toEqual([
+        expect.stringMatching(/another client.*\(foreign\)|\(foreign\).*another client/i),
+    ]);
     now += 1;
     expect(heard(replaced("foreign"))).toBe(false);
     expect({ ...row() }).toEqual(lost);
@@ -81,7 +92,12 @@ test("what is in order again leaves no trace, and whoever waited goes on at once
     heard({ state: "gone" });
     expect(jobs.get(job.id)?.nextAttemptAt).toBe(now + 900_000);
     expect(heard(ours)).toBe(true);
-    expect({ ...row() }).toMatchObject({ master_key: "ours", cross_signed: 1, identity_state: "ours", identity_since: null });
+    expect({ ...row() }).toMatchObject({
+        master_key: "ours",
+        cross_signed: 1,
+        identity_state: "ours",
+        identity_since: null,
+    });
     expect([noticed(), identityProblems(database)]).toEqual([[], []]);
     expect(jobs.get(job.id)?.nextAttemptAt).toBe(now);
 });
@@ -92,7 +108,9 @@ test("what could not be written is not half written", () => {
         throw new Error("the disk is full");
     };
     const ledger = { jobs, notices, facts: {} as OwnIdentityParts["ledger"]["facts"] };
-    expect(() => recordOwnIdentity({ database, ledger, log: silent, now: () => now }, { state: "gone" })).toThrow("the disk is full");
+    expect(() => recordOwnIdentity({ database, ledger, log: silent, now: () => now }, { state: "gone" })).toThrow(
+        "the disk is full",
+    );
     expect(row()?.["identity_state"]).toBe("ours");
 });
 

@@ -22,7 +22,10 @@ const state = (type: string, content: object, key = "", sender = alice): object 
 });
 const joined = (...more: object[]): object => ({
     state: {
-        events: [state("create", { room_version: "10", creator: alice, ...more[0] }), state("member", { membership: "join" }, BOT.userId)],
+        events: [
+            state("create", { room_version: "10", creator: alice, ...more[0] }),
+            state("member", { membership: "join" }, BOT.userId),
+        ],
     },
     timeline: { events: more.slice(1), limited: false },
 });
@@ -52,5 +55,7 @@ test("a bundle is expected of an inviter whom the configuration names, and of no
     record({ join: { "!new:home": joined({ predecessor: { room_id: "!old:home", event_id: "$x" } }) } });
     expect(record({ join: { "!new:home": {} } })).toBe(false);
     expect(ledger.rooms.room("!new:home")).toMatchObject({ membership: "join" });
-    expect(ledger.received.waiting()).toEqual([expect.objectContaining({ roomId: "!old:home", inviter: alice, invitedAfter: 5 })]);
+    expect(ledger.received.waiting()).toEqual([
+        expect.objectContaining({ roomId: "!old:home", inviter: alice, invitedAfter: 5 }),
+    ]);
 });

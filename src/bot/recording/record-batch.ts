@@ -34,8 +34,10 @@ export function recordBatch(recording: RecordingParts, batch: SyncBatch): boolea
     for (const roomId of batch.joined.keys()) leftRooms.back(roomId);
     // Others can be the inviter, too: where the bot follows a tombstone, or was invited again while it joined.
     for (const { roomId, inviter, invitedAfter } of changes.selfJoined)
-        if (inviter !== undefined && mayInvite(inviter)) ledger.received.expect(roomId, inviter, Date.now(), invitedAfter);
-    // A room found in the very first sync is not new to the people there, and its direct rooms with admins are for something else.
+        if (inviter !== undefined && mayInvite(inviter))
+            ledger.received.expect(roomId, inviter, Date.now(), invitedAfter);
+    // A room found in the very first sync is not new to the people there, and its direct rooms with admins are for
+    // something else.
     for (const { roomId, firstSync } of changes.selfJoined)
         if (!firstSync && adminOf(ledger.rooms.createdBy(roomId, botUserId)) === undefined)
             greetings?.owe(roomId, `backscroll-greeting-${batch.nextBatch}-${roomId}`);

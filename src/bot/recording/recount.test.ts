@@ -24,7 +24,9 @@ test("rooms that were found at the start, and those whose counting failed, are c
 function afterAKill() {
     const database = openDatabase({ path: ":memory:", schemas });
     const ledger = ledgerOn(database, tmpdir());
-    const join = database.sql.prepare("INSERT INTO rooms (room_id, membership, joined_at, open_since) VALUES (?, ?, 0, 1000)");
+    const join = database.sql.prepare(
+        "INSERT INTO rooms (room_id, membership, joined_at, open_since) VALUES (?, ?, 0, 1000)",
+    );
     for (const [roomId, membership] of [
         ["!joined:home", "join"],
         ["!left:home", "leave"],

@@ -3,7 +3,10 @@ import type { Database } from "../../database/index.ts";
 import { followKeys } from "../../sharing/index.ts";
 import type { SharingLedger } from "./sharing-ledger.ts";
 
-/** Remembers which rooms are still to be counted: a crash or a full disk may have come between their keys and the counting. */
+/**
+ * Remembers which rooms are still to be counted: a crash or a full disk may have come between their keys and the
+ * counting.
+ */
 export class Recount {
     readonly #due: Set<string>;
     readonly #count: (roomIds: readonly string[]) => Promise<void>;
@@ -43,7 +46,10 @@ export class Recount {
  */
 export async function recountRooms(
     database: Database,
-    ledger: Pick<SharingLedger, "clock" | "evidence" | "facts" | "holdings" | "jobs" | "refreshes" | "rooms" | "timelines">,
+    ledger: Pick<
+        SharingLedger,
+        "clock" | "evidence" | "facts" | "holdings" | "jobs" | "refreshes" | "rooms" | "timelines"
+    >,
     crypto: Pick<CryptoPort, "holdings" | "sharingSigns">,
     roomIds: readonly string[],
 ): Promise<void> {

@@ -71,7 +71,9 @@ function count(more: object = {}): void {
         comparable: { withheld: 0, uncovered: [[100, 9]] },
         ...more,
     };
-    database.sql.prepare("UPDATE timeline_rooms SET coverage = ? WHERE room_id = ?").run(JSON.stringify(coverage), room);
+    database.sql
+        .prepare("UPDATE timeline_rooms SET coverage = ? WHERE room_id = ?")
+        .run(JSON.stringify(coverage), room);
 }
 
 const outcome = (inviter: string, usable?: boolean, more: Partial<SharingPolicy> = {}): string =>
@@ -101,7 +103,8 @@ test("who has left and come back on somebody else's invite has what that one gav
 
 test("before a room was counted, only the look for a key says anything", () => {
     const asked = { inviterHasSignedDevice: false };
-    const ask = (usable?: boolean): string => ledger.history.compare(room, alice, ledger.facts.policy(room), { ...asked, usable }).outcome;
+    const ask = (usable?: boolean): string =>
+        ledger.history.compare(room, alice, ledger.facts.policy(room), { ...asked, usable }).outcome;
     expect([ask(), ask(true), ask(false)]).toEqual(["unknown", "better", "worse"]);
     count({ comparable: undefined });
     expect([ask(), ask(true), outcome(alice, true)]).toEqual(["unknown", "better", "unknown"]);

@@ -45,7 +45,10 @@ export function readJob(dataDir: string, jobId: string): JobStory | undefined {
     }
 }
 
-/** A socket that somebody listens on, even one that this user may not speak to. Nothing is asked: that would wait for the bot's health. */
+/**
+ * A socket that somebody listens on, even one that this user may not speak to. Nothing is asked: that would wait for
+ * the bot's health.
+ */
 async function isRunning(socket: string): Promise<boolean> {
     try {
         await using bot = await connectToBot(socket);
@@ -61,7 +64,8 @@ function report(database: Database, dataDir: string, filters: StatusFilters): St
     const sharing = sharingReport(database.sql);
     const account = accountStatus(database, dataDir) ?? empty.account;
     const inRoom = (roomId: string): boolean => filters.roomId === undefined || filters.roomId === roomId;
-    const isAdminRoom = (roomId: string): boolean => adminOf(rooms.createdBy(roomId, account.user_id ?? "")) !== undefined;
+    const isAdminRoom = (roomId: string): boolean =>
+        adminOf(rooms.createdBy(roomId, account.user_id ?? "")) !== undefined;
     return {
         ...empty,
         paused: sharing.pauses.list(),
@@ -121,7 +125,15 @@ function receivedBundle(bundle: ReceivedBundle | undefined): ReceivedBundleStatu
     if (bundle === undefined) return null;
     const { inviter, state, reason, keys, withheld, changedAt } = bundle;
     const message = bundleSentence(bundle) ?? null;
-    return { from: inviter, state, reason: reason ?? null, message, keys, withheld, changed_at: new Date(changedAt).toISOString() };
+    return {
+        from: inviter,
+        state,
+        reason: reason ?? null,
+        message,
+        keys,
+        withheld,
+        changed_at: new Date(changedAt).toISOString(),
+    };
 }
 
 /** Where nothing is missing, nobody has to care. */

@@ -7,12 +7,15 @@ function entries(text: string, pieceBytes = 7): readonly ListEntry[] {
     const bytes = Buffer.from(text);
     const list = new JsonListReader();
     const found: ListEntry[] = [];
-    for (let start = 0; start < bytes.length; start += pieceBytes) found.push(...list.take(bytes.subarray(start, start + pieceBytes)));
+    for (let start = 0; start < bytes.length; start += pieceBytes)
+        found.push(...list.take(bytes.subarray(start, start + pieceBytes)));
     list.end();
     return found;
 }
 
-const objects = fc.array(fc.dictionary(fc.string({ unit: "binary" }), fc.jsonValue({ maxDepth: 3 }), { maxKeys: 4 }), { maxLength: 5 });
+const objects = fc.array(fc.dictionary(fc.string({ unit: "binary" }), fc.jsonValue({ maxDepth: 3 }), { maxKeys: 4 }), {
+    maxLength: 5,
+});
 const spaces = fc.constantFrom(undefined, 1, "\t");
 
 test("a list in pieces of any size is what JSON.parse makes of the whole", () => {
@@ -42,9 +45,15 @@ test("a text with a byte too many, too few or another one is taken as JSON.parse
         fc.property(objects, fc.nat(), strange, fc.nat({ max: 1 }), (list, where, other, removed) => {
             const text = Buffer.from(JSON.stringify(list));
             const at = where % (text.length + 1);
-            const harmed = Buffer.concat([text.subarray(0, at), Buffer.from(other), text.subarray(at + removed)]).toString("utf8");
+            const harmed = Buffer.concat([
+                text.subarray(0, at),
+                Buffer.from(other),
+                text.subarray(at + removed),
+            ]).toString("utf8");
             const whole = outcome(() => JSON.parse(harmed) as unknown);
-            expect(outcome(() => entries(harmed))).toEqual(Array.isArray(whole) && whole.every(isObject) ? whole : "refused");
+            expect(outcome(() => entries(harmed))).toEqual(
+                Array.isArray(whole) && whole.every(isObject) ? whole : "refused",
+            );
         }),
         { numRuns: 1_000 },
     );

@@ -18,8 +18,8 @@ const [quote, backslash, comma] = [0x22, 0x5c, 0x2c];
 const [openList, closeList, openObject, closeObject] = [0x5b, 0x5d, 0x7b, 0x7d];
 
 /**
- * Reads a JSON list of objects piece by piece and holds one entry of it at a time: it looks for the ends of entries only, and leaves
- * each of them to `JSON.parse`.
+ * Reads a JSON list of objects piece by piece and holds one entry of it at a time: it looks for the ends of entries
+ * only, and leaves each of them to `JSON.parse`.
  */
 export class JsonListReader {
     #expects: Expected = "[";

@@ -20,7 +20,11 @@ export async function isProtected(file: Pieces): Promise<boolean> {
  * What a passphrase protects, as often as it is wanted. All of the file is authenticated before any of it is decrypted.
  * Source: Matrix v1.19, "Key exports".
  */
-export async function unprotect(file: () => Pieces, passphrase: string | undefined, refuse: Refuse): Promise<() => Pieces> {
+export async function unprotect(
+    file: () => Pieces,
+    passphrase: string | undefined,
+    refuse: Refuse,
+): Promise<() => Pieces> {
     if (passphrase === undefined) throw refuse("it is protected by a passphrase, and --passphrase-file is not given");
     const bytes = () => unarmour(file(), refuse);
     const head = await readHead(bytes(), refuse);
@@ -45,7 +49,8 @@ async function authenticate(bytes: Pieces, key: Uint8Array, refuse: Refuse): Pro
     const hmac = createHmac("sha256", key);
     let mac: Uint8Array = new Uint8Array();
     for await (const piece of withoutMac(bytes, (last) => (mac = last))) hmac.update(piece);
-    if (!timingSafeEqual(hmac.digest(), mac)) throw refuse("the passphrase is not the right one, or the file is damaged");
+    if (!timingSafeEqual(hmac.digest(), mac))
+        throw refuse("the passphrase is not the right one, or the file is damaged");
 }
 
 async function* decrypt(bytes: Pieces, key: Uint8Array, iv: Uint8Array): Pieces {

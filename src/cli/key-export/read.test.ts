@@ -52,7 +52,12 @@ test.each<[string, string, string | undefined, RegExp]>([
     ["a later version", protect(json, { version: 2 }), "open sesame", /version 2/],
     ["rounds without end", protect(json, { rounds: 0xffff_ffff }), "open sesame", /4294967295 rounds/],
     ["no round", protect(json, { rounds: 0 }), "open sesame", /0 rounds/],
-    ["protected, and no list inside", protect('{"session_key":"topsecret"}'), "open sesame", /what it holds is no list/],
+    [
+        "protected, and no list inside",
+        protect('{"session_key":"topsecret"}'),
+        "open sesame",
+        /what it holds is no list/,
+    ],
     ["broken JSON", json.slice(0, -3), undefined, /neither a key export nor a JSON list/],
     ["a list of something else", '["topsecret"]', undefined, /neither a key export nor a JSON list/],
     ["nothing", "", undefined, /neither a key export nor a JSON list/],
@@ -73,7 +78,10 @@ test("every flipped byte of a protected export is noticed", async () => {
 });
 
 test("an export of many pieces is read whole, protected or not, and through a pipe, of which nothing is left in the folder", async () => {
-    const many = Array.from({ length: 2_000 }, (_, index) => ({ session_id: `s${index}`, session_key: "k".repeat(300) }));
+    const many = Array.from({ length: 2_000 }, (_, index) => ({
+        session_id: `s${index}`,
+        session_key: "k".repeat(300),
+    }));
     const text = JSON.stringify(many);
     expect(await read(text)).toEqual(many);
     const armoured = protect(text);

@@ -5,10 +5,16 @@ import { openSource, type Pieces } from "./source.ts";
 
 export type { ListEntry } from "./json-list.ts";
 
-/** A Matrix key export, looked through from the first byte to the last: what is wrong with the file is known before anything is done with it. */
+/**
+ * A Matrix key export, looked through from the first byte to the last: what is wrong with the file is known before
+ * anything is done with it.
+ */
 export interface KeyExport extends AsyncDisposable {
     readonly count: number;
-    /** Its entries as they stand there, read anew from the file; undefined in the place of one that is far larger than any room key. */
+    /**
+     * Its entries as they stand there, read anew from the file; undefined in the place of one that is far larger than
+     * any room key.
+     */
     readonly entries: () => AsyncGenerator<ListEntry, void, undefined>;
 }
 
@@ -21,9 +27,8 @@ interface Options {
 }
 
 /**
- * Opens a key export, passphrase-protected or a plain JSON list: which of the two is seen by itself. However large it is, a piece of it is
- * in memory at a time.
- * Source: Matrix v1.19, "Key exports".
+ * Opens a key export, passphrase-protected or a plain JSON list: which of the two is seen by itself. However large it
+ * is, a piece of it is in memory at a time. Source: Matrix v1.19, "Key exports".
  * @throws Failure `key_export_unreadable`, `data_dir_unusable`, `disk_full`; no message quotes what is in the file
  */
 export async function openKeyExport({ path, passphrase, spoolFolder }: Options): Promise<KeyExport> {
@@ -44,7 +49,10 @@ export async function openKeyExport({ path, passphrase, spoolFolder }: Options):
     return { count, entries, [Symbol.asyncDispose]: () => kept.disposeAsync() };
 }
 
-async function* entriesOf(json: Pieces, refuse: (fault: NotAList) => Failure): AsyncGenerator<ListEntry, void, undefined> {
+async function* entriesOf(
+    json: Pieces,
+    refuse: (fault: NotAList) => Failure,
+): AsyncGenerator<ListEntry, void, undefined> {
     const list = new JsonListReader();
     try {
         for await (const piece of json) yield* list.take(piece);

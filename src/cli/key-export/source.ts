@@ -18,8 +18,9 @@ export interface Source extends AsyncDisposable {
 const pieceBytes = 65_536;
 
 /**
- * Opens a file. What can be read only once, a pipe or `-`, the standard input, is kept in a file in `spoolFolder` that has no name any more,
- * encrypted with a key that only this process has: nobody who deciphers an export on the way wants it on a disk.
+ * Opens a file. What can be read only once, a pipe or `-`, the standard input, is kept in a file in `spoolFolder` that
+ * has no name any more, encrypted with a key that only this process has: nobody who deciphers an export on the way
+ * wants it on a disk.
  * @throws Failure as `refuse` makes it; `data_dir_unusable`, `disk_full`
  */
 export async function openSource(path: string, spoolFolder: string, refuse: Refuse): Promise<Source> {

@@ -19,7 +19,11 @@ interface Options {
 }
 
 /** Runs `backscroll` as a user would, in a folder of its own and with no environment but the given. */
-export async function backscroll(args: readonly string[], workingDirectory: string, options: Options = {}): Promise<Ended> {
+export async function backscroll(
+    args: readonly string[],
+    workingDirectory: string,
+    options: Options = {},
+): Promise<Ended> {
     const { environment = {}, nodeOptions = [], stop } = options;
     const child = spawn(process.execPath, [...nodeOptions, main, ...args], {
         cwd: workingDirectory,

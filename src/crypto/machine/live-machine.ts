@@ -12,11 +12,12 @@ export interface LiveMachineOptions {
 }
 
 /**
- * The machine that is open now, behind the one queue that every call goes through, reads too: beside another's transaction a call
- * would join that and be answered before it is on disk.
+ * The machine that is open now, behind the one queue that every call goes through, reads too: beside another's
+ * transaction a call would join that and be answered before it is on disk.
  *
- * When a commit fails, the machine is ahead of its store. On a full disk it is closed and opened again from what the disk has, so that the
- * bot goes on by itself when there is room, and so it is after what was `Undone`; every other cause, and a panic, is a fault that ends the process.
+ * When a commit fails, the machine is ahead of its store. On a full disk it is closed and opened again from what the
+ * disk has, so that the bot goes on by itself when there is room, and so it is after what was `Undone`; every other
+ * cause, and a panic, is a fault that ends the process.
  */
 export class LiveMachine {
     readonly #options: LiveMachineOptions;
@@ -69,7 +70,10 @@ export class LiveMachine {
             this.#drop();
             return reason;
         }
-        const fault = reason instanceof Failure ? reason : new Failure("worker_died", { detail: String(reason) }, { cause: reason });
+        const fault =
+            reason instanceof Failure
+                ? reason
+                : new Failure("worker_died", { detail: String(reason) }, { cause: reason });
         this.#queue.stop(fault);
         this.#options.onFault(fault);
         return fault;

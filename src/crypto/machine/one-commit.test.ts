@@ -17,7 +17,10 @@ let charlie: Peer;
 beforeEach(async () => {
     file = temporaryStore();
     server = new KeyServer();
-    [alice, charlie] = [await Peer.join(server, "@alice:home", "ALICE"), await Peer.join(server, "@charlie:home", "PHONE")];
+    [alice, charlie] = [
+        await Peer.join(server, "@alice:home", "ALICE"),
+        await Peer.join(server, "@charlie:home", "PHONE"),
+    ];
 });
 
 afterEach(() => {
@@ -137,7 +140,10 @@ test.each(Object.keys(operations))(
                     }),
             };
         };
-        let bot = new TestBot(await inThisThread(file.path, { wrap, onFault: (reason) => faults.push(reason) }), server);
+        let bot = new TestBot(
+            await inThisThread(file.path, { wrap, onFault: (reason) => faults.push(reason) }),
+            server,
+        );
         await bot.publish();
         for (const [before, operation] of Object.entries(operations)) {
             if (before === name) break;

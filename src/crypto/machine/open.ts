@@ -45,7 +45,8 @@ export interface OpenMachine extends Owner {
 
 /**
  * The crypto port over an OlmMachine on this store.
- * @throws {Failure} store_key_wrong, store_of_another_device, store_too_new, store_corrupt, store_locked, disk_full, upgrade_needs_room; the store is as it was then
+ * @throws {Failure} store_key_wrong, store_of_another_device, store_too_new, store_corrupt, store_locked, disk_full,
+ * upgrade_needs_room; the store is as it was then
  */
 export async function openMachine(options: OpenMachine): Promise<CryptoPort> {
     const { path, onFault } = options;
@@ -73,7 +74,11 @@ async function openContext(store: CryptoStore, options: OpenMachine): Promise<Ma
     // One commit: a store that was killed while it was made has an account and an owner, or neither.
     const machine = await store.atomically(async (sql) => {
         prepareTables(sql, options, seal);
-        const handle = await StoreHandle.openWithKey("backscroll", deriveKey(options.storeKey, "crypto machine"), machineLog);
+        const handle = await StoreHandle.openWithKey(
+            "backscroll",
+            deriveKey(options.storeKey, "crypto machine"),
+            machineLog,
+        );
         return await OlmMachine.initFromStore(new UserId(userId), new DeviceId(deviceId), handle, machineLog);
     });
     machine.roomKeyRequestsEnabled = false;
@@ -92,7 +97,19 @@ async function openContext(store: CryptoStore, options: OpenMachine): Promise<Ma
         unreadableKeys,
     };
     const sessions = await MachineSessions.open(store);
-    const context: MachineContext = { machine, store, seal, log, userId, deviceId, ownKey, feed, sessions, memory, onCommit };
+    const context: MachineContext = {
+        machine,
+        store,
+        seal,
+        log,
+        userId,
+        deviceId,
+        ownKey,
+        feed,
+        sessions,
+        memory,
+        onCommit,
+    };
     await commit(context, (sql) => drainFeed(context, sql));
     await store.atomically(async (sql) => {
         // What it had told of before it was to keep none.
@@ -115,12 +132,15 @@ function portOf(machine: LiveMachine, check: StoreCheck): CryptoPort {
         keysQuery: (userIds) => machine.run((context) => keysQuery(context, userIds)),
         keysClaim: (userIds) => machine.run((context) => keysClaim(context, userIds)),
         trackUsers: (userIds) => machine.run((context) => trackUsers(context, userIds)),
-        shareRoomKey: (roomId, userIds, visibility) => machine.run((context) => shareRoomKey(context, roomId, userIds, visibility)),
-        encryptRoomEvent: (roomId, type, content) => machine.run((context) => encryptRoomEvent(context, roomId, type, content)),
+        shareRoomKey: (roomId, userIds, visibility) =>
+            machine.run((context) => shareRoomKey(context, roomId, userIds, visibility)),
+        encryptRoomEvent: (roomId, type, content) =>
+            machine.run((context) => encryptRoomEvent(context, roomId, type, content)),
         rotate: (roomId) => machine.run((context) => rotate(context, roomId)),
         heldSessions: (roomId, after) => machine.run((context) => heldSessions(context, roomId, after)),
         keyRefusals: (roomId) => machine.run((context) => keyRefusals(context, roomId)),
-        findVerificationRequests: (roomId, events) => machine.run((context) => findVerificationRequests(context, roomId, events)),
+        findVerificationRequests: (roomId, events) =>
+            machine.run((context) => findVerificationRequests(context, roomId, events)),
         setRooms: (roomIds, now) => machine.run((context) => setRooms(context, roomIds, now)),
         setOwners: (owners) => machine.run((context) => setOwners(context, owners)),
         keySenders: (roomId) => machine.run((context) => keySenders(context, roomId)),
@@ -157,7 +177,10 @@ function portOf(machine: LiveMachine, check: StoreCheck): CryptoPort {
 const longestLine = 2_000;
 
 /** What the machine says of itself is for developers; its warnings are about other people's malformed events. */
-function quiet(log: Logger, keys: UnreadableKeys): Record<"debug" | "info" | "warn" | "error", (line: unknown) => void> {
+function quiet(
+    log: Logger,
+    keys: UnreadableKeys,
+): Record<"debug" | "info" | "warn" | "error", (line: unknown) => void> {
     const say = (line: unknown) => {
         keys.heard(String(line));
         log.debug({ operation: "olm_machine", line: String(line).slice(0, longestLine) }, "the machine's own log");

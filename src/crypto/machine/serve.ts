@@ -5,13 +5,26 @@ import { type Call, type FromWorker, type LogLevel, ownedBuffers, toPlainError, 
 import { openMachine } from "./open.ts";
 import type { CryptoStore } from "./store/context.ts";
 
-/** Serves the crypto port to the main thread. A fault is told, and then nothing is answered any more: the process is to end. */
-export async function serve(port: MessagePort, start: WorkerStart, openStore: (path: string) => CryptoStore): Promise<void> {
+/**
+ * Serves the crypto port to the main thread. A fault is told, and then nothing is answered any more: the process is to
+ * end.
+ */
+export async function serve(
+    port: MessagePort,
+    start: WorkerStart,
+    openStore: (path: string) => CryptoStore,
+): Promise<void> {
     const tell = (message: FromWorker) => port.postMessage(message);
     try {
         const onFault = (reason: Error) => tell({ type: "fault", error: toPlainError(reason) });
         const onCommit = (commits: number) => tell({ type: "committed", commits });
-        const crypto = await openMachine({ ...start, openStore: () => openStore(start.path), log: logTo(tell, {}), onFault, onCommit });
+        const crypto = await openMachine({
+            ...start,
+            openStore: () => openStore(start.path),
+            log: logTo(tell, {}),
+            onFault,
+            onCommit,
+        });
         port.on("message", (call: Call) => void answer(port, crypto, call));
         tell({ type: "ready" });
     } catch (error) {
@@ -34,7 +47,9 @@ async function answer(port: MessagePort, crypto: CryptoPort, { id, method, args 
 
 /** A bundle's pieces are handed over instead of copied. */
 function piecesIn(value: unknown): readonly unknown[] {
-    return typeof value === "object" && value !== null && "pieces" in value && Array.isArray(value.pieces) ? value.pieces : [];
+    return typeof value === "object" && value !== null && "pieces" in value && Array.isArray(value.pieces)
+        ? value.pieces
+        : [];
 }
 
 function logTo(tell: (message: FromWorker) => void, bound: object): Logger {

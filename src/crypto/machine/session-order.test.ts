@@ -19,7 +19,10 @@ const users = ["alice", "mallory", "stranger"] as const;
 const which = fc.constantFrom(0 as const, 1 as const);
 const index = fc.constantFrom(0, 2, 5);
 
-/** What may come, in any order. Of each giver, and of the operator, one copy of a session: what they say twice is theirs to get right. */
+/**
+ * What may come, in any order. Of each giver, and of the operator, one copy of a session: what they say twice is theirs
+ * to get right.
+ */
 const arrival = fc.oneof(
     {
         weight: 4,
@@ -32,7 +35,10 @@ const arrival = fc.oneof(
             machineFlag: fc.boolean(),
         }),
     },
-    { weight: 1, arbitrary: fc.record({ what: fc.constant("import" as const), which, index, machineFlag: fc.boolean() }) },
+    {
+        weight: 1,
+        arbitrary: fc.record({ what: fc.constant("import" as const), which, index, machineFlag: fc.boolean() }),
+    },
     {
         weight: 2,
         arbitrary: fc.record({
@@ -45,7 +51,11 @@ const arrival = fc.oneof(
     },
     {
         weight: 1,
-        arbitrary: fc.record({ what: fc.constant("closed" as const), which, by: fc.constantFrom("inviter", "mallory", "stranger") }),
+        arbitrary: fc.record({
+            what: fc.constant("closed" as const),
+            which,
+            by: fc.constantFrom("inviter", "mallory", "stranger"),
+        }),
     },
     { weight: 2, arbitrary: fc.record({ what: fc.constant("owner" as const), which }) },
     { weight: 1, arbitrary: fc.record({ what: fc.constant("outsiders" as const) }) },
@@ -88,11 +98,15 @@ class Store {
             case "bundle": {
                 const session = sessions[coming.which];
                 const key = coming.real ? session.exportedAt(coming.index) : madeUp(session, coming.index);
-                this.#given(coming.by).take([{ ...entryOf(session, "alice", key), forwarding_curve25519_key_chain: [] }]);
+                this.#given(coming.by).take([
+                    { ...entryOf(session, "alice", key), forwarding_curve25519_key_chain: [] },
+                ]);
                 break;
             }
             case "closed":
-                this.#given(coming.by).takeWithheld([{ sessionId: sessions[coming.which].sessionId, senderKey: keyOf("alice") }]);
+                this.#given(coming.by).takeWithheld([
+                    { sessionId: sessions[coming.which].sessionId, senderKey: keyOf("alice") },
+                ]);
         }
     }
 
@@ -104,10 +118,14 @@ class Store {
     outcome(): object {
         const { rows } = new ReadyEntries(this.sql, seal, "ours").following(roomId, 0, 100);
         const words = this.sql
-            .prepare(`SELECT DISTINCT session_id FROM session_closings AS closed WHERE ${closedByWordAlone} ORDER BY session_id`)
+            .prepare(
+                `SELECT DISTINCT session_id FROM session_closings AS closed WHERE ${closedByWordAlone} ORDER BY session_id`,
+            )
             .all();
         const entries = new Set(rows.map(({ verdict, json }) => `${verdict} ${Buffer.from(json).toString()}`));
-        const givers = this.sql.prepare("SELECT session_id, by_user FROM ready_entries WHERE verdict <> 'aside' ORDER BY session_id").all();
+        const givers = this.sql
+            .prepare("SELECT session_id, by_user FROM ready_entries WHERE verdict <> 'aside' ORDER BY session_id")
+            .all();
         return { entries, givers, words };
     }
 }
@@ -142,17 +160,27 @@ function arrivalOf(coming: Extract<Coming, { what: "sent" | "import" }>): Arriva
     return { source: "sent", seen, heard: { claim: coming.claim, sender: `@${coming.by}:home`, at: 1 } };
 }
 
-test("whatever comes, and in whatever order, each session ends with the same verdict, key, name and giver", { timeout: 90_000 }, () => {
-    const lives = fc
-        .uniqueArray(arrival, { minLength: 2, maxLength: 10, selector: (coming) => (coming.what === "sent" ? coming : nameOf(coming)) })
-        .chain((comings) => fc.tuple(fc.constant(comings), fc.shuffledSubarray(comings, { minLength: comings.length })));
-    fc.assert(
-        fc.property(lives, ([one, other]) => {
-            const [first, second] = [new Store(), new Store()];
-            first.take(one);
-            second.take(other);
-            expect(second.outcome()).toEqual(first.outcome());
-        }),
-        { numRuns: 400 },
-    );
-});
+test(
+    "whatever comes, and in whatever order, each session ends with the same verdict, key, name and giver",
+    { timeout: 90_000 },
+    () => {
+        const lives = fc
+            .uniqueArray(arrival, {
+                minLength: 2,
+                maxLength: 10,
+                selector: (coming) => (coming.what === "sent" ? coming : nameOf(coming)),
+            })
+            .chain((comings) =>
+                fc.tuple(fc.constant(comings), fc.shuffledSubarray(comings, { minLength: comings.length })),
+            );
+        fc.assert(
+            fc.property(lives, ([one, other]) => {
+                const [first, second] = [new Store(), new Store()];
+                first.take(one);
+                second.take(other);
+                expect(second.outcome()).toEqual(first.outcome());
+            }),
+            { numRuns: 400 },
+        );
+    },
+);

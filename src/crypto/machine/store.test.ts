@@ -36,7 +36,10 @@ test.each([
 ])("the store of %s is refused and stays as it is", async (_, other) => {
     await (await inThisThread(store.path)).close();
     const before = readFileSync(store.path);
-    await expect(inThisThread(store.path, other)).rejects.toMatchObject({ code: "store_of_another_device", exitCode: 77 });
+    await expect(inThisThread(store.path, other)).rejects.toMatchObject({
+        code: "store_of_another_device",
+        exitCode: 77,
+    });
     expect(readFileSync(store.path).equals(before)).toBe(true);
 });
 
@@ -72,7 +75,12 @@ test("what the machine decrypted and our rows are one commit: when our part fail
     const alice = await Peer.join(server, "@alice:home", "ALICE");
     await alice.learn(BOT.userId);
     const session = new MegolmSession();
-    const content = { algorithm: "m.megolm.v1.aes-sha2", room_id: ROOM, session_id: session.sessionId, session_key: session.sharedAt(0) };
+    const content = {
+        algorithm: "m.megolm.v1.aes-sha2",
+        room_id: ROOM,
+        session_id: session.sessionId,
+        session_key: session.sharedAt(0),
+    };
     await alice.tell(BOT.userId, BOT.deviceId, "m.room_key", { ...content, shared_history: true });
     const events = server.take(BOT.userId, BOT.deviceId);
 
@@ -92,7 +100,10 @@ test("what the machine decrypted and our rows are one commit: when our part fail
 
 test("on a full disk nothing is acknowledged, and the machine goes on by itself when there is room", async () => {
     const faults: Failure[] = [];
-    const bot = new TestBot(await inThisThread(store.path, { wrap: remembered, onFault: (reason) => faults.push(reason) }), server);
+    const bot = new TestBot(
+        await inThisThread(store.path, { wrap: remembered, onFault: (reason) => faults.push(reason) }),
+        server,
+    );
     await bot.publish();
     const alice = await Peer.join(server, "@alice:home", "ALICE");
     await alice.learn(BOT.userId);
@@ -126,7 +137,12 @@ test("neither session keys nor file keys lie in the files as they are", async ()
     await bot.query(charlie.userId);
     await bot.outgoing.claim([charlie.userId]);
     const session = new MegolmSession();
-    const content = { algorithm: "m.megolm.v1.aes-sha2", room_id: ROOM, session_id: session.sessionId, session_key: session.sharedAt(0) };
+    const content = {
+        algorithm: "m.megolm.v1.aes-sha2",
+        room_id: ROOM,
+        session_id: session.sessionId,
+        session_key: session.sharedAt(0),
+    };
     await charlie.tell(BOT.userId, BOT.deviceId, "m.room_key", { ...content, shared_history: true });
     await bot.receive();
     const fileKey = Buffer.alloc(32, 0x5a).toString("base64url");
@@ -147,7 +163,12 @@ test("neither session keys nor file keys lie in the files as they are", async ()
     await bot.crypto.close();
 
     const ratchet = Buffer.from(session.exportedAt(0), "base64").subarray(5, 133);
-    const secrets = [session.exportedAt(0).slice(8, 48), ratchet.toString("latin1"), fileKey, Buffer.from(storeKey).toString("latin1")];
+    const secrets = [
+        session.exportedAt(0).slice(8, 48),
+        ratchet.toString("latin1"),
+        fileKey,
+        Buffer.from(storeKey).toString("latin1"),
+    ];
     const files = readdirSync(store.folder).map((name) => readFileSync(join(store.folder, name)).toString("latin1"));
     expect(files.join("").includes(session.sessionId)).toBe(true);
     for (const secret of secrets) expect(files.some((file) => file.includes(secret))).toBe(false);

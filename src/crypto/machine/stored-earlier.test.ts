@@ -12,7 +12,9 @@ import { KeyServer } from "./testing/key-server.ts";
 import { machineHolds } from "./testing/machine-holds.ts";
 
 const folder = join(import.meta.dirname, "testing/fixtures");
-const fixtures = readdirSync(folder, { withFileTypes: true }).flatMap((entry) => (entry.isDirectory() ? [entry.name] : []));
+const fixtures = readdirSync(folder, { withFileTypes: true }).flatMap((entry) =>
+    entry.isDirectory() ? [entry.name] : [],
+);
 
 function unpack(fixture: string, path: string) {
     writeFileSync(path, gunzipSync(readFileSync(join(folder, fixture, "crypto.sqlite.gz"))));
@@ -67,8 +69,16 @@ test.each(fixtures.filter((fixture) => !earlierThanReceiving.test(fixture)))(
         const { given, withheld, offered } = received;
         const bot = new TestBot(await inThisThread(store.path), new KeyServer());
 
-        expect(await bot.crypto.heldSessions(ROOM)).toContainEqual({ sessionId: given, firstIndex: 0, verdict: "shareable", given: true });
-        const [fromStrangers, known] = [await openBundle(bot.crypto, ROOM, { strangers: [ALICE] }), await openBundle(bot.crypto, ROOM)];
+        expect(await bot.crypto.heldSessions(ROOM)).toContainEqual({
+            sessionId: given,
+            firstIndex: 0,
+            verdict: "shareable",
+            given: true,
+        });
+        const [fromStrangers, known] = [
+            await openBundle(bot.crypto, ROOM, { strangers: [ALICE] }),
+            await openBundle(bot.crypto, ROOM),
+        ];
         expect(known.content.withheld).toContainEqual(expect.objectContaining({ session_id: withheld }));
         expect(known.content.room_keys).toContainEqual(expect.objectContaining({ session_id: given }));
         expect(fromStrangers.content.room_keys).not.toContainEqual(expect.objectContaining({ session_id: given }));
@@ -80,9 +90,16 @@ test.each(fixtures.filter((fixture) => !earlierThanReceiving.test(fixture)))(
 
         const { url, sessionId } = offered;
         expect(await bot.crypto.bundleOfferers(ROOM)).toEqual([ALICE]);
-        expect(await bot.crypto.offeredBundle(ROOM, ALICE)).toMatchObject({ url, deviceId: "ALICE", crossSigned: true });
+        expect(await bot.crypto.offeredBundle(ROOM, ALICE)).toMatchObject({
+            url,
+            deviceId: "ALICE",
+            crossSigned: true,
+        });
         const ciphertext = Buffer.from(offered.ciphertext, "base64");
-        expect(await bot.crypto.takeBundle({ roomId: ROOM, sender: ALICE, url, ciphertext })).toMatchObject({ keys: 1, taken: 1 });
+        expect(await bot.crypto.takeBundle({ roomId: ROOM, sender: ALICE, url, ciphertext })).toMatchObject({
+            keys: 1,
+            taken: 1,
+        });
         expect(await flagsOf(bot)).toEqual({ ...flags, [sessionId]: true });
         expect(await bot.crypto.holdings(ROOM)).toEqual({ ...holdings, shareable: holdings.shareable + 1 });
         await bot.crypto.close();
@@ -113,7 +130,9 @@ test("a flipped bit anywhere in a store is without consequence, or the start is 
         seen.add(await outcomeOfOpening(store.path));
     }
     expect(seen).toContain("store_corrupt");
-    expect([...seen].filter((outcome) => !["opened", "store_corrupt", "store_key_wrong"].includes(outcome))).toEqual([]);
+    expect([...seen].filter((outcome) => !["opened", "store_corrupt", "store_key_wrong"].includes(outcome))).toEqual(
+        [],
+    );
 });
 
 async function outcomeOfOpening(path: string): Promise<string> {

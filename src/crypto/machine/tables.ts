@@ -174,13 +174,15 @@ export async function keepOutdated(store: TableStore, owner: Owner, seal: Seal, 
 }
 
 /**
- * Makes our tables or brings them to today's shape, after checking that the store is ours to open. Nothing is changed before every check passed.
+ * Makes our tables or brings them to today's shape, after checking that the store is ours to open. Nothing is changed
+ * before every check passed.
  * @throws {Failure} store_key_wrong, store_of_another_device, store_too_new
  */
 export function prepareTables(sql: DatabaseSync, owner: Owner, seal: Seal, steps = migrations): void {
     const version = checkedVersion(sql, owner, seal, steps.length);
     if (version === steps.length) return;
-    if (version === 0) sql.exec("CREATE TABLE crypto_meta (name TEXT PRIMARY KEY, value ANY NOT NULL) STRICT, WITHOUT ROWID");
+    if (version === 0)
+        sql.exec("CREATE TABLE crypto_meta (name TEXT PRIMARY KEY, value ANY NOT NULL) STRICT, WITHOUT ROWID");
     for (const step of steps.slice(version)) {
         if (typeof step === "string") sql.exec(step);
         else step(sql, seal);
@@ -193,7 +195,8 @@ type TableStore = Pick<CryptoStore, "atomically" | "keepCopy">;
 
 function checkedVersion(sql: DatabaseSync, owner: Owner, seal: Seal, known: number): number {
     const version = Number(hasMeta(sql) ? (readMeta(sql, "version") ?? 0) : 0);
-    if (version > known) throw new Failure("store_too_new", { path: owner.path, feature: "crypto", found: version, known });
+    if (version > known)
+        throw new Failure("store_too_new", { path: owner.path, feature: "crypto", found: version, known });
     if (version > 0) checkOwner(sql, owner, seal);
     return version;
 }

@@ -18,7 +18,10 @@ export interface ScriptedServer extends AsyncDisposable {
     readonly requests: readonly SeenRequest[];
 }
 
-/** A server on loopback that plays one step a request, the last one for ever: for faults that no real homeserver makes on demand. */
+/**
+ * A server on loopback that plays one step a request, the last one for ever: for faults that no real homeserver makes
+ * on demand.
+ */
 export async function scriptedServer(...steps: readonly Step[]): Promise<ScriptedServer> {
     const requests: SeenRequest[] = [];
     const server = createServer((incoming, response) => {

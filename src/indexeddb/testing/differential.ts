@@ -4,7 +4,15 @@ import { join } from "node:path";
 import * as fakeIndexedDB from "fake-indexeddb";
 import * as fc from "fast-check";
 import { expect } from "vitest";
-import { type CursorPlan, type Op, type Program, program, type Query, type TransactionPlan, type UpgradeOp } from "./programs.ts";
+import {
+    type CursorPlan,
+    type Op,
+    type Program,
+    program,
+    type Query,
+    type TransactionPlan,
+    type UpgradeOp,
+} from "./programs.ts";
 import { assemble } from "../create.ts";
 import type { IndexedDB } from "../index.ts";
 import { type Find, IndexNames } from "./index-names.ts";
@@ -29,7 +37,9 @@ const filing = fc.constantFrom(
     { few: 1, many: 3, most: 20 },
 );
 
-/** Runs so many random programs here and on fake-indexeddb: what scripts see has to be the same, and the file in order. */
+/**
+ * Runs so many random programs here and on fake-indexeddb: what scripts see has to be the same, and the file in order.
+ */
 export async function compareWithFake(runs: number, seed: number): Promise<void> {
     const folder = mkdtempSync(join(tmpdir(), "indexeddb-fuzz-"));
     let number = 0;
@@ -74,7 +84,13 @@ async function run(api: Api, plan: Program): Promise<unknown[]> {
     return seen;
 }
 
-function open(api: Api, version: number, ops: UpgradeOp[], ending: string, log: unknown[]): Promise<Database | undefined> {
+function open(
+    api: Api,
+    version: number,
+    ops: UpgradeOp[],
+    ending: string,
+    log: unknown[],
+): Promise<Database | undefined> {
     return new Promise((resolve) => {
         const request = api.indexedDB.open("db", version);
         request.addEventListener("upgradeneeded", () => {
@@ -93,10 +109,18 @@ function open(api: Api, version: number, ops: UpgradeOp[], ending: string, log: 
     });
 }
 
-function change(api: Api, db: Database, transaction: Transaction, op: UpgradeOp, log: unknown[], names: IndexNames): unknown {
+function change(
+    api: Api,
+    db: Database,
+    transaction: Transaction,
+    op: UpgradeOp,
+    log: unknown[],
+    names: IndexNames,
+): unknown {
     switch (op.kind) {
         case "createStore":
-            return db.createObjectStore(op.store, { keyPath: op.keyPath as string, autoIncrement: op.autoIncrement }).name;
+            return db.createObjectStore(op.store, { keyPath: op.keyPath as string, autoIncrement: op.autoIncrement })
+                .name;
         case "deleteStore":
             return db.deleteObjectStore(op.store);
         case "renameStore":
@@ -108,7 +132,12 @@ function change(api: Api, db: Database, transaction: Transaction, op: UpgradeOp,
         case "renameIndex":
             return names.rename(transaction.objectStore(op.store), op.index, op.to);
         case "request":
-            return place(api, transaction, op.op, op.store, { find: names.find, log, number: log.length + 100, next: () => undefined });
+            return place(api, transaction, op.op, op.store, {
+                find: names.find,
+                log,
+                number: log.length + 100,
+                next: () => undefined,
+            });
     }
 }
 
@@ -180,7 +209,9 @@ function requestOf(api: Api, store: Store, source: Store | Index, op: Op): Reque
     switch (op.kind) {
         case "put":
         case "add":
-            return op.key.given ? store[op.kind](given(store, op.value), given(store, op.key.key)) : store[op.kind](given(store, op.value));
+            return op.key.given
+                ? store[op.kind](given(store, op.value), given(store, op.key.key))
+                : store[op.kind](given(store, op.value));
         case "delete":
             return store.delete(query);
         case "clear":
@@ -192,18 +223,25 @@ function requestOf(api: Api, store: Store, source: Store | Index, op: Op): Reque
         case "getAll":
         case "getAllKeys":
             // What is neither a key nor a range is an options bag in the newest draft, which is not covered here.
-            return source[op.kind](query === true || (query !== null && query?.constructor === Object) ? undefined : query, op.count);
+            return source[op.kind](
+                query === true || (query !== null && query?.constructor === Object) ? undefined : query,
+                op.count,
+            );
         case "cursor":
-            return op.walk.withValue ? source.openCursor(query, op.walk.direction) : source.openKeyCursor(query, op.walk.direction);
+            return op.walk.withValue
+                ? source.openCursor(query, op.walk.direction)
+                : source.openKeyCursor(query, op.walk.direction);
     }
 }
 
-// An abort puts back what a given number did to a key generator (section 2.11); fake-indexeddb forgets to. And a property that is undefined is
-// one that is missing, for which a key is generated (section 7.1); fake-indexeddb takes it for an invalid key.
+// An abort puts back what a given number did to a key generator (section 2.11); fake-indexeddb forgets to. And a
+// property that is undefined is one that is missing, for which a key is generated (section 7.1); fake-indexeddb takes
+// it for an invalid key.
 function given(store: Store, value: unknown): unknown {
     if (!store.autoIncrement) return value;
     if (typeof value === "number") return String(value);
-    if (typeof value !== "object" || value === null || value instanceof Date || value instanceof ArrayBuffer) return value;
+    if (typeof value !== "object" || value === null || value instanceof Date || value instanceof ArrayBuffer)
+        return value;
     if (Array.isArray(value)) return value.map((part) => given(store, part));
     const parts = Object.entries(value).filter(([, part]) => part !== undefined);
     return Object.fromEntries(parts.map(([name, part]) => [name, given(store, part)]));
@@ -211,8 +249,14 @@ function given(store: Store, value: unknown): unknown {
 
 function walk(request: Request, plan: CursorPlan, log: unknown[], number: number, then: () => void): void {
     const cursor = request.result as Cursor | null;
-    log.push([number, "at", cursor && [plain(cursor.key), plain(cursor.primaryKey), plan.withValue ? plain(cursor.value) : null]]);
-    const step = cursor && plan.steps[log.filter((entry) => Array.isArray(entry) && entry[0] === number && entry[1] === "at").length - 1];
+    log.push([
+        number,
+        "at",
+        cursor && [plain(cursor.key), plain(cursor.primaryKey), plan.withValue ? plain(cursor.value) : null],
+    ]);
+    const step =
+        cursor &&
+        plan.steps[log.filter((entry) => Array.isArray(entry) && entry[0] === number && entry[1] === "at").length - 1];
     if (!cursor || !step) return then();
     const changed = (change: Request): void => {
         change.onsuccess = () => log.push([number, "changed", plain(change.result)]);
@@ -257,7 +301,12 @@ function schema(db: Database): unknown[] {
     return names.map((name) => {
         const store = transaction.objectStore(name);
         const indexes = [...store.indexNames].map((index) => store.index(index));
-        return [name, store.keyPath, store.autoIncrement, indexes.map((i) => [i.name, i.keyPath, i.unique, i.multiEntry])];
+        return [
+            name,
+            store.keyPath,
+            store.autoIncrement,
+            indexes.map((i) => [i.name, i.keyPath, i.unique, i.multiEntry]),
+        ];
     });
 }
 

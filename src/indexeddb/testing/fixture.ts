@@ -44,7 +44,12 @@ export function ended(transaction: Transaction): Promise<string> {
     });
 }
 
-export function openDatabase(store: IndexedDB, upgrade: Upgrade = () => undefined, version?: number, name = "db"): Promise<Database> {
+export function openDatabase(
+    store: IndexedDB,
+    upgrade: Upgrade = () => undefined,
+    version?: number,
+    name = "db",
+): Promise<Database> {
     return new Promise((resolve, reject) => {
         const request = store.indexedDB.open(name, version);
         request.addEventListener("upgradeneeded", (event) => {
@@ -57,7 +62,11 @@ export function openDatabase(store: IndexedDB, upgrade: Upgrade = () => undefine
 }
 
 /** A database with one store "s", made with these options and filled with these [value, key] pairs. */
-export async function withStore(options: object, records: [unknown, unknown?][] = [], upgrade: (store: Store) => void = () => undefined) {
+export async function withStore(
+    options: object,
+    records: [unknown, unknown?][] = [],
+    upgrade: (store: Store) => void = () => undefined,
+) {
     const store = openStore();
     const db = await openDatabase(store, (fresh) => {
         const made = fresh.createObjectStore("s", options);

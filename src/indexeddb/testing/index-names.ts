@@ -6,8 +6,8 @@ type Index = InstanceType<IndexedDB["IDBIndex"]>;
 export type Find = (store: Store, name: string) => Index;
 
 /**
- * Where fake-indexeddb goes wrong: in an upgrade the name of a deleted index that was looked up before still leads to that one, also when there
- * is a new one of the name. Such names are left alone.
+ * Where fake-indexeddb goes wrong: in an upgrade the name of a deleted index that was looked up before still leads to
+ * that one, also when there is a new one of the name. Such names are left alone.
  */
 export class IndexNames {
     readonly #lookedUp = new Map<Store, Set<string>>();

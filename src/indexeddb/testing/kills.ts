@@ -8,7 +8,10 @@ import { done, openDatabase } from "./fixture.ts";
 
 const writer = fileURLToPath(new URL("writer.ts", import.meta.url));
 
-/** Kills so many processes that write to one store, and looks after each at what they left. Returns how many numbers were acknowledged. */
+/**
+ * Kills so many processes that write to one store, and looks after each at what they left. Returns how many numbers
+ * were acknowledged.
+ */
 export async function killWriters(path: string, kills: number): Promise<number> {
     await withStore(path, (store) => store.atomically((sql) => sql.exec("CREATE TABLE ours (n INTEGER PRIMARY KEY)")));
     let acknowledged = 0;
@@ -48,7 +51,9 @@ async function withStore(path: string, use: (store: IndexedDB) => unknown): Prom
 /** Kills the writer at some instant, from its first breath on; returns the last number that it acknowledged. */
 async function writeAndKill(path: string, version: number): Promise<number> {
     const size = version % 3 === 0 ? 20_000 : 300;
-    const child = spawn(process.execPath, [writer, path, String(version), String(size)], { stdio: ["ignore", "pipe", "inherit"] });
+    const child = spawn(process.execPath, [writer, path, String(version), String(size)], {
+        stdio: ["ignore", "pipe", "inherit"],
+    });
     const exited = once(child, "exit");
     const output = child.stdout.toArray();
     // Half of them when the first write is acknowledged or soon after, the others anywhere in the start.
@@ -67,7 +72,9 @@ async function contents(store: IndexedDB): Promise<number[]> {
     if ((await store.indexedDB.databases()).length === 0) return [];
     const db = await openDatabase(store);
     const transaction = db.transaction(["left", "right"]);
-    const [left, right] = await Promise.all(["left", "right"].map((name) => done<number[]>(transaction.objectStore(name).getAllKeys())));
+    const [left, right] = await Promise.all(
+        ["left", "right"].map((name) => done<number[]>(transaction.objectStore(name).getAllKeys())),
+    );
     expect(left).toEqual(right);
     return left ?? [];
 }

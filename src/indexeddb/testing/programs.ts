@@ -66,7 +66,21 @@ const simpleKey = fc.oneof(
     fc.constantFrom(-1, -0, 0.5, -1.5, Infinity, -Infinity, 2 ** 53),
     {
         weight: 3,
-        arbitrary: fc.constantFrom("", "a", "ab", "b", "\0", "\u0001", "\u007f", "\u0080", "é", "\u4100", "\uffff", "\ud800", "😀"),
+        arbitrary: fc.constantFrom(
+            "",
+            "a",
+            "ab",
+            "b",
+            "\0",
+            "\u0001",
+            "\u007f",
+            "\u0080",
+            "é",
+            "\u4100",
+            "\uffff",
+            "\ud800",
+            "😀",
+        ),
     },
     fc.constantFrom(-1, 0, 1e12).map((time) => new Date(time)),
     fc.uint8Array({ maxLength: 3 }).map((bytes) => Uint8Array.from(bytes).buffer),
@@ -181,7 +195,12 @@ const transaction: Arbitrary<TransactionPlan> = fc.record({
     ending: fc.constantFrom("none", "none", "none", "commit", "abort"),
 });
 
-const first: UpgradeOp[] = ["a", "b"].map((store) => ({ kind: "createStore", store, keyPath: undefined, autoIncrement: store === "b" }));
+const first: UpgradeOp[] = ["a", "b"].map((store) => ({
+    kind: "createStore",
+    store,
+    keyPath: undefined,
+    autoIncrement: store === "b",
+}));
 
 export const program: Arbitrary<Program> = fc
     .array(
@@ -193,5 +212,7 @@ export const program: Arbitrary<Program> = fc
         { minLength: 1, maxLength: 3 },
     )
     .map((parts) =>
-        parts.map((part, i) => (i === 0 ? { ...part, upgrade: [...part.upgrade.slice(0, 2), ...first, ...part.upgrade.slice(2)] } : part)),
+        parts.map((part, i) =>
+            i === 0 ? { ...part, upgrade: [...part.upgrade.slice(0, 2), ...first, ...part.upgrade.slice(2)] } : part,
+        ),
     );

@@ -9,7 +9,9 @@ const text = "x".repeat(Number(process.argv[4]));
 
 const db = await new Promise<Database>((resolve, reject) => {
     const request = store.indexedDB.open("db", version);
-    request.addEventListener("upgradeneeded", () => upgrade(request.result as Database, request.transaction as Transaction));
+    request.addEventListener("upgradeneeded", () =>
+        upgrade(request.result as Database, request.transaction as Transaction),
+    );
     request.addEventListener("success", () => resolve(request.result as Database));
     request.addEventListener("error", () => reject(request.error ?? new Error("could not be opened")));
 });
@@ -44,7 +46,8 @@ function write(n: number, names: string[]): Promise<void> {
     for (const name of names) {
         // So many that a commit does not file them.
         const count = name === "many" ? 80 : 1;
-        for (let i = 0; i < count; i++) transaction.objectStore(name).put({ n, group: (n + i) % 7, text }, count === 1 ? n : [n, i]);
+        for (let i = 0; i < count; i++)
+            transaction.objectStore(name).put({ n, group: (n + i) % 7, text }, count === 1 ? n : [n, i]);
     }
     return new Promise((resolve, reject) => {
         transaction.addEventListener("complete", () => resolve());

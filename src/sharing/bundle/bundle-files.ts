@@ -69,7 +69,9 @@ const looks = waitsUntil("look_at", "not_before");
 const given = `SELECT file_id FROM share_jobs JOIN bundle_deliveries ON job_id = share_jobs.id WHERE state IN ('delivered', 'reinvited')`;
 const openList = openStates.map((state) => `'${state}'`).join(", ");
 
-/** The ledger of bundle files: places and keys are sealed. Every method belongs inside a transaction of the caller's. */
+/**
+ * The ledger of bundle files: places and keys are sealed. Every method belongs inside a transaction of the caller's.
+ */
 export class BundleFiles {
     readonly #sql: DatabaseSync;
     readonly #seal: Seal;
@@ -82,7 +84,9 @@ export class BundleFiles {
     /** The room's file that was made of these sessions by these rules, unless it is retired. */
     find(roomId: string, fingerprint: string): BundleFile | undefined {
         const row = this.#sql
-            .prepare("SELECT * FROM bundle_files WHERE room_id = ? AND fingerprint = ? AND retired = 0 ORDER BY id DESC LIMIT 1")
+            .prepare(
+                "SELECT * FROM bundle_files WHERE room_id = ? AND fingerprint = ? AND retired = 0 ORDER BY id DESC LIMIT 1",
+            )
             .get(roomId, fingerprint);
         return row === undefined ? undefined : this.#fileFrom(row);
     }
@@ -112,7 +116,9 @@ export class BundleFiles {
     ): BundleFile {
         this.retireAll(roomId, now);
         const { lastInsertRowid } = this.#sql
-            .prepare("INSERT INTO bundle_files (room_id, fingerprint, settings, file, contents, reserved_at) VALUES (?, ?, ?, x'', ?, ?)")
+            .prepare(
+                "INSERT INTO bundle_files (room_id, fingerprint, settings, file, contents, reserved_at) VALUES (?, ?, ?, x'', ?, ?)",
+            )
             .run(roomId, fingerprint, settings, JSON.stringify(contents), now);
         const id = Number(lastInsertRowid);
         const sealed = this.#seal.seal(place(id), Buffer.from(JSON.stringify(file)));
@@ -127,7 +133,9 @@ export class BundleFiles {
      */
     seen(id: number, now: number, clock: number): void {
         this.#sql
-            .prepare("UPDATE bundle_files SET seen_at = ?1, look_at = ?2, not_before = 0, look_failures = 0 WHERE id = ?3")
+            .prepare(
+                "UPDATE bundle_files SET seen_at = ?1, look_at = ?2, not_before = 0, look_failures = 0 WHERE id = ?3",
+            )
             .run(now, nextLook(id, clock), id);
     }
 
@@ -136,23 +144,35 @@ export class BundleFiles {
      * look.
      */
     gone(id: number): void {
-        this.#sql.prepare("UPDATE bundle_files SET retired = 1, seen_at = NULL, look_at = 0, not_before = 0 WHERE id = ?").run(id);
+        this.#sql
+            .prepare("UPDATE bundle_files SET retired = 1, seen_at = NULL, look_at = 0, not_before = 0 WHERE id = ?")
+            .run(id);
     }
 
     /** Files of pending invitees that are to be looked at, those first that wait the longest. */
     dueLooks(now: number, limit: number): readonly GivenFile[] {
         const rows = this.#sql
-            .prepare(`SELECT * FROM bundle_files WHERE ${looks} <= ?1 AND id IN (${given}) ORDER BY look_at, id LIMIT ?2`)
+            .prepare(
+                `SELECT * FROM bundle_files WHERE ${looks} <= ?1 AND id IN (${given}) ORDER BY look_at, id LIMIT ?2`,
+            )
             .all(now, limit);
         return rows.map((row) => {
             const { id, file } = this.#fileFrom(row);
-            return { key: String(id), id, roomId: textOf(row, "room_id"), url: file.url, failures: numberOf(row, "look_failures") };
+            return {
+                key: String(id),
+                id,
+                roomId: textOf(row, "room_id"),
+                url: file.url,
+                failures: numberOf(row, "look_failures"),
+            };
         });
     }
 
     /** When the next of the others is to be looked at; undefined: none. */
     nextLookAt(now: number): number | undefined {
-        const row = this.#sql.prepare(`SELECT min(${looks}) AS at FROM bundle_files WHERE ${looks} > ?1 AND id IN (${given})`).get(now);
+        const row = this.#sql
+            .prepare(`SELECT min(${looks}) AS at FROM bundle_files WHERE ${looks} > ?1 AND id IN (${given})`)
+            .get(now);
         return numberOrNothing(row, "at");
     }
 
@@ -180,12 +200,15 @@ export class BundleFiles {
 
     /** The room's keys are forgotten, and with them the files that hold them. */
     forget(roomId: string): void {
-        for (const table of ["bundle_files", "bundle_refreshes"]) this.#sql.prepare(`DELETE FROM ${table} WHERE room_id = ?`).run(roomId);
+        for (const table of ["bundle_files", "bundle_refreshes"])
+            this.#sql.prepare(`DELETE FROM ${table} WHERE room_id = ?`).run(roomId);
     }
 
     /** When the room's files were made, the oldest first, for an hour and longer. */
     madeAt(roomId: string): readonly number[] {
-        const rows = this.#sql.prepare("SELECT reserved_at FROM bundle_files WHERE room_id = ? ORDER BY reserved_at").all(roomId);
+        const rows = this.#sql
+            .prepare("SELECT reserved_at FROM bundle_files WHERE room_id = ? ORDER BY reserved_at")
+            .all(roomId);
         return rows.map((row) => numberOf(row, "reserved_at"));
     }
 
@@ -200,7 +223,11 @@ export class BundleFiles {
     deliveryOf(jobId: number): GivenBundle | undefined {
         const row = this.#sql.prepare("SELECT * FROM bundle_deliveries WHERE job_id = ?").get(jobId);
         if (row === undefined) return undefined;
-        return { fileId: numberOf(row, "file_id"), contents: jsonOf(row, "contents", contentsSchema), at: numberOf(row, "at") };
+        return {
+            fileId: numberOf(row, "file_id"),
+            contents: jsonOf(row, "contents", contentsSchema),
+            at: numberOf(row, "at"),
+        };
     }
 
     #fileFrom(row: Row): BundleFile {

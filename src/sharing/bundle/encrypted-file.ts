@@ -14,13 +14,22 @@ export interface FileSecrets {
 export const encryptedFileSchema: z.ZodType<EncryptedFile> = z.object({
     v: z.literal("v2"),
     url: z.string(),
-    key: z.object({ alg: z.literal("A256CTR"), ext: z.literal(true), k: z.string(), key_ops: z.array(z.string()), kty: z.literal("oct") }),
+    key: z.object({
+        alg: z.literal("A256CTR"),
+        ext: z.literal(true),
+        k: z.string(),
+        key_ops: z.array(z.string()),
+        kty: z.literal("oct"),
+    }),
     iv: z.string(),
     hashes: z.object({ sha256: z.string() }),
 });
 
 export function newFileSecrets(): FileSecrets {
-    return { key: new Uint8Array(randomBytes(32)), iv: new Uint8Array(Buffer.concat([randomBytes(8), Buffer.alloc(8)])) };
+    return {
+        key: new Uint8Array(randomBytes(32)),
+        iv: new Uint8Array(Buffer.concat([randomBytes(8), Buffer.alloc(8)])),
+    };
 }
 
 /**
@@ -33,7 +42,13 @@ export function encryptedFile(url: string, { key, iv }: FileSecrets, sha256: str
     return {
         v: "v2",
         url,
-        key: { alg: "A256CTR", ext: true, k: Buffer.from(key).toString("base64url"), key_ops: ["encrypt", "decrypt"], kty: "oct" },
+        key: {
+            alg: "A256CTR",
+            ext: true,
+            k: Buffer.from(key).toString("base64url"),
+            key_ops: ["encrypt", "decrypt"],
+            kty: "oct",
+        },
         iv: Buffer.from(iv).toString("base64").replaceAll("=", ""),
         hashes: { sha256 },
     };

@@ -25,7 +25,10 @@ export interface RoomBundleParts {
     readonly clock: Pick<RunningClock, "now">;
 }
 
-/** Milliseconds after which a file is replaced, whatever else; where an age limits what is in it, its oldest sessions grow too old meanwhile. */
+/**
+ * Milliseconds after which a file is replaced, whatever else; where an age limits what is in it, its oldest sessions
+ * grow too old meanwhile.
+ */
 const longestUse = 24 * 3_600_000;
 const longestUseWithAge = 3_600_000;
 /** Milliseconds after which the homeserver is asked whether it still has a file. */
@@ -57,8 +60,8 @@ interface Making {
 }
 
 /**
- * One encrypted file for each room, which serves every invitee while the room's shareable set and the rules are unchanged. Who may have its key
- * is decided before this is asked, and again after.
+ * One encrypted file for each room, which serves every invitee while the room's shareable set and the rules are
+ * unchanged. Who may have its key is decided before this is asked, and again after.
  */
 export class RoomBundles {
     readonly #parts: RoomBundleParts;
@@ -70,8 +73,8 @@ export class RoomBundles {
     }
 
     /**
-     * The room's file as of now, in the media repository.
-     * Safe to run again after any crash: the place and the key are kept before the upload, and what arrived is not uploaded again.
+     * The room's file as of now, in the media repository. Safe to run again after any crash: the place and the key are
+     * kept before the upload, and what arrived is not uploaded again.
      * @throws Halt nothing_to_share
      */
     current(roomId: string): Promise<BundleFile> {
@@ -97,7 +100,9 @@ export class RoomBundles {
 
     #begin(roomId: string): Promise<BundleFile> {
         const look: Look = { over: false };
-        const file = this.#parts.building.run(() => this.#find(roomId, look)).finally(() => this.#making.delete(roomId));
+        const file = this.#parts.building
+            .run(() => this.#find(roomId, look))
+            .finally(() => this.#making.delete(roomId));
         this.#making.set(roomId, { file, look });
         return file;
     }
@@ -109,7 +114,8 @@ export class RoomBundles {
         if (set.sessions === 0) throw new Halt(["refused", "nothing_to_share"]);
         const rules = this.#rules(roomId, set);
         const kept = files.find(roomId, fingerprint(set.version, rules)) ?? (await this.#unchanged(roomId, set, rules));
-        if (kept === undefined || !within(now() - kept.reservedAt, longestUseOf(rules.maxAge))) return await this.#make(roomId, set, rules);
+        if (kept === undefined || !within(now() - kept.reservedAt, longestUseOf(rules.maxAge)))
+            return await this.#make(roomId, set, rules);
         if (kept.seenAt !== undefined && within(now() - kept.seenAt, believedFor)) return kept;
         if (await this.#has(kept)) return this.#seen(kept);
         if (kept.seenAt === undefined) return await this.#make(roomId, set, rules, kept);
@@ -132,8 +138,9 @@ export class RoomBundles {
     }
 
     /**
-     * Whoever sends the bot made-up sessions makes the set another one each time, but not what a bundle holds of it: nobody is sent a new file for
-     * that. Asked only where there are such senders. A file that turns out to be another goes nowhere, as it has the earlier one's key.
+     * Whoever sends the bot made-up sessions makes the set another one each time, but not what a bundle holds of it:
+     * nobody is sent a new file for that. Asked only where there are such senders. A file that turns out to be another
+     * goes nowhere, as it has the earlier one's key.
      */
     async #unchanged(roomId: string, set: ShareableSet, rules: Rules): Promise<BundleFile | undefined> {
         const { database, files } = this.#parts;
@@ -160,12 +167,23 @@ export class RoomBundles {
         return { ...reserved, seenAt: now() };
     }
 
-    async #build(roomId: string, set: ShareableSet, { maxSessions, maxAge }: Rules, secrets: FileSecrets): Promise<EncryptedBundle> {
+    async #build(
+        roomId: string,
+        set: ShareableSet,
+        { maxSessions, maxAge }: Rules,
+        secrets: FileSecrets,
+    ): Promise<EncryptedBundle> {
         const { crypto, homeserver, sessionTimes, now } = this.#parts;
         const maxBytes = set.bytes > worthAsking ? await homeserver.uploadLimit() : undefined;
-        const mayBite = maxAge !== null || set.sessions > maxSessions || (maxBytes !== undefined && 2 * set.bytes > maxBytes);
+        const mayBite =
+            maxAge !== null || set.sessions > maxSessions || (maxBytes !== undefined && 2 * set.bytes > maxBytes);
         const limits = { maxSessions, maxBytes, notBefore: maxAge === null ? undefined : now() - maxAge };
-        return await crypto.buildBundle({ roomId, ...secrets, limits, times: mayBite ? await sessionTimes(roomId) : [] });
+        return await crypto.buildBundle({
+            roomId,
+            ...secrets,
+            limits,
+            times: mayBite ? await sessionTimes(roomId) : [],
+        });
     }
 
     async #reserve(roomId: string, rules: Rules, secrets: FileSecrets, bundle: EncryptedBundle): Promise<BundleFile> {

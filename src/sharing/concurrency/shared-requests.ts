@@ -14,8 +14,8 @@ interface Waiting<Item, Answer> {
 }
 
 /**
- * Requests that many ask for at once, made together: what is asked in one turn of the event loop, or while a request is under way, shares the
- * next one. Whoever asks alone waits for nobody.
+ * Requests that many ask for at once, made together: what is asked in one turn of the event loop, or while a request is
+ * under way, shares the next one. Whoever asks alone waits for nobody.
  */
 export class SharedRequests<Item, Answer> {
     readonly #options: TogetherOptions<Item, Answer>;

@@ -17,7 +17,9 @@ class ToDevice {
     readonly #seen = new Set<string>();
     /** How often each device was given each body. */
     readonly delivered = new Map<string, number>();
-    fault: { readonly error: Error; readonly acted: boolean; readonly when?: (request: Request) => boolean } | undefined;
+    fault:
+        | { readonly error: Error; readonly acted: boolean; readonly when?: (request: Request) => boolean }
+        | undefined;
 
     sendToDevice(_type: string, txnId: string, body: string): Promise<string> {
         const { messages } = JSON.parse(body) as { messages: Record<string, Record<string, { body: string }>> };
@@ -28,7 +30,8 @@ class ToDevice {
         this.requests.push(request);
         const fault = this.fault?.when?.(request) === false ? undefined : this.fault;
         if (fault !== undefined && !fault.acted) return Promise.reject(fault.error);
-        if (!this.#seen.has(txnId)) for (const copy of copies) this.delivered.set(copy, (this.delivered.get(copy) ?? 0) + 1);
+        if (!this.#seen.has(txnId))
+            for (const copy of copies) this.delivered.set(copy, (this.delivered.get(copy) ?? 0) + 1);
         this.#seen.add(txnId);
         return fault === undefined ? Promise.resolve("{}") : Promise.reject(fault.error);
     }
@@ -44,7 +47,9 @@ beforeEach(() => {
     const jobs = new ShareJobs(database.sql, () => 1);
     for (const name of ["a", "b", "c"]) {
         const common = { inviter: "@alice:home", origin: "invite", byAnotherBot: false } as const;
-        database.transaction(() => jobs.create({ ...common, roomId: "!r:home", userId: `@${name}:home`, inviteEventId: `$${name}` }));
+        database.transaction(() =>
+            jobs.create({ ...common, roomId: "!r:home", userId: `@${name}:home`, inviteEventId: `$${name}` }),
+        );
     }
 });
 
@@ -61,7 +66,14 @@ const messages = () =>
     });
 
 function to(userId: string, jobId: number, mayGo: () => void = () => undefined, body = `for job ${jobId}`): Outbound {
-    return { jobId, deliveryId: String(jobId), userId, devices: [{ deviceId: "PHONE", content: { body } }], mayGo, begin: () => undefined };
+    return {
+        jobId,
+        deliveryId: String(jobId),
+        userId,
+        devices: [{ deviceId: "PHONE", content: { body } }],
+        mayGo,
+        begin: () => undefined,
+    };
 }
 
 async function send(...outbound: Outbound[]): Promise<readonly string[]> {
@@ -74,7 +86,9 @@ const once = (copies: readonly string[]) => new Map(copies.map((copy) => [copy, 
 test("many invitees' copies are one request", async () => {
     await send(to("@a:home", 1), to("@b:home", 2), to("@c:home", 3));
     expect(homeserver.requests).toHaveLength(1);
-    expect(homeserver.delivered).toEqual(once(["@a:home PHONE for job 1", "@b:home PHONE for job 2", "@c:home PHONE for job 3"]));
+    expect(homeserver.delivered).toEqual(
+        once(["@a:home PHONE for job 1", "@b:home PHONE for job 2", "@c:home PHONE for job 3"]),
+    );
 });
 
 test("one device's copies of two rooms are two requests: a request has one place for each device", async () => {
@@ -88,8 +102,14 @@ test("an answer that was lost, or a crash, brings the same request again, and no
     expect(await send(to("@a:home", 1), to("@b:home", 2))).toEqual(["rejected", "rejected"]);
     homeserver.fault = undefined;
     // An invite that came meanwhile goes out beside it, not in it: the server would not look.
-    expect(await send(to("@c:home", 3), to("@b:home", 2), to("@a:home", 1))).toEqual(["fulfilled", "fulfilled", "fulfilled"]);
-    expect(homeserver.delivered).toEqual(once(["@a:home PHONE for job 1", "@b:home PHONE for job 2", "@c:home PHONE for job 3"]));
+    expect(await send(to("@c:home", 3), to("@b:home", 2), to("@a:home", 1))).toEqual([
+        "fulfilled",
+        "fulfilled",
+        "fulfilled",
+    ]);
+    expect(homeserver.delivered).toEqual(
+        once(["@a:home PHONE for job 1", "@b:home PHONE for job 2", "@c:home PHONE for job 3"]),
+    );
 });
 
 test("one who may not be sent to any more is left out at the last moment, and nobody else is", async () => {
@@ -118,9 +138,18 @@ test("another body for the same device never hides behind the first one's transa
 });
 
 test("a refusal for the sake of one invitee does not keep the others from theirs", async () => {
-    const error = new HomeserverError("send_to_device", { kind: "invalid", status: 400, errcode: "M_INVALID_PARAM", error: "no" });
+    const error = new HomeserverError("send_to_device", {
+        kind: "invalid",
+        status: 400,
+        errcode: "M_INVALID_PARAM",
+        error: "no",
+    });
     homeserver.fault = { error, acted: false, when: ({ to: copies }) => copies.some((copy) => copy.startsWith("@b")) };
-    expect(await send(to("@a:home", 1), to("@b:home", 2), to("@c:home", 3))).toEqual(["fulfilled", "rejected", "fulfilled"]);
+    expect(await send(to("@a:home", 1), to("@b:home", 2), to("@c:home", 3))).toEqual([
+        "fulfilled",
+        "rejected",
+        "fulfilled",
+    ]);
 });
 
 test("what was sent is forgotten when it is on record, and at last when its job is over", async () => {

@@ -54,8 +54,16 @@ export class BundleMessages {
             next: (waiting) => nextToSeal(waiting, this.#sealings.suspects()),
             divisible: isOnesFault,
         });
-        this.#sending = new SharedRequests({ make: (outbound) => this.#sendAll(outbound), next, divisible: refusesOne });
-        this.#forgetting = new SharedRequests({ make: (ids) => this.#forgetAll(ids), next: (waiting) => waiting, divisible: () => false });
+        this.#sending = new SharedRequests({
+            make: (outbound) => this.#sendAll(outbound),
+            next,
+            divisible: refusesOne,
+        });
+        this.#forgetting = new SharedRequests({
+            make: (ids) => this.#forgetAll(ids),
+            next: (waiting) => waiting,
+            divisible: () => false,
+        });
     }
 
     /** @throws Halt if the bot may have ended of it; if the worker or the disk is gone */
@@ -106,7 +114,8 @@ export class BundleMessages {
             for (const jobId of jobIds) this.#sealed.add(jobId);
             return sealed;
         } catch (error) {
-            if (!(error instanceof Failure && error.code === "worker_died")) for (const jobId of jobIds) this.#sealed.add(jobId);
+            if (!(error instanceof Failure && error.code === "worker_died"))
+                for (const jobId of jobIds) this.#sealed.add(jobId);
             throw error;
         }
     }
@@ -158,7 +167,14 @@ function nextToSeal(waiting: readonly BundleDelivery[], suspects: ReadonlySet<nu
 
 function copiesOf(outbound: Outbound): readonly OutboundCopy[] {
     const { jobId, deliveryId, userId } = outbound;
-    return outbound.devices.map(({ deviceId, content }) => ({ jobId, deliveryId, userId, deviceId, content, outbound }));
+    return outbound.devices.map(({ deviceId, content }) => ({
+        jobId,
+        deliveryId,
+        userId,
+        deviceId,
+        content,
+        outbound,
+    }));
 }
 
 function mayGo(outbound: Outbound, stopped: Map<Outbound, unknown>): boolean {

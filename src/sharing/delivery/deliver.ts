@@ -35,9 +35,9 @@ export interface DeliveryParts {
 }
 
 /**
- * Gives the room's shareable keys to the invitee's cross-signed devices.
- * Safe to run again after any crash: the file and the encrypted bodies are kept, and the server takes a transaction ID once.
- * Source: Matrix v1.19, "Sharing keys between users"; MSC4268, "Sending".
+ * Gives the room's shareable keys to the invitee's cross-signed devices. Safe to run again after any crash: the file
+ * and the encrypted bodies are kept, and the server takes a transaction ID once. Source: Matrix v1.19, "Sharing keys
+ * between users"; MSC4268, "Sending".
  * @returns the job, moved on with the record of what was sent; undefined if something else moved it meanwhile
  * @throws Halt when the job has to stop, wait or end; `NoSignedDevice` if there is nobody to encrypt for.
  */
@@ -45,7 +45,8 @@ export async function deliver(parts: DeliveryParts, job: Job): Promise<Job | und
     // 1. What can be decided without anybody's help: nobody is asked for keys on behalf of a paused or closed room.
     requireGo(parts, job, "not_asked");
 
-    // 2. The room's bundle goes to the media repository, where nobody can read it without its key, unless it is there. Meanwhile the
+    // 2. The room's bundle goes to the media repository, where nobody can read it without its key, unless it is there.
+    //    Meanwhile the
     //    invitee's server is asked: first, as the crypto worker takes one question after the other.
     const reaching = settled(reachInvitee(parts, job));
     await setImmediate();
@@ -54,7 +55,13 @@ export async function deliver(parts: DeliveryParts, job: Job): Promise<Job | und
     const { pin, reachable } = (await reaching)();
     const bundle = (await building)();
 
-    const record = await sealAndSend(parts, job, { deliveryId: deliveryIds(job.id).first, pin, reachable, bundle, toAll: true });
+    const record = await sealAndSend(parts, job, {
+        deliveryId: deliveryIds(job.id).first,
+        pin,
+        reachable,
+        bundle,
+        toAll: true,
+    });
     return parts.database.transaction(() => {
         record();
         return parts.jobs.move(job, "delivered", "sent", 0) ? parts.jobs.get(job.id) : undefined;
@@ -64,7 +71,8 @@ export async function deliver(parts: DeliveryParts, job: Job): Promise<Job | und
 /**
  * Gives a delivered job's keys to these devices, too: they have appeared since, or are given a second copy.
  * Safe to run again, like `deliver`, under the same `deliveryId`.
- * @param further `keys`: the invitee's, as just learnt; `refreshed`: these are all devices that were served, and this is the bundle for them
+ * @param further `keys`: the invitee's, as just learnt; `refreshed`: these are all devices that were served, and this
+ * is the bundle for them
  * @throws Halt when it cannot be done now
  */
 export async function deliverAgain(
@@ -135,7 +143,10 @@ async function sealAndSend(parts: DeliveryParts, job: Job, plan: Sending): Promi
     return () => recordDevices(parts, job, devices, reachable, { sending, bundle, toAll });
 }
 
-/** Who the invitee is, and an encrypted channel to each of their devices. @throws Halt if they are not who they were, or nobody can be reached */
+/**
+ * Who the invitee is, and an encrypted channel to each of their devices. @throws Halt if they are not who they were, or
+ * nobody can be reached
+ */
 async function reachInvitee(parts: DeliveryParts, job: Job): Promise<Reached> {
     // A stored answer may lack the device that they logged in with a minute ago.
     const keys = await parts.deviceKeys.refresh(job.userId);

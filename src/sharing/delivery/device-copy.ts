@@ -34,7 +34,8 @@ export function copyFor({ device, served, occasion, joined, late }: DeviceCopyFa
     const hasCopy = served?.state === "sent";
     if (occasion === "newer_file") return hasCopy ? { give: "newer_keys" } : { not: "waits_for_first_copy" };
     if (!hasCopy) return { give: "first" };
-    // A client that drops bundles of people with whom it shares no room takes the second one; to any other it does no harm.
+    // A client that drops bundles of people with whom it shares no room takes the second one; to any other it does no
+    // harm.
     return joined && !served.sinceJoin ? { give: "after_join" } : { not: "has_its_copy" };
 }
 
@@ -45,7 +46,10 @@ export function copiesFor(
     facts: Pick<DeviceCopyFacts, "occasion" | "joined" | "late">,
 ): { readonly given: readonly string[]; readonly considered: readonly Device[] } {
     const known = new Map(served.map((one) => [one.deviceId, one]));
-    const all = devices.map((device) => ({ device, copy: copyFor({ ...facts, device, served: known.get(device.deviceId) }) }));
+    const all = devices.map((device) => ({
+        device,
+        copy: copyFor({ ...facts, device, served: known.get(device.deviceId) }),
+    }));
     return {
         given: all.flatMap(({ device, copy }) => ("give" in copy ? [device.deviceId] : [])),
         considered: all.flatMap(({ device, copy }) => ("not" in copy && copy.not === "appeared_late" ? [] : [device])),

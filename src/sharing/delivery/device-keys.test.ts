@@ -86,12 +86,19 @@ test("one claim at a time: our own users first, then homeserver by homeserver, e
     const { deviceKeys, claims } = slowHomeserver();
     const first = deviceKeys.openSessions(dora);
     await expect.poll(() => claims).toHaveLength(1);
-    const rest = [dora, "@bob:other", "@alice:home", "@eve:far.example"].map((userId) => deviceKeys.openSessions(userId));
+    const rest = [dora, "@bob:other", "@alice:home", "@eve:far.example"].map((userId) =>
+        deviceKeys.openSessions(userId),
+    );
     for (let made = 1; made <= 4; made += 1) {
         await expect.poll(() => claims).toHaveLength(made);
         claims[made - 1]?.answer(made === 4 ? '{"failures":{"other":{}}}' : "{}");
     }
-    expect(claims.map(({ users }) => users)).toEqual([[dora], ["@alice:home"], [dora, "@eve:far.example"], ["@bob:other"]]);
+    expect(claims.map(({ users }) => users)).toEqual([
+        [dora],
+        ["@alice:home"],
+        [dora, "@eve:far.example"],
+        ["@bob:other"],
+    ]);
     expect(await Promise.all([first, ...rest])).toEqual([true, true, false, true, true]);
 });
 
@@ -99,10 +106,25 @@ const phone = { deviceId: "PHONE", crossSigned: false, dehydrated: false };
 
 test.each<[string, object, UserKeys, boolean]>([
     ["says that the user has nothing", { device_keys: { [dora]: {} } }, { masterKey: null, devices: [] }, true],
-    ["has a device that the machine took", { device_keys: { [dora]: { PHONE: {} } } }, { masterKey: null, devices: [phone] }, true],
+    [
+        "has a device that the machine took",
+        { device_keys: { [dora]: { PHONE: {} } } },
+        { masterKey: null, devices: [phone] },
+        true,
+    ],
     ["does not speak of the user", { device_keys: {} }, { masterKey: null, devices: [] }, false],
-    ["speaks of them in no form that anybody knows", { device_keys: { [dora]: 5 } }, { masterKey: null, devices: [] }, false],
-    ["has a device that the machine left out", { device_keys: { [dora]: { PHONE: {} } } }, { masterKey: null, devices: [] }, false],
+    [
+        "speaks of them in no form that anybody knows",
+        { device_keys: { [dora]: 5 } },
+        { masterKey: null, devices: [] },
+        false,
+    ],
+    [
+        "has a device that the machine left out",
+        { device_keys: { [dora]: { PHONE: {} } } },
+        { masterKey: null, devices: [] },
+        false,
+    ],
     [
         "has an identity that the machine left out",
         { device_keys: { [dora]: {} }, master_keys: { [dora]: {} } },
@@ -127,17 +149,22 @@ test("a user for whom the crypto worker fails keeps nobody else from their keys"
         homeserver: { keysQuery: () => Promise.resolve("{}") },
         outgoing: { claim: () => Promise.resolve(["{}"]) },
     });
-    const [ours, hers] = await Promise.allSettled([dora, "@eve:far.example"].map((userId) => deviceKeys.refresh(userId)));
+    const [ours, hers] = await Promise.allSettled(
+        [dora, "@eve:far.example"].map((userId) => deviceKeys.refresh(userId)),
+    );
     expect([ours, hers?.status]).toMatchObject([{ value: { masterKey: dora } }, "rejected"]);
 });
 
-test.each(["malformed", "too_much"])("a user whose part of the answer is %s has no answer, and others have theirs", async (fault) => {
-    const { deviceKeys, questions } = slowHomeserver();
-    const looks = [dora, "@eve:far.example"].map((userId) => deviceKeys.look(userId));
-    await expect.poll(() => questions).toHaveLength(1);
-    questions[0]?.answer(JSON.stringify({ failures: { [dora]: { fault } } }));
-    expect(await Promise.all(looks)).toMatchObject([undefined, { masterKey: "@eve:far.example" }]);
-});
+test.each(["malformed", "too_much"])(
+    "a user whose part of the answer is %s has no answer, and others have theirs",
+    async (fault) => {
+        const { deviceKeys, questions } = slowHomeserver();
+        const looks = [dora, "@eve:far.example"].map((userId) => deviceKeys.look(userId));
+        await expect.poll(() => questions).toHaveLength(1);
+        questions[0]?.answer(JSON.stringify({ failures: { [dora]: { fault } } }));
+        expect(await Promise.all(looks)).toMatchObject([undefined, { masterKey: "@eve:far.example" }]);
+    },
+);
 
 test("a user of whom an answer does not speak is not taken for absent: their homeserver may know no device", async () => {
     const { deviceKeys } = keysThatAnswer(JSON.stringify({ failures: { [dora]: { fault: "left_out" } } }));

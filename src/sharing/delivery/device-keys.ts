@@ -7,12 +7,16 @@ import { oldest, SharedRequests } from "../concurrency/shared-requests.ts";
 import { Halt } from "../policy/halt.ts";
 
 /**
- * Milliseconds that one question for keys may take: our homeserver waits 10 s for the invitee's, and its answer that nobody is there has to reach us.
- * One attempt: a job that fails makes room for others, and is looked at anew before the next.
+ * Milliseconds that one question for keys may take: our homeserver waits 10 s for the invitee's, and its answer that
+ * nobody is there has to reach us. One attempt: a job that fails makes room for others, and is looked at anew before
+ * the next.
  */
 const once = { timeoutMs: 20_000, attempts: 1 };
 
-/** Users of one question or claim at most: what comes back is one step of the crypto worker, and nobody should wait long behind it. */
+/**
+ * Users of one question or claim at most: what comes back is one step of the crypto worker, and nobody should wait long
+ * behind it.
+ */
 const most = 50;
 
 /** Servers that did not answer, and users of whom nothing was taken: see `Homeserver.keysQuery`. */
@@ -39,7 +43,10 @@ export interface DeviceKeysParts {
     readonly outgoing: Pick<OutgoingRequests, "claim">;
 }
 
-/** Asks homeservers for other users' keys, for the machine and for us. Whoever asks at the same time shares a request; no server waits for another. */
+/**
+ * Asks homeservers for other users' keys, for the machine and for us. Whoever asks at the same time shares a request;
+ * no server waits for another.
+ */
 export class DeviceKeys {
     readonly #parts: DeviceKeysParts;
     /** By server: our homeserver answers a question when the slowest server in it has. */
@@ -57,8 +64,9 @@ export class DeviceKeys {
     }
 
     /**
-     * The user's identity and devices as their homeserver says now; undefined: it cannot be reached, or said nothing that can be used, which is
-     * not the same as "has no devices". @throws Halt if they have more than the bot encrypts for
+     * The user's identity and devices as their homeserver says now; undefined: it cannot be reached, or said nothing
+     * that can be used, which is not the same as "has no devices". @throws Halt if they have more than the bot encrypts
+     * for
      */
     async refresh(userId: string): Promise<Answered | undefined> {
         const heard = await this.#questionsTo(serverOf(userId)).ask(userId);
@@ -67,15 +75,18 @@ export class DeviceKeys {
     }
 
     /**
-     * Like `refresh`, but in one question with whoever else is looked at: for what may wait for slow servers. More devices than the bot
-     * encrypts for are no answer here.
+     * Like `refresh`, but in one question with whoever else is looked at: for what may wait for slow servers. More
+     * devices than the bot encrypts for are no answer here.
      */
     async look(userId: string): Promise<Answered | undefined> {
         const heard = await this.#looks.ask(userId);
         return heard === "too_much" ? undefined : heard;
     }
 
-    /** Opens Olm sessions with the user's devices that have none. Answers whether the user's homeserver could be reached. */
+    /**
+     * Opens Olm sessions with the user's devices that have none. Answers whether the user's homeserver could be
+     * reached.
+     */
     openSessions(userId: string): Promise<boolean> {
         return this.#claims.ask(userId);
     }
@@ -89,14 +100,20 @@ export class DeviceKeys {
     }
 
     #questionsToAny(): SharedRequests<string, Heard> {
-        return new SharedRequests({ make: (userIds) => this.#ask(userIds), next: oldest(most), divisible: isOnesFault });
+        return new SharedRequests({
+            make: (userIds) => this.#ask(userIds),
+            next: oldest(most),
+            divisible: isOnesFault,
+        });
     }
 
     /** There is one claim at a time, so ours go first; then one server's, so that each waits only for itself. */
     #nextToClaim(waiting: readonly string[]): readonly string[] {
         const { ownServer } = this.#parts;
         const first = waiting.find((userId) => serverOf(userId) === ownServer) ?? waiting[0];
-        return first === undefined ? [] : waiting.filter((userId) => serverOf(userId) === serverOf(first)).slice(0, most);
+        return first === undefined
+            ? []
+            : waiting.filter((userId) => serverOf(userId) === serverOf(first)).slice(0, most);
     }
 
     /** Users whose homeserver cannot be reached have no answer. */
@@ -133,11 +150,15 @@ function isWhole(told: z.infer<typeof KeysAnswer>, userId: string, { masterKey, 
     if (!said.success) return false;
     const known = new Set(devices.map(({ deviceId }) => deviceId));
     return (
-        Object.keys(said.data).every((deviceId) => known.has(deviceId)) && Object.hasOwn(told.master_keys, userId) === (masterKey !== null)
+        Object.keys(said.data).every((deviceId) => known.has(deviceId)) &&
+        Object.hasOwn(told.master_keys, userId) === (masterKey !== null)
     );
 }
 
-/** The user's homeserver has not answered, or nothing that can be used. Of whom an answer does not speak, it knows no device. */
+/**
+ * The user's homeserver has not answered, or nothing that can be used. Of whom an answer does not speak, it knows no
+ * device.
+ */
 function isAbsent(told: z.infer<typeof KeysAnswer>, userId: string): boolean {
     const fault = faultOf(told, userId);
     return Object.hasOwn(told.failures, serverOf(userId)) || (fault !== undefined && fault !== "left_out");

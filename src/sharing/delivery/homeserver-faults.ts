@@ -6,7 +6,8 @@ import { Halt } from "../policy/halt.ts";
 /** What a fault means for a share job: whatever can heal is tried again, what cannot ends the job with its reason. */
 export function haltFor(error: unknown): Halt {
     if (error instanceof Halt) return error;
-    // A full disk, a dead worker, lost credentials: an operator heals these, if need be with a restart, and the delivery must still be there.
+    // A full disk, a dead worker, lost credentials: an operator heals these, if need be with a restart, and the
+    // delivery must still be there.
     if (error instanceof Failure) return new Halt(["retry", "bot_interrupted"], { cause: error });
     if (!(error instanceof HomeserverError)) return new Halt(["failed", "internal_error"], { cause: error });
     return haltForProblem(error.problem, error);
@@ -27,8 +28,8 @@ export function isOnesFault(error: unknown): boolean {
 }
 
 /**
- * Whether this refusal is not believed yet. A proxy, a restart or a quota may say no to anything for a while; that something is too large is
- * a matter of fact.
+ * Whether this refusal is not believed yet. A proxy, a restart or a quota may say no to anything for a while; that
+ * something is too large is a matter of fact.
  * @param refusedFor for how long the homeserver has refused what the job asks, in milliseconds of `RunningClock`
  */
 export function mayBePassing({ to, reason }: Pick<Halt, "to" | "reason">, refusedFor: () => number): boolean {
@@ -50,14 +51,20 @@ function haltForProblem(problem: HomeserverProblem, cause: HomeserverError): Hal
         case "user_suspended":
             return new Halt(["retry", "homeserver_unavailable"], { cause, detail });
         case "too_large":
-            return new Halt(["failed", isUpload(cause) ? "bundle_too_large" : "refused_by_homeserver"], { cause, detail });
+            return new Halt(["failed", isUpload(cause) ? "bundle_too_large" : "refused_by_homeserver"], {
+                cause,
+                detail,
+            });
         case "forbidden":
         case "not_found":
         case "invalid":
         case "unrecognized":
         case "auth_required":
         case "user_deactivated":
-            return new Halt(["failed", isUpload(cause) ? "upload_refused" : "refused_by_homeserver"], { cause, detail });
+            return new Halt(["failed", isUpload(cause) ? "upload_refused" : "refused_by_homeserver"], {
+                cause,
+                detail,
+            });
     }
 }
 

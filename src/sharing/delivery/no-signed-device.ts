@@ -6,7 +6,10 @@ import type { Answered } from "./device-keys.ts";
 export class NoSignedDevice extends Halt {
     /** Where the job goes if nothing better is found. */
     readonly refusal: JobStep<"refused">;
-    /** Their own homeserver said so, and nothing of its answer was left out: then nobody's bundle can have reached them either. */
+    /**
+     * Their own homeserver said so, and nothing of its answer was left out: then nobody's bundle can have reached them
+     * either.
+     */
     readonly certain: boolean;
     /** They have something there, so that their user ID is somebody's. */
     readonly hasAccount: boolean;

@@ -33,11 +33,21 @@ function newMessages(): BundleMessages {
     const sealBundles = (deliveries: readonly BundleDelivery[]): Promise<readonly SealedDelivery[]> => {
         steps.push(deliveries.map(({ userId }) => userId));
         if (full) return Promise.reject(new Failure("disk_full", { path: "crypto.sqlite" }));
-        if (deliveries.some(({ userId }) => deadly.has(userId))) return Promise.reject(new Failure("worker_died", { detail: "of it" }));
+        if (deliveries.some(({ userId }) => deadly.has(userId)))
+            return Promise.reject(new Failure("worker_died", { detail: "of it" }));
         return Promise.resolve(deliveries.map(() => ({ identity: "pinned", devices: [] })));
     };
-    const crypto = { sealBundles, deliveriesSent: () => Promise.resolve(), unsentDeliveries: () => Promise.resolve([]) };
-    return new BundleMessages({ database, crypto, homeserver: { sendToDevice: () => Promise.resolve("{}") }, now: () => now });
+    const crypto = {
+        sealBundles,
+        deliveriesSent: () => Promise.resolve(),
+        unsentDeliveries: () => Promise.resolve([]),
+    };
+    return new BundleMessages({
+        database,
+        crypto,
+        homeserver: { sendToDevice: () => Promise.resolve("{}") },
+        now: () => now,
+    });
 }
 
 /** The bot ended, and begins anew. */
@@ -48,7 +58,12 @@ function restart(): void {
 }
 
 function job(userId: string): Job {
-    const invite = { roomId: "!r:home", inviter: "@alice:home", inviteEventId: `$${userId}`, byAnotherBot: false } as const;
+    const invite = {
+        roomId: "!r:home",
+        inviter: "@alice:home",
+        inviteEventId: `$${userId}`,
+        byAnotherBot: false,
+    } as const;
     const made = database.transaction(() => jobs.create({ ...invite, userId, origin: "invite" }));
     if (made === undefined) throw new Error("no job was made");
     return made;
@@ -65,9 +80,17 @@ const file = {
 /** How each sealing ended: in what, or why not. */
 async function sealAll(...all: readonly Job[]): Promise<readonly unknown[]> {
     const asked = all.map((one) =>
-        messages.seal(one, { deliveryId: String(one.id), roomId: one.roomId, userId: one.userId, pinnedMasterKey: "", file }),
+        messages.seal(one, {
+            deliveryId: String(one.id),
+            roomId: one.roomId,
+            userId: one.userId,
+            pinnedMasterKey: "",
+            file,
+        }),
     );
-    return (await Promise.allSettled(asked)).map((end): unknown => (end.status === "fulfilled" ? "sealed" : end.reason));
+    return (await Promise.allSettled(asked)).map((end): unknown =>
+        end.status === "fulfilled" ? "sealed" : end.reason,
+    );
 }
 
 const later = (notBefore: number): object => ({ to: "retry", reason: "bot_interrupted", notBefore });

@@ -4,12 +4,15 @@ import { Halt } from "../policy/halt.ts";
 import type { Job } from "../ledger/jobs.ts";
 import { openList } from "../ledger/states.ts";
 
-/** Milliseconds from a start until what may have ended the bot is tried again, by how often that was. Then a person decides. */
+/**
+ * Milliseconds from a start until what may have ended the bot is tried again, by how often that was. Then a person
+ * decides.
+ */
 const pauses = [5_000, 300_000] as const;
 
 /**
- * For whom the crypto worker is encrypting: what a run did not live to see the end of may be what ended it, and is not done again at once by
- * the next, nor together with others. Every method belongs inside a transaction of the caller's.
+ * For whom the crypto worker is encrypting: what a run did not live to see the end of may be what ended it, and is not
+ * done again at once by the next, nor together with others. Every method belongs inside a transaction of the caller's.
  */
 export class Sealings {
     readonly #sql: DatabaseSync;
@@ -58,6 +61,8 @@ export class Sealings {
 
     /** Forgets what belongs to jobs that are over. */
     prune(): void {
-        this.#sql.exec(`DELETE FROM share_sealings WHERE job_id NOT IN (SELECT id FROM share_jobs WHERE state IN (${openList}))`);
+        this.#sql.exec(
+            `DELETE FROM share_sealings WHERE job_id NOT IN (SELECT id FROM share_jobs WHERE state IN (${openList}))`,
+        );
     }
 }

@@ -22,8 +22,9 @@ export interface SendRequest<C extends Copy = Copy> {
 const most = 200;
 
 /**
- * Which request carries which copy, kept from before the request until the delivery is over: a server acts once on each transaction ID, so a
- * copy whose fate is unknown goes out again under the same one, and nothing else ever does. Every method belongs inside a transaction of the caller's.
+ * Which request carries which copy, kept from before the request until the delivery is over: a server acts once on each
+ * transaction ID, so a copy whose fate is unknown goes out again under the same one, and nothing else ever does. Every
+ * method belongs inside a transaction of the caller's.
  */
 export class Sends {
     readonly #sql: DatabaseSync;
@@ -32,7 +33,9 @@ export class Sends {
         this.#sql = sql;
     }
 
-    /** The next request for some of these copies (at least one): a request that was begun before goes out again first. */
+    /**
+     * The next request for some of these copies (at least one): a request that was begun before goes out again first.
+     */
     next<C extends Copy>(copies: readonly C[]): SendRequest<C> {
         const begun = copies.map((copy) => ({ copy, txnId: this.#begun(copy) }));
         const txnId = begun.find((one) => one.txnId !== undefined)?.txnId;
@@ -49,7 +52,9 @@ export class Sends {
 
     /** Forgets what belongs to jobs that are over. */
     prune(): void {
-        this.#sql.exec(`DELETE FROM share_sends WHERE job_id NOT IN (SELECT id FROM share_jobs WHERE state IN (${openList}))`);
+        this.#sql.exec(
+            `DELETE FROM share_sends WHERE job_id NOT IN (SELECT id FROM share_jobs WHERE state IN (${openList}))`,
+        );
     }
 
     #begun(copy: Copy): string | undefined {
@@ -77,7 +82,9 @@ export class Sends {
         return { txnId, copies: chosen };
     }
 
-    /** Copies that do not go out with the others now: if the server has not seen this request yet, they need another. */
+    /**
+     * Copies that do not go out with the others now: if the server has not seen this request yet, they need another.
+     */
     #dropOthers(txnId: string, copies: readonly Copy[]): void {
         const staying = copies.map(({ deliveryId, deviceId }) => [deliveryId, deviceId]);
         this.#sql

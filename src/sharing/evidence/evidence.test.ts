@@ -37,7 +37,13 @@ test("of each sign the latest of all rooms is kept, and copying the same again c
     expect(evidence.of(alice)).toBeUndefined();
     note([signs({ machineFlagAt: 5, bundleAt: 9 })]);
     note([signs({ machineFlagAt: 7, bundleAt: 3, specFlagAt: 1 })]);
-    const known = { machineFlagAt: 7, bundleAt: 9, specFlagAt: 1, silentWhileOpenAt: undefined, keptToThemselvesAt: undefined };
+    const known = {
+        machineFlagAt: 7,
+        bundleAt: 9,
+        specFlagAt: 1,
+        silentWhileOpenAt: undefined,
+        keptToThemselvesAt: undefined,
+    };
     expect(evidence.of(alice)).toEqual(known);
     const changes = database.sql.prepare("SELECT total_changes() AS n");
     const before = changes.get()?.["n"];
@@ -106,5 +112,9 @@ test("of whom nothing was heard for longest goes first", () => {
     note([signs({ bundleAt: 1 }), signs({ bundleAt: 1 }, "@bob:home")]);
     note([signs({ bundleAt: 2 })]);
     note([signs({ bundleAt: 1 }, "@carol:home")]);
-    expect([alice, "@bob:home", "@carol:home"].map((userId) => evidence.of(userId)?.bundleAt)).toEqual([2, undefined, 1]);
+    expect([alice, "@bob:home", "@carol:home"].map((userId) => evidence.of(userId)?.bundleAt)).toEqual([
+        2,
+        undefined,
+        1,
+    ]);
 });

@@ -22,10 +22,9 @@ export interface InviterWithoutBundle {
 
 /**
  * What the bot has seen of each user's client, in any room; kept when rooms are left or forgotten. Every writing call
- * stands in a transaction of the caller's.
- * Trust limit: anybody can send the bot keys and announcements under their own name, and their homeserver in their name.
- * That bears on whether the bot invites in their place, and on what the specification's spelling is taken for; never on
- * what it shares.
+ * stands in a transaction of the caller's. Trust limit: anybody can send the bot keys and announcements under their own
+ * name, and their homeserver in their name. That bears on whether the bot invites in their place, and on what the
+ * specification's spelling is taken for; never on what it shares.
  */
 export class SharingEvidence {
     readonly #sql: DatabaseSync;
@@ -48,7 +47,10 @@ export class SharingEvidence {
         const seen = (at: number | undefined): number | undefined => (at === undefined ? undefined : Math.min(at, now));
         for (const { userId, bundleAt, machineFlagAt, specFlagAt, silentAt } of signs) {
             const saysNothingThoughOpen =
-                openSince !== undefined && silentAt !== undefined && silentAt >= openSince + openForLong && silentAt <= now;
+                openSince !== undefined &&
+                silentAt !== undefined &&
+                silentAt >= openSince + openForLong &&
+                silentAt <= now;
             this.#add(userId, now, {
                 bundleAt: seen(bundleAt),
                 machineFlagAt: seen(machineFlagAt),
@@ -73,16 +75,22 @@ export class SharingEvidence {
     /** Somebody with a signed device invited the bot, and announced no bundle in the time that they had for it. */
     noteInviterWithoutBundle({ roomId, userId, invitedAfter }: InviterWithoutBundle): void {
         this.#sql
-            .prepare("INSERT OR REPLACE INTO inviters_without_bundle (room_id, user_id, invited_after) VALUES (?, ?, ?)")
+            .prepare(
+                "INSERT OR REPLACE INTO inviters_without_bundle (room_id, user_id, invited_after) VALUES (?, ?, ?)",
+            )
             .run(roomId, userId, invitedAfter);
         this.#sql
-            .prepare("DELETE FROM inviters_without_bundle WHERE id <= (SELECT max(id) FROM inviters_without_bundle) - ?")
+            .prepare(
+                "DELETE FROM inviters_without_bundle WHERE id <= (SELECT max(id) FROM inviters_without_bundle) - ?",
+            )
             .run(mostInviters);
     }
 
     /** Of whom it is still to be seen whether they could have given keys of the room. */
     inviterWithoutBundle(roomId: string): InviterWithoutBundle | undefined {
-        const row = this.#sql.prepare("SELECT user_id, invited_after FROM inviters_without_bundle WHERE room_id = ?").get(roomId);
+        const row = this.#sql
+            .prepare("SELECT user_id, invited_after FROM inviters_without_bundle WHERE room_id = ?")
+            .get(roomId);
         return row && { roomId, userId: textOf(row, "user_id"), invitedAfter: numberOf(row, "invited_after") };
     }
 
@@ -115,13 +123,21 @@ export class SharingEvidence {
 
     #forgetOldest(): void {
         this.#sql
-            .prepare("DELETE FROM sharing_evidence WHERE id IN (SELECT id FROM sharing_evidence ORDER BY id DESC LIMIT -1 OFFSET ?)")
+            .prepare(
+                "DELETE FROM sharing_evidence WHERE id IN (SELECT id FROM sharing_evidence ORDER BY id DESC LIMIT -1 OFFSET ?)",
+            )
             .run(this.#mostUsers);
     }
 }
 
 /** In the order of the columns. */
-const names = ["bundleAt", "machineFlagAt", "specFlagAt", "silentWhileOpenAt", "keptToThemselvesAt"] as const satisfies (keyof Evidence)[];
+const names = [
+    "bundleAt",
+    "machineFlagAt",
+    "specFlagAt",
+    "silentWhileOpenAt",
+    "keptToThemselvesAt",
+] as const satisfies (keyof Evidence)[];
 
 const nothing: Evidence = {
     bundleAt: undefined,

@@ -24,16 +24,24 @@ export class UnreadableKeyCounts {
     note(senders: readonly string[], now: number): void {
         if (senders.length === 0) return;
         const known = this.#sql.prepare("SELECT keys FROM unreadable_keys WHERE user_id = ?");
-        const put = this.#sql.prepare("INSERT OR REPLACE INTO unreadable_keys (user_id, keys, last_at) VALUES (?, ?, ?)");
+        const put = this.#sql.prepare(
+            "INSERT OR REPLACE INTO unreadable_keys (user_id, keys, last_at) VALUES (?, ?, ?)",
+        );
         for (const sender of senders) put.run(sender, (numberOrNothing(known.get(sender), "keys") ?? 0) + 1, now);
         this.#sql
-            .prepare("DELETE FROM unreadable_keys WHERE id IN (SELECT id FROM unreadable_keys ORDER BY id DESC LIMIT -1 OFFSET ?)")
+            .prepare(
+                "DELETE FROM unreadable_keys WHERE id IN (SELECT id FROM unreadable_keys ORDER BY id DESC LIMIT -1 OFFSET ?)",
+            )
             .run(mostSenders);
     }
 
     /** Those of whom such a key came last first. */
     newest(limit: number): readonly UnreadableKeyCount[] {
         const rows = this.#sql.prepare("SELECT * FROM unreadable_keys ORDER BY id DESC LIMIT ?").all(limit);
-        return rows.map((row) => ({ userId: textOf(row, "user_id"), keys: numberOf(row, "keys"), lastAt: numberOf(row, "last_at") }));
+        return rows.map((row) => ({
+            userId: textOf(row, "user_id"),
+            keys: numberOf(row, "keys"),
+            lastAt: numberOf(row, "last_at"),
+        }));
     }
 }

@@ -15,7 +15,9 @@ export interface Evidence {
 export interface Circumstances {
     /** Milliseconds since the epoch. */
     readonly now: number;
-    /** Somebody has announced a bundle whose keys have the specification's spelling alone: such clients share by now. */
+    /**
+     * Somebody has announced a bundle whose keys have the specification's spelling alone: such clients share by now.
+     */
     readonly specSpellingShares: boolean;
     /** By a fresh answer of their own homeserver; undefined: nobody asked, or it did not answer. */
     readonly hasSignedDevice: boolean | undefined;
@@ -29,9 +31,11 @@ const bundleProvesFor = 90 * 24 * 3_600_000;
 
 /** Why a client is taken to share or not, in clauses for people. */
 export const grounds = {
-    no_signed_device: "they have no device that is signed by their identity, and nobody opens a bundle of an unsigned one",
+    no_signed_device:
+        "they have no device that is signed by their identity, and nobody opens a bundle of an unsigned one",
     bundle_lately: "their client has sent the bot a room key bundle within 90 days",
-    kept_to_themselves: "they invited the bot to a room with earlier keys that their client could have given it, and it gave none",
+    kept_to_themselves:
+        "they invited the bot to a room with earlier keys that their client could have given it, and it gave none",
     machine_flag: "their client marks its keys as clients do that share history",
     nothing_known: "nothing is known of their client",
     spec_flag_shares: "their client marks its keys as the specification says, and such clients have been seen to share",
@@ -53,10 +57,14 @@ export interface Weighed {
  * until it speaks.
  * Source: the behaviour of clients, measured; docs/understand/re-invite.md.
  */
-export function weigh(evidence: Evidence | undefined, { now, specSpellingShares, hasSignedDevice }: Circumstances): Weighed {
+export function weigh(
+    evidence: Evidence | undefined,
+    { now, specSpellingShares, hasSignedDevice }: Circumstances,
+): Weighed {
     const { bundleAt, keptToThemselvesAt, machineFlagAt, specFlagAt, silentWhileOpenAt } = evidence ?? {};
     if (hasSignedDevice === false) return { likelihood: "no", because: "no_signed_device" };
-    if (bundleAt !== undefined && now - bundleAt <= bundleProvesFor) return { likelihood: "proven", because: "bundle_lately" };
+    if (bundleAt !== undefined && now - bundleAt <= bundleProvesFor)
+        return { likelihood: "proven", because: "bundle_lately" };
     if (keptToThemselvesAt !== undefined && (bundleAt === undefined || keptToThemselvesAt > bundleAt))
         return { likelihood: "hardly", because: "kept_to_themselves" };
     if (machineFlagAt !== undefined) return { likelihood: "likely", because: "machine_flag" };

@@ -8,7 +8,8 @@ const codes = Object.keys(reasons).filter((code): code is Reason => code in reas
 
 test("whatever state a job is in, and for whatever reason, there is something to say about what comes next", () => {
     for (const state of states)
-        for (const reason of codes) expect(advice({ ...job, state, reason }), `${state} ${reason}`).toMatch(/^.{10,300}\.$/);
+        for (const reason of codes)
+            expect(advice({ ...job, state, reason }), `${state} ${reason}`).toMatch(/^.{10,300}\.$/);
 });
 
 test.each<[(typeof states)[number], Reason, string]>([
@@ -30,6 +31,12 @@ test("a changed identity cannot be approved, so nobody is told to", () => {
 });
 
 test("an ID with a quote in it stays one word of the command", () => {
-    const text = advice({ ...job, roomId: "!a'; rm -rf ~; ':evil", userId: "@$(id):evil", state: "failed", reason: "upload_refused" });
+    const text = advice({
+        ...job,
+        roomId: "!a'; rm -rf ~; ':evil",
+        userId: "@$(id):evil",
+        state: "failed",
+        reason: "upload_refused",
+    });
     expect(text).toContain("share '!a'\\''; rm -rf ~; '\\'':evil' '@$(id):evil'`");
 });

@@ -52,11 +52,21 @@ export class Audit {
 
     /** Whether the job has given any keys, as far as anybody knows. */
     gave(jobId: number): boolean {
-        return this.#sql.prepare("SELECT 1 FROM share_audit WHERE job_id = ? AND certain = 1 LIMIT 1").get(jobId) !== undefined;
+        return (
+            this.#sql.prepare("SELECT 1 FROM share_audit WHERE job_id = ? AND certain = 1 LIMIT 1").get(jobId) !==
+            undefined
+        );
     }
 
-    /** How many other users were given keys of the room in the time up to `now`, and how many older jobs are giving them at this moment. */
-    others(job: { readonly id: number; readonly roomId: string; readonly userId: string }, since: number, now: number): number {
+    /**
+     * How many other users were given keys of the room in the time up to `now`, and how many older jobs are giving them
+     * at this moment.
+     */
+    others(
+        job: { readonly id: number; readonly roomId: string; readonly userId: string },
+        since: number,
+        now: number,
+    ): number {
         const row = this.#sql
             .prepare(
                 `SELECT count(*) AS users FROM (
@@ -115,7 +125,10 @@ export function auditReport(sql: DatabaseSync, { roomId, userId, since }: AuditF
 
 /** What a job has given, oldest first. */
 export function givenBy(sql: DatabaseSync, jobId: number): readonly AuditedDelivery[] {
-    return sql.prepare(`SELECT * FROM share_audit WHERE job_id = ? AND ${standing} ORDER BY id`).all(jobId).map(deliveryFrom);
+    return sql
+        .prepare(`SELECT * FROM share_audit WHERE job_id = ? AND ${standing} ORDER BY id`)
+        .all(jobId)
+        .map(deliveryFrom);
 }
 
 const deviceIds = z.array(z.string());

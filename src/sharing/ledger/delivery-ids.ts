@@ -1,4 +1,6 @@
-/** What a job's deliveries are called in the crypto worker's outbox: one that is run again finds what it had encrypted. */
+/**
+ * What a job's deliveries are called in the crypto worker's outbox: one that is run again finds what it had encrypted.
+ */
 export interface DeliveryIds {
     readonly first: string;
     /** To devices that appeared while the invite was pending. */

@@ -42,7 +42,10 @@ export class JobDevices {
             .run(job.id, deviceId, state, now, job.state === "joined" ? 1 : 0);
     }
 
-    /** Notes the devices that nobody has signed, and forgets those that the user has no more, unless they were sent a copy: that stays on record. */
+    /**
+     * Notes the devices that nobody has signed, and forgets those that the user has no more, unless they were sent a
+     * copy: that stays on record.
+     */
     observe(job: Pick<Job, "id" | "state">, { devices }: UserKeys, now: number): void {
         this.#sql
             .prepare(

@@ -3,7 +3,10 @@ import { numberOrNothing } from "../../database/index.ts";
 import { type Job, jobFrom } from "./job.ts";
 import { openList } from "./states.ts";
 
-/** How many jobs at most: in all, of the invitees of a room who share a homeserver, and of a homeserver that is not our own. */
+/**
+ * How many jobs at most: in all, of the invitees of a room who share a homeserver, and of a homeserver that is not our
+ * own.
+ */
 export interface Places {
     readonly limit: number;
     readonly ofRoom: number;
@@ -12,10 +15,14 @@ export interface Places {
 }
 
 /**
- * Jobs whose next step is due, oldest first: what a crash interrupted is due at once, and what is under way is among them.
- * No room and no homeserver has more than its share of the places, so that a slow one leaves some to the others.
+ * Jobs whose next step is due, oldest first: what a crash interrupted is due at once, and what is under way is among
+ * them. No room and no homeserver has more than its share of the places, so that a slow one leaves some to the others.
  */
-export function dueJobs(sql: DatabaseSync, { limit, ofRoom, ofServer, ownServer }: Places, now: number): readonly Job[] {
+export function dueJobs(
+    sql: DatabaseSync,
+    { limit, ofRoom, ofServer, ownServer }: Places,
+    now: number,
+): readonly Job[] {
     return sql
         .prepare(
             `WITH waiting AS (
@@ -34,7 +41,9 @@ export function dueJobs(sql: DatabaseSync, { limit, ofRoom, ofServer, ownServer 
 /** When the next job falls due that does not yet; undefined if none waits. */
 export function nextDueAt(sql: DatabaseSync, now: number): number | undefined {
     const row = sql
-        .prepare(`SELECT min(next_attempt_at) AS at FROM share_jobs WHERE state IN (${openList}) AND next_attempt_at > ?`)
+        .prepare(
+            `SELECT min(next_attempt_at) AS at FROM share_jobs WHERE state IN (${openList}) AND next_attempt_at > ?`,
+        )
         .get(now);
     return numberOrNothing(row, "at");
 }

@@ -2,7 +2,14 @@ import { runningClockSchema } from "../../due/index.ts";
 import { DatabaseSync } from "node:sqlite";
 import { beforeEach, expect, test } from "vitest";
 import { type Database, openDatabase } from "../../database/index.ts";
-import { createFollowedRooms, FollowedRooms, type RoomSight, type RoomTrouble, standsAfter, troublesOf } from "./followed-rooms.ts";
+import {
+    createFollowedRooms,
+    FollowedRooms,
+    type RoomSight,
+    type RoomTrouble,
+    standsAfter,
+    troublesOf,
+} from "./followed-rooms.ts";
 import { ShareJobs } from "./jobs.ts";
 import { Notices } from "./notices.ts";
 import { sharingSchema } from "./schema.ts";
@@ -28,9 +35,17 @@ test.each<[string, Partial<RoomSight>, Partial<Record<RoomTrouble, boolean>>]>([
     ["a setting that cannot be read", { room: { ...room, visibility: "unknown" } }, { ...none, history_closed: true }],
     ["no power", { canInvite: false }, { ...none, cannot_invite: true }],
     ["too few messages", { coverage: { ...counted, covered: 6 } }, { ...none, covers_little: true }],
-    ["a search that was cut counts", { coverage: { ...counted, reach: "cut", covered: 6 } }, { ...none, covers_little: true }],
+    [
+        "a search that was cut counts",
+        { coverage: { ...counted, reach: "cut", covered: 6 } },
+        { ...none, covers_little: true },
+    ],
     ["nothing said yet", { coverage: { ...counted, events: 0, covered: 0 } }, none],
-    ["a search under way says nothing", { coverage: { ...counted, reach: "under_way" } }, { history_closed: false, cannot_invite: false }],
+    [
+        "a search under way says nothing",
+        { coverage: { ...counted, reach: "under_way" } },
+        { history_closed: false, cannot_invite: false },
+    ],
     ["nor does a room that was not counted", { coverage: undefined }, { history_closed: false, cannot_invite: false }],
     ["of a room that is not known whole nothing is known", { room: { ...room, encryption: "unknown" } }, {}],
     ["of a room that was left neither", { room: { ...room, membership: "leave" } }, {}],
@@ -59,7 +74,9 @@ function stands(troubles: readonly RoomTrouble[], milliseconds = standsAfter): v
 
 function see(troubles: readonly RoomTrouble[]): void {
     const all: readonly RoomTrouble[] = ["history_closed", "cannot_invite"];
-    database.transaction(() => followed.see(roomId, new Map(all.map((trouble) => [trouble, troubles.includes(trouble)])), now));
+    database.transaction(() =>
+        followed.see(roomId, new Map(all.map((trouble) => [trouble, troubles.includes(trouble)])), now),
+    );
 }
 
 /** What this admin is told now, as the notifier does it: "+" for what came, "-" for what went. */
@@ -112,7 +129,14 @@ test("what has healed before an admin was told is not told, and its healing neit
     stands(["history_closed"]);
     expect(tell("@quick:home")).toEqual(["+history_closed"]);
     const jobs = new ShareJobs(database.sql, () => now);
-    const job = jobs.create({ roomId, userId: "@c:d", inviter: "@e:f", origin: "invite", inviteEventId: "$i", byAnotherBot: false });
+    const job = jobs.create({
+        roomId,
+        userId: "@c:d",
+        inviter: "@e:f",
+        origin: "invite",
+        inviteEventId: "$i",
+        byAnotherBot: false,
+    });
     if (job !== undefined) jobs.move(job, "held", "looks_like_member");
     stands([]);
     expect([tell(), tell("@quick:home").toSorted()]).toEqual([["job 1"], ["-history_closed", "job 1"]]);
@@ -143,9 +167,12 @@ test("a clock that was set back holds nothing up", () => {
 test("numbers of notices that were deleted before the table was made anew are not used again", () => {
     const sql = new DatabaseSync(":memory:");
     for (const migration of runningClockSchema.migrations) migration(sql);
-    for (const migration of sharingSchema.migrations.slice(0, sharingSchema.migrations.indexOf(createFollowedRooms))) migration(sql);
+    for (const migration of sharingSchema.migrations.slice(0, sharingSchema.migrations.indexOf(createFollowedRooms)))
+        migration(sql);
     const jobs = `(room_id, user_id, inviter, origin, invite_event_id, by_another_bot, state, reason, created_at, updated_at)`;
-    sql.exec(`INSERT INTO share_jobs ${jobs} VALUES ('!a:b', '@c:d', '@e:f', 'invite', '$i', 0, 'held', 'paused', 1, 1)`);
+    sql.exec(
+        `INSERT INTO share_jobs ${jobs} VALUES ('!a:b', '@c:d', '@e:f', 'invite', '$i', 0, 'held', 'paused', 1, 1)`,
+    );
     sql.exec("INSERT INTO share_notices (id, job_id, state, reason) VALUES (5, 1, 'held', 'x'), (9, 1, 'held', 'x')");
     sql.exec("DELETE FROM share_notices WHERE id = 9");
     createFollowedRooms(sql);
@@ -154,7 +181,8 @@ test("numbers of notices that were deleted before the table was made anew are no
 });
 
 test("the bot's own identity is told of when it is lost, once, and not any more when it is in order again", () => {
-    const identity = (lost: "replaced" | "gone" | undefined) => database.transaction(() => new Notices(database.sql).identity(lost));
+    const identity = (lost: "replaced" | "gone" | undefined) =>
+        database.transaction(() => new Notices(database.sql).identity(lost));
     identity("replaced");
     expect(tell()).toEqual(["replaced"]);
     expect(tell()).toEqual([]);

@@ -88,7 +88,9 @@ export class FollowedRooms {
             `SELECT room_id, trouble, present FROM share_room_troubles
              WHERE present <> noted AND (since <= ? OR since > ?) ORDER BY since`,
         );
-        this.#setNoted = sql.prepare("UPDATE share_room_troubles SET noted = present WHERE (room_id, trouble) = (?, ?)");
+        this.#setNoted = sql.prepare(
+            "UPDATE share_room_troubles SET noted = present WHERE (room_id, trouble) = (?, ?)",
+        );
         this.#insertNotice = sql.prepare("INSERT INTO share_notices (room_id, state, reason) VALUES (?, ?, ?)");
     }
 

@@ -24,8 +24,14 @@ export class Holdings {
     }
 
     get(roomId: string): RoomHoldings | undefined {
-        const row = this.#sql.prepare("SELECT shareable, not_shareable, unknown FROM room_holdings WHERE room_id = ?").get(roomId);
+        const row = this.#sql
+            .prepare("SELECT shareable, not_shareable, unknown FROM room_holdings WHERE room_id = ?")
+            .get(roomId);
         if (row === undefined) return undefined;
-        return { shareable: numberOf(row, "shareable"), notShareable: numberOf(row, "not_shareable"), unknown: numberOf(row, "unknown") };
+        return {
+            shareable: numberOf(row, "shareable"),
+            notShareable: numberOf(row, "not_shareable"),
+            unknown: numberOf(row, "unknown"),
+        };
     }
 }

@@ -22,7 +22,9 @@ export class JobReader {
     /** Open jobs of a room, of one invitee or of all, oldest first. */
     open(roomId: string, userId?: string): readonly Job[] {
         return this.#sql
-            .prepare(`SELECT * FROM share_jobs WHERE room_id = ? AND user_id = coalesce(?, user_id) AND state IN (${openList}) ORDER BY id`)
+            .prepare(
+                `SELECT * FROM share_jobs WHERE room_id = ? AND user_id = coalesce(?, user_id) AND state IN (${openList}) ORDER BY id`,
+            )
             .all(roomId, userId ?? null)
             .map(jobFrom);
     }
@@ -30,7 +32,9 @@ export class JobReader {
     /** The newest job that serves this very invite. */
     ofInvite(roomId: string, userId: string, inviteEventId: string): Job | undefined {
         const row = this.#sql
-            .prepare("SELECT * FROM share_jobs WHERE room_id = ? AND user_id = ? AND invite_event_id = ? ORDER BY id DESC LIMIT 1")
+            .prepare(
+                "SELECT * FROM share_jobs WHERE room_id = ? AND user_id = ? AND invite_event_id = ? ORDER BY id DESC LIMIT 1",
+            )
             .get(roomId, userId, inviteEventId);
         return row === undefined ? undefined : jobFrom(row);
     }
@@ -45,14 +49,20 @@ export class JobReader {
         return this.#inState("refused", reasons, roomIds);
     }
 
-    /** Jobs of these rooms, or of all, whose invitee waits for keys of the bot's alone, and has no device for them yet. */
+    /**
+     * Jobs of these rooms, or of all, whose invitee waits for keys of the bot's alone, and has no device for them yet.
+     */
     placesTaken(roomIds?: readonly string[]): readonly Job[] {
         return this.#inState("reinvited", ["waits_for_device"], roomIds);
     }
 
     /** Whether any device has been sent its copy. */
     wasSent(jobId: number): boolean {
-        return this.#sql.prepare("SELECT 1 FROM share_job_devices WHERE job_id = ? AND state = 'sent' LIMIT 1").get(jobId) !== undefined;
+        return (
+            this.#sql
+                .prepare("SELECT 1 FROM share_job_devices WHERE job_id = ? AND state = 'sent' LIMIT 1")
+                .get(jobId) !== undefined
+        );
     }
 
     newest(roomId: string, userId: string): Job | undefined {
@@ -65,7 +75,9 @@ export class JobReader {
     /** Jobs of this user, in all rooms, that were delivered and are not over. */
     served(userId: string): readonly Job[] {
         return this.#sql
-            .prepare("SELECT * FROM share_jobs WHERE user_id = ? AND state IN ('delivered', 'reinvited', 'joined') ORDER BY id")
+            .prepare(
+                "SELECT * FROM share_jobs WHERE user_id = ? AND state IN ('delivered', 'reinvited', 'joined') ORDER BY id",
+            )
             .all(userId)
             .map(jobFrom);
     }
@@ -107,7 +119,9 @@ export class JobReader {
     #inState(state: JobState, reasons: readonly Reason[], roomIds: readonly string[] | undefined): readonly Job[] {
         const rooms = roomIds === undefined ? "" : "AND room_id IN (SELECT value FROM json_each(?3))";
         return this.#sql
-            .prepare(`SELECT * FROM share_jobs WHERE state = ?1 AND reason IN (SELECT value FROM json_each(?2)) ${rooms} ORDER BY id`)
+            .prepare(
+                `SELECT * FROM share_jobs WHERE state = ?1 AND reason IN (SELECT value FROM json_each(?2)) ${rooms} ORDER BY id`,
+            )
             .all(state, JSON.stringify(reasons), ...(roomIds === undefined ? [] : [JSON.stringify(roomIds)]))
             .map(jobFrom);
     }

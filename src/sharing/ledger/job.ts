@@ -1,5 +1,15 @@
 import { z } from "zod";
-import { flagOf, jsonOf, numberOf, numberOrNothing, type Row, textOf, textOrNothing, wordOf, wordOrNothing } from "../../database/index.ts";
+import {
+    flagOf,
+    jsonOf,
+    numberOf,
+    numberOrNothing,
+    type Row,
+    textOf,
+    textOrNothing,
+    wordOf,
+    wordOrNothing,
+} from "../../database/index.ts";
 import { type Reason, reasonFrom } from "./reasons.ts";
 import { type JobState, states } from "./states.ts";
 
@@ -36,7 +46,9 @@ export interface Job {
     readonly approved: readonly Approval[];
     /** The bot makes the invite itself, as a person asked for by command; `inviteEventId` is empty until it has. */
     readonly makesInvite: boolean;
-    /** Whether the invitee has an account; `late`: one that appeared long after the invite. Undefined: nobody has asked. */
+    /**
+     * Whether the invitee has an account; `late`: one that appeared long after the invite. Undefined: nobody has asked.
+     */
     readonly account: (typeof accounts)[number] | undefined;
     /** The bot took the place of the inviter, and has sent nothing yet. */
     readonly placeTaken: boolean;

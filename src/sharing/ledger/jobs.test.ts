@@ -23,7 +23,8 @@ let now: number;
 
 beforeEach(() => {
     sql = new DatabaseSync(":memory:");
-    for (const { migrations } of [runningClockSchema, sharingSchema]) for (const migration of migrations) migration(sql);
+    for (const { migrations } of [runningClockSchema, sharingSchema])
+        for (const migration of migrations) migration(sql);
     now = 1_000;
     jobs = new ShareJobs(sql, () => now);
 });
@@ -85,7 +86,11 @@ test("a device that got its copy stays sent, and is remembered when the user has
     devices.record(job, "LAPTOP", "no_session", now);
     devices.record(job, "LAPTOP", "sent", now);
     devices.record(job, "TABLET", "no_session", now);
-    devices.observe(job, { masterKey: null, devices: [{ deviceId: "LAPTOP", crossSigned: true, dehydrated: false }] }, now);
+    devices.observe(
+        job,
+        { masterKey: null, devices: [{ deviceId: "LAPTOP", crossSigned: true, dehydrated: false }] },
+        now,
+    );
     expect(jobStatuses(sql, { limit: 1 })[0]?.devices).toMatchObject([
         { device_id: "LAPTOP", state: "sent" },
         { device_id: "PHONE", state: "sent" },
@@ -97,7 +102,8 @@ test("status filters by room, user, state and time, newest first, bounded", () =
     now = 2_000;
     const second = create({ inviteEventId: "$2", userId: "@dora:home" });
     jobs.move(second, "refused", "no_identity");
-    const ids = (filter: Partial<Parameters<typeof jobStatuses>[1]>) => jobStatuses(sql, { limit: 100, ...filter }).map((job) => job.id);
+    const ids = (filter: Partial<Parameters<typeof jobStatuses>[1]>) =>
+        jobStatuses(sql, { limit: 100, ...filter }).map((job) => job.id);
 
     expect(ids({})).toEqual([String(second.id), String(first.id)]);
     expect(ids({ userId: "@charlie:home" })).toEqual([String(first.id)]);
@@ -120,8 +126,15 @@ test("a room or a foreign homeserver with many jobs leaves places to the others;
     }
     const late = create({ inviteEventId: "$late", roomId: "!late:home" });
     const due = jobs.due({ limit: 10, ofRoom: 2, ofServer: 3, ownServer: "home" }, now);
-    expect(due.filter(({ roomId }) => roomId === invite.roomId).map(({ userId }) => userId)).toEqual(["@u1:home", "@u2:home"]);
-    expect(due.filter(({ userId }) => userId.endsWith(":far")).map(({ userId }) => userId)).toEqual(["@u1:far", "@u2:far", "@u3:far"]);
+    expect(due.filter(({ roomId }) => roomId === invite.roomId).map(({ userId }) => userId)).toEqual([
+        "@u1:home",
+        "@u2:home",
+    ]);
+    expect(due.filter(({ userId }) => userId.endsWith(":far")).map(({ userId }) => userId)).toEqual([
+        "@u1:far",
+        "@u2:far",
+        "@u3:far",
+    ]);
     expect(due.at(-1)?.id).toBe(late.id);
 });
 

@@ -6,7 +6,14 @@ import { Notices } from "./notices.ts";
 import type { Reason } from "./reasons.ts";
 import { Sendings } from "./sendings.ts";
 import { isOpen, type JobState, moves, openList } from "./states.ts";
-import { type JobStep, type ReasonOf, type TakenBackReason, type ToldReason, type WaitingReason, waitingStep } from "./steps.ts";
+import {
+    type JobStep,
+    type ReasonOf,
+    type TakenBackReason,
+    type ToldReason,
+    type WaitingReason,
+    waitingStep,
+} from "./steps.ts";
 import { watchedAfterJoin } from "./schedule.ts";
 import { ranNow } from "../../due/index.ts";
 import { Watches } from "./watches.ts";
@@ -87,7 +94,8 @@ export class ShareJobs extends JobReader {
      */
     move(job: Job, ...to: [...step: JobStep, wait?: number | undefined, detail?: string | undefined]): boolean {
         const [state, reason, wait, detail] = to;
-        if (!moves[job.state].includes(state)) throw new Error(`share job ${job.id} cannot go from ${job.state} to ${state} (${reason})`);
+        if (!moves[job.state].includes(state))
+            throw new Error(`share job ${job.id} cannot go from ${job.state} to ${state} (${reason})`);
         const now = this.#now();
         const { changes } = this.#sql
             .prepare(
@@ -97,7 +105,15 @@ export class ShareJobs extends JobReader {
                      place_taken = iif(?2 IN ('waits_for_device', 'sent'), ?2 = 'waits_for_device', place_taken)
                  WHERE id = ?6 AND state = ?7`,
             )
-            .run(state, reason, detail ?? null, wait === undefined ? null : this.#clock() + wait, now, job.id, job.state);
+            .run(
+                state,
+                reason,
+                detail ?? null,
+                wait === undefined ? null : this.#clock() + wait,
+                now,
+                job.id,
+                job.state,
+            );
         if (changes === 0) return false;
         this.#remember(job.id, now, state, reason, detail);
         this.#watches.follow(job.id, state, reason, this.#clock());
@@ -113,11 +129,16 @@ export class ShareJobs extends JobReader {
      */
     retry(job: Job, reason: WaitingReason, wait: number, detail?: string, retryAfter = 0): boolean {
         const notBefore = this.#clock() + retryAfter;
-        this.#sql.prepare("UPDATE share_jobs SET attempts = attempts + 1, not_before = ? WHERE id = ?").run(notBefore, job.id);
+        this.#sql
+            .prepare("UPDATE share_jobs SET attempts = attempts + 1, not_before = ? WHERE id = ?")
+            .run(notBefore, job.id);
         return this.move(job, ...waitingStep(job, reason), wait, detail);
     }
 
-    /** The homeserver answers again: what waits for nothing else waits no longer, unless the homeserver said for how long. */
+    /**
+     * The homeserver answers again: what waits for nothing else waits no longer, unless the homeserver said for how
+     * long.
+     */
     homeserverIsBack(): void {
         this.#lookAgain("homeserver_unavailable");
     }
@@ -127,10 +148,14 @@ export class ShareJobs extends JobReader {
         this.#lookAgain("bot_not_cross_signed");
     }
 
-    /** Gives a job that rested to the runner; or, if the invitee has joined on the bot's own invite meanwhile, to the watch. */
+    /**
+     * Gives a job that rested to the runner; or, if the invitee has joined on the bot's own invite meanwhile, to the
+     * watch.
+     */
     release(job: Job, reason: ReasonOf<"queued" | "joined">): boolean {
         // What was cancelled is told again as an invite: that is another stay.
-        if (job.state === "cancelled") this.#sql.prepare("UPDATE share_jobs SET joined_ran = NULL WHERE id = ?").run(job.id);
+        if (job.state === "cancelled")
+            this.#sql.prepare("UPDATE share_jobs SET joined_ran = NULL WHERE id = ?").run(job.id);
         if (job.state === "cancelled" || job.joinedRan === undefined) return this.move(job, "queued", reason, 0);
         const inTime = this.#ran() - job.joinedRan < watchedAfterJoin;
         return inTime ? this.move(job, "joined", reason) : this.move(job, "cancelled", "released_too_late");
@@ -151,16 +176,25 @@ export class ShareJobs extends JobReader {
         this.#sql.prepare("UPDATE share_jobs SET invite_event_id = ? WHERE id = ?").run(inviteEventId, job.id);
     }
 
-    /** For how long the homeserver has refused what the job asks, this time included; milliseconds of `RunningClock`. */
+    /**
+     * For how long the homeserver has refused what the job asks, this time included; milliseconds of `RunningClock`.
+     */
     refusedFor(job: Job): number {
-        this.#sql.prepare(`UPDATE share_jobs SET refused_ran = coalesce(refused_ran, ${ranNow}) WHERE id = ?`).run(job.id);
-        return this.#ran() - numberOf(this.#sql.prepare("SELECT refused_ran FROM share_jobs WHERE id = ?").get(job.id), "refused_ran");
+        this.#sql
+            .prepare(`UPDATE share_jobs SET refused_ran = coalesce(refused_ran, ${ranNow}) WHERE id = ?`)
+            .run(job.id);
+        return (
+            this.#ran() -
+            numberOf(this.#sql.prepare("SELECT refused_ran FROM share_jobs WHERE id = ?").get(job.id), "refused_ran")
+        );
     }
 
     /** Releases a held job as a person says, from what it is held for and nothing else. */
     approve(job: Job): boolean {
         const approved: readonly Approval[] = [...job.approved, { reason: job.reason, detail: job.detail }];
-        this.#sql.prepare("UPDATE share_jobs SET approved = 1, approvals = ? WHERE id = ?").run(JSON.stringify(approved), job.id);
+        this.#sql
+            .prepare("UPDATE share_jobs SET approved = 1, approvals = ? WHERE id = ?")
+            .run(JSON.stringify(approved), job.id);
         return this.release(job, "approved");
     }
 
@@ -173,7 +207,9 @@ export class ShareJobs extends JobReader {
     /** The facts behind the reason have changed; where the job stands and why is unchanged, and so is its story. */
     restate(job: Job, detail: string | undefined): void {
         this.#sql
-            .prepare("UPDATE share_jobs SET detail = ?1 WHERE id = ?2 AND state = ?3 AND reason = ?4 AND detail IS NOT ?1")
+            .prepare(
+                "UPDATE share_jobs SET detail = ?1 WHERE id = ?2 AND state = ?3 AND reason = ?4 AND detail IS NOT ?1",
+            )
             .run(detail ?? null, job.id, job.state, job.reason);
     }
 
@@ -182,7 +218,9 @@ export class ShareJobs extends JobReader {
         const job = this.get(jobId);
         if (job === undefined) return;
         const now = this.#now();
-        this.#sql.prepare("UPDATE share_jobs SET reason = ?, detail = NULL, updated_at = ? WHERE id = ?").run(reason, now, jobId);
+        this.#sql
+            .prepare("UPDATE share_jobs SET reason = ?, detail = NULL, updated_at = ? WHERE id = ?")
+            .run(reason, now, jobId);
         this.#remember(jobId, now, job.state, reason);
     }
 
@@ -208,7 +246,9 @@ export class ShareJobs extends JobReader {
     }
 
     #remember(jobId: number, at: number, state: JobState, reason: Reason, detail?: string): void {
-        const last = this.#sql.prepare("SELECT state, reason FROM share_job_moves WHERE job_id = ? ORDER BY rowid DESC LIMIT 1").get(jobId);
+        const last = this.#sql
+            .prepare("SELECT state, reason FROM share_job_moves WHERE job_id = ? ORDER BY rowid DESC LIMIT 1")
+            .get(jobId);
         const isSame = textOrNothing(last, "state") === state && textOrNothing(last, "reason") === reason;
         if (isSame && !counted.includes(reason)) return;
         this.#sql

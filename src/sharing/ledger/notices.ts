@@ -71,14 +71,18 @@ export class Notices {
         const again = state === "failed" || reason.startsWith("reinvite_") || reason.endsWith("_blocked");
         // What the bot tries again by itself is told once.
         if (again && this.#isNoted(jobId, state, reason)) return;
-        this.#sql.prepare("INSERT INTO share_notices (job_id, state, reason) VALUES (?, ?, ?)").run(jobId, state, reason);
+        this.#sql
+            .prepare("INSERT INTO share_notices (job_id, state, reason) VALUES (?, ?, ?)")
+            .run(jobId, state, reason);
     }
 
     /** Notes that the bot's own identity was lost, instead of what was noted before; undefined: it is in order. */
     identity(lost: LostIdentity | undefined): void {
         this.#sql.prepare("DELETE FROM share_notices WHERE room_id = ?").run(theBot);
         if (lost === undefined) return;
-        const insert = this.#sql.prepare("INSERT INTO share_notices (room_id, state, reason) VALUES (?, ?, 'identity')");
+        const insert = this.#sql.prepare(
+            "INSERT INTO share_notices (room_id, state, reason) VALUES (?, ?, 'identity')",
+        );
         insert.run(theBot, lost);
     }
 

@@ -22,9 +22,11 @@ const tables = [
 const pageSize = 200;
 
 /**
- * Forgets jobs that have been over for a year, but for each invitee's newest in a room: it tells what became of them, and which invite is known.
+ * Forgets jobs that have been over for a year, but for each invitee's newest in a room: it tells what became of them,
+ * and which invite is known.
  * @param after the last job that was looked at; 0: begin with the oldest
- * @returns the last job that was looked at now; undefined: there are no more. Belongs inside a transaction of the caller's.
+ * @returns the last job that was looked at now; undefined: there are no more. Belongs inside a transaction of the
+ * caller's.
  */
 export function forgetOldJobs(sql: DatabaseSync, after: number): number | undefined {
     const page = sql
@@ -42,7 +44,8 @@ export function forgetOldJobs(sql: DatabaseSync, after: number): number | undefi
         .map((row) => numberOf(row, "id"));
     if (old.length > 0) {
         const ids = JSON.stringify(old);
-        for (const table of tables) sql.prepare(`DELETE FROM ${table} WHERE job_id IN (SELECT value FROM json_each(?))`).run(ids);
+        for (const table of tables)
+            sql.prepare(`DELETE FROM ${table} WHERE job_id IN (SELECT value FROM json_each(?))`).run(ids);
         sql.prepare("DELETE FROM share_jobs WHERE id IN (SELECT value FROM json_each(?))").run(ids);
     }
     return last;

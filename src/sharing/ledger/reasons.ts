@@ -19,7 +19,8 @@ export const chapters = {
         devices_appeared: "The invitee has a device now that can be given the keys.",
         reinvite_stands: "Another bot's invite and the bot's own crossed, and the bot's own is the one that stands.",
         power_granted: "The bot may invite now.",
-        room_opened: "What kept the room's history from newcomers, in the room or in the configuration, has been changed.",
+        room_opened:
+            "What kept the room's history from newcomers, in the room or in the configuration, has been changed.",
         account_appeared: "The invitee has an account now.",
         tried_again: "What had failed is tried again, as the invite still stands.",
     },
@@ -29,17 +30,21 @@ export const chapters = {
     },
     /** What was in the way and heals by itself. */
     triedAgain: {
-        room_state_unknown: "The room's state has not been seen whole yet, or a part of it cannot be read; this is tried again.",
+        room_state_unknown:
+            "The room's state has not been seen whole yet, or a part of it cannot be read; this is tried again.",
         homeserver_unavailable: "The homeserver did not answer as it should; this is tried again.",
-        refused_once: "The homeserver refused a request; this is tried again, and only a no that lasts for hours is believed.",
+        refused_once:
+            "The homeserver refused a request; this is tried again, and only a no that lasts for hours is believed.",
         bot_interrupted: "The bot itself was interrupted, by a full disk for example; this is tried again.",
         invitee_server_unreachable:
             "The invitee's homeserver cannot be reached for their devices' keys, or its answer cannot be used; this is tried again.",
-        no_session_with_devices: "No encrypted channel to any of the invitee's devices could be opened; this is tried again.",
+        no_session_with_devices:
+            "No encrypted channel to any of the invitee's devices could be opened; this is tried again.",
         bot_not_cross_signed:
             "The homeserver does not publish the bot's device as signed by the account's identity, and clients open nothing " +
             "from such a device: `backscroll status` says what to do. This goes on by itself then.",
-        not_encrypted: "The keys could not be encrypted for any of the invitee's devices, and the log says why; this is tried again.",
+        not_encrypted:
+            "The keys could not be encrypted for any of the invitee's devices, and the log says why; this is tried again.",
     },
     /** A person decides. */
     held: {
@@ -73,14 +78,17 @@ export const chapters = {
         sent: "The keys were sent to the invitee's devices.",
         sent_without_reinvite:
             "The keys were sent; the setting sharing.reinvite leaves the invite to others, and clients open only the inviter's keys.",
-        direct_chat: "The keys were sent. The bot does not invite again into a direct chat unless `backscroll share` asks for it.",
+        direct_chat:
+            "The keys were sent. The bot does not invite again into a direct chat unless `backscroll share` asks for it.",
     },
     /** Said in the story of a job, and never where it stands. */
     told: {
         older_left_out:
             "Not all sessions may be in one file (sharing.max_sessions, sharing.max_age, or the homeserver's limit for uploads): the newest were sent, the older ones left out.",
-        inviter_left: "The inviter has left the room since. They had the right to invite when they did, so the keys were sent.",
-        inviter_powerless: "The inviter may not invite any more. They had the right to when they did, so the keys were sent.",
+        inviter_left:
+            "The inviter has left the room since. They had the right to invite when they did, so the keys were sent.",
+        inviter_powerless:
+            "The inviter may not invite any more. They had the right to when they did, so the keys were sent.",
     },
     /** What the bot's own invite waits for, after the keys or before them. */
     untilInvited: {
@@ -90,7 +98,8 @@ export const chapters = {
         coverage_unknown:
             "The keys were sent. Before the bot invites again, it counts whether its keys are better than what the inviter's " +
             "own client may have sent.",
-        reinvited_often: "The bot has invited this person into this room three times in 7 days: the next time is after that.",
+        reinvited_often:
+            "The bot has invited this person into this room three times in 7 days: the next time is after that.",
         other_bot_not_listed:
             "This invite carries the mark of a bot that shares history, and the mark is not believed: its sender is not in sharing.other_bots, or the invite did not take the place of the one that it names. The bot repeats such invites of one person into one room once in 7 days, and has done so: if the sender is such a bot, and you trust it, name it there; if not, ask them what they are doing.",
         reinvite_asked: "The homeserver has taken the bot's own invite; the bot waits to see it in the room.",
@@ -104,17 +113,21 @@ export const chapters = {
             "The bot's own invite waits, to leave people the invites that the homeserver allows in this room (sharing.reinvite_pace).",
         invitee_paced:
             "The bot's own invite waits, to leave people the invites that the homeserver allows for this person in all rooms (sharing.reinvite_pace).",
-        bot_paced: "The bot's own invite waits, because the homeserver allows the bot only so many (sharing.reinvite_pace).",
+        bot_paced:
+            "The bot's own invite waits, because the homeserver allows the bot only so many (sharing.reinvite_pace).",
         reinvite_limited: "The homeserver has had too many invites lately; the bot's own waits until it takes more.",
     },
     /** The bot is the inviter of record. */
     placed: {
         already_inviter: "The keys were sent, and the bot already is the inviter of record.",
-        reinvited: "The keys were sent and the bot invited again, so the invitee's client will open them when they join.",
-        invited_by_bot: "The keys were sent and the bot made the invite, so the invitee's client will open them when they join.",
+        reinvited:
+            "The keys were sent and the bot invited again, so the invitee's client will open them when they join.",
+        invited_by_bot:
+            "The keys were sent and the bot made the invite, so the invitee's client will open them when they join.",
         waits_for_device:
             "The bot is the inviter of record; the invitee has no device yet that their identity has signed. The keys are sent when they have one, at the latest when they join.",
-        place_blocked: "The bot is the inviter of record, so nobody else's keys would be opened, and it may not send its own now.",
+        place_blocked:
+            "The bot is the inviter of record, so nobody else's keys would be opened, and it may not send its own now.",
     },
     /** The invitee joined on its invite. */
     joined: {
@@ -136,7 +149,8 @@ export const chapters = {
         not_in_room: "The bot is not in this room: invite it first.",
         not_invited: "This user is not invited to the room, so no client would open the keys: invite them first.",
         room_not_encrypted: "The room is not encrypted: there is nothing to share.",
-        visibility_not_shared: "The room's history visibility keeps history from newcomers (it has to be shared or world_readable).",
+        visibility_not_shared:
+            "The room's history visibility keeps history from newcomers (it has to be shared or world_readable).",
         no_identity:
             "The invitee has no cross-signing identity: they have to set one up in their client; the bot looks again while the invite stands.",
         no_cross_signed_device:
@@ -145,8 +159,10 @@ export const chapters = {
             "The bot holds no session of this room that its sender marked as shareable; it looks again when keys come while the invite stands.",
         nothing_used_yet:
             "The bot holds no key that may be shared and that a known message of this room uses; it looks again when there is one.",
-        no_such_account: "Nobody has this user ID yet: it may be a typing mistake. The bot looks again while the invite stands.",
-        joined_without_invite: "They joined without an invite (by a link, or through a space), so their client opens nobody's keys.",
+        no_such_account:
+            "Nobody has this user ID yet: it may be a typing mistake. The bot looks again while the invite stands.",
+        joined_without_invite:
+            "They joined without an invite (by a link, or through a space), so their client opens nobody's keys.",
         reinvited_by_another_bot: "A bot of sharing.other_bots made this invite to share history itself.",
     },
     /** Said by earlier versions: jobs may still stand there, and none goes there. */
@@ -166,7 +182,8 @@ export const chapters = {
             "The invitee joined on an invite that is not the bot's: their client opens only the keys of whoever sent it, if that person's client shares any.",
         joined_unserved:
             "The invitee joined on the bot's own invite, so nobody else's keys are opened, and the bot could not send its own within a day.",
-        released_too_late: "The invitee joined on the bot's own invite, and the keys were not released within a day of that.",
+        released_too_late:
+            "The invitee joined on the bot's own invite, and the keys were not released within a day of that.",
         place_left:
             "The bot is no longer in the room, and the invitee's client would open only the bot's keys, which were never sent: invite them again.",
         cancelled_by_command: "The delivery was cancelled by a command.",

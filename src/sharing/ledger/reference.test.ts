@@ -87,15 +87,20 @@ function statesTable(): string {
 }
 
 function section({ title, of }: Section): string {
-    const rows = of.flatMap((name) => Object.entries(chapters[name])).map(([code, sentence]) => `| \`${code}\` | ${sentence} |`);
+    const rows = of
+        .flatMap((name) => Object.entries(chapters[name]))
+        .map(([code, sentence]) => `| \`${code}\` | ${sentence} |`);
     return `## ${title}\n\n| reason | what \`status\` says |\n|---|---|\n${rows.join("\n")}\n`;
 }
 
-test.each(pages)("the reference for operators has every state and every reason: $name", async ({ name, introduction, ...page }) => {
-    const folder = join(import.meta.dirname, "..", "..", "..", "docs", "operate");
-    const text = [introduction, ...page.sections.map(section)].join("\n");
-    await expect(text).toMatchFileSnapshot(join(folder, name));
-});
+test.each(pages)(
+    "the reference for operators has every state and every reason: $name",
+    async ({ name, introduction, ...page }) => {
+        const folder = join(import.meta.dirname, "..", "..", "..", "docs", "operate");
+        const text = [introduction, ...page.sections.map(section)].join("\n");
+        await expect(text).toMatchFileSnapshot(join(folder, name));
+    },
+);
 
 test("no chapter of the reasons is left out", () => {
     expect(sections.flatMap(({ of }) => of).toSorted()).toEqual(Object.keys(chapters).toSorted());

@@ -15,7 +15,10 @@ export interface Refresh extends DueItem {
 
 const waits = waitsUntil("due_at", "not_before");
 
-/** Which rooms are to be refreshed, and when. Times are of `RunningClock`. Every method belongs inside a transaction of the caller's. */
+/**
+ * Which rooms are to be refreshed, and when. Times are of `RunningClock`. Every method belongs inside a transaction of
+ * the caller's.
+ */
 export class Refreshes {
     readonly #sql: DatabaseSync;
 
@@ -24,8 +27,8 @@ export class Refreshes {
     }
 
     /**
-     * Keys of these rooms came, or may have come while nobody looked: those where somebody was served and has not joined yet fall due, or is
-     * just being served, maybe without them.
+     * Keys of these rooms came, or may have come while nobody looked: those where somebody was served and has not
+     * joined yet fall due, or is just being served, maybe without them.
      */
     note(roomIds: readonly string[], now: number): void {
         this.#forgetSeries(now);
@@ -40,7 +43,9 @@ export class Refreshes {
 
     /** The file that was handed out in this room is gone. */
     fileGone(roomId: string, now: number): void {
-        const row = this.#sql.prepare("SELECT since, keys_at, due_at FROM bundle_refreshes WHERE room_id = ?").get(roomId);
+        const row = this.#sql
+            .prepare("SELECT since, keys_at, due_at FROM bundle_refreshes WHERE room_id = ?")
+            .get(roomId);
         this.#change(roomId, { since: now, keysAt: 0, ...(row === undefined ? {} : seriesFrom(row)), dueAt: now });
     }
 
@@ -99,11 +104,15 @@ export class Refreshes {
 
     /** Nothing waits in these rooms, and what comes next is a new series. */
     #forgetSeries(now: number): void {
-        this.#sql.prepare("DELETE FROM bundle_refreshes WHERE due_at IS NULL AND keys_at NOT BETWEEN ?1 - ?2 AND ?1").run(now, rest);
+        this.#sql
+            .prepare("DELETE FROM bundle_refreshes WHERE due_at IS NULL AND keys_at NOT BETWEEN ?1 - ?2 AND ?1")
+            .run(now, rest);
     }
 }
 
 function seriesFrom(row: Row): Series | undefined {
     const since = numberOrNothing(row, "since");
-    return since === undefined ? undefined : { since, keysAt: numberOf(row, "keys_at"), dueAt: numberOrNothing(row, "due_at") };
+    return since === undefined
+        ? undefined
+        : { since, keysAt: numberOf(row, "keys_at"), dueAt: numberOrNothing(row, "due_at") };
 }

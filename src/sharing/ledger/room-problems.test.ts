@@ -20,7 +20,12 @@ test.each<[string, Partial<Room>, boolean, string[]]>([
     ["history from the invite on", { visibility: "invited" }, true, ["visibility_not_shared"]],
     ["a malformed visibility", { visibility: "unknown" }, true, ["visibility_malformed"]],
     ["a plain room", { encryption: "plain" }, true, ["not_encrypted"]],
-    ["nothing is said of a room that is not known yet", { encryption: "unknown", visibility: "unknown" }, false, ["state_unknown"]],
+    [
+        "nothing is said of a room that is not known yet",
+        { encryption: "unknown", visibility: "unknown" },
+        false,
+        ["state_unknown"],
+    ],
 ])("%s", (_, room, canInvite, codes) => {
     expect(roomProblems({ ...open, ...room }, canInvite).map((problem) => problem.code)).toEqual(codes);
 });

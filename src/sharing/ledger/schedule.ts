@@ -14,12 +14,16 @@ export const newDevicesFor = 10 * 60_000;
 /** Milliseconds of `RunningClock` that an invite may wait for an answer before the bot stops working for it. */
 const answeredWithin = 30 * 24 * 3_600_000;
 
-/** Milliseconds of `RunningClock` for which the homeserver has to refuse before it is believed: a restart or a quota passes. */
+/**
+ * Milliseconds of `RunningClock` for which the homeserver has to refuse before it is believed: a restart or a quota
+ * passes.
+ */
 export const refusalBelievedAfter = 3 * 3_600_000;
 const retrials = { first: 3_600_000, longest: 12 * 3_600_000 } as const;
 
 /**
- * When what has failed, or what the homeserver will not do, is tried again: after an hour, then in ever longer steps up to twice a day.
+ * When what has failed, or what the homeserver will not do, is tried again: after an hour, then in ever longer steps up
+ * to twice a day.
  * @param made how many such trials there were
  * @returns milliseconds from now
  */
@@ -33,7 +37,8 @@ export function unansweredTooLong({ createdRan }: { readonly createdRan: number 
 }
 
 /**
- * When an invitee's devices are looked at again: in ever longer steps, up to twice a day while the invite is pending, hourly after the join.
+ * When an invitee's devices are looked at again: in ever longer steps, up to twice a day while the invite is pending,
+ * hourly after the join.
  * @param looks how many looks there were before the one that has just been made
  * @param random in [0, 1)
  * @returns milliseconds from now

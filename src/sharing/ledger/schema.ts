@@ -99,7 +99,9 @@ export const sharingSchema: Schema = {
             `);
         },
         (sql) => {
-            sql.exec("ALTER TABLE share_jobs ADD COLUMN detail TEXT; ALTER TABLE share_job_moves ADD COLUMN detail TEXT");
+            sql.exec(
+                "ALTER TABLE share_jobs ADD COLUMN detail TEXT; ALTER TABLE share_job_moves ADD COLUMN detail TEXT",
+            );
             createAudit(sql);
             createNotices(sql);
         },

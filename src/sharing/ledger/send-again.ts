@@ -1,8 +1,8 @@
 import type { DatabaseSync } from "node:sqlite";
 
 /**
- * After the bot's device was replaced: clients do not open what a device that is gone told them of, so every invitee who has not joined yet
- * gets the keys once more, from the new one. Belongs inside a transaction.
+ * After the bot's device was replaced: clients do not open what a device that is gone told them of, so every invitee
+ * who has not joined yet gets the keys once more, from the new one. Belongs inside a transaction.
  */
 export function sendAllAgain(sql: DatabaseSync): void {
     sql.exec(`

@@ -47,12 +47,15 @@ export const auditColumns = `
     origin TEXT NOT NULL,
     approved INTEGER NOT NULL`;
 
-/** Marks the audit's row of a sending of which nobody knows whether it arrived; if the answer comes after all, there is a second row. */
+/**
+ * Marks the audit's row of a sending of which nobody knows whether it arrived; if the answer comes after all, there is
+ * a second row.
+ */
 export const unknownMark = "?";
 
 /**
- * Keys on their way: written before the request that carries them, so that one whose answer never comes is not forgotten. Every method belongs
- * inside a transaction of the caller's.
+ * Keys on their way: written before the request that carries them, so that one whose answer never comes is not
+ * forgotten. Every method belongs inside a transaction of the caller's.
  */
 export class Sendings {
     readonly #sql: DatabaseSync;
@@ -62,12 +65,19 @@ export class Sendings {
     }
 
     begin(given: Given, now: number): void {
-        this.#sql.prepare(`INSERT INTO share_sendings (${columns}) VALUES (${values}) ON CONFLICT DO NOTHING`).run(...row(given, now));
+        this.#sql
+            .prepare(`INSERT INTO share_sendings (${columns}) VALUES (${values}) ON CONFLICT DO NOTHING`)
+            .run(...row(given, now));
     }
 
-    /** The homeserver has it: that is for the audit. Earlier attempts to give these devices the same file are part of it. */
+    /**
+     * The homeserver has it: that is for the audit. Earlier attempts to give these devices the same file are part of
+     * it.
+     */
     arrived(given: Given, now: number): void {
-        this.#sql.prepare(`INSERT INTO share_audit (${columns}) VALUES (${values}) ON CONFLICT DO NOTHING`).run(...row(given, now));
+        this.#sql
+            .prepare(`INSERT INTO share_audit (${columns}) VALUES (${values}) ON CONFLICT DO NOTHING`)
+            .run(...row(given, now));
         this.#sql
             .prepare(
                 `DELETE FROM share_sendings WHERE job_id = ? AND mxc = ? AND NOT EXISTS

@@ -15,7 +15,9 @@ export const states = [
 
 export type JobState = (typeof states)[number];
 
-/** Where a job may go from each state: every move not listed here is a fault of ours, or came too late and is dropped. */
+/**
+ * Where a job may go from each state: every move not listed here is a fault of ours, or came too late and is dropped.
+ */
 export const moves: Readonly<Record<JobState, readonly JobState[]>> = {
     held: ["queued", "joined", "refused", "cancelled"],
     queued: ["held", "queued", "delivering", "reinvited", "joined", "refused", "cancelled", "expired", "failed"],
@@ -36,7 +38,14 @@ export const moves: Readonly<Record<JobState, readonly JobState[]>> = {
 };
 
 /** States in which somebody is still waiting for something. */
-export const openStates = ["held", "queued", "delivering", "delivered", "reinvited", "joined"] as const satisfies readonly JobState[];
+export const openStates = [
+    "held",
+    "queued",
+    "delivering",
+    "delivered",
+    "reinvited",
+    "joined",
+] as const satisfies readonly JobState[];
 
 /** The same for SQL. */
 export const openList = openStates.map((state) => `'${state}'`).join(", ");

@@ -69,7 +69,9 @@ export function jobStatuses(sql: DatabaseSync, filter: JobFilter): readonly JobS
 
 /** The job with this ID and its story; undefined if there is none. */
 export function jobStory(sql: DatabaseSync, jobId: string): JobStory | undefined {
-    const row = sql.prepare(`SELECT *, ${wallTime("next_attempt_at")} AS due_wall FROM share_jobs WHERE id = ?`).get(jobId);
+    const row = sql
+        .prepare(`SELECT *, ${wallTime("next_attempt_at")} AS due_wall FROM share_jobs WHERE id = ?`)
+        .get(jobId);
     if (row === undefined) return undefined;
     const story = sql
         .prepare("SELECT at, state, reason, detail FROM share_job_moves WHERE job_id = ? ORDER BY rowid")
@@ -93,7 +95,13 @@ export function jobStory(sql: DatabaseSync, jobId: string): JobStory | undefined
             reason: reasonFrom(textOf(row, "reason")),
         }),
         story,
-        given: givenBy(sql, numberOf(row, "id")).map(({ at, devices, sessions, file, sent }) => ({ at, devices, sessions, file, sent })),
+        given: givenBy(sql, numberOf(row, "id")).map(({ at, devices, sessions, file, sent }) => ({
+            at,
+            devices,
+            sessions,
+            file,
+            sent,
+        })),
     };
 }
 

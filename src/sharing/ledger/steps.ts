@@ -1,7 +1,8 @@
 import { chapters } from "./reasons.ts";
 import type { JobState } from "./states.ts";
 
-const { begun, released, delivering, triedAgain, held, sent, untilInvited, placed, joined, over, refused, cancelled } = chapters;
+const { begun, released, delivering, triedAgain, held, sent, untilInvited, placed, joined, over, refused, cancelled } =
+    chapters;
 
 /** What a job may wait for, before its delivery and after it. */
 const waiting = { ...released, ...triedAgain, ...untilInvited } as const;
@@ -35,13 +36,18 @@ export type ReasonOf<State extends JobState> = keyof (typeof reasonsOf)[State];
 export type WaitingReason = ReasonOf<"queued" | "delivered">;
 
 /** A state with a reason that belongs to it. */
-export type JobStep<State extends JobState = JobState> = { [One in State]: readonly [state: One, reason: ReasonOf<One>] }[State];
+export type JobStep<State extends JobState = JobState> = {
+    [One in State]: readonly [state: One, reason: ReasonOf<One>];
+}[State];
 
 /** What is only told: in the story, or of what became of an invite after the job's end. */
 export type ToldReason = keyof typeof chapters.told;
 export type TakenBackReason = keyof typeof chapters.takenBack;
 
 /** Where a job waits that waits for its own invite, or is tried again: a delivery that was made stays made. */
-export function waitingStep({ state }: { readonly state: JobState }, reason: WaitingReason): JobStep<"queued" | "delivered"> {
+export function waitingStep(
+    { state }: { readonly state: JobState },
+    reason: WaitingReason,
+): JobStep<"queued" | "delivered"> {
     return state === "delivered" ? ["delivered", reason] : ["queued", reason];
 }

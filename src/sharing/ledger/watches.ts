@@ -31,7 +31,8 @@ export class Watches {
         // What is blocked, or held, after the join may still go out within a day of it.
         if (reason === "joined_blocked" || (state === "held" && this.#isAfterJoin(jobId))) return;
         if (state === "joined") this.joined(jobId, now);
-        else if (isWatched(state, reason)) this.#begin("IGNORE", { jobId, lookAt: now + this.#firstLook(jobId, state), joinedAt: null });
+        else if (isWatched(state, reason))
+            this.#begin("IGNORE", { jobId, lookAt: now + this.#firstLook(jobId, state), joinedAt: null });
         else this.end(jobId);
     }
 
@@ -42,7 +43,10 @@ export class Watches {
 
     /** Those who have joined and were not looked at since, the longest waiting first. */
     arrivals(limit: number): readonly Watch[] {
-        return this.#sql.prepare(`SELECT * FROM share_watches WHERE ${isArrival} ORDER BY look_at LIMIT ?`).all(limit).map(watchFrom);
+        return this.#sql
+            .prepare(`SELECT * FROM share_watches WHERE ${isArrival} ORDER BY look_at LIMIT ?`)
+            .all(limit)
+            .map(watchFrom);
     }
 
     /** Those others whose look is due, the longest due first. */
@@ -79,13 +83,18 @@ export class Watches {
     }
 
     #isAfterJoin(jobId: number): boolean {
-        return this.#sql.prepare("SELECT 1 FROM share_watches WHERE job_id = ? AND joined_at IS NOT NULL").get(jobId) !== undefined;
+        return (
+            this.#sql.prepare("SELECT 1 FROM share_watches WHERE job_id = ? AND joined_at IS NOT NULL").get(jobId) !==
+            undefined
+        );
     }
 
     /** Milliseconds. What has failed is tried again, ever more rarely. */
     #firstLook(jobId: number, state: JobState): number {
         if (state !== "failed") return firstLook;
-        const select = this.#sql.prepare("SELECT count(*) AS n FROM share_job_moves WHERE job_id = ? AND reason = 'tried_again'");
+        const select = this.#sql.prepare(
+            "SELECT count(*) AS n FROM share_job_moves WHERE job_id = ? AND reason = 'tried_again'",
+        );
         return retrialDelay(numberOf(select.get(jobId), "n"));
     }
 
@@ -126,7 +135,10 @@ const waitsForPlace: readonly Reason[] = [
     "reinvite_forbidden",
 ];
 
-/** Delivered, or to be delivered, and the invitee may still come with other devices; refused or failed, and that may heal. */
+/**
+ * Delivered, or to be delivered, and the invitee may still come with other devices; refused or failed, and that may
+ * heal.
+ */
 function isWatched(state: JobState, reason: Reason): boolean {
     if (state === "refused") return healedByLook.includes(reason);
     if (state === "failed") return reason !== "internal_error";

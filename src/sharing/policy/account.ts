@@ -9,7 +9,9 @@ interface Clocks {
     readonly now: number;
 }
 
-/** What is known of the invitee's account after the homeserver was asked for it. What either clock says is late is late. */
+/**
+ * What is known of the invitee's account after the homeserver was asked for it. What either clock says is late is late.
+ */
 export function accountOf(
     { account, createdRan, createdAt }: Pick<Job, "account" | "createdRan" | "createdAt">,
     exists: boolean,

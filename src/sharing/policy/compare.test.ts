@@ -12,7 +12,11 @@ const facts: ComparisonFacts = {
     usable: "yes",
     counted: { ...nothing, events: 100, covered: 70 },
 };
-const counts = (likelihood: Likelihood, counted: Partial<Counted>, more: Partial<ComparisonFacts> = {}): ComparisonFacts => ({
+const counts = (
+    likelihood: Likelihood,
+    counted: Partial<Counted>,
+    more: Partial<ComparisonFacts> = {},
+): ComparisonFacts => ({
     ...facts,
     weighed: { likelihood, because: "nothing_known" },
     counted: { ...nothing, events: 100, ...counted },
@@ -29,10 +33,18 @@ test.each<[string, ComparisonFacts, Comparison["outcome"]]>([
     ["proven: exactly enough", counts("proven", { covered: 95 }), "better"],
     ["proven: one less", counts("proven", { covered: 94 }), "worse"],
     ["proven: a hair less", counts("proven", { events: 100_000, covered: 94_999 }), "worse"],
-    ["the thresholds are a setting", counts("proven", { covered: 94 }, { thresholds: { proven: 94, likely: 70 } }), "better"],
+    [
+        "the thresholds are a setting",
+        counts("proven", { covered: 94 }, { thresholds: { proven: 94, likely: 70 } }),
+        "better",
+    ],
     ["decimals count", counts("likely", { covered: 70 }, { thresholds: { proven: 95, likely: 70.5 } }), "worse"],
     ["a threshold of nothing still asks for a key", counts("likely", {}, { ...freely, usable: "no" }), "worse"],
-    ["a threshold of nothing, and nobody looked for a key", counts("likely", {}, { ...freely, usable: "unknown" }), "worse"],
+    [
+        "a threshold of nothing, and nobody looked for a key",
+        counts("likely", {}, { ...freely, usable: "unknown" }),
+        "worse",
+    ],
     ["a key is of use by now, and the count is older", counts("likely", {}), "unknown"],
     ["so it is where all that it knows is withheld", counts("likely", { covered: 100, withheld: 100 }), "unknown"],
     ["where one key is enough, nobody waits for that", counts("hardly", {}), "better"],
@@ -47,7 +59,11 @@ test.each<[string, ComparisonFacts, Comparison["outcome"]]>([
     ["no: one message", counts("no", { covered: 1 }), "better"],
     ["hardly: the beginning is looked for", counts("hardly", { covered: 1, reach: "under_way" }), "better"],
     ["hardly: nothing was counted", counts("hardly", {}, uncounted), "better"],
-    ["no: nothing was counted, and nobody looked for a key", counts("no", {}, { ...uncounted, usable: "unknown" }), "unknown"],
+    [
+        "no: nothing was counted, and nobody looked for a key",
+        counts("no", {}, { ...uncounted, usable: "unknown" }),
+        "unknown",
+    ],
 
     ["no key opens anything: likely", counts("likely", { covered: 100 }, { usable: "no" }), "worse"],
     ["no key opens anything: hardly", counts("hardly", {}, { usable: "no" }), "worse"],
@@ -58,7 +74,11 @@ test.each<[string, ComparisonFacts, Comparison["outcome"]]>([
     ["withheld messages count on neither side: not enough", counts("likely", { covered: 96, withheld: 90 }), "worse"],
     ["everything is withheld", counts("likely", { covered: 100, withheld: 100 }, { usable: "no" }), "worse"],
     ["what came before the inviter is not theirs: enough", counts("proven", { covered: 38, notTheirs: 60 }), "better"],
-    ["what came before the inviter is not theirs: not enough", counts("proven", { covered: 37, notTheirs: 60 }), "worse"],
+    [
+        "what came before the inviter is not theirs: not enough",
+        counts("proven", { covered: 37, notTheirs: 60 }),
+        "worse",
+    ],
 
     ["when_complete: as `status` says", whole({ covered: 95, complete: true }), "better"],
     ["when_complete: back to what was given", whole({ covered: 50, complete: true, reach: "under_way" }), "better"],
@@ -112,7 +132,10 @@ test.each<[ComparisonFacts, string]>([
         "the bot can hand on 1 of the room's 100 messages (1 %); " +
             "@alice:home's client cannot share history (nothing is known of their client), so one key that opens anything is enough",
     ],
-    [counts("no", {}, { usable: "no" }), "the bot holds no key that a known message of this room uses: its bundle would open nothing"],
+    [
+        counts("no", {}, { usable: "no" }),
+        "the bot holds no key that a known message of this room uses: its bundle would open nothing",
+    ],
     [
         whole({ covered: 94 }),
         "the bot covers 94 % of the room's 100 messages; sharing.reinvite: when_complete asks for 95 %, whoever invites",
@@ -122,5 +145,8 @@ test.each<[ComparisonFacts, string]>([
         "the bot covers 50 % of the room's 100 messages, and 95 % or more of those back to what it was given; " +
             "sharing.reinvite: when_complete asks for 95 %, whoever invites",
     ],
-    [whole({}, uncounted), "the room's messages are still being counted; sharing.reinvite: when_complete asks for 95 %, whoever invites"],
+    [
+        whole({}, uncounted),
+        "the room's messages are still being counted; sharing.reinvite: when_complete asks for 95 %, whoever invites",
+    ],
 ])("both sides, for people (%#)", (given, sentence) => expect(compare(given).sentence).toBe(sentence));

@@ -12,7 +12,9 @@ export interface Counted {
     readonly covered: number;
     /** Of the covered: those that are withheld. Nobody can hand them on, so that they count on neither side. */
     readonly withheld: number;
-    /** Those not covered that the inviter has not got either: from before the bot's own invite brought the inviter in. */
+    /**
+     * Those not covered that the inviter has not got either: from before the bot's own invite brought the inviter in.
+     */
     readonly notTheirs: number;
 }
 
@@ -72,7 +74,8 @@ function compareWithWhole(counted: Counted | undefined): Comparison {
     const { complete, reach, covered, events } = counted;
     const ours = `the bot covers ${percentage(covered, events, whole)} % of ${messages(counted, events, "")}`;
     if (complete) {
-        const back = covered * 100 < whole * events ? `, and ${whole} % or more of those back to what it was given` : "";
+        const back =
+            covered * 100 < whole * events ? `, and ${whole} % or more of those back to what it was given` : "";
         return { outcome: "better", sentence: `${ours}${back}; ${needed}` };
     }
     return { outcome: reach === "under_way" ? "unknown" : "worse", sentence: `${ours}; ${needed}` };
@@ -82,10 +85,13 @@ function compareWithWhole(counted: Counted | undefined): Comparison {
 function compareWithShare(facts: ComparisonFacts, threshold: number): Comparison {
     const { counted } = facts;
     const sides = `${ourSide(facts, threshold)}; ${theirSide(facts)}, so ${threshold} %`;
-    if (counted === undefined || counted.reach === "under_way") return { outcome: "unknown", sentence: `${sides} have to be reached` };
+    if (counted === undefined || counted.reach === "under_way")
+        return { outcome: "unknown", sentence: `${sides} have to be reached` };
     const { ours, all } = comparable(counted);
     const isEnough = ours > 0 && ours * 100 >= threshold * all;
-    return isEnough ? { outcome: "better", sentence: `${sides} are enough` } : { outcome: "worse", sentence: `${sides} would be needed` };
+    return isEnough
+        ? { outcome: "better", sentence: `${sides} are enough` }
+        : { outcome: "worse", sentence: `${sides} would be needed` };
 }
 
 /** A count that knows of nothing to hand on, where a key is of use by now, is about to be made anew. */
@@ -93,7 +99,10 @@ function upToDate({ usable, counted }: ComparisonFacts): Counted | undefined {
     return counted !== undefined && usable === "yes" && comparable(counted).ours === 0 ? undefined : counted;
 }
 
-function comparable({ events, covered, withheld, notTheirs }: Counted): { readonly ours: number; readonly all: number } {
+function comparable({ events, covered, withheld, notTheirs }: Counted): {
+    readonly ours: number;
+    readonly all: number;
+} {
     return { ours: covered - withheld, all: events - withheld - notTheirs };
 }
 
@@ -111,7 +120,9 @@ function ourSide({ counted, inviter }: ComparisonFacts, threshold: number): stri
 
 function messages({ reach }: Counted, count: number, kind: string): string {
     const known = reach === "start" ? "" : "known";
-    return ["the room's", count, known, kind, count === 1 ? "message" : "messages"].filter((word) => word !== "").join(" ");
+    return ["the room's", count, known, kind, count === 1 ? "message" : "messages"]
+        .filter((word) => word !== "")
+        .join(" ");
 }
 
 function theirSide({ inviter, weighed: { likelihood, because } }: ComparisonFacts): string {
@@ -125,7 +136,9 @@ const does: Readonly<Record<Likelihood, string>> = {
     likely: "is likely to share history",
 };
 
-/** Rounded down, so that it never reads as more than it is: to whole ones, or to hundredths beside a decimal threshold. */
+/**
+ * Rounded down, so that it never reads as more than it is: to whole ones, or to hundredths beside a decimal threshold.
+ */
 function percentage(part: number, all: number, threshold: number): number {
     const parts = Number.isInteger(threshold) ? 1 : 100;
     return all === 0 ? 0 : Math.floor((part * 100 * parts) / all) / parts;

@@ -18,23 +18,32 @@ export interface ShareFacts {
         readonly joined: boolean;
         readonly encryption: "encrypted" | "plain" | "unknown";
         readonly visibility: HistoryVisibility | "unknown";
-        /** As many others as `sharing.max_invitees_per_hour` allows were given keys in the last hour, and this invitee none. */
+        /**
+         * As many others as `sharing.max_invitees_per_hour` allows were given keys in the last hour, and this invitee
+         * none.
+         */
         readonly crowded: boolean;
     };
     readonly invitee: {
         readonly membership: Membership | "none" | "unknown";
         /**
-         * Where their client opens what the bot sends: `invite`, while invited; `join`, having joined on the bot's own invite;
-         * `any`, as the bot is still to make the invite itself.
+         * Where their client opens what the bot sends: `invite`, while invited; `join`, having joined on the bot's own
+         * invite; `any`, as the bot is still to make the invite itself.
          */
         readonly awaited: "invite" | "join" | "any";
         /** `late`: their user ID was nobody's when they were invited, and somebody registered it long after. */
         readonly account: "there" | "late";
         /** `not_asked`: the server has not been asked for the invitee's keys yet. */
         readonly identity: "not_asked" | "none" | "as_pinned" | "changed";
-        /** The member for whom people could take the invitee, unless that member made the invite, a person knows of it, or the keys were given before. */
+        /**
+         * The member for whom people could take the invitee, unless that member made the invite, a person knows of it,
+         * or the keys were given before.
+         */
         readonly resembles: string | undefined;
-        /** Invisible characters have their name shown in another order than it is written in, and the keys were not given before. */
+        /**
+         * Invisible characters have their name shown in another order than it is written in, and the keys were not
+         * given before.
+         */
         readonly reordered: boolean;
         /** Somebody invited an e-mail address or a phone number, and this user redeemed that. */
         readonly redeemed: boolean;
@@ -48,7 +57,9 @@ export interface ShareFacts {
         /** The same of their power; undefined: nobody asks, as no person has to approve. */
         readonly mayInvite: boolean | undefined;
     };
-    /** Whether keys without a re-invite are of use: by the setting, or because the bot is the inviter of record already. */
+    /**
+     * Whether keys without a re-invite are of use: by the setting, or because the bot is the inviter of record already.
+     */
     readonly reinvite: "not_needed" | "possible" | "no_power";
 }
 
@@ -71,14 +82,15 @@ export const hold = (reason: ReasonOf<"held">, detail?: string): Decision => ({
 export const refuse = (reason: ReasonOf<"refused">): Decision => ({ verdict: "refuse", reason });
 
 /**
- * Whether an invitee is given the room's shareable keys now, and if not, why.
- * One list, in the order in which a person would ask. What can never be right is refused before what a human may release is held; a command asks, and releases nothing.
- * Source: Matrix v1.19, "Sharing keys between users"; MSC4268, "Security considerations".
+ * Whether an invitee is given the room's shareable keys now, and if not, why. One list, in the order in which a person
+ * would ask. What can never be right is refused before what a human may release is held; a command asks, and releases
+ * nothing. Source: Matrix v1.19, "Sharing keys between users"; MSC4268, "Security considerations".
  */
 export function decide(facts: ShareFacts): Decision {
     const { room, invitee, inviter } = facts;
     if (facts.mode === "off") return refuse("sharing_off");
-    if (facts.mode === "command" && facts.origin === "invite" && facts.approved.length === 0) return refuse("only_by_command");
+    if (facts.mode === "command" && facts.origin === "invite" && facts.approved.length === 0)
+        return refuse("only_by_command");
     if (!room.joined) return refuse("not_in_room");
     if (room.encryption === "unknown" || room.visibility === "unknown") return wait("room_state_unknown");
     if (invitee.membership === "unknown") return wait("room_state_unknown");
@@ -98,11 +110,13 @@ export function decide(facts: ShareFacts): Decision {
     if (isForRemoved(facts)) return hold("inviter_removed");
     if (invitee.redeemed && !isApproved(facts, "invited_by_third_party")) return hold("invited_by_third_party");
     const { resembles } = invitee;
-    if (resembles !== undefined && !isApproved(facts, "looks_like_member", resembles)) return hold("looks_like_member", resembles);
+    if (resembles !== undefined && !isApproved(facts, "looks_like_member", resembles))
+        return hold("looks_like_member", resembles);
     if (invitee.reordered && !isApproved(facts, "name_reordered")) return hold("name_reordered");
     if (!inviter.trusted && !isApproved(facts, "inviter_server_not_trusted")) return hold("inviter_server_not_trusted");
     // Whatever was approved, a person has looked at this job, and needs no limit to how many they look at.
-    if (facts.mode === "approval") return facts.approved.length > 0 ? go : hold("waits_for_approval", changeInWords(inviter));
+    if (facts.mode === "approval")
+        return facts.approved.length > 0 ? go : hold("waits_for_approval", changeInWords(inviter));
     if (room.crowded && !isApproved(facts, "too_many_invitees")) return hold("too_many_invitees");
     return go;
 }

@@ -26,7 +26,9 @@ export interface FactSources {
     readonly botUserId: string;
     readonly rooms: Pick<Rooms, "room" | "member" | "membersWith" | "joinedRevision" | "canInvite" | "standing">;
     readonly pauses: Pick<Pauses, "covers">;
-    /** Whether the bot's own device is signed by the identity that the homeserver publishes for it, as was heard last. */
+    /**
+     * Whether the bot's own device is signed by the identity that the homeserver publishes for it, as was heard last.
+     */
     readonly isCrossSigned: () => boolean;
     readonly policy: (roomId: string) => SharingPolicy;
     readonly audit: Pick<Audit, "others" | "gave">;
@@ -81,12 +83,16 @@ export function gatherFacts(sources: FactSources, job: Job, identity: ShareFacts
     }
 
     /**
-     * Who invites somebody takes them for nobody but themselves: an inviter's own second account is none of our business. Nor is the member
-     * whom a person was told of: but there may be another one by now.
+     * Who invites somebody takes them for nobody but themselves: an inviter's own second account is none of our
+     * business. Nor is the member whom a person was told of: but there may be another one by now.
      */
     function resembles(): string | undefined {
         const { roomId, userId } = job;
-        const members = { roomId, revision: rooms.joinedRevision(roomId), list: () => rooms.membersWith(roomId, "join") };
+        const members = {
+            roomId,
+            revision: rooms.joinedRevision(roomId),
+            list: () => rooms.membersWith(roomId, "join"),
+        };
         const known = job.approved.flatMap(({ reason, detail }) =>
             reason === "looks_like_member" && detail !== undefined ? [detail] : [],
         );
@@ -111,13 +117,21 @@ function isBelieved({ inviter, replacesNamed }: Job, policy: SharingPolicy): boo
     return replacesNamed && policy.other_bots.includes(inviter);
 }
 
-type InviterSources = Pick<FactSources, "botUserId"> & { readonly rooms: Pick<FactSources["rooms"], "standing" | "canInvite"> };
+type InviterSources = Pick<FactSources, "botUserId"> & {
+    readonly rooms: Pick<FactSources["rooms"], "standing" | "canInvite">;
+};
 
 /** How the inviter stands in the room now. For an invite that the bot makes itself it is a person who asks. */
-export function inviterStanding({ rooms, botUserId }: InviterSources, { roomId, inviter }: Pick<Job, "roomId" | "inviter">): Standing {
+export function inviterStanding(
+    { rooms, botUserId }: InviterSources,
+    { roomId, inviter }: Pick<Job, "roomId" | "inviter">,
+): Standing {
     return inviter === botUserId ? "joined" : rooms.standing(roomId, inviter);
 }
 
-export function inviterMayInvite({ rooms, botUserId }: InviterSources, { roomId, inviter }: Pick<Job, "roomId" | "inviter">): boolean {
+export function inviterMayInvite(
+    { rooms, botUserId }: InviterSources,
+    { roomId, inviter }: Pick<Job, "roomId" | "inviter">,
+): boolean {
     return inviter === botUserId || rooms.canInvite(roomId, inviter);
 }

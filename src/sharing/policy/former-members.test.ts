@@ -15,7 +15,9 @@ test.each<[string, SenderFacts, boolean]>([
 test("the timeline is asked only for those of whom the member events do not tell", () => {
     const asked: (readonly string[])[] = [];
     const formerMembers = new FormerMembers({
-        rooms: { wasMember: (_room, userId) => (userId === "@a:home" ? "yes" : userId === "@b:home" ? "no" : "unknown") },
+        rooms: {
+            wasMember: (_room, userId) => (userId === "@a:home" ? "yes" : userId === "@b:home" ? "no" : "unknown"),
+        },
         timelines: {
             coverage: () => undefined,
             sendersAmong: (_room, userIds) => {

@@ -55,7 +55,10 @@ export class FormerMembers {
     }
 
     /** What the timeline knows of users of whom the member events do not tell. */
-    #said(roomId: string, userIds: readonly string[]): { readonly senders: ReadonlySet<string>; readonly wholeTimeline: boolean } {
+    #said(
+        roomId: string,
+        userIds: readonly string[],
+    ): { readonly senders: ReadonlySet<string>; readonly wholeTimeline: boolean } {
         if (userIds.length === 0) return { senders: new Set(), wholeTimeline: false };
         const { timelines } = this.#sources;
         const wholeTimeline = timelines.coverage(roomId)?.reach === "start";

@@ -1,7 +1,10 @@
 import type { Member } from "../../rooms/index.ts";
 import { isToInvite, type Job } from "../ledger/job.ts";
 
-/** Whether what the job is for still stands: the invite that it serves, the bot's own in its place, or one that the bot is still to make. */
+/**
+ * Whether what the job is for still stands: the invite that it serves, the bot's own in its place, or one that the bot
+ * is still to make.
+ */
 export function inviteStands(
     job: Pick<Job, "inviteEventId" | "makesInvite">,
     member: Pick<Member, "membership" | "eventId" | "sender"> | undefined,

@@ -75,7 +75,11 @@ test.each<[string, { readonly userId: string; readonly displayName?: string }]>(
     ["an empty display name", { userId: "@x:home", displayName: "" }],
 ])("%s: not taken for Alice", (_, invitee) => {
     expect(
-        resembledMember(invitee, [{ userId: "@bot:home", displayName: "" }, alice, { userId: "@y:home", displayName: " " }]),
+        resembledMember(invitee, [
+            { userId: "@bot:home", displayName: "" },
+            alice,
+            { userId: "@y:home", displayName: " " },
+        ]),
     ).toBeUndefined();
 });
 
@@ -101,7 +105,9 @@ test("names of other scripts are told apart, and taken for themselves", () => {
     const all = names.flatMap((name) => [...new Set(skeletons(name))]);
     expect(new Set(all).size).toBe(all.length);
     for (const name of names)
-        expect(resembledMember({ userId: "@x:home", displayName: `${name} ` }, [{ userId: "@y:home", displayName: name }])).toBe("@y:home");
+        expect(
+            resembledMember({ userId: "@x:home", displayName: `${name} ` }, [{ userId: "@y:home", displayName: name }]),
+        ).toBe("@y:home");
 });
 
 test.each([

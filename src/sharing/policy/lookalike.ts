@@ -26,9 +26,10 @@ interface Kept {
 }
 
 /**
- * Finds members for whom people could take somebody: a display name, localpart or whole user ID of the one looks like one of the other.
- * The same localpart on another server is the simplest case. Members are told apart by their IDs alone.
- * A room's members are looked at once until they change, and then only those who did: 10 000 of them take some 100 ms at first.
+ * Finds members for whom people could take somebody: a display name, localpart or whole user ID of the one looks like
+ * one of the other. The same localpart on another server is the simplest case. Members are told apart by their IDs
+ * alone. A room's members are looked at once until they change, and then only those who did: 10 000 of them take some
+ * 100 ms at first.
  */
 export class Lookalikes {
     readonly #rooms = new Map<string, Kept>();

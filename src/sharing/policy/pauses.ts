@@ -13,7 +13,10 @@ export class Pauses {
     }
 
     covers(roomId: string): boolean {
-        return this.#sql.prepare("SELECT 1 FROM share_pauses WHERE room_id IN (?, ?)").get(everywhere, roomId) !== undefined;
+        return (
+            this.#sql.prepare("SELECT 1 FROM share_pauses WHERE room_id IN (?, ?)").get(everywhere, roomId) !==
+            undefined
+        );
     }
 
     /** @param roomId undefined pauses every room. */

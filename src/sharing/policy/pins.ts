@@ -21,7 +21,9 @@ export class IdentityPins {
     /** Pins `masterKey` unless the user has a pin already. Answers the pin. */
     pinFirst(userId: string, masterKey: string, now: number): string {
         this.#sql
-            .prepare("INSERT INTO identity_pins (user_id, master_key, pinned_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING")
+            .prepare(
+                "INSERT INTO identity_pins (user_id, master_key, pinned_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+            )
             .run(userId, masterKey, now);
         return this.pinned(userId) ?? masterKey;
     }

@@ -40,7 +40,9 @@ const lettersAndDigits = /^[a-z0-9]+$/i;
  * Source: Unicode Technical Standard 39, section 4, "Confusable Detection".
  */
 export function skeletons(name: string): readonly string[] {
-    const names = [...new Set([name, beforeTail(name)])].map((text) => visible(text).replace(leadingBlanks, "").slice(0, longestLook));
+    const names = [...new Set([name, beforeTail(name)])].map((text) =>
+        visible(text).replace(leadingBlanks, "").slice(0, longestLook),
+    );
     const texts = names.flatMap((text) => [text, text.replace(pictured, letterInPicture)]);
     // A capital I looks like l, and is the same letter as i: each counts.
     const cases = new Set(texts.flatMap((text) => [text, text.toLowerCase()]));
@@ -66,10 +68,15 @@ function beforeTail(name: string): string {
 function visible(name: string): string {
     if (ascii.test(name)) return name;
     const text = name.normalize("NFKD").replace(/\p{Default_Ignorable_Code_Point}/gu, "");
-    return text.replace(/(^|\P{M})(\p{M}+)/gu, (_, letter: string, marks: string) => letter + spellingMarks(letter, marks));
+    return text.replace(
+        /(^|\P{M})(\p{M}+)/gu,
+        (_, letter: string, marks: string) => letter + spellingMarks(letter, marks),
+    );
 }
 
-/** Of the marks on a letter those that belong to the spelling, once each: two of a kind are shown one over the other. */
+/**
+ * Of the marks on a letter those that belong to the spelling, once each: two of a kind are shown one over the other.
+ */
 function spellingMarks(letter: string, marks: string): string {
     const script = kana.test(letter) ? kana : scriptsOfMarks.find((candidate) => candidate.test(letter));
     return script === undefined ? "" : [...new Set(marks)].filter((mark) => script.test(mark)).join("");

@@ -38,13 +38,16 @@ export class BotInvitees {
 
     /** When this member joined on the bot's invite, in milliseconds since the epoch; undefined: they came otherwise. */
     joinedAt(roomId: string, userId: string): number | undefined {
-        const row = this.#sql.prepare("SELECT joined_at FROM bot_invitees WHERE room_id = ? AND user_id = ?").get(roomId, userId);
+        const row = this.#sql
+            .prepare("SELECT joined_at FROM bot_invitees WHERE room_id = ? AND user_id = ?")
+            .get(roomId, userId);
         return numberOrNothing(row, "joined_at");
     }
 }
 
 /** Seen happening, and by the homeserver's word with no other invite in between. */
 function isJoinOn(botUserId: string, { membership, previous, foundAtJoin, event }: MembershipChange): boolean {
-    if (membership !== "join" || foundAtJoin || previous?.membership !== "invite" || previous.sender !== botUserId) return false;
+    if (membership !== "join" || foundAtJoin || previous?.membership !== "invite" || previous.sender !== botUserId)
+        return false;
     return event.replacesState === undefined || event.replacesState === previous.eventId;
 }

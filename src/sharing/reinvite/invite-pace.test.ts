@@ -1,6 +1,15 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { type Bucket, isHeldUp, levelAt, type Limit, limits, longestMemory, nextTurn, restAfterRefusal } from "./invite-pace.ts";
+import {
+    type Bucket,
+    isHeldUp,
+    levelAt,
+    type Limit,
+    limits,
+    longestMemory,
+    nextTurn,
+    restAfterRefusal,
+} from "./invite-pace.ts";
 
 const now = 1_000_000_000;
 const free: Bucket = { invites: [], ofPeople: [], lastByBot: undefined, ahead: 0 };
@@ -15,12 +24,27 @@ const quiet = (bucket: Bucket): Bucket => ({ ...bucket, ofPeople: [now - 60_000]
 
 test.each<[string, Partial<Record<keyof typeof limits, Bucket>>, number, string]>([
     ["nobody has invited lately", {}, 0, "reinvite_paced"],
-    ["one invite a moment ago: somebody may be in the middle of a series", { room: burst(1), invitee: burst(1) }, 500, "reinvite_paced"],
+    [
+        "one invite a moment ago: somebody may be in the middle of a series",
+        { room: burst(1), invitee: burst(1) },
+        500,
+        "reinvite_paced",
+    ],
     ["one invite, and quiet since", { room: quiet(burst(1)), invitee: quiet(burst(1)) }, 0, "reinvite_paced"],
     ["three invites: ours follow after two seconds of quiet", { room: burst(3) }, 2_000, "reinvite_paced"],
-    ["three invites, and two of ours before this one: the fifth place is kept", { room: quiet(burst(3, 2)) }, 3_334, "reinvite_paced"],
+    [
+        "three invites, and two of ours before this one: the fifth place is kept",
+        { room: quiet(burst(3, 2)) },
+        3_334,
+        "reinvite_paced",
+    ],
     ["a room whose invites are used up", { room: burst(10) }, 20_000, "reinvite_paced"],
-    ["one of ours a moment ago: the next keeps its distance", { room: { ...quiet(burst(2)), lastByBot: now - 50 } }, 150, "reinvite_paced"],
+    [
+        "one of ours a moment ago: the next keeps its distance",
+        { room: { ...quiet(burst(2)), lastByBot: now - 50 } },
+        150,
+        "reinvite_paced",
+    ],
     ["four ahead in the same room", { room: burst(10, 4) }, 33_334, "reinvite_paced"],
     ["a person invited twice, lately", { invitee: burst(2) }, 10_000, "invitee_paced"],
     ["a person invited three times, and quiet since", { invitee: quiet(burst(3)) }, 0, "reinvite_paced"],
@@ -55,7 +79,13 @@ test.each([
     ["a refusal without a time", undefined, 0, "polite", { bucket: "room", rest: 60_500 }],
     ["at most an hour", 3_000, 50, "polite", { bucket: "room", rest: 3_600_000 }],
     ["never less than asked", 7_200_000, 3, "polite", { bucket: "invitee", rest: 7_200_250 }],
-    ["who has no limits of their own keeps to the server's word", 3_000, 5, "unlimited", { bucket: "room", rest: 3_250 }],
+    [
+        "who has no limits of their own keeps to the server's word",
+        3_000,
+        5,
+        "unlimited",
+        { bucket: "room", rest: 3_250 },
+    ],
 ] as const)("%s", (_, retryAfter, refusals, pace, rest) => {
     expect(restAfterRefusal(retryAfter, refusals, pace)).toEqual(rest);
 });
@@ -81,7 +111,10 @@ class ServersBucket {
     }
 }
 
-const gaps = fc.array(fc.oneof(fc.integer({ min: 0, max: 1_500 }), fc.integer({ min: 0, max: 60_000 })), { minLength: 1, maxLength: 60 });
+const gaps = fc.array(fc.oneof(fc.integer({ min: 0, max: 1_500 }), fc.integer({ min: 0, max: 60_000 })), {
+    minLength: 1,
+    maxLength: 60,
+});
 
 test("our count of a bucket is the server's, whatever people do", () => {
     fc.assert(
@@ -110,7 +143,10 @@ test("in a room: the bot is never refused, leaves people their places, and serve
             const served: number[] = [];
             const humanAt = waits.map((wait) => (nextHuman += wait)).map((offset) => now + offset);
             while (humanAt.length > 0 || waiting.length > 0) {
-                const turn = nextTurn({ room: { invites, ofPeople, lastByBot: undefined, ahead: 0 }, invitee: free, bot: free }, at).at;
+                const turn = nextTurn(
+                    { room: { invites, ofPeople, lastByBot: undefined, ahead: 0 }, invitee: free, bot: free },
+                    at,
+                ).at;
                 const [next] = humanAt;
                 if (next !== undefined && (waiting.length === 0 || next <= turn)) {
                     at = Math.max(at, next);
@@ -151,17 +187,20 @@ test.each<[string, readonly number[], boolean]>([
     expect(isHeldUp(at.map((second) => now + second * 1000))).toBe(heldUp);
 });
 
-test.each([1, 10, 11, 30, 60])("a series of %i as fast as the limits allow is not slowed by a single invite", (count) => {
-    expect(seriesOf(count, true)).toEqual(seriesOf(count, false));
-});
+test.each([1, 10, 11, 30, 60])(
+    "a series of %i as fast as the limits allow is not slowed by a single invite",
+    (count) => {
+        expect(seriesOf(count, true)).toEqual(seriesOf(count, false));
+    },
+);
 
 /** Milliseconds in which another may be there first. */
 const onTheWay = 100;
 const rcMessage: Limit = { ...limits.room, perSecond: 0.2, burst: 10 };
 
 /**
- * When each of `count` people is invited by a human who tries again when they may, with a bot that re-invites or without one. The homeserver
- * charges the room first, and then it may be the human's own limit that refuses.
+ * When each of `count` people is invited by a human who tries again when they may, with a bot that re-invites or
+ * without one. The homeserver charges the room first, and then it may be the human's own limit that refuses.
  */
 function seriesOf(count: number, withBot: boolean): readonly number[] {
     const [room, human] = [new ServersBucket(), new ServersBucket()];
@@ -170,16 +209,24 @@ function seriesOf(count: number, withBot: boolean): readonly number[] {
     let [waiting, again] = [0, now];
     for (let at = now; times.length < count; at += 50) {
         if (at >= again) {
-            const refusal = !room.take(limits.room, at) ? limits.room : !human.take(rcMessage, at) ? rcMessage : undefined;
+            const refusal = !room.take(limits.room, at)
+                ? limits.room
+                : !human.take(rcMessage, at)
+                  ? rcMessage
+                  : undefined;
             const full = refusal === limits.room ? room : human;
-            if (refusal !== undefined) again = at + ((full.level(refusal, at) - refusal.burst + 1) / refusal.perSecond) * 1000 + onTheWay;
+            if (refusal !== undefined)
+                again = at + ((full.level(refusal, at) - refusal.burst + 1) / refusal.perSecond) * 1000 + onTheWay;
             else {
                 times.push(at);
                 invites.push(at);
                 [again, waiting] = [at + 50, waiting + 1];
             }
         }
-        const turn = nextTurn({ room: { invites, ofPeople: times, lastByBot: undefined, ahead: 0 }, invitee: free, bot: free }, at);
+        const turn = nextTurn(
+            { room: { invites, ofPeople: times, lastByBot: undefined, ahead: 0 }, invitee: free, bot: free },
+            at,
+        );
         if (withBot && waiting > 0 && turn.at <= at && room.take(limits.room, at)) {
             invites.push(at);
             waiting -= 1;

@@ -1,8 +1,8 @@
 import type { WaitingReason } from "../ledger/steps.ts";
 
 /**
- * A homeserver's limit on invites: a bucket that every invite fills by one and that leaks evenly; what would overflow is refused.
- * The figures are Synapse's defaults, as no API tells a server's own.
+ * A homeserver's limit on invites: a bucket that every invite fills by one and that leaks evenly; what would overflow
+ * is refused. The figures are Synapse's defaults, as no API tells a server's own.
  */
 export interface Limit {
     readonly perSecond: number;
@@ -11,7 +11,9 @@ export interface Limit {
     readonly spare: number;
     /** Up to this level `shortPatience` is enough: one invite by a human, and the bot's. */
     readonly calm: number;
-    /** Milliseconds without a human invite before the bot fills it further: who is in the middle of a series goes first. */
+    /**
+     * Milliseconds without a human invite before the bot fills it further: who is in the middle of a series goes first.
+     */
     readonly patience: number;
     /** The same where the limits hold that series up, so that its invites lie further apart. */
     readonly heldUpPatience: number;
@@ -38,8 +40,19 @@ const inviteeLimit: Limit = {
     heldUpPatience: 10_000,
     reason: "invitee_paced",
 };
-/** `rc_invites.per_issuer` and `rc_message`, of the bot itself: the second is the lower, and what else the bot says counts there too. */
-const botLimit: Limit = { perSecond: 0.2, burst: 10, spare: 3, calm: 10, patience: 0, heldUpPatience: 0, reason: "bot_paced" };
+/**
+ * `rc_invites.per_issuer` and `rc_message`, of the bot itself: the second is the lower, and what else the bot says
+ * counts there too.
+ */
+const botLimit: Limit = {
+    perSecond: 0.2,
+    burst: 10,
+    spare: 3,
+    calm: 10,
+    patience: 0,
+    heldUpPatience: 0,
+    reason: "bot_paced",
+};
 
 /** What a person has who invites: the lowest of their limits, `rc_message`. */
 const personsLimit = { perSecond: 0.2, burst: 10 } as const;
@@ -55,7 +68,9 @@ const shortPatience = 500;
 const apart = 200;
 
 /** The longest that a single invite is felt by any of these limits, in milliseconds. */
-export const longestMemory = Math.max(...Object.values(limits).map(({ burst, perSecond }) => Math.ceil((burst / perSecond) * 1000)));
+export const longestMemory = Math.max(
+    ...Object.values(limits).map(({ burst, perSecond }) => Math.ceil((burst / perSecond) * 1000)),
+);
 
 /** What is known of one bucket. Times are milliseconds since the epoch. */
 export interface Bucket {
@@ -74,16 +89,27 @@ export interface Turn {
     readonly reason: WaitingReason;
 }
 
-/** When the bot may invite without a human ever being refused for it, as far as anybody can foresee: `at` <= `now` means at once. */
+/**
+ * When the bot may invite without a human ever being refused for it, as far as anybody can foresee: `at` <= `now` means
+ * at once.
+ */
 export function nextTurn(buckets: Readonly<Record<keyof typeof limits, Bucket>>, now: number): Turn {
-    const turns = [turnOf(limits.room, buckets.room), turnOf(limits.invitee, buckets.invitee), turnOf(limits.bot, buckets.bot)];
+    const turns = [
+        turnOf(limits.room, buckets.room),
+        turnOf(limits.invitee, buckets.invitee),
+        turnOf(limits.bot, buckets.bot),
+    ];
     return turns.reduce((latest, turn) => (turn.at > latest.at ? turn : latest));
 
     function turnOf(limit: Limit, { invites, ofPeople, lastByBot, ahead }: Bucket): Turn {
         const afterOurs = levelAt(limit, invites, now) + 1 + ahead;
         const room = now + Math.ceil((Math.max(0, afterOurs - (limit.burst - limit.spare)) / limit.perSecond) * 1000);
         const lastByHuman = ofPeople.at(-1);
-        const patience = isHeldUp(ofPeople) ? limit.heldUpPatience : afterOurs > limit.calm ? limit.patience : shortPatience;
+        const patience = isHeldUp(ofPeople)
+            ? limit.heldUpPatience
+            : afterOurs > limit.calm
+              ? limit.patience
+              : shortPatience;
         const quiet = lastByHuman === undefined || limit.patience === 0 ? now : Math.min(lastByHuman, now) + patience;
         const inOrder = lastByBot === undefined || limit !== limits.room ? now : Math.min(lastByBot, now) + apart;
         return { at: Math.max(room, quiet, inOrder), reason: limit.reason };
@@ -91,8 +117,9 @@ export function nextTurn(buckets: Readonly<Record<keyof typeof limits, Bucket>>,
 }
 
 /**
- * Whether these invites came as fast as a person's own limit allows. Their refused attempts, of which nobody tells us, may then fill the room's
- * bucket as well (Synapse charges it before it looks at the other limits), and each invite of ours in between would cost them 3.3 s.
+ * Whether these invites came as fast as a person's own limit allows. Their refused attempts, of which nobody tells us,
+ * may then fill the room's bucket as well (Synapse charges it before it looks at the other limits), and each invite of
+ * ours in between would cost them 3.3 s.
  * @param ofPeople in order
  */
 export function isHeldUp(ofPeople: readonly number[]): boolean {
@@ -104,7 +131,10 @@ export function isHeldUp(ofPeople: readonly number[]): boolean {
     return heldUp;
 }
 
-/** How full the bucket is, from 0 to its burst; an invite of the future, which a clock set back leaves behind, counts as made now. */
+/**
+ * How full the bucket is, from 0 to its burst; an invite of the future, which a clock set back leaves behind, counts as
+ * made now.
+ */
 export function levelAt(limit: Limit, invites: readonly number[], now: number): number {
     const made = invites.map((time) => Math.min(time, now)).toSorted((one, other) => one - other);
     const last = [...levels(limit, made)].at(-1);
@@ -141,8 +171,8 @@ const longestRest = 3_600_000;
 const grain = 250;
 
 /**
- * What a 429 to the bot's own invite means: the homeserver's word is obeyed, and whoever is polite keeps away twice as long each time, for our
- * count of the bucket was too low.
+ * What a 429 to the bot's own invite means: the homeserver's word is obeyed, and whoever is polite keeps away twice as
+ * long each time, for our count of the bucket was too low.
  * @param retryAfter milliseconds, if the server said so
  * @param refusals in a row before this one
  * @returns which of the buckets has to rest, and for how many milliseconds

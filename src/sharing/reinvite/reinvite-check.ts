@@ -26,12 +26,16 @@ export class ReinviteChecks {
 
     add(check: ReinviteCheck): void {
         this.#sql
-            .prepare("INSERT INTO reinvite_checks (event_id, job_id, replaced_event_id) VALUES (?, ?, ?) ON CONFLICT DO NOTHING")
+            .prepare(
+                "INSERT INTO reinvite_checks (event_id, job_id, replaced_event_id) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+            )
             .run(check.eventId, check.jobId, check.replacedEventId ?? null);
     }
 
     all(): readonly ReinviteCheck[] {
-        const rows = this.#sql.prepare("SELECT event_id, job_id, replaced_event_id FROM reinvite_checks ORDER BY job_id").all();
+        const rows = this.#sql
+            .prepare("SELECT event_id, job_id, replaced_event_id FROM reinvite_checks ORDER BY job_id")
+            .all();
         return rows.map((row) => ({
             eventId: textOf(row, "event_id"),
             jobId: numberOf(row, "job_id"),
@@ -66,7 +70,11 @@ export async function checkReinvite(parts: CheckParts, check: ReinviteCheck): Pr
     });
 }
 
-async function takeBackIfAllowed(parts: CheckParts, job: Job, check: ReinviteCheck): Promise<TakenBackReason | undefined> {
+async function takeBackIfAllowed(
+    parts: CheckParts,
+    job: Job,
+    check: ReinviteCheck,
+): Promise<TakenBackReason | undefined> {
     try {
         return await takeBack(parts, job, check);
     } catch (error) {
@@ -79,7 +87,9 @@ async function takeBackIfAllowed(parts: CheckParts, job: Job, check: ReinviteChe
 async function takeBack(parts: CheckParts, job: Job, check: ReinviteCheck): Promise<TakenBackReason | undefined> {
     // 1. Another human's invite in between is not an ending: a job of its own serves it.
     const replaced =
-        check.replacedEventId === undefined ? undefined : parseRoomEvent(await parts.homeserver.event(job.roomId, check.replacedEventId));
+        check.replacedEventId === undefined
+            ? undefined
+            : parseRoomEvent(await parts.homeserver.event(job.roomId, check.replacedEventId));
     if (replaced?.content["membership"] === "invite") return undefined;
 
     // 2. Ours is taken back only while it stands: a human may have invited again since, or the invitee joined.

@@ -37,13 +37,21 @@ const markedAt = (...repeatedAt: readonly number[]): ReinviteFacts["mark"] => ({
 
 test.each<[string, ReinviteFacts, ReinviteDecision]>([
     ["the bot's keys are better, and the invite stands", open, betterNow],
-    ["the bot is the inviter of record", { ...open, standing: "own" }, { verdict: "not_needed", reason: "already_inviter" }],
+    [
+        "the bot is the inviter of record",
+        { ...open, standing: "own" },
+        { verdict: "not_needed", reason: "already_inviter" },
+    ],
     [
         "the bot is the inviter of record, whatever else",
         { ...worse, standing: "own" },
         { verdict: "not_needed", reason: "already_inviter" },
     ],
-    ["a marked invite of nobody whom the bot knows, for the first time in a week", { ...open, mark: markedAt() }, betterNow],
+    [
+        "a marked invite of nobody whom the bot knows, for the first time in a week",
+        { ...open, mark: markedAt() },
+        betterNow,
+    ],
     [
         "the same, for the second time",
         { ...open, mark: markedAt(now - day) },
@@ -60,7 +68,11 @@ test.each<[string, ReinviteFacts, ReinviteDecision]>([
     ["they have joined meanwhile", { ...open, standing: "joined" }, over("joined_on_another_invite")],
     ["they are banned", { ...open, standing: "banned" }, over("invitee_banned")],
     ["nobody's keys can have reached them: the place comes first, whatever is covered", placeFirst, makeNow],
-    ["the same, and the setting says never", { ...placeFirst, setting: "never" }, { verdict: "never", reason: "sent_without_reinvite" }],
+    [
+        "the same, and the setting says never",
+        { ...placeFirst, setting: "never" },
+        { verdict: "never", reason: "sent_without_reinvite" },
+    ],
     ["the same, in a direct chat", { ...placeFirst, direct: true }, { verdict: "never", reason: "direct_chat" }],
     [
         "the same, and it is not its turn",
@@ -71,13 +83,33 @@ test.each<[string, ReinviteFacts, ReinviteDecision]>([
     ["a person asked the bot to invite: nothing is repeated, so nothing is lost", toInvite, makeNow],
     ["the same, whatever the setting says of repeating", { ...toInvite, setting: "never" }, makeNow],
     ["the same, whom it repeated three times", { ...toInvite, repeatedAt: [now - day, now - day, now - day] }, makeNow],
-    ["the same, and it is not its turn", { ...toInvite, turn: { at: now + 1, reason: "bot_paced" } }, wait(now + 1, "bot_paced")],
-    ["the same, of somebody who is in the room", { ...toInvite, standing: "joined" }, wait(undefined, "waits_for_leave")],
+    [
+        "the same, and it is not its turn",
+        { ...toInvite, turn: { at: now + 1, reason: "bot_paced" } },
+        wait(now + 1, "bot_paced"),
+    ],
+    [
+        "the same, of somebody who is in the room",
+        { ...toInvite, standing: "joined" },
+        wait(undefined, "waits_for_leave"),
+    ],
     ["the same, of somebody who is banned", { ...toInvite, standing: "banned" }, over("invitee_banned")],
     ["the same, and a human has invited them meanwhile", { ...toInvite, standing: "another" }, over("superseded")],
-    ["the same, and the bot has invited them", { ...toInvite, standing: "own" }, { verdict: "not_needed", reason: "already_inviter" }],
-    ["the homeserver said yes, and nothing happened", { ...open, taken: true }, wait(now + day / 4, "reinvite_ignored")],
-    ["it said yes, and it happened", { ...open, taken: true, standing: "own" }, { verdict: "not_needed", reason: "already_inviter" }],
+    [
+        "the same, and the bot has invited them",
+        { ...toInvite, standing: "own" },
+        { verdict: "not_needed", reason: "already_inviter" },
+    ],
+    [
+        "the homeserver said yes, and nothing happened",
+        { ...open, taken: true },
+        wait(now + day / 4, "reinvite_ignored"),
+    ],
+    [
+        "it said yes, and it happened",
+        { ...open, taken: true, standing: "own" },
+        { verdict: "not_needed", reason: "already_inviter" },
+    ],
     ["another human invited since", { ...open, standing: "another" }, { verdict: "over", reason: "superseded" }],
     ["the setting says never", { ...open, setting: "never" }, { verdict: "never", reason: "sent_without_reinvite" }],
     [
@@ -88,7 +120,11 @@ test.each<[string, ReinviteFacts, ReinviteDecision]>([
     ["a direct chat", { ...open, direct: true }, { verdict: "never", reason: "direct_chat" }],
     ["a direct chat, asked for by command", { ...open, direct: true, asked: true }, betterNow],
     ["the inviter's keys are better", worse, compared("coverage_incomplete")],
-    ["the inviter's keys are better, when_complete", { ...worse, setting: "when_complete" }, compared("coverage_incomplete")],
+    [
+        "the inviter's keys are better, when_complete",
+        { ...worse, setting: "when_complete" },
+        compared("coverage_incomplete"),
+    ],
     ["what the bot holds is still being counted", uncounted, compared("coverage_unknown")],
     ["it is, when_complete", { ...uncounted, setting: "when_complete" }, compared("coverage_unknown")],
     ["the bot's keys are better, when_complete", { ...open, setting: "when_complete" }, betterNow],
@@ -96,8 +132,16 @@ test.each<[string, ReinviteFacts, ReinviteDecision]>([
     ["the setting says always, and nothing is compared", { ...worse, setting: "always" }, makeNow],
     ["nor waited for", { ...uncounted, setting: "always" }, makeNow],
     ["two re-invites in a week", { ...open, repeatedAt: [now - day, now - 2 * day] }, betterNow],
-    ["three", { ...open, repeatedAt: [now - 2 * day, now - 5 * day, now - day] }, wait(now + 2 * day, "reinvited_often")],
-    ["three, the first of them a week ago", { ...open, repeatedAt: [now - 7 * day, now - 2 * day, now - day] }, betterNow],
+    [
+        "three",
+        { ...open, repeatedAt: [now - 2 * day, now - 5 * day, now - day] },
+        wait(now + 2 * day, "reinvited_often"),
+    ],
+    [
+        "three, the first of them a week ago",
+        { ...open, repeatedAt: [now - 7 * day, now - 2 * day, now - day] },
+        betterNow,
+    ],
     [
         "the homeserver's limits leave no room yet",
         { ...open, turn: { at: now + 1, reason: "invitee_paced" } },

@@ -6,14 +6,18 @@ import type { Comparison } from "../policy/compare.ts";
 export interface ReinviteFacts {
     readonly now: number;
     /**
-     * `repeat`: the keys were sent, and a human's invite is repeated; `place_first`: the invitee has no device that anybody's keys could
-     * have reached, so that the place comes before the keys; `invite`: a person asked the bot to make the invite itself.
+     * `repeat`: the keys were sent, and a human's invite is repeated; `place_first`: the invitee has no device that
+     * anybody's keys could have reached, so that the place comes before the keys; `invite`: a person asked the bot to
+     * make the invite itself.
      */
     readonly purpose: "repeat" | "place_first" | "invite";
     readonly setting: SharingSettings["reinvite"];
     /** A person asked for this delivery by command. */
     readonly asked: boolean;
-    /** Which invite stands: the bot's own, the one that the job serves, another human's, or none; or they have joined, or are banned. */
+    /**
+     * Which invite stands: the bot's own, the one that the job serves, another human's, or none; or they have joined,
+     * or are banned.
+     */
     readonly standing: "own" | "this" | "another" | "none" | "joined" | "banned";
     readonly direct: boolean;
     /** Whose bundle is the better one for the invitee. */
@@ -24,7 +28,9 @@ export interface ReinviteFacts {
     readonly retrialAfter: number;
     /** When the bot repeated other invites of this user to this room. */
     readonly repeatedAt: readonly number[];
-    /** The invite carries a mark that is not believed: whose, and when the bot repeated other such invites of this user. */
+    /**
+     * The invite carries a mark that is not believed: whose, and when the bot repeated other such invites of this user.
+     */
     readonly mark: { readonly sender: string; readonly repeatedAt: readonly number[] } | undefined;
     /** When the homeserver's limits leave room for the bot's own invite, and what it waits for until then. */
     readonly turn: { readonly at: number; readonly reason: WaitingReason };
@@ -59,7 +65,8 @@ export function decideReinvite(facts: ReinviteFacts): ReinviteDecision {
     const { now, purpose, standing, turn } = facts;
     if (standing === "own") return { verdict: "not_needed", reason: "already_inviter" };
     if (standing === "banned") return { verdict: "over", reason: "invitee_banned" };
-    if (standing === "joined" && purpose === "invite") return { verdict: "wait", at: undefined, reason: "waits_for_leave" };
+    if (standing === "joined" && purpose === "invite")
+        return { verdict: "wait", at: undefined, reason: "waits_for_leave" };
     if (standing === "joined") return { verdict: "over", reason: "joined_on_another_invite" };
     if (standing === "none" && purpose !== "invite") return { verdict: "over", reason: "invite_withdrawn" };
     if (standing === "another") return { verdict: "over", reason: "superseded" };
@@ -69,7 +76,11 @@ export function decideReinvite(facts: ReinviteFacts): ReinviteDecision {
         if (reason !== undefined) return reason;
     }
     if (turn.at > now) return { verdict: "wait", at: turn.at, reason: turn.reason };
-    return { verdict: "now", reason: "reinvite_asked", detail: isCompared(facts) ? facts.comparison.sentence : undefined };
+    return {
+        verdict: "now",
+        reason: "reinvite_asked",
+        detail: isCompared(facts) ? facts.comparison.sentence : undefined,
+    };
 }
 
 function whyNotRepeated(facts: ReinviteFacts): ReinviteDecision | undefined {
@@ -84,7 +95,8 @@ function whyNotRepeated(facts: ReinviteFacts): ReinviteDecision | undefined {
     const nextOfTheWeek = endOfWeek(facts.repeatedAt, atMost);
     if (nextOfTheWeek > facts.now) return { verdict: "wait", at: nextOfTheWeek, reason: "reinvited_often" };
     const nextMarked = endOfWeek(facts.mark?.repeatedAt ?? [], atMostMarked);
-    if (nextMarked > facts.now) return { verdict: "wait", at: nextMarked, reason: "other_bot_not_listed", detail: facts.mark?.sender };
+    if (nextMarked > facts.now)
+        return { verdict: "wait", at: nextMarked, reason: "other_bot_not_listed", detail: facts.mark?.sender };
     return undefined;
 }
 

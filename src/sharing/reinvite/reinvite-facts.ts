@@ -43,7 +43,10 @@ export interface Attempt {
     readonly asked: Asked;
 }
 
-/** Gathers what `decideReinvite` looks at; whose turn it is, and whether an invite was taken before, is for the caller to add. */
+/**
+ * Gathers what `decideReinvite` looks at; whose turn it is, and whether an invite was taken before, is for the caller
+ * to add.
+ */
 export function gatherReinviteFacts(
     sources: ReinviteFactSources,
     job: Job,
@@ -64,7 +67,9 @@ export function gatherReinviteFacts(
         taken: false,
         retrialAfter: retrialDelay(jobs.timesMoved(job.id, "reinvite_ignored")),
         repeatedAt: reinvites.repeatedAt(job, now),
-        mark: job.byAnotherBot ? { sender: job.inviter, repeatedAt: reinvites.repeatedAt(job, now, "marked") } : undefined,
+        mark: job.byAnotherBot
+            ? { sender: job.inviter, repeatedAt: reinvites.repeatedAt(job, now, "marked") }
+            : undefined,
         turn: { at: now, reason: "reinvite_paced" },
     };
 

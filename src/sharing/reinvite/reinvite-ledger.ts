@@ -8,7 +8,10 @@ type Place = Pick<Job, "roomId" | "userId">;
 
 /** How long re-invites bind; milliseconds. */
 const week = 7 * 24 * 3_600_000;
-/** Rows of a future that the clock has been set back from would bind for ever: they count up to so many milliseconds ahead. */
+/**
+ * Rows of a future that the clock has been set back from would bind for ever: they count up to so many milliseconds
+ * ahead.
+ */
 const clockSlack = 60_000;
 /** Of an invite that counts in one bucket only. */
 const nobody = "";
@@ -17,8 +20,9 @@ const nowhere = "";
 const longestRest = 25 * 3_600_000;
 
 /**
- * What the bot's own invites have to heed, as rows that outlive it: its earlier re-invites, and how full the homeserver's buckets are.
- * Times are milliseconds since the epoch. Every method belongs inside a transaction of the caller's.
+ * What the bot's own invites have to heed, as rows that outlive it: its earlier re-invites, and how full the
+ * homeserver's buckets are. Times are milliseconds since the epoch. Every method belongs inside a transaction of the
+ * caller's.
  */
 export class ReinviteLedger {
     readonly #sql: DatabaseSync;
@@ -47,11 +51,14 @@ export class ReinviteLedger {
     /** When this job's re-invite may be made. */
     turn(job: Job, pace: "polite" | "unlimited", now: number): Turn {
         const rest = this.#restOf(job, now);
-        const turn: Turn = pace === "unlimited" ? { at: now, reason: "reinvite_paced" } : nextTurn(this.#buckets(job, now), now);
+        const turn: Turn =
+            pace === "unlimited" ? { at: now, reason: "reinvite_paced" } : nextTurn(this.#buckets(job, now), now);
         return rest > Math.max(turn.at, now) ? { at: rest, reason: "reinvite_limited" } : turn;
     }
 
-    /** Before the homeserver is asked: a crash in between must find the re-invite counted. Answers what `release` takes. */
+    /**
+     * Before the homeserver is asked: a crash in between must find the re-invite counted. Answers what `release` takes.
+     */
     reserve(job: Job, now: number): number {
         const { roomId, userId } = job;
         this.#sql.prepare("DELETE FROM reinvites WHERE at < ?").run(now - week);
@@ -66,7 +73,9 @@ export class ReinviteLedger {
 
     /** Whether the homeserver has said yes to this very invite. */
     wasTaken(job: Job): boolean {
-        const select = this.#sql.prepare("SELECT 1 FROM reinvites WHERE room_id = ? AND user_id = ? AND invite_event_id = ? AND taken = 1");
+        const select = this.#sql.prepare(
+            "SELECT 1 FROM reinvites WHERE room_id = ? AND user_id = ? AND invite_event_id = ? AND taken = 1",
+        );
         return select.get(job.roomId, job.userId, nameOf(job)) !== undefined;
     }
 
@@ -75,7 +84,10 @@ export class ReinviteLedger {
         this.#sql.prepare("DELETE FROM invites_counted WHERE id = ?").run(reservation);
     }
 
-    /** This invite was not repeated. A refused attempt may have filled some of the buckets all the same: that stays counted. */
+    /**
+     * This invite was not repeated. A refused attempt may have filled some of the buckets all the same: that stays
+     * counted.
+     */
     notMade(job: Job): void {
         this.#sql
             .prepare("DELETE FROM reinvites WHERE room_id = ? AND user_id = ? AND invite_event_id = ?")
@@ -88,8 +100,10 @@ export class ReinviteLedger {
         const refusals = this.#refusals(job);
         const { bucket, rest } = restAfterRefusal(retryAfter, refusals, pace);
         const until = now + rest;
-        // Attempts of people that were refused fill buckets too, and nobody tells us of those: ours is as full as the homeserver's now.
-        const place = bucket === "room" ? { roomId: job.roomId, userId: nobody } : { roomId: nowhere, userId: job.userId };
+        // Attempts of people that were refused fill buckets too, and nobody tells us of those: ours is as full as the
+        // homeserver's now.
+        const place =
+            bucket === "room" ? { roomId: job.roomId, userId: nobody } : { roomId: nowhere, userId: job.userId };
         const { invites } = this.#buckets(job, now)[bucket];
         for (let level = levelAt(limits[bucket], invites, now); level < limits[bucket].burst; level += 1)
             this.#count(place, now, now, false);
@@ -99,7 +113,10 @@ export class ReinviteLedger {
         return rest;
     }
 
-    /** The homeserver said yes. Answers the jobs that rested because it had not taken others of this room or person: they need not any more. */
+    /**
+     * The homeserver said yes. Answers the jobs that rested because it had not taken others of this room or person:
+     * they need not any more.
+     */
     made(job: Job): readonly number[] {
         const { roomId, userId } = job;
         this.#sql
@@ -138,7 +155,8 @@ export class ReinviteLedger {
             .prepare(`SELECT at, by_bot FROM invites_counted WHERE ${which} AND at BETWEEN ? AND ? ORDER BY at`)
             .all(value, now - longestMemory, now + clockSlack);
         const invites = rows.map((row) => ({ at: numberOf(row, "at"), byBot: flagOf(row, "by_bot") }));
-        const times = (byBot: boolean): readonly number[] => invites.filter((one) => one.byBot === byBot).map(({ at }) => at);
+        const times = (byBot: boolean): readonly number[] =>
+            invites.filter((one) => one.byBot === byBot).map(({ at }) => at);
         return { invites: invites.map(({ at }) => at), ofPeople: times(false), lastByBot: times(true).at(-1), ahead };
     }
 
@@ -162,12 +180,16 @@ export class ReinviteLedger {
 
     /** In a row, of either. */
     #refusals({ roomId, userId }: Job): number {
-        const row = this.#sql.prepare("SELECT max(refusals) AS refusals FROM invite_rests WHERE of IN (?, ?)").get(roomId, userId);
+        const row = this.#sql
+            .prepare("SELECT max(refusals) AS refusals FROM invite_rests WHERE of IN (?, ?)")
+            .get(roomId, userId);
         return numberOrNothing(row, "refusals") ?? 0;
     }
 
     #count({ roomId, userId }: Place, at: number, now: number, byBot: boolean): number {
-        this.#sql.prepare("DELETE FROM invites_counted WHERE at NOT BETWEEN ? AND ?").run(now - longestMemory, now + clockSlack);
+        this.#sql
+            .prepare("DELETE FROM invites_counted WHERE at NOT BETWEEN ? AND ?")
+            .run(now - longestMemory, now + clockSlack);
         const { lastInsertRowid } = this.#sql
             .prepare("INSERT INTO invites_counted (at, room_id, user_id, by_bot) VALUES (?, ?, ?, ?)")
             .run(at, roomId, userId, byBot ? 1 : 0);

@@ -38,8 +38,9 @@ export function ownInviteContent(): object {
 }
 
 /**
- * The content of the bot's own invite in place of a human's: everything theirs (`is_direct` and custom fields included),
- * a reason that names them, and the mark. What only their own event may carry (signatures of third parties) is left out.
+ * The content of the bot's own invite in place of a human's: everything theirs (`is_direct` and custom fields
+ * included), a reason that names them, and the mark. What only their own event may carry (signatures of third parties)
+ * is left out.
  */
 export function reinviteContent(
     original: Readonly<Record<string, unknown>>,

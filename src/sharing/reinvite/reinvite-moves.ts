@@ -19,16 +19,28 @@ export interface ReinviteMovesParts {
     readonly clock: Pick<RunningClock, "now">;
 }
 
-/** Refusals of the invite after which it is no accident of the moment: power that was lost a second ago, which the sync will tell. */
+/**
+ * Refusals of the invite after which it is no accident of the moment: power that was lost a second ago, which the sync
+ * will tell.
+ */
 const refusalsOfTheMoment = 2;
 
 /** Where nobody knows whether the invite was made, it stays counted: the next look at the member event will tell. */
-export function afterRefusal({ database, jobs, reinvites, facts, clock }: ReinviteMovesParts, job: Job, error: HomeserverError): Reason {
+export function afterRefusal(
+    { database, jobs, reinvites, facts, clock }: ReinviteMovesParts,
+    job: Job,
+    error: HomeserverError,
+): Reason {
     const { problem } = error;
     switch (problem.kind) {
         case "rate_limited":
             database.transaction(() => {
-                const wait = reinvites.limited(job, problem.retryAfterMs, facts.policy(job.roomId).reinvite_pace, clock.now());
+                const wait = reinvites.limited(
+                    job,
+                    problem.retryAfterMs,
+                    facts.policy(job.roomId).reinvite_pace,
+                    clock.now(),
+                );
                 jobs.move(job, ...waitingStep(job, "reinvite_limited"), wait);
             });
             return "reinvite_limited";
@@ -50,7 +62,10 @@ export function afterRefusal({ database, jobs, reinvites, facts, clock }: Reinvi
 function forbidden(jobs: ReinviteMovesParts["jobs"], { id }: Job, error: HomeserverError): Halt {
     const options = { cause: error, detail: error.message };
     if (jobs.timesMoved(id, "refused_once") < refusalsOfTheMoment) return new Halt(["retry", "refused_once"], options);
-    return new Halt(["retry", "reinvite_forbidden"], { ...options, notBefore: retrialDelay(jobs.timesMoved(id, "reinvite_forbidden")) });
+    return new Halt(["retry", "reinvite_forbidden"], {
+        ...options,
+        notBefore: retrialDelay(jobs.timesMoved(id, "reinvite_forbidden")),
+    });
 }
 
 /**
@@ -61,7 +76,10 @@ export function follow(
     { jobs, clock }: Pick<ReinviteMovesParts, "jobs" | "clock">,
     job: Job,
     decision: ReinviteDecision,
-    { member, otherwise }: { readonly member: Standing | undefined; readonly otherwise: JobStep<"refused"> | undefined },
+    {
+        member,
+        otherwise,
+    }: { readonly member: Standing | undefined; readonly otherwise: JobStep<"refused"> | undefined },
 ): void {
     switch (decision.verdict) {
         case "now":
@@ -77,7 +95,13 @@ export function follow(
         case "wait":
             // Who is in the room has no device that could read: to leave and come back would not help.
             if (otherwise !== undefined && decision.reason === "waits_for_leave") jobs.move(job, ...otherwise);
-            else jobs.move(job, ...waitingStep(job, decision.reason), decision.at && decision.at - clock.now(), decision.detail);
+            else
+                jobs.move(
+                    job,
+                    ...waitingStep(job, decision.reason),
+                    decision.at && decision.at - clock.now(),
+                    decision.detail,
+                );
             return;
         case "over":
             jobs.move(

@@ -10,9 +10,13 @@ interface RecordParts {
     readonly now: () => number;
 }
 
-/** Notes the invites of others that a batch tells of, inside the transaction that stores the sync token: a replayed batch counts nothing twice. */
+/**
+ * Notes the invites of others that a batch tells of, inside the transaction that stores the sync token: a replayed
+ * batch counts nothing twice.
+ */
 export function recordInvites({ botUserId, reinvites, now }: RecordParts, changes: readonly MembershipChange[]): void {
-    // An invite that we did not see happen has its time from its sender's server only. Our own are counted when they are made.
+    // An invite that we did not see happen has its time from its sender's server only. Our own are counted when they
+    // are made.
     for (const change of changes)
         if (change.membership === "invite" && change.sender !== botUserId)
             reinvites.invited(change, change.foundAtJoin ? Math.min(change.at, now()) : now(), now());
@@ -36,7 +40,8 @@ export function releaseUncovered({ jobs, reinvites, history, facts }: ReleasePar
         const asSet = policy.reinvite === "always" || policy.reinvite === "never";
         // The bundle that was sent may lack what has come since: they are served anew.
         if (job.reason === "coverage_incomplete" && (asSet || outcome === "better")) jobs.release(job, "keys_arrived");
-        else if (job.reason === "coverage_unknown" && (asSet || outcome !== "unknown")) jobs.move(job, "delivered", "sent", 0);
+        else if (job.reason === "coverage_unknown" && (asSet || outcome !== "unknown"))
+            jobs.move(job, "delivered", "sent", 0);
         else jobs.restate(job, sentence);
     }
 }

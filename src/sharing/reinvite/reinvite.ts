@@ -10,7 +10,14 @@ import { requireGo } from "../policy/gate.ts";
 import { Halt } from "../policy/halt.ts";
 import type { Job, ShareJobs } from "../ledger/jobs.ts";
 import { decideReinvite, type ReinviteDecision } from "./reinvite-decision.ts";
-import { type Asked, type Attempt, gatherReinviteFacts, type SharedHistory, type Standing, standing } from "./reinvite-facts.ts";
+import {
+    type Asked,
+    type Attempt,
+    gatherReinviteFacts,
+    type SharedHistory,
+    type Standing,
+    standing,
+} from "./reinvite-facts.ts";
 import type { ReinviteLedger } from "./reinvite-ledger.ts";
 import { ownInviteContent, reinviteContent } from "./reinvite-mark.ts";
 import { afterRefusal, follow } from "./reinvite-moves.ts";
@@ -34,10 +41,11 @@ export interface ReinviteParts {
 const echoWithin = 5_000;
 
 /**
- * Makes the bot the inviter of record, so that the invitee's client opens the bot's bundle; or says why not, or not yet.
- * The homeserver has no conditional write, so the window is kept small here and closed by `reinvite-check.ts`.
+ * Makes the bot the inviter of record, so that the invitee's client opens the bot's bundle; or says why not, or not
+ * yet. The homeserver has no conditional write, so the window is kept small here and closed by `reinvite-check.ts`.
  * Source: MSC4268, "Actions as a receiving client": only the inviter's bundle is accepted.
- * @param settled resolves when nothing is left of the delivery itself; the invite, after which the job is not taken up again, comes later
+ * @param settled resolves when nothing is left of the delivery itself; the invite, after which the job is not taken up
+ * again, comes later
  * @returns why the job, which has been moved on, stands where it stands now
  * @throws Halt
  */
@@ -47,8 +55,9 @@ export async function reinvite(parts: ReinviteParts, job: Job, settled: Promise<
 }
 
 /**
- * The same for an invitee whom nobody's keys can have reached, as they have no device for them: the place comes first, and the keys when there
- * is a device, at the latest at the join. This is the one exception to "the bundle before the invite" (MSC4268, "Sending").
+ * The same for an invitee whom nobody's keys can have reached, as they have no device for them: the place comes first,
+ * and the keys when there is a device, at the latest at the join. This is the one exception to "the bundle before the
+ * invite" (MSC4268, "Sending").
  * @param otherwise where the job goes if the place is not to be taken
  */
 export async function takePlaceFirst(parts: ReinviteParts, job: Job, otherwise: JobStep<"refused">): Promise<Reason> {
@@ -58,12 +67,19 @@ export async function takePlaceFirst(parts: ReinviteParts, job: Job, otherwise: 
     return await takePlace(parts, job, { purpose, asked: {} }, { settled: Promise.resolve(), otherwise });
 }
 
-/** What the comparison of the bundles cannot know by itself. The inviter's homeserver is asked only where its answer could turn the scale. */
-async function askForBothSides({ facts, history, isUsable, deviceKeys }: ReinviteParts, { roomId, inviter }: Job): Promise<Asked> {
+/**
+ * What the comparison of the bundles cannot know by itself. The inviter's homeserver is asked only where its answer
+ * could turn the scale.
+ */
+async function askForBothSides(
+    { facts, history, isUsable, deviceKeys }: ReinviteParts,
+    { roomId, inviter }: Job,
+): Promise<Asked> {
     const policy = facts.policy(roomId);
     if (policy.reinvite === "always" || policy.reinvite === "never") return {};
     const usable = await isUsable(roomId);
-    if (policy.reinvite !== "when_better" || history.compare(roomId, inviter, policy, { usable }).outcome === "better") return { usable };
+    if (policy.reinvite !== "when_better" || history.compare(roomId, inviter, policy, { usable }).outcome === "better")
+        return { usable };
     const keys = await deviceKeys.look(inviter);
     return { usable, inviterHasSignedDevice: keys?.whole === true ? hasSignedDevice(keys) : undefined };
 }
@@ -74,15 +90,22 @@ interface Circumstances {
     readonly otherwise?: JobStep<"refused">;
 }
 
-async function takePlace(parts: ReinviteParts, job: Job, attempt: Attempt, { settled, otherwise }: Circumstances): Promise<Reason> {
+async function takePlace(
+    parts: ReinviteParts,
+    job: Job,
+    attempt: Attempt,
+    { settled, otherwise }: Circumstances,
+): Promise<Reason> {
     // 1. A pause or a closed room keeps the bot from inviting, whatever was sent before.
     requireGo(parts, job, "not_asked");
 
-    // 2. By what we know ourselves: is it wanted, and is it its turn? Whose turn it is has it counted at once, or the next would go as well.
+    // 2. By what we know ourselves: is it wanted, and is it its turn? Whose turn it is has it counted at once, or the
+    //    next would go as well.
     const { decision, reservation } = takeTurn(parts, job, attempt, otherwise);
     if (reservation === undefined) return decision.reason;
 
-    // 3. By the server's word of this very moment: what /sync told us may be a second old. And the answer may have taken hours: is this
+    // 3. By the server's word of this very moment: what /sync told us may be a second old. And the answer may have
+    //    taken hours: is this
     //    still wanted? Nothing between this look, the read and the write.
     const look = await lookAgain(parts, job, attempt, { reservation, settled, otherwise });
     if (!look.wanted) return look.decision.reason;
@@ -121,7 +144,11 @@ async function lookAgain(
         reservation,
         settled,
         otherwise,
-    }: { readonly reservation: number; readonly settled: Promise<void>; readonly otherwise: JobStep<"refused"> | undefined },
+    }: {
+        readonly reservation: number;
+        readonly settled: Promise<void>;
+        readonly otherwise: JobStep<"refused"> | undefined;
+    },
 ): Promise<{ readonly wanted: boolean; readonly decision: ReinviteDecision; readonly invite: RoomEvent | undefined }> {
     const { database, reinvites } = parts;
     let decision: ReinviteDecision | undefined;
@@ -167,7 +194,9 @@ async function write(parts: ReinviteParts, job: Job, invite: RoomEvent | undefin
     const { database, homeserver, jobs, reinvites } = parts;
     const repeats = job.makesInvite || invite === undefined ? undefined : invite.content;
     const content =
-        repeats === undefined ? ownInviteContent() : reinviteContent(repeats, { eventId: job.inviteEventId, inviter: job.inviter });
+        repeats === undefined
+            ? ownInviteContent()
+            : reinviteContent(repeats, { eventId: job.inviteEventId, inviter: job.inviter });
     try {
         await homeserver.putMember(job.roomId, job.userId, content);
     } catch (error) {

@@ -28,7 +28,8 @@ const sending = ["refresh", "look", "openSessions", "sealBundle", "sendToDevice"
 const calls = [...making, ...sending, "hasAccount", "memberEvent", "putMember", "event"] as const;
 export const faults = {
     killed: () => new DOMException("killed", "AbortError"),
-    unreachable: (call: string) => new HomeserverError(call, { kind: "unreachable", reason: "connection", detail: "reset" }),
+    unreachable: (call: string) =>
+        new HomeserverError(call, { kind: "unreachable", reason: "connection", detail: "reset" }),
     busy: (call: string) => new HomeserverError(call, { kind: "rate_limited", retryAfterMs: 5_000 }),
     forbidden: (call: string) => new HomeserverError(call, { kind: "forbidden", errcode: "M_FORBIDDEN", error: "no" }),
     diskFull: () => new Failure("disk_full", { path: "/data" }),
@@ -36,7 +37,10 @@ export const faults = {
 
 const one = <W extends string>(...what: readonly W[]) => fc.record({ what: fc.constantFrom(...what) });
 
-/** Anything that may happen to a share job from outside, and whether the bot hears of it and works on it before the next thing happens. */
+/**
+ * Anything that may happen to a share job from outside, and whether the bot hears of it and works on it before the next
+ * thing happens.
+ */
 const happening = fc.oneof(
     {
         weight: 3,
@@ -60,10 +64,28 @@ const happening = fc.oneof(
     { weight: 3, arbitrary: one("decline", "withdraw", "ban") },
     {
         weight: 5,
-        arbitrary: one("pause", "resume", "resume", "approve", "approve", "trust", "trust", "cancel", "share", "askToInvite", "botLeaves"),
+        arbitrary: one(
+            "pause",
+            "resume",
+            "resume",
+            "approve",
+            "approve",
+            "trust",
+            "trust",
+            "cancel",
+            "share",
+            "askToInvite",
+            "botLeaves",
+        ),
     },
-    { weight: 2, arbitrary: fc.record({ what: fc.constant("power" as const), granted: fc.constantFrom(true, true, false) }) },
-    { weight: 2, arbitrary: fc.record({ what: fc.constant("visibility" as const), open: fc.constantFrom(true, true, false) }) },
+    {
+        weight: 2,
+        arbitrary: fc.record({ what: fc.constant("power" as const), granted: fc.constantFrom(true, true, false) }),
+    },
+    {
+        weight: 2,
+        arbitrary: fc.record({ what: fc.constant("visibility" as const), open: fc.constantFrom(true, true, false) }),
+    },
     { weight: 4, arbitrary: fc.record({ what: fc.constant("keys" as const), shared: fc.constantFrom(0, 3, 3, 3) }) },
     { weight: 2, arbitrary: one("purge") },
     { weight: 1, arbitrary: fc.record({ what: fc.constant("lookalike" as const), there: fc.boolean() }) },
@@ -74,13 +96,34 @@ const happening = fc.oneof(
             now: fc.constantFrom("none", "unsigned", "phone", "both", "oneSigned"),
         }),
     },
-    { weight: 1, arbitrary: fc.record({ what: fc.constant("clock" as const), by: fc.constantFrom(-day, 40 * day, -40 * day) }) },
-    { weight: 2, arbitrary: fc.record({ what: fc.constant("reachable" as const), yes: fc.constantFrom(true, true, false) }) },
+    {
+        weight: 1,
+        arbitrary: fc.record({ what: fc.constant("clock" as const), by: fc.constantFrom(-day, 40 * day, -40 * day) }),
+    },
+    {
+        weight: 2,
+        arbitrary: fc.record({ what: fc.constant("reachable" as const), yes: fc.constantFrom(true, true, false) }),
+    },
     { weight: 1, arbitrary: fc.record({ what: fc.constant("slow" as const), yes: fc.boolean() }) },
-    { weight: 1, arbitrary: fc.record({ what: fc.constant("account" as const), exists: fc.constantFrom(true, true, false) }) },
-    { weight: 1, arbitrary: fc.record({ what: fc.constant("sifted" as const), whole: fc.constantFrom(true, true, false) }) },
-    { weight: 1, arbitrary: fc.record({ what: fc.constant("signed" as const), yes: fc.constantFrom(true, true, false) }) },
-    { weight: 1, arbitrary: fc.record({ what: fc.constant("identity" as const), masterKey: fc.constantFrom(null, "A", "A", "B") }) },
+    {
+        weight: 1,
+        arbitrary: fc.record({ what: fc.constant("account" as const), exists: fc.constantFrom(true, true, false) }),
+    },
+    {
+        weight: 1,
+        arbitrary: fc.record({ what: fc.constant("sifted" as const), whole: fc.constantFrom(true, true, false) }),
+    },
+    {
+        weight: 1,
+        arbitrary: fc.record({ what: fc.constant("signed" as const), yes: fc.constantFrom(true, true, false) }),
+    },
+    {
+        weight: 1,
+        arbitrary: fc.record({
+            what: fc.constant("identity" as const),
+            masterKey: fc.constantFrom(null, "A", "A", "B"),
+        }),
+    },
     {
         weight: 8,
         arbitrary: fc.record({
@@ -117,7 +160,11 @@ const interruption: fc.Arbitrary<Happening> = fc.oneof(
         names: fc.constant("standing" as const),
         redeemed: fc.constant(false),
     }),
-    fc.record({ what: fc.constant("inviter" as const), who: fc.constant("alice" as const), is: fc.constant("removed" as const) }),
+    fc.record({
+        what: fc.constant("inviter" as const),
+        who: fc.constant("alice" as const),
+        is: fc.constant("removed" as const),
+    }),
     fc.record({ what: fc.constant("visibility" as const), open: fc.constant(false) }),
     fc.record({ what: fc.constant("signed" as const), yes: fc.constant(false) }),
     fc.record({ what: fc.constant("keys" as const), shared: fc.constant(3) }),
@@ -130,7 +177,13 @@ const moment: fc.Arbitrary<Moment> = fc.record({ happening, heard: mostly, works
 const talk: fc.Arbitrary<Moment> = fc.record({
     happening: fc.oneof(
         { weight: 6, arbitrary: fc.record({ what: fc.constant("keys" as const), shared: fc.constant(3) }) },
-        { weight: 6, arbitrary: fc.record({ what: fc.constant("time" as const), passes: fc.constantFrom(5_000, 25_000, 25_000, minute) }) },
+        {
+            weight: 6,
+            arbitrary: fc.record({
+                what: fc.constant("time" as const),
+                passes: fc.constantFrom(5_000, 25_000, 25_000, minute),
+            }),
+        },
         { weight: 1, arbitrary: happening },
     ),
     heard: fc.constant(true),
@@ -154,11 +207,22 @@ const firstInvite = (during: fc.Arbitrary<Moment["meanwhile"]>): fc.Arbitrary<Mo
 /** Nothing interferes, and the bot hears and works. */
 const quietly = (...events: readonly Happening[]): readonly Moment[] =>
     events.map((event) => ({ happening: event, heard: true, works: true, meanwhile: null }));
-const invitedBy = (by: keyof typeof inviters): Happening => ({ what: "invite", by, names: "standing", redeemed: false });
+const invitedBy = (by: keyof typeof inviters): Happening => ({
+    what: "invite",
+    by,
+    names: "standing",
+    redeemed: false,
+});
 
-/** Of this room the bot has no key yet: they come while the first invitee is served, and their homeserver takes its time. */
+/**
+ * Of this room the bot has no key yet: they come while the first invitee is served, and their homeserver takes its
+ * time.
+ */
 const silentRoom = quietly({ what: "slow", yes: true }, { what: "keys", shared: 0 });
-const firstKeys = fc.record({ call: fc.constantFrom(...calls), happening: fc.constant({ what: "keys", shared: 3 } as const) });
+const firstKeys = fc.record({
+    call: fc.constantFrom(...calls),
+    happening: fc.constant({ what: "keys", shared: 3 } as const),
+});
 
 /** Whoever invited is banned while the delivery waits for something. */
 const bannedMeanwhile = fc
@@ -178,14 +242,20 @@ const bannedMeanwhile = fc
         ],
     )
     .map(([stops, goesOn]) =>
-        quietly(stops, invitedBy("alice"), { what: "inviter", who: "alice", is: "removed" }, goesOn, { what: "time", passes: minute }),
+        quietly(stops, invitedBy("alice"), { what: "inviter", who: "alice", is: "removed" }, goesOn, {
+            what: "time",
+            passes: minute,
+        }),
     );
 
 /** Bots that do not know each other invite in each other's place. */
-const fight = fc.array(fc.constantFrom(invitedBy("peer"), invitedBy("peer"), { what: "time", passes: day / 2 } as const), {
-    minLength: 4,
-    maxLength: 10,
-});
+const fight = fc.array(
+    fc.constantFrom(invitedBy("peer"), invitedBy("peer"), { what: "time", passes: day / 2 } as const),
+    {
+        minLength: 4,
+        maxLength: 10,
+    },
+);
 
 /** There is an invite first: nothing can be told of a life in which there never was one. */
 const beginning: fc.Arbitrary<readonly Moment[]> = fc.oneof(

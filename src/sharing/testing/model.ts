@@ -16,7 +16,10 @@ import { World } from "./world.ts";
 
 type InviterNow = Extract<Happening, { what: "inviter" }>["is"];
 
-/** One invitee, one room, and a homeserver that the bot hears of only when it syncs. Every rule is checked as things happen. */
+/**
+ * One invitee, one room, and a homeserver that the bot hears of only when it syncs. Every rule is checked as things
+ * happen.
+ */
 export class Model {
     readonly world = new World();
     readonly #rules = new Rules(this.world);
@@ -97,14 +100,21 @@ export class Model {
                 world.setClock(world.now + happening.by);
                 break;
             case "fault":
-                world.fault = { call: happening.call, after: happening.after, error: faults[happening.kind](happening.call) };
+                world.fault = {
+                    call: happening.call,
+                    after: happening.after,
+                    error: faults[happening.kind](happening.call),
+                };
                 break;
             default:
                 this.#changeWorld(happening);
         }
     }
 
-    /** Everything heals and time passes: then every job has ended, or waits for something that a person or the room has to give. */
+    /**
+     * Everything heals and time passes: then every job has ended, or waits for something that a person or the room has
+     * to give.
+     */
     async #comeToRest(): Promise<void> {
         const { world } = this;
         world.fault = undefined;
@@ -212,7 +222,9 @@ export class Model {
         const { world } = this;
         const { jobs } = world;
         world.crossSigned = yes;
-        world.database.transaction(() => (yes ? jobs.botIsCrossSigned() : reconsiderRooms({ jobs, facts: world.parts().facts })));
+        world.database.transaction(() =>
+            yes ? jobs.botIsCrossSigned() : reconsiderRooms({ jobs, facts: world.parts().facts }),
+        );
     }
 
     #keysCome(shared: number): void {
@@ -235,7 +247,10 @@ export class Model {
         const named = names === "standing" ? this.world.memberEvent.event_id : "$of-another";
         const isBot = by === "otherBot" || by === "peer";
         const mark = isBot ? { "org.backscroll.reinvite": { event_id: named } } : {};
-        this.#member("invite", sender, { ...mark, ...(redeemed ? { third_party_invite: { display_name: "c...@home" } } : {}) });
+        this.#member("invite", sender, {
+            ...mark,
+            ...(redeemed ? { third_party_invite: { display_name: "c...@home" } } : {}),
+        });
     }
 
     #inviterIs(userId: string, now: InviterNow): void {
@@ -289,7 +304,11 @@ export class Model {
         this.#runner = runner;
         const watch = new DeviceWatch({ ...parts, bundles, watches, released: () => runner.wake() });
         const refreshes = new WatchedRefreshes(world, this.#rules);
-        const refresher = new BundleRefresher({ ...parts, bundles: this.#rules.watched(parts.bundles, "refresher"), refreshes });
+        const refresher = new BundleRefresher({
+            ...parts,
+            bundles: this.#rules.watched(parts.bundles, "refresher"),
+            refreshes,
+        });
         const givenFiles = new GivenFiles({ ...parts, refreshes, fileGone: () => refresher.wake() });
         runner.wake();
         watch.wake();

@@ -34,7 +34,10 @@ interface Keys {
     readonly refreshed: boolean;
 }
 
-/** What must hold whatever happens, checked as each request arrives, after each moment, and at the end. What did not hold is in `broken`. */
+/**
+ * What must hold whatever happens, checked as each request arrives, after each moment, and at the end. What did not
+ * hold is in `broken`.
+ */
 export class Rules {
     readonly broken: string[] = [];
     readonly #world: World;
@@ -93,7 +96,8 @@ export class Rules {
         const first = Math.min(before?.first ?? now, now);
         const afterSilence = this.#keys === undefined || now < this.#keys.last || now - this.#keys.last >= 20_000;
         const rests = afterSilence ? now + soon : Math.min(now + 20_000, first + 120_000);
-        const refreshFrom = before !== undefined && before.refreshFrom <= now + atHand ? Math.min(before.refreshFrom, rests) : rests;
+        const refreshFrom =
+            before !== undefined && before.refreshFrom <= now + atHand ? Math.min(before.refreshFrom, rests) : rests;
         this.#keys = { first, last: now, refreshFrom, afterSilence, refreshed: false };
     }
 
@@ -113,18 +117,25 @@ export class Rules {
 
     refreshMade(): void {
         // Everybody had these keys: the next that come are the first of a series.
-        if (this.#world.database.sql.prepare("SELECT 1 FROM bundle_refreshes").get() === undefined) this.#keys = undefined;
+        if (this.#world.database.sql.prepare("SELECT 1 FROM bundle_refreshes").get() === undefined)
+            this.#keys = undefined;
         if (this.#keys !== undefined) this.#keys = { ...this.#keys, refreshed: true };
     }
 
     /** What is gone is replaced at once. */
     fileGone(): void {
         const now = this.#world.clock.now();
-        this.#keys = { ...(this.#keys ?? { last: longAgo, afterSilence: false, refreshed: false }), first: longAgo, refreshFrom: now };
+        this.#keys = {
+            ...(this.#keys ?? { last: longAgo, afterSilence: false, refreshed: false }),
+            first: longAgo,
+            refreshFrom: now,
+        };
     }
 
     #isSomebodyServed(): boolean {
-        return this.jobs().some(({ state }) => state === "delivering" || state === "delivered" || state === "reinvited");
+        return this.jobs().some(
+            ({ state }) => state === "delivering" || state === "delivered" || state === "reinvited",
+        );
     }
 
     #isRefused(): boolean {
@@ -140,8 +151,10 @@ export class Rules {
         this.#reinvited.set(repeated, count);
         if (count > 1 && repeated !== "") this.broken.push(`the invite ${repeated} was repeated ${count} times`);
         const { jobs } = this.#world;
-        // The bot's own invite may be overtaken by a human's while it is on its way: the one that it was for is over then.
-        const own = (): Job | undefined => jobs.toInvite(roomId, charlie) ?? this.jobs().findLast(({ state }) => state === "cancelled");
+        // The bot's own invite may be overtaken by a human's while it is on its way: the one that it was for is over
+        // then.
+        const own = (): Job | undefined =>
+            jobs.toInvite(roomId, charlie) ?? this.jobs().findLast(({ state }) => state === "cancelled");
         const job = repeated === "" ? own() : jobs.ofInvite(roomId, charlie, repeated);
         if (job !== undefined) this.#reinviteOf(job);
         if (job === undefined) this.broken.push(`a re-invite for ${repeated}, which no job serves`);
@@ -151,30 +164,44 @@ export class Rules {
 
     #reinviteOf(job: Job): void {
         const isRemoved = this.#removedAtPut.includes(job.inviter);
-        if (isRemoved && !isApproved(job, "inviter_removed")) this.broken.push(`a re-invite for ${job.inviter}, who was banned`);
-        if (job.byThirdParty && !isApproved(job, "invited_by_third_party")) this.broken.push("a re-invite of whoever redeemed it");
+        if (isRemoved && !isApproved(job, "inviter_removed"))
+            this.broken.push(`a re-invite for ${job.inviter}, who was banned`);
+        if (job.byThirdParty && !isApproved(job, "invited_by_third_party"))
+            this.broken.push("a re-invite of whoever redeemed it");
         if (!job.byAnotherBot) return;
         const ran = this.#world.clock.ran();
-        if (this.#markedAt !== undefined && ran - this.#markedAt < 7 * day) this.broken.push("a second re-invite of a marked invite");
+        if (this.#markedAt !== undefined && ran - this.#markedAt < 7 * day)
+            this.broken.push("a second re-invite of a marked invite");
         this.#markedAt = ran;
     }
 
-    /** The invitee's own homeserver has said, and all of that was understood, that they have an account and no device to encrypt for. */
+    /**
+     * The invitee's own homeserver has said, and all of that was understood, that they have an account and no device to
+     * encrypt for.
+     */
     #nobodyCanHaveKeys(): boolean {
         const { stored, answersWhole, hasAccount, shared } = this.#world;
         const signed = hasSignedDevice(stored);
-        return !signed && answersWhole && (hasAccount || stored.masterKey !== null || stored.devices.length > 0) && shared > 0;
+        return (
+            !signed &&
+            answersWhole &&
+            (hasAccount || stored.masterKey !== null || stored.devices.length > 0) &&
+            shared > 0
+        );
     }
 
     /** Every move is in the table, its reason belongs to its state, and nothing was a fault of ours. */
     ledger(): void {
-        const rows = this.#world.database.sql.prepare("SELECT job_id, state, reason FROM share_job_moves ORDER BY job_id, rowid").all();
+        const rows = this.#world.database.sql
+            .prepare("SELECT job_id, state, reason FROM share_job_moves ORDER BY job_id, rowid")
+            .all();
         let before: { readonly job: number; readonly state: JobState } | undefined;
         for (const row of rows) {
             const [job, state] = [numberOf(row, "job_id"), wordOf(row, "state", states)];
             const from = before !== undefined && before.job === job ? before.state : undefined;
             const allowed: readonly JobState[] = from === undefined ? ["queued"] : moves[from];
-            if (from !== state && !allowed.includes(state)) this.broken.push(`job ${job} went from ${from ?? "nowhere"} to ${state}`);
+            if (from !== state && !allowed.includes(state))
+                this.broken.push(`job ${job} went from ${from ?? "nowhere"} to ${state}`);
             before = { job, state };
             const reason = textOf(row, "reason");
             if (![reasonsOf[state], chapters.told, chapters.takenBack].some((known) => Object.hasOwn(known, reason)))
@@ -182,15 +209,20 @@ export class Rules {
         }
         const ran = this.#world.clock.ran();
         for (const { id, state, createdRan } of this.jobs())
-            if (state === "expired" && ran - createdRan < 30 * day) this.broken.push(`job ${id} expired by a clock that was set`);
+            if (state === "expired" && ran - createdRan < 30 * day)
+                this.broken.push(`job ${id} expired by a clock that was set`);
         for (const { id, reason, inviter, replacesNamed } of this.jobs())
             if (reason === "reinvited_by_another_bot" && !(replacesNamed && inviter === inviters.otherBot))
                 this.broken.push(`job ${id} was left to a bot whose mark is nobody's word`);
-        for (const job of this.jobs()) if (job.reason === "internal_error") this.broken.push(`job ${job.id} ended by a fault of ours`);
+        for (const job of this.jobs())
+            if (job.reason === "internal_error") this.broken.push(`job ${job.id} ended by a fault of ours`);
         this.broken.push(...this.#world.faults);
     }
 
-    /** Hours after everything has healed: who is somebody else is held, and who was served and may still be served has the room's keys of now, not of then. */
+    /**
+     * Hours after everything has healed: who is somebody else is held, and who was served and may still be served has
+     * the room's keys of now, not of then.
+     */
     fresh(): void {
         const { masterKey, pins, shared, version } = this.#world;
         if (masterKey === null) return;
@@ -199,7 +231,11 @@ export class Rules {
             const goesOn = isOpen(job.state) && job.state !== "held" && this.#isForRemoved(job);
             if (goesOn) this.broken.push(`job ${job.id} goes on as ${job.state} though ${job.inviter} was banned`);
             if (job.state === "joined") this.#isServed(job);
-            if (job.reason === "nothing_to_share" && shared > 0 && this.#world.jobs.emptyHanded([roomId]).some(({ id }) => id === job.id))
+            if (
+                job.reason === "nothing_to_share" &&
+                shared > 0 &&
+                this.#world.jobs.emptyHanded([roomId]).some(({ id }) => id === job.id)
+            )
                 if (inviteStands(job, facts.rooms.member(roomId, charlie), bot))
                     this.broken.push(`job ${job.id} was left with nothing to share`);
             if (job.state !== "delivered" && job.state !== "reinvited") continue;
@@ -214,7 +250,8 @@ export class Rules {
             if (there.length === 0) continue;
             const url = this.#fileGiven(job) ?? "none";
             const has = this.#world.versions.get(url);
-            if (has !== version) this.broken.push(`job ${job.id} was left with set ${has ?? "none"} instead of ${version}`);
+            if (has !== version)
+                this.broken.push(`job ${job.id} was left with set ${has ?? "none"} instead of ${version}`);
             if (!this.#world.media.has(url)) this.broken.push(`job ${job.id} was left with a file that is gone`);
         }
     }
@@ -223,15 +260,21 @@ export class Rules {
     #isServed(job: Job): void {
         const { masterKey, pins, shared, devices, jobs } = this.#world;
         if (decide(gatherFacts(this.#world.parts().facts, job, "as_pinned")).verdict !== "go" || shared === 0) return;
-        if ((pins.pinned(charlie) ?? masterKey) !== masterKey || !devices.some(opensBundles) || jobs.wasSent(job.id)) return;
+        if ((pins.pinned(charlie) ?? masterKey) !== masterKey || !devices.some(opensBundles) || jobs.wasSent(job.id))
+            return;
         this.broken.push(`job ${job.id} left somebody who has joined on the bot's invite without keys`);
     }
 
-    /** Everything has healed, and weeks have passed: each job has ended, or waits for something that a person or the room has to give. */
+    /**
+     * Everything has healed, and weeks have passed: each job has ended, or waits for something that a person or the
+     * room has to give.
+     */
     end(): void {
         for (const job of this.jobs()) {
-            if (isOpen(job.state) && job.state !== "held") this.broken.push(`job ${job.id} still is ${job.state} (${job.reason})`);
-            if (job.state === "held" && !waitsForSomebody.has(job.reason)) this.broken.push(`job ${job.id} is held for ${job.reason}`);
+            if (isOpen(job.state) && job.state !== "held")
+                this.broken.push(`job ${job.id} still is ${job.state} (${job.reason})`);
+            if (job.state === "held" && !waitsForSomebody.has(job.reason))
+                this.broken.push(`job ${job.id} is held for ${job.reason}`);
         }
         if (this.#world.checks.all()[0] !== undefined) this.broken.push("a re-invite was never checked");
         const { database } = this.#world;
@@ -239,7 +282,8 @@ export class Rules {
             if (!givenBy(database.sql, jobId).some(({ devices }) => devices.includes(deviceId)))
                 this.broken.push(`the audit does not know what ${deviceId} was given for job ${jobId}`);
         for (const table of ["bundle_refreshes WHERE due_at IS NOT NULL", "share_watches", "share_sendings"])
-            if (database.sql.prepare(`SELECT 1 FROM ${table}`).get() !== undefined) this.broken.push(`a row of ${table} never ended`);
+            if (database.sql.prepare(`SELECT 1 FROM ${table}`).get() !== undefined)
+                this.broken.push(`a row of ${table} never ended`);
     }
 
     #fileGiven(job: Job): string | undefined {
@@ -256,7 +300,12 @@ export class Rules {
     /** The homeserver has acted on this request. A refusal after that is no homeserver's. */
     #acted(): void {
         const { fault } = this.#world;
-        if (fault?.call === "sendToDevice" && fault.error instanceof HomeserverError && fault.error.problem.kind === "forbidden") return;
+        if (
+            fault?.call === "sendToDevice" &&
+            fault.error instanceof HomeserverError &&
+            fault.error.problem.kind === "forbidden"
+        )
+            return;
         this.#given.push(...this.#onItsWay);
     }
 
@@ -306,11 +355,20 @@ export class Rules {
                 "to somebody who is neither invited nor has joined on the bot's own invite",
                 isToInvite(job) ? membership === "ban" : membership !== (job.state === "joined" ? "join" : "invite"),
             ],
-            ["on the word of a foreign server", job.inviter === inviters.mallory && !isApproved(job, "inviter_server_not_trusted")],
+            [
+                "on the word of a foreign server",
+                job.inviter === inviters.mallory && !isApproved(job, "inviter_server_not_trusted"),
+            ],
             ["to a look-alike of whom nobody knew", this.#isUnseenDouble(job) && !isApproved(job, "looks_like_member")],
-            ["over a known bot's invite", job.replacesNamed && job.inviter === inviters.otherBot && membership === "invite"],
+            [
+                "over a known bot's invite",
+                job.replacesNamed && job.inviter === inviters.otherBot && membership === "invite",
+            ],
             ["on the word of somebody who was banned", this.#isForRemoved(job)],
-            ["to whoever redeemed it, of whom nobody knew", job.byThirdParty && !isApproved(job, "invited_by_third_party")],
+            [
+                "to whoever redeemed it, of whom nobody knew",
+                job.byThirdParty && !isApproved(job, "invited_by_third_party"),
+            ],
         ];
     }
 
@@ -327,7 +385,10 @@ export class Rules {
         const served = this.#world.parts().devices.of(job.id);
         return [
             [`again to somebody who is ${job.state}`, job.state !== "delivered" && job.state !== "reinvited"],
-            ["again to a device that was sent none", !served.some((one) => one.deviceId === deviceId && one.state === "sent")],
+            [
+                "again to a device that was sent none",
+                !served.some((one) => one.deviceId === deviceId && one.state === "sent"),
+            ],
             ["again though no keys had come", this.#keys === undefined],
         ];
     }

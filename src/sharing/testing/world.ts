@@ -41,7 +41,10 @@ import { bot, charlie, alice, invite, change, roomId, masterKey } from "./room.t
 import { atLook, DeviceWatch, type DeviceWatchParts } from "../watch.ts";
 import { Watches } from "../ledger/watches.ts";
 
-/** One bot on one database, a homeserver that keeps Charlie's member event, and a list of what was asked of it, in order. */
+/**
+ * One bot on one database, a homeserver that keeps Charlie's member event, and a list of what was asked of it, in
+ * order.
+ */
 export class World {
     readonly calls: string[] = [];
     readonly faults: string[] = [];
@@ -145,7 +148,11 @@ export class World {
     /** The same at the last encryption. */
     sealedFor = this.stored;
     /** Those of whoever invites. */
-    inviterKeys: Answered = { masterKey: "I".repeat(43), devices: [{ deviceId: "A", crossSigned: true, dehydrated: false }], whole: true };
+    inviterKeys: Answered = {
+        masterKey: "I".repeat(43),
+        devices: [{ deviceId: "A", crossSigned: true, dehydrated: false }],
+        whole: true,
+    };
     /** Charlie's homeserver answers, and nothing of what it says is left out. */
     reachable = true;
     answersWhole = true;
@@ -209,7 +216,10 @@ export class World {
     sync(...told: MembershipChange[]): void {
         const changes = told.map((change) => this.#withPrevious(change));
         this.database.transaction(() => {
-            recordMemberships({ botUserId: bot, jobs: this.jobs, checks: this.checks, rooms: this.parts().facts.rooms }, changes);
+            recordMemberships(
+                { botUserId: bot, jobs: this.jobs, checks: this.checks, rooms: this.parts().facts.rooms },
+                changes,
+            );
             recordInvites({ botUserId: bot, reinvites: this.reinvites, now: () => this.clock.now() }, changes);
             const parts = { jobs: this.jobs, facts: this.parts().facts };
             stopForRemoved(parts, changes);
@@ -229,7 +239,10 @@ export class World {
     inviterIs(userId: string, standing: "left" | "removed"): void {
         this.standings.set(userId, standing);
         const membership = standing === "left" ? "leave" : "ban";
-        this.sync({ ...change(membership, `$${standing}-${userId}`, standing === "left" ? userId : "@admin:home"), userId });
+        this.sync({
+            ...change(membership, `$${standing}-${userId}`, standing === "left" ? userId : "@admin:home"),
+            userId,
+        });
     }
 
     /** Starts a runner as after a start of the process, lets it work until it rests, and stops it. */
@@ -256,7 +269,8 @@ export class World {
         const { watch, watches } = this.watch(() => (released += 1));
         watch.wake();
         await vi.waitFor(() => {
-            if (watches.due(atLook(this.clock.now()), 1).length > 0 || watches.arrivals(1).length > 0) throw new Error("still looking");
+            if (watches.due(atLook(this.clock.now()), 1).length > 0 || watches.arrivals(1).length > 0)
+                throw new Error("still looking");
         });
         await watch.stop();
         if (released > 0) await this.run();
@@ -310,7 +324,14 @@ export class World {
         const member = () => {
             const { content, event_id: eventId, sender } = this.recorded ?? this.memberEvent;
             const isDirect = content.is_direct === true;
-            return { userId: charlie, membership: content.membership, eventId, sender, isDirect, displayName: this.displayName };
+            return {
+                userId: charlie,
+                membership: content.membership,
+                eventId,
+                sender,
+                isDirect,
+                displayName: this.displayName,
+            };
         };
         const facts: FactSources = {
             botUserId: bot,
@@ -407,7 +428,8 @@ export class World {
     }
 
     #membersRevision(): number {
-        if (this.#revised.members !== this.members) this.#revised = { members: this.members, revision: this.#revised.revision + 1 };
+        if (this.#revised.members !== this.members)
+            this.#revised = { members: this.members, revision: this.#revised.revision + 1 };
         return this.#revised.revision;
     }
 

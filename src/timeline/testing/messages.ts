@@ -25,13 +25,24 @@ export function signingSession() {
     return {
         id,
         /** @param more how it differs from what its sender sent */
-        message: (index: number, at: number, sender = "@alice:home", more: { readonly ciphertext?: string } = {}): RoomEvent => {
+        message: (
+            index: number,
+            at: number,
+            sender = "@alice:home",
+            more: { readonly ciphertext?: string } = {},
+        ): RoomEvent => {
             const body = Buffer.from([3, 8, index, ...Buffer.alloc(32, 0x12)]);
             const ciphertext = Buffer.concat([body, sign(null, body, privateKey)])
                 .toString("base64")
                 .replace(/=+$/, "");
             const content = { algorithm: "m.megolm.v1.aes-sha2", session_id: id, ciphertext, ...more };
-            return { type: "m.room.encrypted", eventId: `$${id}-${index}-${sender}`, sender, originServerTs: at, content };
+            return {
+                type: "m.room.encrypted",
+                eventId: `$${id}-${index}-${sender}`,
+                sender,
+                originServerTs: at,
+                content,
+            };
         },
     };
 }

@@ -5,7 +5,10 @@ import { storyRequests } from "./stage.ts";
 
 // Every request once, each with another fault; `fault-matrix.slow.test.ts` plays all of them.
 const stage = playCells(
-    storyRequests.map((request, index) => ({ request, fault: faultNames[(index * 3 + 1) % faultNames.length] ?? "500" })),
+    storyRequests.map((request, index) => ({
+        request,
+        fault: faultNames[(index * 3 + 1) % faultNames.length] ?? "500",
+    })),
 );
 
 test("the story makes the requests that the matrix strikes", async () => {

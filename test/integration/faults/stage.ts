@@ -29,7 +29,11 @@ export class FaultStage {
     readonly #proxyCloses: AsyncDisposableStack;
     #told = 0;
 
-    private constructor(parts: Pick<FaultStage, "scene" | "bot" | "proxy" | "roomId">, alice: Client, closes: AsyncDisposableStack) {
+    private constructor(
+        parts: Pick<FaultStage, "scene" | "bot" | "proxy" | "roomId">,
+        alice: Client,
+        closes: AsyncDisposableStack,
+    ) {
         this.scene = parts.scene;
         this.bot = parts.bot;
         this.proxy = parts.proxy;
@@ -42,9 +46,13 @@ export class FaultStage {
         await using opened = new AsyncDisposableStack();
         const scene = opened.use(await Scene.open());
         const proxy = opened.use(await Proxy.open(scene.synapse.url));
-        // Faults are what is tried here, not limits: the whole matrix invites more people in an hour than a room's default lets through.
+        // Faults are what is tried here, not limits: the whole matrix invites more people in an hour than a room's
+        // default lets through.
         const unlimited = { SHARING_MAX_INVITEES_PER_HOUR: "1000", SHARING_REINVITE_PACE: "unlimited" };
-        const [bot, alice] = await Promise.all([scene.bot({ HOMESERVER_URL: proxy.url, ...unlimited }), scene.person("alice")]);
+        const [bot, alice] = await Promise.all([
+            scene.bot({ HOMESERVER_URL: proxy.url, ...unlimited }),
+            scene.person("alice"),
+        ]);
         const roomId = await roomWithBot(alice, bot);
         return new FaultStage({ scene, bot, proxy, roomId }, alice, opened.move());
     }
@@ -54,8 +62,9 @@ export class FaultStage {
     }
 
     /**
-     * Plays the story for a new invitee while `fault` befalls the first request of that kind, to its good end: the invitee reads what was said before.
-     * Answers what the bot asked for meanwhile, and what of it was done twice and must not be.
+     * Plays the story for a new invitee while `fault` befalls the first request of that kind, to its good end: the
+     * invitee reads what was said before. Answers what the bot asked for meanwhile, and what of it was done twice and
+     * must not be.
      */
     async play(
         request: StoryRequest,
@@ -78,9 +87,13 @@ export class FaultStage {
         await invitee.do("join", roomId);
         await invitee.reads(roomId, [text]);
         const job = await bot.job(roomId, invitee.userId, "joined", "done");
-        if (job.devices.some(({ state }) => state !== "sent")) throw new Error(`devices were left out: ${JSON.stringify(job)}`);
+        if (job.devices.some(({ state }) => state !== "sent"))
+            throw new Error(`devices were left out: ${JSON.stringify(job)}`);
         const exchanges = proxy.exchanges.slice(start);
-        return { requests: new Set(exchanges.map(({ endpoint }) => endpoint)), twice: doneTwice(exchanges, invitee.userId) };
+        return {
+            requests: new Set(exchanges.map(({ endpoint }) => endpoint)),
+            twice: doneTwice(exchanges, invitee.userId),
+        };
     }
 
     /** Waits until the bot holds the newest session: what it heard belongs to this story, not to its faults. */
@@ -105,10 +118,15 @@ export class FaultStage {
 /** A second file, a second invite, and another body under the same transaction ID are what nobody may see. */
 function doneTwice(exchanges: readonly Exchange[], invitee: string): readonly string[] {
     const made = (endpoint: StoryRequest) =>
-        exchanges.filter((exchange) => exchange.endpoint === endpoint && exchange.answered !== undefined && exchange.answered.status < 300);
+        exchanges.filter(
+            (exchange) =>
+                exchange.endpoint === endpoint && exchange.answered !== undefined && exchange.answered.status < 300,
+        );
     const uploads = new Set(made("PUT /media/upload/*").map(({ path }) => path));
     const invites = new Set(made("PUT /rooms/*/state/m.room.member/*").map(({ answered }) => String(answered?.body)));
-    const messages = made("PUT /sendToDevice/m.room.encrypted/*").filter(({ body }) => body.includes(JSON.stringify(invitee)));
+    const messages = made("PUT /sendToDevice/m.room.encrypted/*").filter(({ body }) =>
+        body.includes(JSON.stringify(invitee)),
+    );
     const bodies = Map.groupBy(messages, ({ path }) => path);
     return [
         ...(uploads.size > 1 ? [`${uploads.size} files`] : []),

@@ -12,8 +12,8 @@ const bytesAStep = 1_048_576;
 const beginnings = 3;
 
 /**
- * Builds and encrypts the room key bundle (UTF-8 JSON) in steps. It is of one moment: if the room's set changed before the last step, it
- * begins again, with the keys that came.
+ * Builds and encrypts the room key bundle (UTF-8 JSON) in steps. It is of one moment: if the room's set changed before
+ * the last step, it begins again, with the keys that came.
  */
 export async function buildBundle(step: Step, request: BundleRequest): Promise<EncryptedBundle> {
     for (let begun = 1; begun < beginnings; begun++) {
@@ -31,7 +31,10 @@ export async function buildBundle(step: Step, request: BundleRequest): Promise<E
 async function buildInSteps(step: Step, request: BundleRequest): Promise<EncryptedBundle | undefined> {
     const { roomId, key, iv } = request;
     const { plan, version } = await step((context) =>
-        context.store.atomically((sql) => ({ plan: planBundle(sql, request), version: entriesOf(context, sql).version(roomId) })),
+        context.store.atomically((sql) => ({
+            plan: planBundle(sql, request),
+            version: entriesOf(context, sql).version(roomId),
+        })),
     );
     const cipher = new AttachmentCipher(key, iv);
     cipher.write(Buffer.from('{"room_keys":['));

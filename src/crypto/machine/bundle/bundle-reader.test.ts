@@ -5,7 +5,8 @@ function read(text: string, pieceBytes = 1_000_000): readonly ListedEntry[] {
     const reader = new BundleReader();
     const bytes = Buffer.from(text);
     const entries: ListedEntry[] = [];
-    for (let start = 0; start < bytes.length; start += pieceBytes) entries.push(...reader.take(bytes.subarray(start, start + pieceBytes)));
+    for (let start = 0; start < bytes.length; start += pieceBytes)
+        entries.push(...reader.take(bytes.subarray(start, start + pieceBytes)));
     reader.end();
     return entries;
 }

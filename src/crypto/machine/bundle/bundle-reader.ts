@@ -21,8 +21,9 @@ export interface ListedEntry {
 export class NotABundle extends Error {}
 
 /**
- * Reads the JSON of a room key bundle piece by piece and holds one entry of its lists at a time: it looks for the ends of entries only, and leaves
- * each of them to `JSON.parse`. Fields that it does not know are passed over. Source: MSC4268, "Key bundle format".
+ * Reads the JSON of a room key bundle piece by piece and holds one entry of its lists at a time: it looks for the ends
+ * of entries only, and leaves each of them to `JSON.parse`. Fields that it does not know are passed over. Source:
+ * MSC4268, "Key bundle format".
  */
 export class BundleReader {
     /** Brackets that are open. 1: in the bundle; 2: in one of its lists. */
@@ -91,7 +92,8 @@ export class BundleReader {
         this.#begun = true;
         this.#depth += 1;
         if (this.#depth === 2)
-            this.#list = byte === openList ? listNames.find((name) => name === Buffer.from(this.#name).toString()) : undefined;
+            this.#list =
+                byte === openList ? listNames.find((name) => name === Buffer.from(this.#name).toString()) : undefined;
         if (this.#depth !== 3 || this.#list === undefined) return false;
         this.#inEntry = true;
         this.#entries += 1;

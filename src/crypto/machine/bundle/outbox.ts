@@ -11,7 +11,10 @@ export interface OutboxKey {
     readonly fingerprint: string;
 }
 
-/** Encrypted to-device bodies from their encryption until the server took them: a ratchet step is never spent twice on one delivery. */
+/**
+ * Encrypted to-device bodies from their encryption until the server took them: a ratchet step is never spent twice on
+ * one delivery.
+ */
 export class Outbox {
     readonly #sql: DatabaseSync;
     readonly #seal: Seal;
@@ -23,7 +26,9 @@ export class Outbox {
 
     find(key: OutboxKey): string | undefined {
         const row = this.#sql
-            .prepare("SELECT body FROM outbox WHERE delivery_id = ? AND device_id = ? AND device_key = ? AND fingerprint = ?")
+            .prepare(
+                "SELECT body FROM outbox WHERE delivery_id = ? AND device_id = ? AND device_key = ? AND fingerprint = ?",
+            )
             .get(key.deliveryId, key.deviceId, key.deviceKey, key.fingerprint);
         const body = blobOrNothing(row, "body");
         return body && Buffer.from(this.#seal.open(place(key), body)).toString("utf8");
@@ -32,7 +37,9 @@ export class Outbox {
     keep(key: OutboxKey, body: string): void {
         const { deliveryId, deviceId, deviceKey, fingerprint } = key;
         const sealed = this.#seal.seal(place(key), Buffer.from(body));
-        this.#sql.prepare("INSERT OR REPLACE INTO outbox VALUES (?, ?, ?, ?, ?)").run(deliveryId, deviceId, deviceKey, fingerprint, sealed);
+        this.#sql
+            .prepare("INSERT OR REPLACE INTO outbox VALUES (?, ?, ?, ?, ?)")
+            .run(deliveryId, deviceId, deviceKey, fingerprint, sealed);
     }
 
     /** The deliveries of which bodies are kept. */

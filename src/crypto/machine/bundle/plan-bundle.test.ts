@@ -67,7 +67,8 @@ function build(more: BundleWishes = {}, between: () => void = () => undefined): 
         between();
         return result;
     };
-    const setOutsiders = (roomId: string, users: readonly string[]) => Promise.resolve(entriesOf().setOutsiders(roomId, users));
+    const setOutsiders = (roomId: string, users: readonly string[]) =>
+        Promise.resolve(entriesOf().setOutsiders(roomId, users));
     return openBundle({ buildBundle: (request) => buildBundle(step, request), setOutsiders }, ROOM, more);
 }
 
@@ -117,7 +118,14 @@ test("a withheld record says what m.room_key.withheld says", async () => {
 });
 
 test("an entry has the six fields of the specification and no other", () => {
-    const entry = { algorithm: "a", room_id: "r", sender_claimed_keys: {}, sender_key: "k", session_id: "i", session_key: "s" };
+    const entry = {
+        algorithm: "a",
+        room_id: "r",
+        sender_claimed_keys: {},
+        sender_key: "k",
+        session_id: "i",
+        session_key: "s",
+    };
     const noisy = { ...entry, forwarding_curve25519_key_chain: [], "m.shared_history": true };
     expect(bundleEntry(noisy)).toEqual(entry);
 });
@@ -222,7 +230,10 @@ test.each<[string, (entries: ReadyEntries) => void, boolean]>([
     [
         "a word that changes nothing",
         (entries) =>
-            void entries.hear({ roomId: ROOM, sessionId: "1", senderKey: "@alice:home" }, { claim: "true", sender: "@alice:home", at: 2 }),
+            void entries.hear(
+                { roomId: ROOM, sessionId: "1", senderKey: "@alice:home" },
+                { claim: "true", sender: "@alice:home", at: 2 },
+            ),
         false,
     ],
 ])("the set's version after %s", (_, change, changes) => {
@@ -249,8 +260,15 @@ test("entries of the first version of the tables are found on their pages", asyn
         CREATE INDEX ready_entries_by_verdict ON ready_entries (room_id, verdict);
         UPDATE crypto_meta SET value = '2' WHERE name = 'version'`);
     for (const [index, row] of rows.entries()) {
-        const [roomId, sessionId, senderKey] = [String(row["room_id"]), String(row["session_id"]), String(row["sender_key"])];
-        const sealed = seal.seal(JSON.stringify(["ready_entries", roomId, sessionId, senderKey]), entries[index]?.json ?? new Uint8Array());
+        const [roomId, sessionId, senderKey] = [
+            String(row["room_id"]),
+            String(row["session_id"]),
+            String(row["sender_key"]),
+        ];
+        const sealed = seal.seal(
+            JSON.stringify(["ready_entries", roomId, sessionId, senderKey]),
+            entries[index]?.json ?? new Uint8Array(),
+        );
         sql.prepare("INSERT INTO ready_entries VALUES (?, ?, ?, 0, 1, ?, ?, ?)").run(
             roomId,
             sessionId,
@@ -263,7 +281,9 @@ test("entries of the first version of the tables are found on their pages", asyn
     prepareTables(sql, { path: ":memory:", ...BOT }, seal);
     const bundle = await build({ strangers: ["@alice:home"] });
     expect([sharedIn(bundle), withheldIn(bundle)]).toEqual([["1"], ["2"]]);
-    expect(bundle.content.room_keys).toEqual([expect.objectContaining({ session_key: "key of 1 from 0", sender_key: "@alice:home" })]);
+    expect(bundle.content.room_keys).toEqual([
+        expect.objectContaining({ session_key: "key of 1 from 0", sender_key: "@alice:home" }),
+    ]);
 });
 
 test("the same set makes the same file twice under one key", async () => {
@@ -284,9 +304,12 @@ test("page by page or session by session, the file is the same", async () => {
             firstIndex: fc.integer({ min: 0, max: 3 }),
         }),
     );
-    const commits = fc.array(fc.uniqueArray(session, { minLength: 1, maxLength: 25, selector: ([id, { from }]) => id + from }), {
-        maxLength: 12,
-    });
+    const commits = fc.array(
+        fc.uniqueArray(session, { minLength: 1, maxLength: 25, selector: ([id, { from }]) => id + from }),
+        {
+            maxLength: 12,
+        },
+    );
     const strangers = fc.constantFrom([], [], ["@bob:home"]);
     const caps = fc.record({
         maxSessions: fc.constantFrom(1_000_000, 1_000_000, 3, 20),
@@ -300,9 +323,18 @@ test("page by page or session by session, the file is the same", async () => {
             const times = Array.from({ length: 61 }, (_, index) => ({ sessionId: String(index), firstAt: index }));
             const byPage = await build({ ...request, times, limits: { ...cap, notBefore: undefined } });
             // An age that nothing has reached has each session looked at.
-            const bySession = await build({ ...request, times, limits: { ...cap, notBefore: Number.NEGATIVE_INFINITY } });
+            const bySession = await build({
+                ...request,
+                times,
+                limits: { ...cap, notBefore: Number.NEGATIVE_INFINITY },
+            });
             sql.exec("ROLLBACK TO untouched; RELEASE untouched");
-            const facts = ({ sha256, shared, withheld, leftOut }: OpenedBundle) => ({ sha256, shared, withheld, leftOut });
+            const facts = ({ sha256, shared, withheld, leftOut }: OpenedBundle) => ({
+                sha256,
+                shared,
+                withheld,
+                leftOut,
+            });
             expect(facts(byPage)).toEqual(facts(bySession));
             expect(byPage.content.room_keys).toHaveLength(byPage.shared);
         }),

@@ -27,15 +27,16 @@ const withheldPart = 0.1;
 const frameBytes = 64;
 
 /**
- * Chooses what the bundle holds: of each session what the law made of it (`session-law.ts`), shareable sessions as keys, a sender's no as
- * `withheld`. What a limit leaves out is in neither list.
- * Source: MSC4268, "Key bundle format".
+ * Chooses what the bundle holds: of each session what the law made of it (`session-law.ts`), shareable sessions as
+ * keys, a sender's no as `withheld`. What a limit leaves out is in neither list. Source: MSC4268, "Key bundle format".
  */
 export function planBundle(sql: DatabaseSync, request: BundleRequest): BundlePlan {
     const { roomId } = request;
     const maxBytes = (request.limits.maxBytes ?? Number.POSITIVE_INFINITY) - frameBytes;
     const withheld = fitting(
-        closedSessions(sql, roomId, request.limits.maxSessions).map((session) => JSON.stringify(withheldRecord(roomId, session))),
+        closedSessions(sql, roomId, request.limits.maxSessions).map((session) =>
+            JSON.stringify(withheldRecord(roomId, session)),
+        ),
         maxBytes * withheldPart,
     );
     const limits = { ...request.limits, maxBytes: maxBytes - withheld.join(",").length };
@@ -93,7 +94,11 @@ function shareableRows(sql: DatabaseSync, roomId: string, times: PackedTimes): r
 }
 
 /** Sessions that are withheld from newcomers: by the word of a copy that we have, or by somebody's word alone. */
-function closedSessions(sql: DatabaseSync, roomId: string, most: number): readonly Pick<Row, "sessionId" | "senderKey">[] {
+function closedSessions(
+    sql: DatabaseSync,
+    roomId: string,
+    most: number,
+): readonly Pick<Row, "sessionId" | "senderKey">[] {
     return sql
         .prepare(
             `SELECT session_id, sender_key FROM (

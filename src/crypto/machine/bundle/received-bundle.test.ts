@@ -65,7 +65,9 @@ interface Bundle {
 
 /** Encrypts the bundle as clients do and announces it. */
 async function announce(content: Bundle | string, from = alice): Promise<SealedFile> {
-    const sealed = sealFile(typeof content === "string" ? content : JSON.stringify({ room_keys: [], withheld: [], ...content }));
+    const sealed = sealFile(
+        typeof content === "string" ? content : JSON.stringify({ room_keys: [], withheld: [], ...content }),
+    );
     await from.tell(BOT.userId, BOT.deviceId, "m.room_key_bundle", { room_id: ROOM, file: sealed.file });
     await bot.receive();
     return sealed;
@@ -86,7 +88,12 @@ async function tell(session: MegolmSession, flags: object, index = 0, from = bob
 }
 
 function keyOf(session: MegolmSession, flags: object, index: number): object {
-    const key = { algorithm: "m.megolm.v1.aes-sha2", room_id: ROOM, session_id: session.sessionId, session_key: session.sharedAt(index) };
+    const key = {
+        algorithm: "m.megolm.v1.aes-sha2",
+        room_id: ROOM,
+        session_id: session.sessionId,
+        session_key: session.sharedAt(index),
+    };
     return { ...key, ...flags };
 }
 
@@ -114,23 +121,34 @@ test("a bundle that a real machine built is taken, and is in the bot's own bundl
     const settings = new EncryptionSettings();
     settings.historyVisibility = HistoryVisibility.Shared;
     await alice.machine.shareRoomKey(room, [], settings);
-    const { session_id: sessionId } = JSON.parse(await alice.machine.encryptRoomEvent(room, "m.room.message", "{}")) as {
+    const { session_id: sessionId } = JSON.parse(
+        await alice.machine.encryptRoomEvent(room, "m.room.message", "{}"),
+    ) as {
         session_id: string;
     };
     const built = await alice.machine.buildRoomKeyBundle(room);
     const file = { ...(JSON.parse(built?.mediaEncryptionInfo ?? "{}") as EncryptedFile), url: "mxc://home/built" };
     await alice.tell(BOT.userId, BOT.deviceId, "m.room_key_bundle", { room_id: ROOM, file });
     expect(await bot.receive()).toEqual([ROOM]);
-    expect(await bot.crypto.offeredBundle(ROOM, ALICE)).toMatchObject({ url: file.url, deviceId: "ALICE", crossSigned: true });
+    expect(await bot.crypto.offeredBundle(ROOM, ALICE)).toMatchObject({
+        url: file.url,
+        deviceId: "ALICE",
+        crossSigned: true,
+    });
     const taken = await take({ file, ciphertext: built?.encryptedData ?? new Uint8Array() });
     expect(taken).toEqual({ outcome: "taken", keys: 1, taken: 1, refused: 0, withheld: 0 });
     expect(await shared()).toEqual([sessionId]);
-    expect(await bot.crypto.heldSessions(ROOM)).toEqual([{ sessionId, firstIndex: 0, verdict: "shareable", given: true }]);
+    expect(await bot.crypto.heldSessions(ROOM)).toEqual([
+        { sessionId, firstIndex: 0, verdict: "shareable", given: true },
+    ]);
 });
 
 test("an announcement whose URI no homeserver can be asked for is none", async () => {
     const { file } = sealFile("{}");
-    await alice.tell(BOT.userId, BOT.deviceId, "m.room_key_bundle", { room_id: ROOM, file: { ...file, url: "mxc://../x" } });
+    await alice.tell(BOT.userId, BOT.deviceId, "m.room_key_bundle", {
+        room_id: ROOM,
+        file: { ...file, url: "mxc://../x" },
+    });
     expect(await bot.receive()).toEqual([]);
     expect(await bot.crypto.offeredBundle(ROOM, ALICE)).toBeUndefined();
 });
@@ -154,10 +172,17 @@ test("a device that its owner has not signed is told apart", async () => {
     await dora.learn(BOT.userId);
     await announce({}, dora);
     await bot.query(dora.userId);
-    expect(await bot.crypto.offeredBundle(ROOM, dora.userId)).toMatchObject({ deviceId: "DORA", crossSigned: false, masterKey: null });
+    expect(await bot.crypto.offeredBundle(ROOM, dora.userId)).toMatchObject({
+        deviceId: "DORA",
+        crossSigned: false,
+        masterKey: null,
+    });
     await dora.resetIdentity();
     await bot.query(dora.userId);
-    expect(await bot.crypto.offeredBundle(ROOM, dora.userId)).toMatchObject({ crossSigned: true, masterKey: expect.any(String) });
+    expect(await bot.crypto.offeredBundle(ROOM, dora.userId)).toMatchObject({
+        crossSigned: true,
+        masterKey: expect.any(String),
+    });
 });
 
 test("nothing is taken of another file, and nothing of a bundle that was not announced", async () => {
@@ -191,7 +216,13 @@ test("malformed keys, those of other rooms and those with another's ID are left 
         entry(other, 0, { sender_key: "nobody" }),
     ];
     // What is no object is not even looked at.
-    expect(await give({ room_keys: [...bad, entry(good)] })).toEqual({ outcome: "taken", keys: 6, taken: 1, refused: 5, withheld: 0 });
+    expect(await give({ room_keys: [...bad, entry(good)] })).toEqual({
+        outcome: "taken",
+        keys: 6,
+        taken: 1,
+        refused: 5,
+        withheld: 0,
+    });
     expect(await shared()).toEqual([good.sessionId]);
     expect((await bot.crypto.exportRoomKeys("!other:home")).sessions).toEqual([]);
 });
@@ -212,7 +243,9 @@ test("a key that reaches further back than the sender's own takes its place, if 
     const session = new MegolmSession();
     await tell(session, { shared_history: true }, 5);
     expect(await give({ room_keys: [entry(session, 2)] })).toMatchObject({ taken: 1, refused: 0 });
-    expect(await held()).toEqual([expect.objectContaining({ session_key: session.exportedAt(2), shared_history: true })]);
+    expect(await held()).toEqual([
+        expect.objectContaining({ session_key: session.exportedAt(2), shared_history: true }),
+    ]);
     expect(await bot.crypto.heldSessions(ROOM)).toEqual([expect.objectContaining({ firstIndex: 2, given: true })]);
     expect(await give({ room_keys: [entry(session, 4)] })).toMatchObject({ taken: 0, refused: 0 });
     expect(await held()).toEqual([expect.objectContaining({ session_key: session.exportedAt(2) })]);
@@ -223,7 +256,10 @@ test("a made-up key of a session that we hold changes nothing", async () => {
     await tell(session, { shared_history: true }, 5);
     const before = [await held(), await bot.crypto.shareableSet(ROOM)];
     const asAnother = entry(session, 0, { sender_key: alice.curve25519 });
-    expect(await give({ room_keys: [entry(session, 0, { session_key: madeUp(session) })] })).toMatchObject({ taken: 0, refused: 1 });
+    expect(await give({ room_keys: [entry(session, 0, { session_key: madeUp(session) })] })).toMatchObject({
+        taken: 0,
+        refused: 1,
+    });
     expect(await give({ room_keys: [asAnother] })).toMatchObject({ taken: 0 });
     expect([await held(), await bot.crypto.shareableSet(ROOM)]).toEqual(before);
 });
@@ -235,7 +271,12 @@ test(
         const good = new MegolmSession();
         const bad = Array.from({ length: 150 }, () => new MegolmSession(0xffff_ff00));
         for (const session of bad)
-            await bob.tell(BOT.userId, BOT.deviceId, "m.room_key", keyOf(session, { shared_history: true }, session.firstIndex));
+            await bob.tell(
+                BOT.userId,
+                BOT.deviceId,
+                "m.room_key",
+                keyOf(session, { shared_history: true }, session.firstIndex),
+            );
         await bot.receive();
         const made = bad.map((session) => entry(session, session.firstIndex, { session_key: madeUp(session) }));
         expect(await give({ room_keys: [entry(good), ...made] })).toMatchObject({
@@ -249,10 +290,19 @@ test(
 test("keys that could better nothing are not looked into", async () => {
     const sessions = Array.from({ length: 150 }, () => new MegolmSession(0xffff_ff00));
     for (const session of sessions)
-        await bob.tell(BOT.userId, BOT.deviceId, "m.room_key", keyOf(session, { shared_history: true }, session.firstIndex));
+        await bob.tell(
+            BOT.userId,
+            BOT.deviceId,
+            "m.room_key",
+            keyOf(session, { shared_history: true }, session.firstIndex),
+        );
     await bot.receive();
     const later = sessions.map((session) => entry(session, session.firstIndex + 1));
-    expect(await give({ room_keys: [...later, entry(new MegolmSession())] })).toMatchObject({ outcome: "taken", taken: 1, refused: 0 });
+    expect(await give({ room_keys: [...later, entry(new MegolmSession())] })).toMatchObject({
+        outcome: "taken",
+        taken: 1,
+        refused: 0,
+    });
 });
 
 test("a made-up key that came before the session's own is gone when that comes", async () => {
@@ -312,7 +362,9 @@ test("the sender's own key takes the place of a made-up one that came before, an
     await give({ room_keys: [entry(forged, 0, { session_key: madeUp(forged) }), entry(real, 1)] });
     expect(await holdings()).toMatchObject({ shareable: 2 });
     for (const session of [forged, real]) await tell(session, { "m.shared_history": true }, 6);
-    const keys = new Map((await held()).map((key) => [Reflect.get(key, "session_id"), Reflect.get(key, "session_key")]));
+    const keys = new Map(
+        (await held()).map((key) => [Reflect.get(key, "session_id"), Reflect.get(key, "session_key")]),
+    );
     expect(keys.get(forged.sessionId)).toBe(forged.exportedAt(6));
     expect(keys.get(real.sessionId)).toBe(real.exportedAt(1));
     expect(await holdings()).toEqual({ shareable: 2, notShareable: 0, unknown: 0 });
@@ -323,13 +375,17 @@ test("where the sender's own copy came after a given one under another sender's 
     await give({ room_keys: [entry(session, 0, { sender_key: alice.curve25519, session_key: madeUp(session) })] });
     await tell(session, { shared_history: true }, 1);
     const { content } = await openBundle(bot.crypto, ROOM);
-    expect(content.room_keys).toEqual([expect.objectContaining({ sender_key: bob.curve25519, session_key: session.exportedAt(1) })]);
+    expect(content.room_keys).toEqual([
+        expect.objectContaining({ sender_key: bob.curve25519, session_key: session.exportedAt(1) }),
+    ]);
     expect(await bot.crypto.heldSessions(ROOM)).toEqual([expect.objectContaining({ firstIndex: 1, given: false })]);
 });
 
 test("what the operator imported stays the operator's, and a bundle that has the same says what was not known of it", async () => {
     const [session, other] = [new MegolmSession(), new MegolmSession()];
-    await bot.crypto.importRoomKeys([session, other].map((one) => ({ ...entry(one, 2), forwarding_curve25519_key_chain: [] })));
+    await bot.crypto.importRoomKeys(
+        [session, other].map((one) => ({ ...entry(one, 2), forwarding_curve25519_key_chain: [] })),
+    );
     expect(await holdings()).toMatchObject({ unknown: 2 });
     expect(await give({ room_keys: [entry(other, 3, { session_key: madeUp(other) })] })).toMatchObject({ taken: 0 });
     expect(await give({ room_keys: [entry(session, 3)] })).toMatchObject({ taken: 1 });
@@ -355,7 +411,8 @@ test("what a bundle brought and the operator imports counts as the operator's", 
 
 test("withheld records are passed on: once, in one list only, bounded, and never for a session whose owner shares it", async () => {
     const [ours, theirs, later] = [new MegolmSession(), new MegolmSession(), new MegolmSession()];
-    const isBobs = ({ sessionId }: MegolmSession) => bot.crypto.setOwners([{ roomId: ROOM, sessionId, userId: bob.userId }]);
+    const isBobs = ({ sessionId }: MegolmSession) =>
+        bot.crypto.setOwners([{ roomId: ROOM, sessionId, userId: bob.userId }]);
     await tell(ours, { shared_history: true });
     await isBobs(ours);
     const records = [

@@ -2,7 +2,10 @@ import type { DatabaseSync } from "node:sqlite";
 import { numberOf } from "../../../database/index.ts";
 import { type Place, placeIn } from "../entries/entry-pages.ts";
 
-/** Entries that stand one after another on a page: they are written as one, with the commas that stand between them there. */
+/**
+ * Entries that stand one after another on a page: they are written as one, with the commas that stand between them
+ * there.
+ */
 export interface Run extends Place {
     readonly sessions: number;
 }
@@ -20,8 +23,8 @@ export function runsOf(places: readonly Place[]): readonly Run[] {
 }
 
 /**
- * All that is shareable in a room, in the order of `runsOf`. A page that holds nothing else is one run, which the index alone tells: for a
- * hundred thousand sessions that is ten times as fast as a look at each of them.
+ * All that is shareable in a room, in the order of `runsOf`. A page that holds nothing else is one run, which the index
+ * alone tells: for a hundred thousand sessions that is ten times as fast as a look at each of them.
  */
 export function shareableRuns(sql: DatabaseSync, roomId: string): readonly Run[] {
     const places = sql.prepare(

@@ -92,7 +92,9 @@ test("an unsigned device gets nothing", async () => {
         masterKey: null,
         devices: [{ deviceId: "DAVE", crossSigned: false, dehydrated: false }],
     });
-    expect(await seal(await delivery({ userId: dave.userId, pinnedMasterKey: "whatever" }))).toEqual({ identity: "none" });
+    expect(await seal(await delivery({ userId: dave.userId, pinnedMasterKey: "whatever" }))).toEqual({
+        identity: "none",
+    });
 });
 
 test("a dehydrated device is told from others, and gets nothing although it is signed", async () => {
@@ -109,7 +111,9 @@ test("a device without an Olm session is told from one that may not have the bun
     const erin = await Peer.join(server, "@erin:home", "ERIN");
     await bot.query(erin.userId);
     const pinnedMasterKey = (await bot.keysOf(erin.userId)).masterKey ?? "";
-    expect(states(await seal(await delivery({ userId: erin.userId, pinnedMasterKey })))).toEqual({ ERIN: "no_session" });
+    expect(states(await seal(await delivery({ userId: erin.userId, pinnedMasterKey })))).toEqual({
+        ERIN: "no_session",
+    });
 });
 
 test("an encryption that fails for another reason is told apart, and the next one succeeds", async () => {
@@ -135,11 +139,14 @@ test("a body from before the change is not given out after it", async () => {
     expect(await seal(pinned)).toMatchObject({ identity: "changed" });
 });
 
-test.each(["v", "url", "key", "iv", "hashes"] as const)("a file without %s is refused before anything is encrypted", async (field) => {
-    const { [field]: _, ...file } = encrypt(Buffer.from("{}")).file;
-    await expect(seal(await delivery({ file: file as EncryptedFile }))).rejects.toThrow();
-    await expect(bot.crypto.ping()).resolves.toBeUndefined();
-});
+test.each(["v", "url", "key", "iv", "hashes"] as const)(
+    "a file without %s is refused before anything is encrypted",
+    async (field) => {
+        const { [field]: _, ...file } = encrypt(Buffer.from("{}")).file;
+        await expect(seal(await delivery({ file: file as EncryptedFile }))).rejects.toThrow();
+        await expect(bot.crypto.ping()).resolves.toBeUndefined();
+    },
+);
 
 test("many deliveries are one step: one commit, and each has an answer of its own", async () => {
     const commits: string[] = [];
@@ -180,14 +187,18 @@ test("a user whose ID the machine refuses has no devices, and keeps nobody else 
     const [of, none] = await bot.crypto.userKeys([CHARLIE, refused]);
     expect([of?.devices.map(({ deviceId }) => deviceId), none]).toEqual([["PHONE"], { masterKey: null, devices: [] }]);
     const charlies = await delivery();
-    const [sealed, refusal] = await bot.crypto.sealBundles([charlies, { ...charlies, deliveryId: "delivery-2", userId: refused }]);
+    const [sealed, refusal] = await bot.crypto.sealBundles([
+        charlies,
+        { ...charlies, deliveryId: "delivery-2", userId: refused },
+    ]);
     expect([sealed?.identity, refusal]).toEqual(["pinned", { identity: "none" }]);
 });
 
 test("more than fifty are sealed in steps, between which others have their turn; what one step kept is not made again", async () => {
     const pinnedMasterKey = (await bot.keysOf(CHARLIE)).masterKey ?? "";
     const deliveries: BundleDelivery[] = [];
-    for (let number = 0; number < 120; number += 1) deliveries.push(await delivery({ deliveryId: `d${number}`, pinnedMasterKey }));
+    for (let number = 0; number < 120; number += 1)
+        deliveries.push(await delivery({ deliveryId: `d${number}`, pinnedMasterKey }));
     const order: string[] = [];
     const sealing = bot.crypto.sealBundles(deliveries).then((sealed) => {
         order.push("sealed");
@@ -202,7 +213,8 @@ test("more than fifty are sealed in steps, between which others have their turn;
 });
 
 test("an identity that changes between two steps leaves nothing to be sent", async () => {
-    for (let number = 0; number < 50; number += 1) await Peer.join(server, CHARLIE, `EXTRA${number}`, { crossSigned: false });
+    for (let number = 0; number < 50; number += 1)
+        await Peer.join(server, CHARLIE, `EXTRA${number}`, { crossSigned: false });
     await bot.query(CHARLIE);
     const pinned = await delivery();
     await charlie.resetIdentity();
@@ -219,7 +231,12 @@ async function seal(one: BundleDelivery): Promise<SealedDelivery> {
 }
 
 async function giveSession(sender: Peer, session: MegolmSession, flags: object): Promise<void> {
-    const content = { algorithm: "m.megolm.v1.aes-sha2", room_id: ROOM, session_id: session.sessionId, session_key: session.sharedAt(0) };
+    const content = {
+        algorithm: "m.megolm.v1.aes-sha2",
+        room_id: ROOM,
+        session_id: session.sessionId,
+        session_key: session.sharedAt(0),
+    };
     await sender.tell(BOT.userId, BOT.deviceId, "m.room_key", { ...content, ...flags });
 }
 
@@ -236,8 +253,20 @@ function encrypt(plain: Uint8Array): { file: EncryptedFile; ciphertext: Uint8Arr
     const iv = Buffer.concat([randomBytes(8), Buffer.alloc(8)]);
     const ciphertext = createCipheriv("aes-256-ctr", key, iv).update(plain);
     const hash = createHash("sha256").update(ciphertext).digest();
-    const jwk = { alg: "A256CTR", ext: true, k: key.toString("base64url"), key_ops: ["encrypt", "decrypt"], kty: "oct" } as const;
-    const file = { v: "v2", url: "mxc://home/file", key: jwk, iv: unpadded(iv), hashes: { sha256: unpadded(hash) } } as const;
+    const jwk = {
+        alg: "A256CTR",
+        ext: true,
+        k: key.toString("base64url"),
+        key_ops: ["encrypt", "decrypt"],
+        kty: "oct",
+    } as const;
+    const file = {
+        v: "v2",
+        url: "mxc://home/file",
+        key: jwk,
+        iv: unpadded(iv),
+        hashes: { sha256: unpadded(hash) },
+    } as const;
     return { file, ciphertext };
 }
 
@@ -248,10 +277,14 @@ function send(sealed: SealedDelivery): void {
 }
 
 function states(sealed: SealedDelivery): Record<string, string> {
-    return sealed.identity === "pinned" ? Object.fromEntries(sealed.devices.map((device) => [device.deviceId, device.state])) : {};
+    return sealed.identity === "pinned"
+        ? Object.fromEntries(sealed.devices.map((device) => [device.deviceId, device.state]))
+        : {};
 }
 
 function contents(sealed: SealedDelivery): Record<string, object> {
     if (sealed.identity !== "pinned") return {};
-    return Object.fromEntries(sealed.devices.flatMap((device) => (device.state === "sealed" ? [[device.deviceId, device.content]] : [])));
+    return Object.fromEntries(
+        sealed.devices.flatMap((device) => (device.state === "sealed" ? [[device.deviceId, device.content]] : [])),
+    );
 }

@@ -27,7 +27,9 @@ async function keysOf(context: MachineContext, userId: string): Promise<UserKeys
     };
 }
 
-/** Devices that one step encrypts for: some 50 ms. Who has more, or many at once, leave others their turn in between. */
+/**
+ * Devices that one step encrypts for: some 50 ms. Who has more, or many at once, leave others their turn in between.
+ */
 const devicesAStep = 50;
 
 interface Sealing {
@@ -39,11 +41,15 @@ interface Sealing {
 }
 
 /**
- * The pin check and the encryption are one step of the queue: no `/keys/query` can change an identity in between, and one that changed
- * between two steps leaves nothing to be sent. The machine itself would encrypt to a changed identity without a word.
+ * The pin check and the encryption are one step of the queue: no `/keys/query` can change an identity in between, and
+ * one that changed between two steps leaves nothing to be sent. The machine itself would encrypt to a changed identity
+ * without a word.
  * @throws if a `file` lacks a field; nothing was encrypted then
  */
-export async function sealBundles(step: Step, deliveries: readonly BundleDelivery[]): Promise<readonly SealedDelivery[]> {
+export async function sealBundles(
+    step: Step,
+    deliveries: readonly BundleDelivery[],
+): Promise<readonly SealedDelivery[]> {
     const sealings = deliveries.map((delivery): Sealing => {
         const content = { room_id: delivery.roomId, file: fileSchema.parse(delivery.file) };
         return { delivery, content, devices: new Map(), sealed: undefined };
@@ -94,13 +100,21 @@ async function plan(context: MachineContext, sealing: Sealing, room: number): Pr
     const { masterKey, devices: known } = await knownOf(context, userId);
     const wanted = (device: Device): boolean => {
         const deviceId = device.deviceId.toString();
-        return !device.isDehydrated && !sealing.devices.has(deviceId) && (deviceIds === undefined || deviceIds.includes(deviceId));
+        return (
+            !device.isDehydrated &&
+            !sealing.devices.has(deviceId) &&
+            (deviceIds === undefined || deviceIds.includes(deviceId))
+        );
     };
     const devices = known.filter(wanted);
     return { sealing, masterKey, devices: devices.slice(0, room), whole: devices.length <= room };
 }
 
-async function seal(context: MachineContext, sql: DatabaseSync, { sealing, masterKey, devices, whole }: Plan): Promise<void> {
+async function seal(
+    context: MachineContext,
+    sql: DatabaseSync,
+    { sealing, masterKey, devices, whole }: Plan,
+): Promise<void> {
     const { delivery, content } = sealing;
     if (masterKey !== delivery.pinnedMasterKey) {
         sealing.sealed = masterKey === null ? { identity: "none" } : { identity: "changed", masterKey };
@@ -160,7 +174,9 @@ function fingerprint(userId: string, content: object): string {
         .digest("base64");
 }
 
-/** The machine has no codes for these. "withheld" is its own check of the signatures, which says no where ours did not. */
+/**
+ * The machine has no codes for these. "withheld" is its own check of the signatures, which says no where ours did not.
+ */
 function refusalState({ log }: MachineContext, error: unknown): "no_session" | "not_cross_signed" | "error" {
     const message = String(error);
     if (/withheld/i.test(message)) return "not_cross_signed";

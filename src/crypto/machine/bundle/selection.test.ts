@@ -9,14 +9,16 @@ const session = (sessionId: string, more: Partial<Candidate> = {}): Candidate =>
     receivedAt: undefined,
     ...more,
 });
-const used = (sessionId: string, firstAt: number): Candidate => session(sessionId, { firstAt, by: "@alice:home", receivedAt: firstAt });
+const used = (sessionId: string, firstAt: number): Candidate =>
+    session(sessionId, { firstAt, by: "@alice:home", receivedAt: firstAt });
 const unused = (sessionId: string, by: string, receivedAt: number): Candidate => session(sessionId, { by, receivedAt });
 const imported = (sessionId: string, firstAt?: number): Candidate => session(sessionId, { firstAt });
 
 const none: SelectionLimits = { maxSessions: 1_000, maxBytes: Number.POSITIVE_INFINITY, notBefore: undefined };
 const atMost = (maxSessions: number): SelectionLimits => ({ ...none, maxSessions });
 const flood = Array.from({ length: 5_000 }, (_, index) => unused(`flood ${index}`, "@mallory:home", 1_000 + index));
-const names = (count: number, first: number): string[] => Array.from({ length: count }, (_, index) => `flood ${first + index}`);
+const names = (count: number, first: number): string[] =>
+    Array.from({ length: count }, (_, index) => `flood ${first + index}`);
 
 test.each<[string, readonly Candidate[], SelectionLimits, readonly string[], { tooOld: number; overLimit: number }]>([
     ["nothing is nothing", [], none, [], { tooOld: 0, overLimit: 0 }],
@@ -28,8 +30,20 @@ test.each<[string, readonly Candidate[], SelectionLimits, readonly string[], { t
         { tooOld: 0, overLimit: 0 },
     ],
     ["exactly the limit is no limit", [used("a", 1), used("b", 2)], atMost(2), ["a", "b"], { tooOld: 0, overLimit: 0 }],
-    ["of too many, the newest stay", [used("a", 1), used("c", 3), used("b", 2)], atMost(2), ["c", "b"], { tooOld: 0, overLimit: 1 }],
-    ["an imported session counts by its first event, too", [used("a", 1), imported("b", 2)], atMost(1), ["b"], { tooOld: 0, overLimit: 1 }],
+    [
+        "of too many, the newest stay",
+        [used("a", 1), used("c", 3), used("b", 2)],
+        atMost(2),
+        ["c", "b"],
+        { tooOld: 0, overLimit: 1 },
+    ],
+    [
+        "an imported session counts by its first event, too",
+        [used("a", 1), imported("b", 2)],
+        atMost(1),
+        ["b"],
+        { tooOld: 0, overLimit: 1 },
+    ],
     [
         "bytes limit like numbers, with the commas between",
         [used("a", 1), used("b", 2), used("c", 3)],
@@ -79,7 +93,13 @@ test.each<[string, readonly Candidate[], SelectionLimits, readonly string[], { t
         [...names(100, 4_900), "other"],
         { tooOld: 0, overLimit: 4_900 },
     ],
-    ["an age leaves out what began before", [used("a", 9), used("b", 10)], { ...none, notBefore: 10 }, ["b"], { tooOld: 1, overLimit: 0 }],
+    [
+        "an age leaves out what began before",
+        [used("a", 9), used("b", 10)],
+        { ...none, notBefore: 10 },
+        ["b"],
+        { tooOld: 1, overLimit: 0 },
+    ],
     [
         "a session that no event used is too old, whenever it came: an old key may be sent again",
         [unused("a", "@x:h", 9), unused("b", "@x:h", 10)],
@@ -94,7 +114,13 @@ test.each<[string, readonly Candidate[], SelectionLimits, readonly string[], { t
         [],
         { tooOld: 1, overLimit: 0 },
     ],
-    ["a session of unknown age is too old", [imported("a")], { ...none, notBefore: 10 }, [], { tooOld: 1, overLimit: 0 }],
+    [
+        "a session of unknown age is too old",
+        [imported("a")],
+        { ...none, notBefore: 10 },
+        [],
+        { tooOld: 1, overLimit: 0 },
+    ],
     [
         "age first, then numbers",
         [used("a", 1), used("b", 11), used("c", 12)],

@@ -27,19 +27,30 @@ export interface Selection<Session> {
     readonly leftOut: Pick<LeftOut, "tooOld" | "overLimit">;
 }
 
-/** Of one sender, sessions that no known event used: whoever makes up sessions takes no more room than this from those that were used. */
+/**
+ * Of one sender, sessions that no known event used: whoever makes up sessions takes no more room than this from those
+ * that were used.
+ */
 const unusedPerSender = 100;
 
 /**
- * Which sessions a bundle holds when not all of them can be in it: the newest by the time of the first event that each encrypted.
- * What no known event used comes after that: first what the operator imported or we made, then what others sent, bounded for each of them.
- * Only an event tells an age: what no known one used counts as too old where an age is set, and nobody is shown more than the setting says.
+ * Which sessions a bundle holds when not all of them can be in it: the newest by the time of the first event that each
+ * encrypted. What no known event used comes after that: first what the operator imported or we made, then what others
+ * sent, bounded for each of them. Only an event tells an age: what no known one used counts as too old where an age is
+ * set, and nobody is shown more than the setting says.
  */
-export function select<Session extends Candidate>(candidates: readonly Session[], limits: SelectionLimits): Selection<Session> {
+export function select<Session extends Candidate>(
+    candidates: readonly Session[],
+    limits: SelectionLimits,
+): Selection<Session> {
     const { notBefore, maxSessions, maxBytes } = limits;
-    const young = notBefore === undefined ? candidates : candidates.filter(({ firstAt }) => firstAt !== undefined && firstAt >= notBefore);
+    const young =
+        notBefore === undefined
+            ? candidates
+            : candidates.filter(({ firstAt }) => firstAt !== undefined && firstAt >= notBefore);
     const tooOld = candidates.length - young.length;
-    if (young.length <= maxSessions && bytesOf(young) <= maxBytes) return { chosen: young, leftOut: { tooOld, overLimit: 0 } };
+    if (young.length <= maxSessions && bytesOf(young) <= maxBytes)
+        return { chosen: young, leftOut: { tooOld, overLimit: 0 } };
     const taken = new Set(takeFirst(ranked(young), limits));
     const chosen = young.filter((session) => taken.has(session));
     return { chosen, leftOut: { tooOld, overLimit: young.length - chosen.length } };

@@ -16,8 +16,8 @@ const mostKeys = 100_000;
 /** Milliseconds after which others have their turn: to see whether one key leads to another may take that long. */
 const stepMs = 20;
 /**
- * How often the ratchets of one bundle are hashed: some 2 s of work, or 1 000 sessions of a hundred messages that the bot had in part. A giver
- * chooses where keys begin, and those of ratchets that lead nowhere cost as much as good ones.
+ * How often the ratchets of one bundle are hashed: some 2 s of work, or 1 000 sessions of a hundred messages that the
+ * bot had in part. A giver chooses where keys begin, and those of ratchets that lead nowhere cost as much as good ones.
  */
 const mostHashed = 100_000;
 
@@ -39,8 +39,8 @@ interface Counts {
 }
 
 /**
- * Takes what a room key bundle holds, which was announced to us and downloaded: in steps between which other operations have their turn, each one
- * commit. What is repeated after a kill changes nothing the second time.
+ * Takes what a room key bundle holds, which was announced to us and downloaded: in steps between which other operations
+ * have their turn, each one commit. What is repeated after a kill changes nothing the second time.
  */
 export async function takeBundle(step: Step, { roomId, sender, url, ciphertext }: BundleToTake): Promise<TakenBundle> {
     // 1. The key of the very file that was downloaded: a newer announcement may have come meanwhile.
@@ -85,7 +85,8 @@ async function takePiece(step: Step, from: From, listed: readonly ListedEntry[],
     for (const { list, entry } of listed) {
         if (list === "withheld") {
             const { data } = withheldSchema.safeParse(entry);
-            if (data?.room_id === from.roomId) withheld.push({ sessionId: data.session_id, senderKey: data.sender_key });
+            if (data?.room_id === from.roomId)
+                withheld.push({ sessionId: data.session_id, senderKey: data.sender_key });
             continue;
         }
         counts.keys += 1;
@@ -93,14 +94,19 @@ async function takePiece(step: Step, from: From, listed: readonly ListedEntry[],
         if ("entry" in result && result.entry.room_id === from.roomId) keys.push(result.entry);
         else counts.refused += 1;
     }
-    for (let rest: readonly RoomKeyExport[] = keys, first = true; rest.length > 0 || (first && withheld.length > 0); first = false) {
+    for (
+        let rest: readonly RoomKeyExport[] = keys, first = true;
+        rest.length > 0 || (first && withheld.length > 0);
+        first = false
+    ) {
         const some = await step((context) => takeSome(context, from, rest, first ? withheld : []));
         if (some === undefined) return false;
         counts.taken += some.taken;
         counts.refused += some.refused;
         counts.withheld += some.withheld;
         from.hashed += some.hashed;
-        if (from.hashed > mostHashed) throw new NotABundle("it takes too long to see whether its keys are of the sessions that they name");
+        if (from.hashed > mostHashed)
+            throw new NotABundle("it takes too long to see whether its keys are of the sessions that they name");
         rest = rest.slice(some.looked);
     }
     return true;

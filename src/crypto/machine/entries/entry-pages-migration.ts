@@ -5,7 +5,10 @@ import { EntryPages } from "./entry-pages.ts";
 
 const entriesAPage = 256;
 
-/** Entries were sealed one by one, in their rows; from here on they lie on pages, and a row knows who sent the session and when it came. */
+/**
+ * Entries were sealed one by one, in their rows; from here on they lie on pages, and a row knows who sent the session
+ * and when it came.
+ */
 export function putEntriesOnPages(sql: DatabaseSync, seal: Seal): void {
     sql.exec(`
         ALTER TABLE ready_entries RENAME TO old_entries;
@@ -46,7 +49,9 @@ export function putEntriesOnPages(sql: DatabaseSync, seal: Seal): void {
 
 function moveEntries(sql: DatabaseSync, seal: Seal): void {
     const pages = new EntryPages(sql, seal);
-    const some = sql.prepare("SELECT rowid AS id, * FROM old_entries WHERE room_id = ? AND rowid > ? ORDER BY rowid LIMIT ?");
+    const some = sql.prepare(
+        "SELECT rowid AS id, * FROM old_entries WHERE room_id = ? AND rowid > ? ORDER BY rowid LIMIT ?",
+    );
     const insert = sql.prepare(
         `INSERT INTO ready_entries SELECT room_id, session_id, sender_key, first_index, machine_flag, claim, verdict, ?, ?, ?, NULL, NULL
          FROM old_entries WHERE rowid = ?`,
@@ -60,13 +65,19 @@ function moveEntries(sql: DatabaseSync, seal: Seal): void {
                 roomId,
                 rows.map((row) => openOld(seal, row)),
             );
-            for (const [index, { page, start, length }] of places.entries()) insert.run(page, start, length, numberOf(rows[index], "id"));
+            for (const [index, { page, start, length }] of places.entries())
+                insert.run(page, start, length, numberOf(rows[index], "id"));
             last = numberOf(rows.at(-1), "id");
         }
     }
 }
 
 function openOld(seal: Seal, row: Row): Uint8Array {
-    const place = JSON.stringify(["ready_entries", textOf(row, "room_id"), textOf(row, "session_id"), textOf(row, "sender_key")]);
+    const place = JSON.stringify([
+        "ready_entries",
+        textOf(row, "room_id"),
+        textOf(row, "session_id"),
+        textOf(row, "sender_key"),
+    ]);
     return seal.open(place, blobOf(row, "entry"));
 }

@@ -17,9 +17,9 @@ const smallOnes = 128;
 const COMMA = Buffer.from(",");
 
 /**
- * Entries that came together lie together: a page is their JSON with commas between, sealed as a whole, because opening ten thousand values
- * one by one takes longer than encrypting and uploading them. A page never changes; what its entries are is in the rows that point to it.
- * Every call stands in a transaction of the caller.
+ * Entries that came together lie together: a page is their JSON with commas between, sealed as a whole, because opening
+ * ten thousand values one by one takes longer than encrypting and uploading them. A page never changes; what its
+ * entries are is in the rows that point to it. Every call stands in a transaction of the caller.
  */
 export class EntryPages {
     readonly #sql: DatabaseSync;
@@ -38,7 +38,9 @@ export class EntryPages {
             .run(roomId, entries.length);
         const page = Number(lastInsertRowid);
         const body = Buffer.concat(entries.flatMap((entry, index) => (index === 0 ? [entry] : [COMMA, entry])));
-        this.#sql.prepare("UPDATE entry_pages SET body = ? WHERE id = ?").run(this.#seal.seal(placeOf(roomId, page), body), page);
+        this.#sql
+            .prepare("UPDATE entry_pages SET body = ? WHERE id = ?")
+            .run(this.#seal.seal(placeOf(roomId, page), body), page);
         let start = 0;
         return entries.map(({ length }) => {
             const place = { page, start, length };
@@ -76,14 +78,18 @@ export class EntryPages {
             .map((row) => ({ id: numberOf(row, "id"), ...placeIn(row) }));
         const moved = this.add(
             roomId,
-            rows.map(({ page, start, length }) => (bodies.get(page) ?? new Uint8Array()).subarray(start, start + length)),
+            rows.map(({ page, start, length }) =>
+                (bodies.get(page) ?? new Uint8Array()).subarray(start, start + length),
+            ),
         );
         const move = this.#sql.prepare("UPDATE ready_entries SET page = ?, start = ?, length = ? WHERE rowid = ?");
         for (const [index, { id }] of rows.entries()) {
             const to = moved[index];
             if (to !== undefined) move.run(to.page, to.start, to.length, id);
         }
-        this.#sql.prepare("DELETE FROM entry_pages WHERE id IN (SELECT value FROM json_each(?))").run(JSON.stringify(pages));
+        this.#sql
+            .prepare("DELETE FROM entry_pages WHERE id IN (SELECT value FROM json_each(?))")
+            .run(JSON.stringify(pages));
     }
 }
 

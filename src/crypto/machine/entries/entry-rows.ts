@@ -11,7 +11,10 @@ export interface SessionName {
     readonly sessionId: string;
 }
 
-/** Which copy of a session a row is about: of what was sent there is one for each Olm sender, of a bundle's one for each giver. */
+/**
+ * Which copy of a session a row is about: of what was sent there is one for each Olm sender, of a bundle's one for each
+ * giver.
+ */
 export interface CopyName extends SessionName, Pick<Copy, "source" | "by" | "senderKey"> {}
 
 /** What is kept of a copy: where its entry stands, and when it came, in milliseconds since the epoch. */
@@ -28,9 +31,12 @@ export interface KnownRow extends CopyRow {
     readonly verdict: RowVerdict;
 }
 
-const columns = "rowid AS id, source, by_user, sender_key, first_index, machine_flag, claim, verdict, page, start, length, received_at";
+const columns =
+    "rowid AS id, source, by_user, sender_key, first_index, machine_flag, claim, verdict, page, start, length, received_at";
 
-/** The rows of the ready entries, and the versions of the rooms' sets. Every call stands in a transaction of the caller. */
+/**
+ * The rows of the ready entries, and the versions of the rooms' sets. Every call stands in a transaction of the caller.
+ */
 export class EntryRows {
     readonly #sql: DatabaseSync;
     readonly #ownKey: string;
@@ -77,17 +83,25 @@ export class EntryRows {
     }
 
     setFlags({ id }: KnownRow, { machineFlag, claim }: FlagFacts): void {
-        this.#sql.prepare("UPDATE ready_entries SET machine_flag = ?, claim = ? WHERE rowid = ?").run(Number(machineFlag), claim, id);
+        this.#sql
+            .prepare("UPDATE ready_entries SET machine_flag = ?, claim = ? WHERE rowid = ?")
+            .run(Number(machineFlag), claim, id);
     }
 
     /** The row's entry stands elsewhere now. */
     setPlace({ roomId }: Pick<SessionName, "roomId">, { id }: KnownRow, { page, start, length }: Place): void {
-        this.#sql.prepare("UPDATE ready_entries SET page = ?, start = ?, length = ? WHERE rowid = ?").run(page, start, length, id);
+        this.#sql
+            .prepare("UPDATE ready_entries SET page = ?, start = ?, length = ? WHERE rowid = ?")
+            .run(page, start, length, id);
         this.renew(roomId);
     }
 
     /** Answers whether that is another verdict than before. */
-    setVerdict({ roomId }: Pick<SessionName, "roomId">, { id, verdict: before }: KnownRow, verdict: RowVerdict): boolean {
+    setVerdict(
+        { roomId }: Pick<SessionName, "roomId">,
+        { id, verdict: before }: KnownRow,
+        verdict: RowVerdict,
+    ): boolean {
         if (verdict === before) return false;
         this.#sql.prepare("UPDATE ready_entries SET verdict = ? WHERE rowid = ?").run(verdict, id);
         if (isInBundles(before) || isInBundles(verdict)) this.renew(roomId);
@@ -105,14 +119,21 @@ export class EntryRows {
     }
 
     version(roomId: string): string {
-        return textOrNothing(this.#sql.prepare("SELECT version FROM room_versions WHERE room_id = ?").get(roomId), "version") ?? "";
+        return (
+            textOrNothing(
+                this.#sql.prepare("SELECT version FROM room_versions WHERE room_id = ?").get(roomId),
+                "version",
+            ) ?? ""
+        );
     }
 
     /** Random, so that a store that was put back to an earlier state never gives a version a second time. */
     renew(roomId: string): void {
         if (this.#renewed.has(roomId)) return;
         this.#renewed.add(roomId);
-        this.#sql.prepare("INSERT OR REPLACE INTO room_versions VALUES (?, ?)").run(roomId, randomBytes(12).toString("base64url"));
+        this.#sql
+            .prepare("INSERT OR REPLACE INTO room_versions VALUES (?, ?)")
+            .run(roomId, randomBytes(12).toString("base64url"));
     }
 
     #known(row: Row): KnownRow {

@@ -26,7 +26,9 @@ export function bundleEntry(entry: BundleEntry): BundleEntry {
     return { algorithm, room_id, sender_claimed_keys, sender_key, session_id, session_key };
 }
 
-/** Reads entries of a room in any order, and opens each page once: for one look at many, within which no page changes. */
+/**
+ * Reads entries of a room in any order, and opens each page once: for one look at many, within which no page changes.
+ */
 export class EntryReader {
     readonly #pages: EntryPages;
     readonly #roomId: string;

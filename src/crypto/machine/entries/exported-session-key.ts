@@ -1,7 +1,7 @@
 /**
- * The Megolm session sharing format as an export carries it:
- * one version byte (1), the ratchet's index (4 bytes, big-endian), the ratchet (128 bytes), the Ed25519 public key (32 bytes).
- * Source: Matrix v1.19, olm-megolm, "Session export format".
+ * The Megolm session sharing format as an export carries it: one version byte (1), the ratchet's index (4 bytes,
+ * big-endian), the ratchet (128 bytes), the Ed25519 public key (32 bytes). Source: Matrix v1.19, olm-megolm, "Session
+ * export format".
  */
 const VERSION = 1;
 const LENGTH = 1 + 4 + 128 + 32;

@@ -73,11 +73,21 @@ test.each([
     ["an import after a no changes nothing", told("false"), [true, undefined], told("false")],
     ["an import after silence changes nothing", told("absent"), [true, undefined], told("absent")],
     ["an import's yes after another's nothing opens", told("none"), [true, undefined], told("none", true)],
-    ["an import's nothing after another's yes changes nothing", told("none", true), [false, undefined], told("none", true)],
+    [
+        "an import's nothing after another's yes changes nothing",
+        told("none", true),
+        [false, undefined],
+        told("none", true),
+    ],
     ["what an import left open, the sender's yes decides", told("none"), [false, "true"], told("true")],
     ["what an import opened, the sender's no closes", told("none", true), [false, "false"], told("false")],
     ["what an import opened, the sender's silence closes", told("none", true), [false, "absent"], told("absent")],
-    ["what an import left open, the machine's flag of the sender's copy decides", told("none"), [true, "absent"], told("absent", true)],
+    [
+        "what an import left open, the machine's flag of the sender's copy decides",
+        told("none"),
+        [true, "absent"],
+        told("absent", true),
+    ],
 ] as const)("%s", (_, known, [machineFlag, claim], expected) => {
     expect(mergeFlags(known, machineFlag, claim)).toEqual(expected);
 });

@@ -1,6 +1,7 @@
 /**
  * Whether a Megolm session may be handed to a newcomer: the sender's word, in every spelling, against the machine's.
- * Source: Matrix v1.19, `m.room_key` (`shared_history`); MSC4268; MSC3061. Keys inside are plain words, never key material.
+ * Source: Matrix v1.19, `m.room_key` (`shared_history`); MSC4268; MSC3061. Keys inside are plain words, never key
+ * material.
  */
 
 /**
@@ -23,7 +24,10 @@ export interface FlagFacts {
 /** What one `m.room_key` says. */
 export type SpokenClaim = Exclude<Claim, "none">;
 
-/** The content of a decrypted `m.room_key`, where the machine leaves only the specification's name; what is not a boolean says nothing. */
+/**
+ * The content of a decrypted `m.room_key`, where the machine leaves only the specification's name; what is not a
+ * boolean says nothing.
+ */
 export function readClaim(content: object): SpokenClaim {
     const flag = plainFlag(content);
     return flag === undefined ? "absent" : flag ? "true" : "false";
@@ -44,15 +48,22 @@ export function combineClaims(one: SpokenClaim | undefined, other: SpokenClaim):
 }
 
 /**
- * The flags of a session, by all copies that one sender's key brought, in whatever order: what its sender said counts, and where they said
- * nothing to us, what imports say. A no closes, whatever its index; else any yes opens.
+ * The flags of a session, by all copies that one sender's key brought, in whatever order: what its sender said counts,
+ * and where they said nothing to us, what imports say. A no closes, whatever its index; else any yes opens.
  * @param claim undefined: the copy came without an `m.room_key`
  */
-export function mergeFlags(known: FlagFacts | undefined, machineFlag: boolean, claim: SpokenClaim | undefined): FlagFacts {
+export function mergeFlags(
+    known: FlagFacts | undefined,
+    machineFlag: boolean,
+    claim: SpokenClaim | undefined,
+): FlagFacts {
     if (known === undefined) return { claim: claim ?? "none", machineFlag };
     const either = known.machineFlag || machineFlag;
-    if (claim === undefined) return { claim: known.claim, machineFlag: known.claim === "none" ? either : known.machineFlag };
-    return known.claim === "none" ? { claim, machineFlag } : { claim: combineClaims(known.claim, claim), machineFlag: either };
+    if (claim === undefined)
+        return { claim: known.claim, machineFlag: known.claim === "none" ? either : known.machineFlag };
+    return known.claim === "none"
+        ? { claim, machineFlag }
+        : { claim: combineClaims(known.claim, claim), machineFlag: either };
 }
 
 /** May this session be shared? `own`: we made it ourselves, so the machine knows the room's visibility at that time. */

@@ -21,7 +21,10 @@ export interface TakenKeys {
     readonly hashed: number;
 }
 
-/** Of a session that stands in a bundle: where its key there begins, the copy that somebody sent, and the one that this giver gave before. */
+/**
+ * Of a session that stands in a bundle: where its key there begins, the copy that somebody sent, and the one that this
+ * giver gave before.
+ */
 interface Known {
     readonly firstIndex: number;
     readonly sent: KnownRow | undefined;
@@ -35,8 +38,8 @@ export interface GivenWithheld {
 }
 
 /**
- * What somebody's room key bundle gave us. It goes into the ready entries, where the law of sessions (`session-law.ts`) weighs it: a bundle is
- * unsigned, and a copy in it may be made up. Every call stands in a transaction of the caller.
+ * What somebody's room key bundle gave us. It goes into the ready entries, where the law of sessions (`session-law.ts`)
+ * weighs it: a bundle is unsigned, and a copy in it may be made up. Every call stands in a transaction of the caller.
  */
 export class GivenEntries {
     readonly #pages: EntryPages;
@@ -45,7 +48,12 @@ export class GivenEntries {
     readonly #roomId: string;
     readonly #giver: string;
 
-    constructor(sql: DatabaseSync, seal: Seal, ownKey: string, { roomId, giver }: { readonly roomId: string; readonly giver: string }) {
+    constructor(
+        sql: DatabaseSync,
+        seal: Seal,
+        ownKey: string,
+        { roomId, giver }: { readonly roomId: string; readonly giver: string },
+    ) {
         this.#pages = new EntryPages(sql, seal);
         this.#rows = new EntryRows(sql, ownKey);
         this.#judgements = new Judgements(sql, this.#pages, this.#rows);
@@ -54,7 +62,8 @@ export class GivenEntries {
     }
 
     /**
-     * Takes sessions of the room, checked by `normaliseRoomKey`, as many as the time allows. Of two copies of one the first counts.
+     * Takes sessions of the room, checked by `normaliseRoomKey`, as many as the time allows. Of two copies of one the
+     * first counts.
      * @param until by the monotonic clock, in milliseconds; the first is taken in any case
      */
     take(entries: readonly RoomKeyExport[], until = Number.POSITIVE_INFINITY): TakenKeys {
@@ -88,7 +97,10 @@ export class GivenEntries {
         return this.#judgements.close(this.#roomId, this.#giver, records);
     }
 
-    /** What we have of the session; undefined: nothing that the entry could better. A giver has one copy of each, which reaches furthest back. */
+    /**
+     * What we have of the session; undefined: nothing that the entry could better. A giver has one copy of each, which
+     * reaches furthest back.
+     */
     #ask(entry: RoomKeyExport): Known | undefined {
         const firstIndex = readSessionKey(entry.session_key)?.firstIndex;
         if (firstIndex === undefined) return undefined;
@@ -99,7 +111,9 @@ export class GivenEntries {
                 !((source === "sent" && senderKey === entry.sender_key) || (source === "bundle" && by === this.#giver)),
         );
         if (!isBetter) return undefined;
-        const [sent] = copies.filter(({ source }) => source === "sent").toSorted((one, other) => one.firstIndex - other.firstIndex);
+        const [sent] = copies
+            .filter(({ source }) => source === "sent")
+            .toSorted((one, other) => one.firstIndex - other.firstIndex);
         return { firstIndex, sent, given: copies.find(({ source, by }) => source === "bundle" && by === this.#giver) };
     }
 

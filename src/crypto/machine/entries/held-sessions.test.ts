@@ -27,7 +27,15 @@ afterEach(async () => {
 const refusal = (sessionId: string, sender: string, more: object = {}): object => ({
     type: "m.room_key.withheld",
     sender,
-    content: { algorithm, room_id: ROOM, session_id: sessionId, sender_key: "k", code: "m.unverified", reason: "no", ...more },
+    content: {
+        algorithm,
+        room_id: ROOM,
+        session_id: sessionId,
+        sender_key: "k",
+        code: "m.unverified",
+        reason: "no",
+        ...more,
+    },
 });
 
 test("sessions are told with their first message, the senders' word, and whether they were given by an import", async () => {

@@ -8,10 +8,14 @@ import { verdicts } from "./flags.ts";
 const pageSize = 250;
 
 /**
- * What we hold of a room, session by session, in the order of their IDs: of each the copy that counts (`session-law.ts`). What is only said to be
- * withheld counts as that, whole.
+ * What we hold of a room, session by session, in the order of their IDs: of each the copy that counts
+ * (`session-law.ts`). What is only said to be withheld counts as that, whole.
  */
-export async function heldSessions({ store }: MachineContext, roomId: string, after = ""): Promise<readonly HeldSession[]> {
+export async function heldSessions(
+    { store }: MachineContext,
+    roomId: string,
+    after = "",
+): Promise<readonly HeldSession[]> {
     const select = `
         SELECT session_id, first_index, verdict, source <> 'sent' AS given
         FROM ready_entries WHERE room_id = ?1 AND session_id > ?2 AND verdict <> 'aside'

@@ -12,7 +12,10 @@ import { removeCopy } from "./write-copies.ts";
 /** Of one room and user. What they say of closed sessions is a courtesy. */
 const mostClosings = 10_000;
 
-/** Applies the law of sessions (`session-law.ts`) to the rows, and keeps what it goes by. Every call stands in a transaction of the caller. */
+/**
+ * Applies the law of sessions (`session-law.ts`) to the rows, and keeps what it goes by. Every call stands in a
+ * transaction of the caller.
+ */
 export class Judgements {
     readonly #sql: DatabaseSync;
     readonly #pages: EntryPages;
@@ -29,7 +32,8 @@ export class Judgements {
         const changed = new Set<string>();
         const outsiders = this.outsiders(roomId);
         const reader = new EntryReader(this.#pages, roomId);
-        for (const sessionId of sessionIds) if (this.#renew({ roomId, sessionId }, outsiders, reader)) changed.add(sessionId);
+        for (const sessionId of sessionIds)
+            if (this.#renew({ roomId, sessionId }, outsiders, reader)) changed.add(sessionId);
         return changed;
     }
 
@@ -79,8 +83,14 @@ export class Judgements {
     }
 
     /** This user says that the sessions' senders keep them from newcomers. Answers how many of these words are new. */
-    close(roomId: string, userId: string, sessions: readonly { readonly sessionId: string; readonly senderKey: string }[]): number {
-        const said = this.#sql.prepare("SELECT count(*) AS n FROM session_closings WHERE room_id = ? AND user_id = ?").get(roomId, userId);
+    close(
+        roomId: string,
+        userId: string,
+        sessions: readonly { readonly sessionId: string; readonly senderKey: string }[],
+    ): number {
+        const said = this.#sql
+            .prepare("SELECT count(*) AS n FROM session_closings WHERE room_id = ? AND user_id = ?")
+            .get(roomId, userId);
         const insert = this.#sql.prepare(
             "INSERT OR IGNORE INTO session_closings (room_id, session_id, user_id, sender_key) VALUES (?, ?, ?, ?)",
         );
@@ -105,34 +115,53 @@ export class Judgements {
         const agree = (earlier: KnownRow, later: KnownRow): boolean => {
             const agrees = leadsTo(keyOf(earlier), keyOf(later));
             const given = [earlier, later].find(({ source }) => source === "bundle");
-            if (!agrees && given !== undefined && [earlier, later].some(({ source }) => source === "sent")) forged.add(given);
+            if (!agrees && given !== undefined && [earlier, later].some(({ source }) => source === "sent"))
+                forged.add(given);
             return agrees;
         };
-        const { verdict, chosen } = judge({ copies, outsiders, owner: this.#ownerOf(name), closedBy: this.#closedBy(name), agree });
+        const { verdict, chosen } = judge({
+            copies,
+            outsiders,
+            owner: this.#ownerOf(name),
+            closedBy: this.#closedBy(name),
+            agree,
+        });
         if (chosen !== undefined && chosen.copy !== chosen.names) this.#giveNames(name, chosen, reader);
-        const changes = copies.map((copy) => this.#rows.setVerdict(name, copy, copy === chosen?.copy ? verdict : "aside"));
+        const changes = copies.map((copy) =>
+            this.#rows.setVerdict(name, copy, copy === chosen?.copy ? verdict : "aside"),
+        );
         // What leads to no copy that was sent never will: nobody has to see that again.
         for (const copy of forged) removeCopy(this.#pages, this.#rows, name.roomId, copy);
         return changes.includes(true);
     }
 
     /** A copy that came another way goes out under the names that the machine filed the sender's own under. */
-    #giveNames({ roomId }: SessionName, { copy, names }: { readonly copy: KnownRow; readonly names: KnownRow }, reader: EntryReader): void {
+    #giveNames(
+        { roomId }: SessionName,
+        { copy, names }: { readonly copy: KnownRow; readonly names: KnownRow },
+        reader: EntryReader,
+    ): void {
         const [entry, named] = [reader.read(copy), reader.read(names)];
         if (entry === undefined || named === undefined || haveSameNames(entry, named)) return;
-        const [place] = this.#pages.add(roomId, [Buffer.from(JSON.stringify(bundleEntry({ ...named, session_key: entry.session_key })))]);
+        const [place] = this.#pages.add(roomId, [
+            Buffer.from(JSON.stringify(bundleEntry({ ...named, session_key: entry.session_key }))),
+        ]);
         if (place === undefined) return;
         this.#pages.drop(copy.page);
         this.#rows.setPlace({ roomId }, copy, place);
     }
 
     #ownerOf({ roomId, sessionId }: SessionName): string | undefined {
-        const row = this.#sql.prepare("SELECT user_id FROM session_owners WHERE room_id = ? AND session_id = ?").get(roomId, sessionId);
+        const row = this.#sql
+            .prepare("SELECT user_id FROM session_owners WHERE room_id = ? AND session_id = ?")
+            .get(roomId, sessionId);
         return textOrNothing(row, "user_id");
     }
 
     #closedBy({ roomId, sessionId }: SessionName): readonly string[] {
-        const rows = this.#sql.prepare("SELECT user_id FROM session_closings WHERE room_id = ? AND session_id = ?").all(roomId, sessionId);
+        const rows = this.#sql
+            .prepare("SELECT user_id FROM session_closings WHERE room_id = ? AND session_id = ?")
+            .all(roomId, sessionId);
         return rows.map((row) => textOf(row, "user_id"));
     }
 }

@@ -17,14 +17,20 @@ export async function keySenders(context: MachineContext, roomId: string): Promi
 }
 
 /** @see CryptoPort.setOutsiders */
-export async function setOutsiders(context: MachineContext, roomId: string, userIds: readonly string[]): Promise<boolean> {
+export async function setOutsiders(
+    context: MachineContext,
+    roomId: string,
+    userIds: readonly string[],
+): Promise<boolean> {
     return await commit(context, (sql) => entriesOf(context, sql).setOutsiders(roomId, userIds));
 }
 
 /** Once, after the upgrade of a store in which each row had a verdict of its own. */
 export function judgeAnew(sql: DatabaseSync, context: MachineContext): void {
     if (readMeta(sql, JUDGED) !== undefined) return;
-    sql.prepare("UPDATE ready_entries SET source = 'sent' WHERE sender_key = ? AND source = 'import'").run(context.ownKey);
+    sql.prepare("UPDATE ready_entries SET source = 'sent' WHERE sender_key = ? AND source = 'import'").run(
+        context.ownKey,
+    );
     entriesOf(context, sql).judgeDisputed();
     writeMeta(sql, JUDGED, "yes");
 }

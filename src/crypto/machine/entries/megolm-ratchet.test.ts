@@ -30,7 +30,8 @@ function keysAt(...indices: readonly number[]): readonly string[] {
 test("each key of a session leads to every later one, across the steps of all parts, and to no earlier one", () => {
     const keys = keysAt(0, 1, 7, 255, 256, 257, 511, 513, 65_535, 65_536, 65_900, 131_073);
     for (const [at, key] of keys.entries())
-        for (const [other, candidate] of keys.entries()) expect([at, other, leadsTo(key, candidate)]).toEqual([at, other, other >= at]);
+        for (const [other, candidate] of keys.entries())
+            expect([at, other, leadsTo(key, candidate)]).toEqual([at, other, other >= at]);
 });
 
 test("what is made up, of another session or no key at all leads nowhere", () => {

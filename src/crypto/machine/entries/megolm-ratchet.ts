@@ -7,13 +7,15 @@ const partBytes = 32;
 const bitsOf = (part: number): number => (parts.length - 1 - part) * 8;
 
 /**
- * Whether the later of two exported session keys comes of the earlier one: whoever has only the later one cannot make up the earlier, and whoever
- * knows a session by its ID alone can make up neither. False if one of them is no session key.
+ * Whether the later of two exported session keys comes of the earlier one: whoever has only the later one cannot make
+ * up the earlier, and whoever knows a session by its ID alone can make up neither. False if one of them is no session
+ * key.
  * @param earlier reaches as far back as `later`, or further
  */
 export function leadsTo(earlier: string, later: string): boolean {
     const [from, to] = [readSessionKey(earlier), readSessionKey(later)];
-    if (from === undefined || to === undefined || from.sessionId !== to.sessionId || from.firstIndex > to.firstIndex) return false;
+    if (from === undefined || to === undefined || from.sessionId !== to.sessionId || from.firstIndex > to.firstIndex)
+        return false;
     return advanced(ratchetOf(earlier), from.firstIndex, to).equals(ratchetOf(later));
 }
 
@@ -29,7 +31,10 @@ function ratchetOf(sessionKey: string): Buffer {
     return Buffer.from(sessionKey, "base64").subarray(5, 5 + parts.length * partBytes);
 }
 
-/** How often the ratchet is hashed between two message indexes, for `areOfOneSession`: at most 1 020 times, each some 17 µs. */
+/**
+ * How often the ratchet is hashed between two message indexes, for `areOfOneSession`: at most 1 020 times, each some 17
+ * µs.
+ */
 export function hashesBetween(one: number, other: number): number {
     return wayBetween(Math.min(one, other), Math.max(one, other)).reduce((sum, { steps }) => sum + steps, 0);
 }
@@ -44,7 +49,10 @@ function advanced(ratchet: Buffer, from: number, { firstIndex: to }: Pick<Export
     return data;
 }
 
-/** How many steps of which part lead from one message index to a later one: the last step of a part sets those below it anew. */
+/**
+ * How many steps of which part lead from one message index to a later one: the last step of a part sets those below it
+ * anew.
+ */
 function wayBetween(from: number, to: number): readonly { readonly part: number; readonly steps: number }[] {
     let at = from;
     return parts.flatMap((part) => {

@@ -12,7 +12,12 @@ const mostOfOutsiders = 1_000;
 const mostAtOnce = 5_000;
 
 /** Forgets what is too much of it, in the caller's transaction. Answers the sessions, which are to be judged anew. */
-export function forgetOutsidersKeys(sql: DatabaseSync, pages: EntryPages, rows: EntryRows, roomId: string): readonly string[] {
+export function forgetOutsidersKeys(
+    sql: DatabaseSync,
+    pages: EntryPages,
+    rows: EntryRows,
+    roomId: string,
+): readonly string[] {
     const tooMany = sql
         .prepare(
             `SELECT id, session_id FROM (

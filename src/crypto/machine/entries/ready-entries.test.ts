@@ -58,7 +58,10 @@ function walk(limit: number, between: (step: number) => void = () => undefined):
     for (let after: number | undefined = 0; after !== undefined;) {
         const { rows, next }: ReturnType<ReadyEntries["following"]> = entries.following(ROOM, after, limit);
         for (const { json } of rows) {
-            const { session_id: id, session_key: key } = JSON.parse(Buffer.from(json).toString()) as Record<string, string>;
+            const { session_id: id, session_key: key } = JSON.parse(Buffer.from(json).toString()) as Record<
+                string,
+                string
+            >;
             met.push({ id: id ?? "", key: key ?? "" });
         }
         after = next;
@@ -129,7 +132,8 @@ test("of what users sent who were never in the room the newest is kept, of each 
     for (const stranger of strangers) receive(ROOM, named(stranger, 120), 5, stranger);
     receive(OTHER, named("elsewhere", 120), 5, "@stranger0:far");
     entries.setOutsiders(ROOM, strangers);
-    const select = "SELECT by_user, count(*) AS n FROM ready_entries WHERE room_id = ? GROUP BY by_user ORDER BY max(rowid)";
+    const select =
+        "SELECT by_user, count(*) AS n FROM ready_entries WHERE room_id = ? GROUP BY by_user ORDER BY max(rowid)";
     const counts = (roomId: string) =>
         sql
             .prepare(select)

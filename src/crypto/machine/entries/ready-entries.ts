@@ -32,7 +32,9 @@ export interface SeenSession {
     readonly entry: BundleEntry;
 }
 
-/** A copy that an `m.room_key` brought, of a session that we made (which has no `word`), or that the operator imports. */
+/**
+ * A copy that an `m.room_key` brought, of a session that we made (which has no `word`), or that the operator imports.
+ */
 export interface Arrival {
     readonly source: "sent" | "import";
     readonly seen: SeenSession;
@@ -65,7 +67,10 @@ const tablesOfRooms = [
 /** So many pages are opened at most in one step of an export. */
 const mostPages = 16;
 
-/** The ready bundle entries: one row a copy, with what decides which of a session's copies may be shared, and where its sealed entry stands. Every call stands in a transaction of the caller. */
+/**
+ * The ready bundle entries: one row a copy, with what decides which of a session's copies may be shared, and where its
+ * sealed entry stands. Every call stands in a transaction of the caller.
+ */
 export class ReadyEntries {
     readonly #sql: DatabaseSync;
     readonly #pages: EntryPages;
@@ -81,7 +86,10 @@ export class ReadyEntries {
         this.#ownKey = ownKey;
     }
 
-    /** Takes copies of sessions. Of those of one Olm sender the one that reaches furthest back stays. Answers how many brought something. */
+    /**
+     * Takes copies of sessions. Of those of one Olm sender the one that reaches furthest back stays. Answers how many
+     * brought something.
+     */
     store(arrivals: readonly Arrival[]): number {
         const ofRooms = Map.groupBy(arrivals, ({ seen }) => seen.entry.room_id);
         let brought = 0;
@@ -89,7 +97,10 @@ export class ReadyEntries {
         return brought;
     }
 
-    /** The same imports; undefined where one is not the session that was sent or imported before: a ratchet can be made up under any ID. */
+    /**
+     * The same imports; undefined where one is not the session that was sent or imported before: a ratchet can be made
+     * up under any ID.
+     */
     fitting(imports: readonly Arrival[]): readonly (Arrival | undefined)[] {
         const readers = new Map<string, EntryReader>();
         return imports.map((arrival) => {
@@ -97,13 +108,16 @@ export class ReadyEntries {
             const reader = readers.get(entry.room_id) ?? new EntryReader(this.#pages, entry.room_id);
             readers.set(entry.room_id, reader);
             const copies = this.#rows.ofSession({ roomId: entry.room_id, sessionId: entry.session_id });
-            const known = copies.find(({ source }) => source === "sent") ?? copies.find(({ source }) => source === "import");
+            const known =
+                copies.find(({ source }) => source === "sent") ?? copies.find(({ source }) => source === "import");
             const held = known === undefined ? undefined : reader.read(known)?.session_key;
             return held === undefined || areOfOneSession(entry.session_key, held) ? arrival : undefined;
         });
     }
 
-    /** A sender's word about a session of which the machine could not read the key. Answers whether it changed anything. */
+    /**
+     * A sender's word about a session of which the machine could not read the key. Answers whether it changed anything.
+     */
     hear({ roomId, sessionId, senderKey }: SessionKey, { claim, sender }: SenderClaim): boolean {
         // A yes spelt as the machine does not read it would look like silence.
         if (claim === "absent") return false;
@@ -111,7 +125,11 @@ export class ReadyEntries {
         const known = theirs.find(({ source, by }) => source === "sent" && by === sender);
         // Of what others say to be theirs, they can only be heard to close it.
         if (known === undefined)
-            return claim === "false" && theirs.length > 0 && this.#judgements.close(roomId, sender, [{ sessionId, senderKey }]) > 0;
+            return (
+                claim === "false" &&
+                theirs.length > 0 &&
+                this.#judgements.close(roomId, sender, [{ sessionId, senderKey }]) > 0
+            );
         const flags = mergeFlags(known, false, claim);
         if (flags.claim === known.claim) return false;
         this.#rows.setFlags(known, flags);
@@ -146,7 +164,9 @@ export class ReadyEntries {
 
     /** Who sent or gave sessions of the room. */
     senders(roomId: string): readonly string[] {
-        const rows = this.#sql.prepare("SELECT user_id FROM room_key_senders WHERE room_id = ? ORDER BY user_id").all(roomId);
+        const rows = this.#sql
+            .prepare("SELECT user_id FROM room_key_senders WHERE room_id = ? ORDER BY user_id")
+            .all(roomId);
         return rows.map((row) => textOf(row, "user_id"));
     }
 
@@ -166,7 +186,9 @@ export class ReadyEntries {
     }
 
     holdings(roomId: string): RoomHoldings {
-        const rows = this.#sql.prepare("SELECT verdict, count(*) AS n FROM ready_entries WHERE room_id = ? GROUP BY verdict").all(roomId);
+        const rows = this.#sql
+            .prepare("SELECT verdict, count(*) AS n FROM ready_entries WHERE room_id = ? GROUP BY verdict")
+            .all(roomId);
         const counts = new Map(rows.map((row) => [textOf(row, "verdict"), numberOf(row, "n")]));
         const count = (wanted: Verdict): number => counts.get(wanted) ?? 0;
         return { shareable: count("shareable"), notShareable: count("withheld"), unknown: count("unknown") };
@@ -174,7 +196,9 @@ export class ReadyEntries {
 
     shareableSet(roomId: string): ShareableSet {
         const sums = this.#sql
-            .prepare("SELECT count(*) AS n, sum(length) AS bytes FROM ready_entries WHERE room_id = ? AND verdict = 'shareable'")
+            .prepare(
+                "SELECT count(*) AS n, sum(length) AS bytes FROM ready_entries WHERE room_id = ? AND verdict = 'shareable'",
+            )
             .get(roomId);
         return {
             version: this.version(roomId),
@@ -203,11 +227,16 @@ export class ReadyEntries {
     }
 
     /**
-     * Some sessions of a room, whatever the verdict, and where to go on; `next` is undefined after the last. They come in the order of their rows'
-     * numbers: a row keeps its number when its entry moves to another page, so that a session that was there when the first were asked for comes
-     * once, whatever happens between two calls. Entries that came together mostly lie together, so that few pages are opened for them.
+     * Some sessions of a room, whatever the verdict, and where to go on; `next` is undefined after the last. They come
+     * in the order of their rows' numbers: a row keeps its number when its entry moves to another page, so that a
+     * session that was there when the first were asked for comes once, whatever happens between two calls. Entries that
+     * came together mostly lie together, so that few pages are opened for them.
      */
-    following(roomId: string, after: number, limit: number): { readonly rows: readonly EntryRow[]; readonly next: number | undefined } {
+    following(
+        roomId: string,
+        after: number,
+        limit: number,
+    ): { readonly rows: readonly EntryRow[]; readonly next: number | undefined } {
         const found = this.#sql
             .prepare(
                 `SELECT rowid AS id, verdict, page, start, length FROM ready_entries NOT INDEXED

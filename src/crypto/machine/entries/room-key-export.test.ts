@@ -61,7 +61,11 @@ test.each([
 
 test("whatever is thrown at it, it answers, and never with two machine names", () => {
     const flag = fc.option(fc.oneof(fc.boolean(), fc.anything()), { nil: undefined });
-    const flags = fc.record({ shared_history: flag, "m.shared_history": flag, "org.matrix.msc3061.shared_history": flag });
+    const flags = fc.record({
+        shared_history: flag,
+        "m.shared_history": flag,
+        "org.matrix.msc3061.shared_history": flag,
+    });
     fc.assert(
         fc.property(
             fc.oneof(

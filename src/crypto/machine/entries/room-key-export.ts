@@ -29,9 +29,9 @@ const schema = z.object({
 });
 
 /**
- * Puts an entry of a key export right for the machine, or says why it cannot be taken: the fields are checked and bounded,
- * the session ID is the one that the key itself has, and the flag stands under one name (the machine loses entries that have two).
- * Source: Matrix v1.19, "Key exports".
+ * Puts an entry of a key export right for the machine, or says why it cannot be taken: the fields are checked and
+ * bounded, the session ID is the one that the key itself has, and the flag stands under one name (the machine loses
+ * entries that have two). Source: Matrix v1.19, "Key exports".
  */
 export function normaliseRoomKey(input: unknown): Normalised {
     const parsed = schema.safeParse(input);

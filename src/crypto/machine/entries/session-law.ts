@@ -41,15 +41,18 @@ export interface Judgement<C extends Copy> {
 }
 
 /**
- * Whose word counts for a session, and which of its copies newcomers get. An `m.room_key` is signed by the session and not by its sender, so
- * that whoever was sent it can send it on with a flag of their own: only the events say whose session it is. As long as none is known, it is
- * everybody's who sent it, and a no of anybody who was in the room closes it. Neither the order nor the division into batches matters.
+ * Whose word counts for a session, and which of its copies newcomers get. An `m.room_key` is signed by the session and
+ * not by its sender, so that whoever was sent it can send it on with a flag of their own: only the events say whose
+ * session it is. As long as none is known, it is everybody's who sent it, and a no of anybody who was in the room
+ * closes it. Neither the order nor the division into batches matters.
  */
 export function judge<C extends Copy>(facts: SessionFacts<C>): Judgement<C> {
     const { owner, outsiders, copies } = facts;
     const inRoom = copies.filter(({ by }) => by === undefined || !outsiders.has(by));
     const closedBy = facts.closedBy.filter((userId) => !outsiders.has(userId));
-    const theirs = inRoom.filter((copy) => copy.source === "sent" && (owner === undefined || copy.by === undefined || copy.by === owner));
+    const theirs = inRoom.filter(
+        (copy) => copy.source === "sent" && (owner === undefined || copy.by === undefined || copy.by === owner),
+    );
     if (theirs.length > 0) {
         const isClosed = owner === undefined ? closedBy.length > 0 : closedBy.includes(owner);
         return { verdict: isClosed ? "withheld" : wordOf(theirs), chosen: furthestBack(theirs, inRoom, facts) };
@@ -57,8 +60,12 @@ export function judge<C extends Copy>(facts: SessionFacts<C>): Judgement<C> {
     const handed = inRoom.filter((copy) => copy.source !== "sent" && isGenuine(copy, facts));
     const imports = handed.filter(({ source }) => source === "import");
     const isOpen = handed.some(({ machineFlag }) => machineFlag);
-    if (closedBy.length > 0 && !imports.some(({ machineFlag }) => machineFlag)) return { verdict: "withheld", chosen: undefined };
-    return { verdict: isOpen ? "shareable" : "unknown", chosen: furthestBack(imports.length > 0 ? imports : handed, handed, facts) };
+    if (closedBy.length > 0 && !imports.some(({ machineFlag }) => machineFlag))
+        return { verdict: "withheld", chosen: undefined };
+    return {
+        verdict: isOpen ? "shareable" : "unknown",
+        chosen: furthestBack(imports.length > 0 ? imports : handed, handed, facts),
+    };
 }
 
 function wordOf(theirs: readonly Copy[]): Verdict {
@@ -75,14 +82,23 @@ function wordOf(theirs: readonly Copy[]): Verdict {
 }
 
 /** The best of these, or one that came another way, names the same sender, and leads to it. */
-function furthestBack<C extends Copy>(these: readonly C[], all: readonly C[], { agree }: SessionFacts<C>): Judgement<C>["chosen"] {
+function furthestBack<C extends Copy>(
+    these: readonly C[],
+    all: readonly C[],
+    { agree }: SessionFacts<C>,
+): Judgement<C>["chosen"] {
     const [best] = these.toSorted(byReach);
     if (best === undefined) return undefined;
-    const earlier = all.filter((copy) => copy.senderKey === best.senderKey && copy.firstIndex < best.firstIndex).toSorted(byReach);
+    const earlier = all
+        .filter((copy) => copy.senderKey === best.senderKey && copy.firstIndex < best.firstIndex)
+        .toSorted(byReach);
     return { copy: earlier.find((copy) => agree(copy, best)) ?? best, names: best };
 }
 
-/** Whatever was sent is the session's own, whoever sent it: the machine has checked its signature, so that one is enough. And the operator is trusted. */
+/**
+ * Whatever was sent is the session's own, whoever sent it: the machine has checked its signature, so that one is
+ * enough. And the operator is trusted.
+ */
 function isGenuine<C extends Copy>(copy: C, { copies, agree }: SessionFacts<C>): boolean {
     const fits = (known: C): boolean => (copy.firstIndex <= known.firstIndex ? agree(copy, known) : agree(known, copy));
     const [sent] = copies.filter(({ source }) => source === "sent").toSorted(byReach);

@@ -11,7 +11,10 @@ export interface NewCopy {
     readonly known: KnownRow | undefined;
 }
 
-/** Writes copies of sessions of a room onto one page, and their rows. Inside a transaction of the caller's, who has their sessions judged. */
+/**
+ * Writes copies of sessions of a room onto one page, and their rows. Inside a transaction of the caller's, who has
+ * their sessions judged.
+ */
 export function writeCopies(pages: EntryPages, rows: EntryRows, roomId: string, copies: readonly NewCopy[]): void {
     const places = pages.add(
         roomId,

@@ -13,7 +13,12 @@ test("an announcement that an earlier version kept, and whose URI no homeserver 
     const { file } = sealFile("{}");
     const key = { ...file.key, key_ops: [...file.key.key_ops] };
     const keep = (url: string): void =>
-        void storeOffers(sql, seal, [{ roomId: "!room:home", sender: "@alice:home", senderKey: "key", file: { ...file, key, url } }], 1);
+        void storeOffers(
+            sql,
+            seal,
+            [{ roomId: "!room:home", sender: "@alice:home", senderKey: "key", file: { ...file, key, url } }],
+            1,
+        );
     keep("mxc://../x");
     expect(findOffer(sql, seal, "!room:home", "@alice:home")).toBeUndefined();
     keep("mxc://home/x");

@@ -37,15 +37,28 @@ export function readOffers(processed: readonly object[]): readonly BundleOffer[]
         const { data } = bundleEvent.safeParse(JSON.parse(event.rawEvent));
         if (data === undefined) return [];
         const { sender, content } = data;
-        return [{ roomId: content.room_id, sender, senderKey: event.encryptionInfo.senderCurve25519Key, file: content.file }];
+        return [
+            {
+                roomId: content.room_id,
+                sender,
+                senderKey: event.encryptionInfo.senderCurve25519Key,
+                file: content.file,
+            },
+        ];
     });
 }
 
 /**
- * Keeps what was announced, of each sender and room the newest, in the caller's transaction: the event can never be decrypted again. Answers the rooms.
- * Trust limit: anybody may announce anything for any room; who is believed is decided when the bot joins.
+ * Keeps what was announced, of each sender and room the newest, in the caller's transaction: the event can never be
+ * decrypted again. Answers the rooms. Trust limit: anybody may announce anything for any room; who is believed is
+ * decided when the bot joins.
  */
-export function storeOffers(sql: DatabaseSync, seal: Seal, offers: readonly BundleOffer[], now: number): readonly string[] {
+export function storeOffers(
+    sql: DatabaseSync,
+    seal: Seal,
+    offers: readonly BundleOffer[],
+    now: number,
+): readonly string[] {
     if (offers.length === 0) return [];
     sql.prepare(
         "DELETE FROM bundle_offers WHERE received_at < ? AND id <= (SELECT id FROM bundle_offers ORDER BY id DESC LIMIT 1 OFFSET ?)",
@@ -54,7 +67,13 @@ export function storeOffers(sql: DatabaseSync, seal: Seal, offers: readonly Bund
         "INSERT OR REPLACE INTO bundle_offers (room_id, sender, sender_key, received_at, file) VALUES (?, ?, ?, ?, ?)",
     );
     for (const { roomId, sender, senderKey, file } of offers)
-        insert.run(roomId, sender, senderKey, now, seal.seal(placeOf(roomId, sender), Buffer.from(JSON.stringify(file))));
+        insert.run(
+            roomId,
+            sender,
+            senderKey,
+            now,
+            seal.seal(placeOf(roomId, sender), Buffer.from(JSON.stringify(file))),
+        );
     const forget = sql.prepare(
         "DELETE FROM bundle_offers WHERE id IN (SELECT id FROM bundle_offers WHERE sender = ? ORDER BY id DESC LIMIT -1 OFFSET ?)",
     );
@@ -62,8 +81,15 @@ export function storeOffers(sql: DatabaseSync, seal: Seal, offers: readonly Bund
     return offers.map(({ roomId }) => roomId);
 }
 
-/** What this user announced for the room, as far as it may be told; undefined: nothing. Their devices and identity are those of the last `/keys/query`. */
-export async function offeredBundle(context: MachineContext, roomId: string, sender: string): Promise<OfferedBundle | undefined> {
+/**
+ * What this user announced for the room, as far as it may be told; undefined: nothing. Their devices and identity are
+ * those of the last `/keys/query`.
+ */
+export async function offeredBundle(
+    context: MachineContext,
+    roomId: string,
+    sender: string,
+): Promise<OfferedBundle | undefined> {
     const { machine, store, seal } = context;
     const found = await store.atomically((sql) => findOffer(sql, seal, roomId, sender));
     if (found === undefined) return undefined;
@@ -85,7 +111,9 @@ export async function bundleOfferers({ store }: MachineContext, roomId: string):
 }
 
 export async function forgetOffer(context: MachineContext, roomId: string, sender: string): Promise<void> {
-    await commit(context, (sql) => sql.prepare("DELETE FROM bundle_offers WHERE room_id = ? AND sender = ?").run(roomId, sender));
+    await commit(context, (sql) =>
+        sql.prepare("DELETE FROM bundle_offers WHERE room_id = ? AND sender = ?").run(roomId, sender),
+    );
 }
 
 export function findOffer(
@@ -94,7 +122,9 @@ export function findOffer(
     roomId: string,
     sender: string,
 ): (Pick<BundleOffer, "senderKey" | "file"> & { readonly receivedAt: number }) | undefined {
-    const row = sql.prepare("SELECT sender_key, received_at, file FROM bundle_offers WHERE room_id = ? AND sender = ?").get(roomId, sender);
+    const row = sql
+        .prepare("SELECT sender_key, received_at, file FROM bundle_offers WHERE room_id = ? AND sender = ?")
+        .get(roomId, sender);
     if (row === undefined) return undefined;
     // Earlier versions kept URIs that nobody can be asked for.
     const { data: file } = fileSchema.safeParse(

@@ -19,7 +19,9 @@ const requestSchema = z.object({
         z.object({
             sessions: z.record(
                 z.string(),
-                z.object({ session_data: z.object({ ephemeral: z.string(), mac: z.string(), ciphertext: z.string() }) }),
+                z.object({
+                    session_data: z.object({ ephemeral: z.string(), mac: z.string(), ciphertext: z.string() }),
+                }),
             ),
         }),
     ),
@@ -55,8 +57,8 @@ export function sessionName(key: SessionKey): string {
 }
 
 /**
- * The machine tells of new sessions through its backup pipeline only (nothing else exports one session), so it gets a backup that exists
- * nowhere but here. It forgets that at every reopening: call this first.
+ * The machine tells of new sessions through its backup pipeline only (nothing else exports one session), so it gets a
+ * backup that exists nowhere but here. It forgets that at every reopening: call this first.
  */
 export async function openFeed(machine: OlmMachine, privateKey: Uint8Array): Promise<BackupDecryptionKey> {
     const feed = BackupDecryptionKey.fromBase64(unpadded(privateKey));
@@ -65,8 +67,8 @@ export async function openFeed(machine: OlmMachine, privateKey: Uint8Array): Pro
 }
 
 /**
- * Takes every session that the machine has not told of yet into the ready entries, with the senders' claims, in the caller's transaction, and
- * out of the machine's store. Answers the rooms of whose sessions we now hold or know more.
+ * Takes every session that the machine has not told of yet into the ready entries, with the senders' claims, in the
+ * caller's transaction, and out of the machine's store. Answers the rooms of whose sessions we now hold or know more.
  * @param claims what senders said in this batch; undefined: nothing was received
  * @param isKept whether what they sent is to be stored
  * @throws {CopiesMet}
@@ -95,7 +97,8 @@ export async function drainFeed(
             fed.set(sessionName(key), key);
             const heard = claims?.get(sessionName(key))?.heard;
             const source = heard !== undefined || senderKey === context.ownKey ? "sent" : "import";
-            // The machine goes by the key alone: it came under another ID than its own, so that nobody can tell whose word goes with it.
+            // The machine goes by the key alone: it came under another ID than its own, so that nobody can tell whose
+            // word goes with it.
             if (source === "import" && claims !== undefined) {
                 leftOut++;
                 return [];
@@ -110,7 +113,10 @@ export async function drainFeed(
         await context.machine.markRequestAsSent(request.id, RequestType.KeysBackup, ACKNOWLEDGEMENT);
     }
     if (leftOut > 0)
-        context.log.warn({ operation: "feed", count: leftOut }, "left out room keys that came under another ID than their own");
+        context.log.warn(
+            { operation: "feed", count: leftOut },
+            "left out room keys that came under another ID than their own",
+        );
     if (fed.size > 0) await context.sessions.empty();
     const untold = [...(claims ?? [])].filter(([name]) => !fed.has(name)).map(([, claim]) => claim);
     if (untold.some(({ key }) => isUnderAnother(fed.values(), key))) throw new CopiesMet();
@@ -135,9 +141,14 @@ function* readFeed(context: MachineContext, body: string): Generator<SeenSession
                 yield undefined;
                 continue;
             }
-            // The machine's name for the flag has changed before: a version with another one must not close every session.
+            // The machine's name for the flag has changed before: a version with another one must not close every
+            // session.
             const machineFlag = readExportFlag(told) ?? false;
-            yield { firstIndex: key.firstIndex, machineFlag, entry: { ...session, room_id: roomId, session_id: sessionId } };
+            yield {
+                firstIndex: key.firstIndex,
+                machineFlag,
+                entry: { ...session, room_id: roomId, session_id: sessionId },
+            };
         }
     }
 }

@@ -3,7 +3,10 @@ import { parseMxc } from "../../../matrix/index.ts";
 
 const base64Url32 = z.string().regex(/^[A-Za-z0-9_-]{43}$/);
 
-/** `EncryptedFile`, every field required: a receiver cannot even decrypt a bundle event whose `file` lacks one. Source: Matrix v1.19, "Sending encrypted attachments". */
+/**
+ * `EncryptedFile`, every field required: a receiver cannot even decrypt a bundle event whose `file` lacks one. Source:
+ * Matrix v1.19, "Sending encrypted attachments".
+ */
 export const fileSchema = z.object({
     v: z.literal("v2"),
     url: z.string().refine((url) => parseMxc(url) !== undefined),

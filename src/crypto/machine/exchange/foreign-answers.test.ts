@@ -78,7 +78,9 @@ function anything(genuine: unknown): fc.Arbitrary<unknown> {
 /** The same object with one of its parts, at any depth, replaced. */
 function damaged(genuine: unknown): fc.Arbitrary<unknown> {
     if (typeof genuine !== "object" || genuine === null) return anything(genuine);
-    const parts = Object.entries(genuine).map(([name, part]) => damaged(part).map((other) => ({ ...genuine, [name]: other })));
+    const parts = Object.entries(genuine).map(([name, part]) =>
+        damaged(part).map((other) => ({ ...genuine, [name]: other })),
+    );
     const renamed = Object.entries(genuine).map(([name, part]) =>
         fc.string({ unit: "binary" }).map((other) => {
             const { [name]: _, ...rest } = genuine as Record<string, unknown>;

@@ -39,17 +39,22 @@ export async function account(context: MachineContext): Promise<AccountKeys> {
 }
 
 /**
- * An identity that was made and is not published yet is given out again, whatever `reset` says: the upload is one request, repeated.
- * A reset never gives out the published one, also where its keys were imported after an earlier reset was cut short.
+ * An identity that was made and is not published yet is given out again, whatever `reset` says: the upload is one
+ * request, repeated. A reset never gives out the published one, also where its keys were imported after an earlier
+ * reset was cut short.
  */
-export async function createIdentity(context: MachineContext, { reset }: { readonly reset: boolean }): Promise<IdentityUploads> {
+export async function createIdentity(
+    context: MachineContext,
+    { reset }: { readonly reset: boolean },
+): Promise<IdentityUploads> {
     const outcome = await commit(context, async (sql) => {
         const pending = readMeta(sql, "unpublished_master_key");
         const published = readMeta(sql, "master_key");
         let made = await attempt(() => context.machine.bootstrapCrossSigning(reset && pending === undefined));
         if (reset && made.ok && masterKeyIn(made.value) === published)
             made = await attempt(() => context.machine.bootstrapCrossSigning(true));
-        if (made.ok && masterKeyIn(made.value) !== published) writeMeta(sql, "unpublished_master_key", masterKeyIn(made.value));
+        if (made.ok && masterKeyIn(made.value) !== published)
+            writeMeta(sql, "unpublished_master_key", masterKeyIn(made.value));
         return made;
     });
     const requests = unwrap(outcome);
@@ -87,7 +92,9 @@ export async function signOwnDevice(context: MachineContext): Promise<string> {
 
 export async function ownSignatureRequest(context: MachineContext): Promise<OutgoingRequest | undefined> {
     const due = await context.store.atomically((sql) => readMeta(sql, "sign_own_device"));
-    return due === undefined ? undefined : { id: OWN_SIGNATURE, kind: "signature_upload", body: await signOwnDevice(context) };
+    return due === undefined
+        ? undefined
+        : { id: OWN_SIGNATURE, kind: "signature_upload", body: await signOwnDevice(context) };
 }
 
 /** Answers whether the request was ours. */
@@ -97,8 +104,14 @@ export async function acknowledgeOwnSignature(context: MachineContext, id: strin
     return true;
 }
 
-/** After a `/keys/query` that names us: our identity as the machine now holds it, checked by it, is the published one. */
-export async function recordPublishedIdentity(context: MachineContext, sql: DatabaseSync, response: string): Promise<void> {
+/**
+ * After a `/keys/query` that names us: our identity as the machine now holds it, checked by it, is the published one.
+ */
+export async function recordPublishedIdentity(
+    context: MachineContext,
+    sql: DatabaseSync,
+    response: string,
+): Promise<void> {
     // The machine reads more forgivingly than we do, and a throw in here would be taken for a broken disk.
     const published = queryResponse.safeParse(JSON.parse(response)).data?.master_keys;
     if (published === undefined || !Object.hasOwn(published, context.userId)) return;

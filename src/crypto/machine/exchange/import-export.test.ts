@@ -57,13 +57,21 @@ const unknown = { shareable: 0, notShareable: 0, unknown: 1 };
 test.each([
     ["the specification's yes", { shared_history: true }, shareable],
     ["the machine's yes", { "m.shared_history": true }, shareable],
-    ["yes under both machine names", { "m.shared_history": true, "org.matrix.msc3061.shared_history": true }, shareable],
+    [
+        "yes under both machine names",
+        { "m.shared_history": true, "org.matrix.msc3061.shared_history": true },
+        shareable,
+    ],
     ["the specification's no, which is nobody's no here", { shared_history: false, "m.shared_history": true }, unknown],
     ["the machine's no, which is nobody's no here", { "m.shared_history": false }, unknown],
     ["nothing", {}, unknown],
     ["no boolean", { "m.shared_history": "yes" }, unknown],
 ])("an imported session with %s", async (_, flags, expected) => {
-    expect(await bot.crypto.importRoomKeys([exported(new MegolmSession(), flags)])).toEqual({ imported: 1, total: 1, refused: [] });
+    expect(await bot.crypto.importRoomKeys([exported(new MegolmSession(), flags)])).toEqual({
+        imported: 1,
+        total: 1,
+        refused: [],
+    });
     expect(await bot.crypto.holdings(ROOM)).toEqual(expected);
 });
 
@@ -107,7 +115,11 @@ test("an import that is not the session that was sent, or imported before, is re
     const madeUp = (session: MegolmSession, more: object): object => {
         const key = Buffer.from(session.exportedAt(0), "base64");
         const session_key = Buffer.concat([key.subarray(0, 5), randomBytes(128), key.subarray(-32)]).toString("base64");
-        return { ...exported(session, { shared_history: true }), session_key: session_key.replaceAll("=", ""), ...more };
+        return {
+            ...exported(session, { shared_history: true }),
+            session_key: session_key.replaceAll("=", ""),
+            ...more,
+        };
     };
     const lies = [madeUp(sent, {}), madeUp(imported, {}), madeUp(imported, { sender_key: "A".repeat(43) })];
     const report = await bot.crypto.importRoomKeys(lies);

@@ -30,8 +30,9 @@ interface Numbered {
 }
 
 /**
- * Imports in chunks of one commit each, into the ready entries alone. The flag of an entry counts for a session of which its sender has told us
- * nothing; a `false` is nobody's no (other software writes it for flags that it cannot read).
+ * Imports in chunks of one commit each, into the ready entries alone. The flag of an entry counts for a session of
+ * which its sender has told us nothing; a `false` is nobody's no (other software writes it for flags that it cannot
+ * read).
  */
 export async function importRoomKeys(context: MachineContext, input: readonly unknown[]): Promise<ImportReport> {
     const refused: { index: number; reason: string }[] = [];
@@ -47,7 +48,11 @@ export async function importRoomKeys(context: MachineContext, input: readonly un
     return { imported, total: input.length, refused: refused.toSorted((one, other) => one.index - other.index) };
 }
 
-function importChunk(context: MachineContext, chunk: readonly Numbered[], refused: { index: number; reason: string }[]): Promise<number> {
+function importChunk(
+    context: MachineContext,
+    chunk: readonly Numbered[],
+    refused: { index: number; reason: string }[],
+): Promise<number> {
     return commit(context, (sql) => {
         const entries = entriesOf(context, sql);
         let imported = 0;
@@ -57,7 +62,10 @@ function importChunk(context: MachineContext, chunk: readonly Numbered[], refuse
             imported += entries.store(fitting.flatMap((arrival) => arrival ?? []));
             for (const [place, arrival] of fitting.entries())
                 if (arrival === undefined)
-                    refused.push({ index: round[place]?.index ?? 0, reason: "is not the session of its ID that the bot has" });
+                    refused.push({
+                        index: round[place]?.index ?? 0,
+                        reason: "is not the session of its ID that the bot has",
+                    });
         }
         return imported;
     });
@@ -72,5 +80,9 @@ function rounds(chunk: readonly Numbered[]): readonly (readonly Numbered[])[] {
 
 function arrivalOf(entry: RoomKeyExport): Arrival {
     const firstIndex = readSessionKey(entry.session_key)?.firstIndex ?? 0;
-    return { source: "import", seen: { firstIndex, machineFlag: readExportFlag(entry) ?? false, entry }, heard: undefined };
+    return {
+        source: "import",
+        seen: { firstIndex, machineFlag: readExportFlag(entry) ?? false, entry },
+        heard: undefined,
+    };
 }

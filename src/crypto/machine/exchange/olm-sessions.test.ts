@@ -53,7 +53,8 @@ function watched(real: CryptoStore): CryptoStore {
 async function kept(): Promise<number> {
     await bot.crypto.close();
     using sql = new DatabaseSync(store.path);
-    const select = "SELECT count(*) AS n FROM idb_record JOIN idb_store ON idb_store.id = idb_record.store WHERE name = ?";
+    const select =
+        "SELECT count(*) AS n FROM idb_record JOIN idb_store ON idb_store.id = idb_record.store WHERE name = ?";
     return Number(sql.prepare(select).get(JSON.stringify("session"))?.["n"]);
 }
 
@@ -101,5 +102,11 @@ test("a batch of any number of events is taken in steps, each once", async () =>
 function roomKey(session: MegolmSession): object {
     const { sessionId } = session;
     const flags = { shared_history: true };
-    return { algorithm: "m.megolm.v1.aes-sha2", room_id: ROOM, session_id: sessionId, session_key: session.sharedAt(0), ...flags };
+    return {
+        algorithm: "m.megolm.v1.aes-sha2",
+        room_id: ROOM,
+        session_id: sessionId,
+        session_key: session.sharedAt(0),
+        ...flags,
+    };
 }

@@ -11,14 +11,21 @@ const olmStore = "session";
  * Source: Matrix v1.19, "Recovering from undecryptable messages".
  */
 const mostOfADevice = 50;
-/** Events after which the machine is opened anew: of each sender that it heard of it keeps something in memory, 2 kB or so. */
+/**
+ * Events after which the machine is opened anew: of each sender that it heard of it keeps something in memory, 2 kB or
+ * so.
+ */
 const mostHeard = 20_000;
 
 /**
  * Has the machine receive to-device events, which may begin Olm sessions. Whoever goes on with one that was dropped is
  * told to begin another, if we know the device. Belongs into the commit of what was received.
  */
-export async function withFewOlmSessions<T>({ store, memory }: MachineContext, events: number, receive: () => Promise<T>): Promise<T> {
+export async function withFewOlmSessions<T>(
+    { store, memory }: MachineContext,
+    events: number,
+    receive: () => Promise<T>,
+): Promise<T> {
     const { value, lookups } = await watchWrites(store, receive);
     memory.heard += events;
     if (memory.heard > mostHeard) memory.outdated = true;

@@ -34,21 +34,39 @@ async function acquaint(userId: string, deviceId: string): Promise<Peer> {
 }
 
 function roomKey(session: MegolmSession, index: number, flags: object, sessionId = session.sessionId): object {
-    return { algorithm: "m.megolm.v1.aes-sha2", room_id: ROOM, session_id: sessionId, session_key: session.sharedAt(index), ...flags };
+    return {
+        algorithm: "m.megolm.v1.aes-sha2",
+        room_id: ROOM,
+        session_id: sessionId,
+        session_key: session.sharedAt(index),
+        ...flags,
+    };
 }
 
 async function give(sender: Peer, session: MegolmSession, flags: object, index = 0, sessionId?: string): Promise<void> {
     await sender.tell(BOT.userId, BOT.deviceId, "m.room_key", roomKey(session, index, flags, sessionId));
 }
 
-const counts = (shareable: number, notShareable: number, unknown: number): RoomHoldings => ({ shareable, notShareable, unknown });
+const counts = (shareable: number, notShareable: number, unknown: number): RoomHoldings => ({
+    shareable,
+    notShareable,
+    unknown,
+});
 
 test.each([
     ["as the specification spells it", { shared_history: true }, counts(1, 0, 0)],
     ["as the machine spells it", { "m.shared_history": true }, counts(1, 0, 0)],
     ["as the machine used to spell it", { "org.matrix.msc3061.shared_history": true }, counts(1, 0, 0)],
-    ["in the specification's and the machine's spelling", { shared_history: true, "m.shared_history": true }, counts(1, 0, 0)],
-    ["with a plain no that vetoes the machine's yes", { shared_history: false, "m.shared_history": true }, counts(0, 1, 0)],
+    [
+        "in the specification's and the machine's spelling",
+        { shared_history: true, "m.shared_history": true },
+        counts(1, 0, 0),
+    ],
+    [
+        "with a plain no that vetoes the machine's yes",
+        { shared_history: false, "m.shared_history": true },
+        counts(0, 1, 0),
+    ],
     ["with a no", { "m.shared_history": false }, counts(0, 1, 0)],
     ["without any flag", {}, counts(0, 1, 0)],
     ["with a plain flag that is no boolean", { shared_history: "true" }, counts(0, 1, 0)],
@@ -77,12 +95,18 @@ test("a key that the machine cannot read does not take the others of its batch w
 test("who sends keys whose flag nobody can read is told, each key once, and nobody else is", async () => {
     const eve = await acquaint("@eve:home", "EVE");
     await give(alice, new MegolmSession(), { "m.shared_history": true, "org.matrix.msc3061.shared_history": true });
-    await give(eve, new MegolmSession(), { "m.shared_history": { a: 'receive_to_device_event with sender="@bob:home"' } });
+    await give(eve, new MegolmSession(), {
+        "m.shared_history": { a: 'receive_to_device_event with sender="@bob:home"' },
+    });
     await give(alice, new MegolmSession(), { "m.shared_history": 'so, expected a boolean"' });
     await give(eve, new MegolmSession(), { session_key: 5 });
     await give(eve, new MegolmSession(), { shared_history: "yes" });
     const toDevice = server.take(BOT.userId, BOT.deviceId);
-    expect((await bot.receiveChanges({ toDevice })).unreadableKeysOf).toEqual(["@alice:home", "@eve:home", "@alice:home"]);
+    expect((await bot.receiveChanges({ toDevice })).unreadableKeysOf).toEqual([
+        "@alice:home",
+        "@eve:home",
+        "@alice:home",
+    ]);
     // Again, as after an answer that was lost: what was decrypted once is not a spelling that nobody can read.
     expect((await bot.receiveChanges({ toDevice })).unreadableKeysOf).toEqual([]);
 });
@@ -100,7 +124,9 @@ test("a stranger's claim about Alice's session ID changes nothing, before and af
     await bot.receive();
 
     const bundle = await readBundle();
-    expect(bundle.withheld).toEqual([expect.objectContaining({ session_id: session.sessionId, sender_key: alice.curve25519 })]);
+    expect(bundle.withheld).toEqual([
+        expect.objectContaining({ session_id: session.sessionId, sender_key: alice.curve25519 }),
+    ]);
     expect(bundle.room_keys.map((key) => key["session_id"])).not.toContain(session.sessionId);
 });
 
@@ -143,7 +169,11 @@ test.each([
     const { sessions } = await bot.crypto.exportRoomKeys(ROOM);
     expect(new Set(sessions)).toEqual(
         new Set([
-            expect.objectContaining({ sender_key: alice.curve25519, session_key: session.exportedAt(0), shared_history: true }),
+            expect.objectContaining({
+                sender_key: alice.curve25519,
+                session_key: session.exportedAt(0),
+                shared_history: true,
+            }),
             expect.objectContaining({ sender_key: alice.curve25519, session_key: another.exportedAt(0) }),
         ]),
     );
@@ -163,7 +193,11 @@ test("a key that is sent under another ID than its own counts for nothing, and t
     await mislabelled();
     await bot.receive();
     expect((await bot.crypto.exportRoomKeys(ROOM)).sessions).toEqual([
-        expect.objectContaining({ sender_key: alice.curve25519, session_key: session.exportedAt(0), shared_history: true }),
+        expect.objectContaining({
+            sender_key: alice.curve25519,
+            session_key: session.exportedAt(0),
+            shared_history: true,
+        }),
     ]);
 });
 
@@ -212,7 +246,11 @@ test("malformed to-device events of every kind leave the rest of the batch alone
             sender: "@a:b",
             content: { algorithm: "m.olm.v1.curve25519-aes-sha2", sender_key: "x", ciphertext: 5 },
         },
-        { type: "m.room_key", sender: "@a:b", content: JSON.parse('{"__proto__": {"room_id": "!x"}, "constructor": 1}') as object },
+        {
+            type: "m.room_key",
+            sender: "@a:b",
+            content: JSON.parse('{"__proto__": {"room_id": "!x"}, "constructor": 1}') as object,
+        },
         { type: "m.text", sender: "@a:b", content: { body: "\ud800" } },
         { type: "m.text", sender: "@a:b", content: { deep } },
         { type: "m.text", sender: "@a:b", content: { body: "x".repeat(100_000) } },

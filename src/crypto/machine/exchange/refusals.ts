@@ -29,9 +29,8 @@ interface Refusal extends KeyRefusal {
 }
 
 /**
- * The `m.room_key.withheld` among the to-device events of a batch.
- * Trust limit: they are not encrypted; the homeservers alone say who sent them, and any stranger may name any room and session.
- * Source: Matrix v1.19, `m.room_key.withheld`.
+ * The `m.room_key.withheld` among the to-device events of a batch. Trust limit: they are not encrypted; the homeservers
+ * alone say who sent them, and any stranger may name any room and session. Source: Matrix v1.19, `m.room_key.withheld`.
  */
 export function readRefusals(toDevice: readonly unknown[]): readonly Refusal[] {
     return toDevice.flatMap((event) => {
@@ -45,7 +44,9 @@ export function readRefusals(toDevice: readonly unknown[]): readonly Refusal[] {
 /** Remembers them, in the caller's transaction. A sender's newest word about a session stands. Answers their rooms. */
 export function storeRefusals(sql: DatabaseSync, refusals: readonly Refusal[]): readonly string[] {
     if (refusals.length === 0) return [];
-    const insert = sql.prepare("INSERT OR REPLACE INTO key_refusals (sender, room_id, session_id, code) VALUES (?, ?, ?, ?)");
+    const insert = sql.prepare(
+        "INSERT OR REPLACE INTO key_refusals (sender, room_id, session_id, code) VALUES (?, ?, ?, ?)",
+    );
     const forget = sql.prepare(
         "DELETE FROM key_refusals WHERE id IN (SELECT id FROM key_refusals WHERE sender = ? ORDER BY id DESC LIMIT -1 OFFSET ?)",
     );
@@ -58,5 +59,9 @@ export function storeRefusals(sql: DatabaseSync, refusals: readonly Refusal[]): 
 export async function keyRefusals({ store }: MachineContext, roomId: string): Promise<readonly KeyRefusal[]> {
     const select = "SELECT session_id, sender, code FROM key_refusals WHERE room_id = ? ORDER BY id DESC LIMIT ?";
     const rows = await store.atomically((sql) => sql.prepare(select).all(roomId, mostOfARoom));
-    return rows.map((row) => ({ sessionId: textOf(row, "session_id"), sender: textOf(row, "sender"), code: textOf(row, "code") }));
+    return rows.map((row) => ({
+        sessionId: textOf(row, "session_id"),
+        sender: textOf(row, "sender"),
+        code: textOf(row, "code"),
+    }));
 }

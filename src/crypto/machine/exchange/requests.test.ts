@@ -42,7 +42,9 @@ test("changed devices reach the machine if it keeps a list of them, and there is
     expect([invited.reachedMachine, machine.mock.calls.length]).toEqual([false, 0]);
     const known = await bot.receiveChanges({ deviceLists: { changed: ["@invited:home", "@alice:home"], left: [] } });
     expect([known.reachedMachine, machine.mock.calls.length]).toEqual([true, 1]);
-    const asked = (await bot.crypto.outgoing()).filter(({ kind }) => kind === "keys_query").map(({ body }) => JSON.parse(body) as unknown);
+    const asked = (await bot.crypto.outgoing())
+        .filter(({ kind }) => kind === "keys_query")
+        .map(({ body }) => JSON.parse(body) as unknown);
     expect(asked).toEqual([expect.objectContaining({ device_keys: { "@alice:home": [] } })]);
 });
 
@@ -65,11 +67,14 @@ test("a claim does not wait for users whose keys query is outstanding, and takes
     // The machine gives up waiting by a timer.
     vi.useFakeTimers({ toFake: ["setTimeout"] });
     const claim = await bot.crypto.keysClaim(["@slow:elsewhere", alice.userId]);
-    expect(JSON.parse(claim?.body ?? "{}")).toMatchObject({ one_time_keys: { [alice.userId]: { ALICE: "signed_curve25519" } } });
+    expect(JSON.parse(claim?.body ?? "{}")).toMatchObject({
+        one_time_keys: { [alice.userId]: { ALICE: "signed_curve25519" } },
+    });
 });
 
 test("who has very many devices is claimed for in parts, of whole users", async () => {
-    const devicesOf = (many: number) => Object.fromEntries(Array.from({ length: many }, (_, n) => [`D${n}`, "signed_curve25519"]));
+    const devicesOf = (many: number) =>
+        Object.fromEntries(Array.from({ length: many }, (_, n) => [`D${n}`, "signed_curve25519"]));
     const asked: string[][] = [];
     vi.spyOn(OlmMachine.prototype, "getMissingSessions").mockImplementation((users) => {
         asked.push(users.map(String));
@@ -132,7 +137,9 @@ test("of whom nothing usable came, the machine does not ask again and again; oth
     await bot.crypto.markSent(first, JSON.stringify({ device_keys: { "@alice:home": {} }, failures }));
     expect(await queries()).toEqual([]);
     await bot.receiveChanges({ deviceLists: { changed: ["@alice:home"], left: [] } });
-    expect((await queries()).map(({ body }) => JSON.parse(body) as unknown)).toMatchObject([{ device_keys: { "@alice:home": [] } }]);
+    expect((await queries()).map(({ body }) => JSON.parse(body) as unknown)).toMatchObject([
+        { device_keys: { "@alice:home": [] } },
+    ]);
     expect((await queries())[0]?.body).not.toContain("mallory");
     // Nor does the machine wait for her.
     expect(await bot.crypto.keysClaim(["@mallory:evil"])).toBeUndefined();
@@ -145,7 +152,8 @@ test("who is asked for by name is asked for in the machine's own query also whil
     await bot.receive();
     await bot.crypto.trackUsers(["@mallory:evil"]);
     const failures = { "@mallory:evil": { fault: "malformed" } };
-    for (const request of await queries()) await bot.crypto.markSent(request, JSON.stringify({ device_keys: {}, failures }));
+    for (const request of await queries())
+        await bot.crypto.markSent(request, JSON.stringify({ device_keys: {}, failures }));
     const request = await bot.crypto.keysQuery(["@mallory:evil"]);
     await bot.crypto.markSent(request, JSON.stringify({ device_keys: { "@mallory:evil": {} }, failures: {} }));
     vi.spyOn(performance, "now").mockReturnValue(performance.now() + 16 * 60_000);

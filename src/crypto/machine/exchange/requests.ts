@@ -30,8 +30,8 @@ const queryAnswer = z.object({
 });
 
 /**
- * Milliseconds for which the machine does not ask again for a user of whom nothing usable came. It counts the absence of servers itself, and
- * would ask for such a user at once and without end.
+ * Milliseconds for which the machine does not ask again for a user of whom nothing usable came. It counts the absence
+ * of servers itself, and would ask for such a user at once and without end.
  */
 const restAfterFault = 15 * 60_000;
 
@@ -69,15 +69,24 @@ function withoutResting({ memory }: MachineContext, request: OutgoingRequest): r
     const ready = users.filter((userId) => performance.now() >= (memory.resting.get(userId) ?? 0));
     if (ready.length === users.length) return [request];
     if (ready.length === 0) return [];
-    const body = { ...queryBody.parse(JSON.parse(request.body)), device_keys: Object.fromEntries(ready.map((userId) => [userId, []])) };
+    const body = {
+        ...queryBody.parse(JSON.parse(request.body)),
+        device_keys: Object.fromEntries(ready.map((userId) => [userId, []])),
+    };
     return [{ ...request, body: JSON.stringify(body) }];
 }
 
 /** @throws the machine's own error if the response is not one of the request's kind; it has changed nothing then. */
-export async function markSent(context: MachineContext, request: Pick<OutgoingRequest, "id" | "kind">, response: string): Promise<void> {
+export async function markSent(
+    context: MachineContext,
+    request: Pick<OutgoingRequest, "id" | "kind">,
+    response: string,
+): Promise<void> {
     if (request.kind === "signature_upload" && (await acknowledgeOwnSignature(context, request.id))) return;
     const outcome = await commit(context, async (sql) => {
-        const marked = await attempt(() => context.machine.markRequestAsSent(request.id, requestTypes[request.kind], response));
+        const marked = await attempt(() =>
+            context.machine.markRequestAsSent(request.id, requestTypes[request.kind], response),
+        );
         if (!marked.ok) return marked;
         if (request.kind === "keys_upload") writeMeta(sql, "keys_uploaded", "yes");
         if (request.kind === "keys_query") await recordPublishedIdentity(context, sql, response);
@@ -99,8 +108,8 @@ function noteAnswer({ memory }: MachineContext, response: string): void {
 }
 
 /**
- * A query of the machine's own that covers these users is taken, because only its answer ends the machine's waiting for them. One about
- * ourselves alone is not: what a start needs to know must not wait for other people's servers.
+ * A query of the machine's own that covers these users is taken, because only its answer ends the machine's waiting for
+ * them. One about ourselves alone is not: what a start needs to know must not wait for other people's servers.
  */
 export async function keysQuery(context: MachineContext, users: readonly string[]): Promise<OutgoingRequest> {
     const { memory, machine, log, userId: ourselves } = context;
@@ -118,8 +127,14 @@ export async function keysQuery(context: MachineContext, users: readonly string[
     return queryRequest(machine.queryKeysForUsers(userIds(users, log)));
 }
 
-/** Users whose `/keys/query` is outstanding are left out: the machine would wait for it, and it waits in the queue behind us. */
-export async function keysClaim(context: MachineContext, users: readonly string[]): Promise<OutgoingRequest | undefined> {
+/**
+ * Users whose `/keys/query` is outstanding are left out: the machine would wait for it, and it waits in the queue
+ * behind us.
+ */
+export async function keysClaim(
+    context: MachineContext,
+    users: readonly string[],
+): Promise<OutgoingRequest | undefined> {
     const ready = users.filter((userId) => !context.memory.awaitingQuery.has(userId));
     const request = await claimFor(context, ready);
     if (request === undefined) return undefined;
@@ -130,7 +145,10 @@ export async function keysClaim(context: MachineContext, users: readonly string[
     return first && { ...first, later };
 }
 
-async function claimFor({ machine, log }: MachineContext, users: readonly string[]): Promise<OutgoingRequest | undefined> {
+async function claimFor(
+    { machine, log }: MachineContext,
+    users: readonly string[],
+): Promise<OutgoingRequest | undefined> {
     const request = await machine.getMissingSessions(userIds(users, log));
     return request === null || request === undefined ? undefined : claimRequest(request);
 }
@@ -155,7 +173,8 @@ export function toDeviceRequest(request: ToDeviceRequest): OutgoingRequest {
 function plainRequest(request: MachineRequest): OutgoingRequest | undefined {
     if (request instanceof KeysQueryRequest) return queryRequest(request);
     if (request instanceof ToDeviceRequest) return toDeviceRequest(request);
-    if (request instanceof SignatureUploadRequest) return { id: request.id ?? "", kind: "signature_upload", body: request.body };
+    if (request instanceof SignatureUploadRequest)
+        return { id: request.id ?? "", kind: "signature_upload", body: request.body };
     if (request instanceof RoomMessageRequest) {
         const roomMessage = { roomId: request.room_id, eventType: request.event_type, txnId: request.txn_id };
         return { id: request.id, kind: "room_message", body: request.body, roomMessage };

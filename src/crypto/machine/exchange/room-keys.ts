@@ -1,4 +1,10 @@
-import { CollectStrategy, EncryptionAlgorithm, EncryptionSettings, HistoryVisibility, RoomId } from "@matrix-org/matrix-sdk-crypto-wasm";
+import {
+    CollectStrategy,
+    EncryptionAlgorithm,
+    EncryptionSettings,
+    HistoryVisibility,
+    RoomId,
+} from "@matrix-org/matrix-sdk-crypto-wasm";
 import { z } from "zod";
 import type { HistoryVisibility as Visibility } from "../../../matrix/index.ts";
 import type { OutgoingRequest } from "../../port.ts";
@@ -17,7 +23,10 @@ const visibilities: Readonly<Record<Visibility, HistoryVisibility>> = {
     world_readable: HistoryVisibility.WorldReadable,
 };
 
-/** From now on the machine keeps these users' devices up to date; new ones wait for the next `/keys/query` of `outgoing`. */
+/**
+ * From now on the machine keeps these users' devices up to date; new ones wait for the next `/keys/query` of
+ * `outgoing`.
+ */
 export async function trackUsers(context: MachineContext, users: readonly string[]): Promise<void> {
     const { machine, memory, log } = context;
     const known = await trackedUsers(context);
@@ -30,7 +39,9 @@ export async function trackUsers(context: MachineContext, users: readonly string
     }
 }
 
-/** Our own session of the room enters the ready entries in the same commit, with the flag that `visibility` gives it. */
+/**
+ * Our own session of the room enters the ready entries in the same commit, with the flag that `visibility` gives it.
+ */
 export async function shareRoomKey(
     context: MachineContext,
     roomId: string,
@@ -54,10 +65,18 @@ export async function shareRoomKey(
 }
 
 /** @throws if `shareRoomKey` did not come before: the machine itself would panic. */
-export async function encryptRoomEvent(context: MachineContext, roomId: string, type: string, content: object): Promise<object> {
-    if (!context.memory.preparedRooms.delete(roomId)) throw new Error("Each encryption follows a shareRoomKey of its room.");
+export async function encryptRoomEvent(
+    context: MachineContext,
+    roomId: string,
+    type: string,
+    content: object,
+): Promise<object> {
+    if (!context.memory.preparedRooms.delete(roomId))
+        throw new Error("Each encryption follows a shareRoomKey of its room.");
     const room = new RoomId(roomId);
-    const encrypted = await commitCall(context, () => context.machine.encryptRoomEvent(room, type, JSON.stringify(content)));
+    const encrypted = await commitCall(context, () =>
+        context.machine.encryptRoomEvent(room, type, JSON.stringify(content)),
+    );
     return parseContent(encrypted);
 }
 

@@ -32,8 +32,16 @@ afterEach(async () => {
     vi.useRealTimers();
 });
 
-async function give(flags: object, { session = new MegolmSession(), room = ROOM, from = alice, index = 0 } = {}): Promise<void> {
-    const key = { algorithm: "m.megolm.v1.aes-sha2", room_id: room, session_id: session.sessionId, session_key: session.sharedAt(index) };
+async function give(
+    flags: object,
+    { session = new MegolmSession(), room = ROOM, from = alice, index = 0 } = {},
+): Promise<void> {
+    const key = {
+        algorithm: "m.megolm.v1.aes-sha2",
+        room_id: room,
+        session_id: session.sessionId,
+        session_key: session.sharedAt(index),
+    };
     await from.tell(BOT.userId, BOT.deviceId, "m.room_key", { ...key, ...flags });
 }
 
@@ -87,14 +95,22 @@ test("of each sign the last time is kept, of each user in each room, the newest 
     await give({ shared_history: true });
     await give({});
     await receiveAt(7_000);
-    expect(await signs()).toEqual([only({ specFlagAt: 7_000, silentAt: 7_000 }), only({ silentAt: 6_000 }, "@bob:home")]);
+    expect(await signs()).toEqual([
+        only({ specFlagAt: 7_000, silentAt: 7_000 }),
+        only({ silentAt: 6_000 }, "@bob:home"),
+    ]);
     expect(await signs("!other:home")).toEqual([only({ silentAt: 6_000 })]);
     expect(await bot.crypto.roomsWithSigns()).toEqual([ROOM, "!other:home"]);
 });
 
 test("what names another's session is no sign, as nothing says that the session is like that; neither is an import", async () => {
     const [session, other] = [new MegolmSession(), new MegolmSession()];
-    const key = { algorithm: "m.megolm.v1.aes-sha2", room_id: ROOM, session_id: session.sessionId, session_key: other.sharedAt(0) };
+    const key = {
+        algorithm: "m.megolm.v1.aes-sha2",
+        room_id: ROOM,
+        session_id: session.sessionId,
+        session_key: other.sharedAt(0),
+    };
     await alice.tell(BOT.userId, BOT.deviceId, "m.room_key", { ...key, shared_history: true });
     await receiveAt(5_000);
     await bot.crypto.importRoomKeys([exported(new MegolmSession())]);

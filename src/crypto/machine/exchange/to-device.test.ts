@@ -6,7 +6,12 @@ const bot = "@bot:home";
 const good = { type: "m.room.encrypted", sender: "@alice:home", content: { algorithm: "x" } };
 
 test("what has the shape of an event passes as it came, in its order", () => {
-    const strange = { ...good, "": 1, constructor: {}, content: JSON.parse('{"__proto__": {"type": 5}, "toString": null}') as object };
+    const strange = {
+        ...good,
+        "": 1,
+        constructor: {},
+        content: JSON.parse('{"__proto__": {"type": 5}, "toString": null}') as object,
+    };
     const sifted = siftToDevice([good, strange], bot);
     expect(JSON.parse(sifted.json)).toEqual([good, strange]);
     expect(sifted).toMatchObject({ taken: [good, strange], refused: 0 });
@@ -53,7 +58,9 @@ test("whatever comes, what is let through is a list of events", () => {
             const sifted = siftToDevice(events, bot);
             const through = JSON.parse(sifted.json) as { type: unknown; content: unknown }[];
             expect(sifted.taken).toHaveLength(events.length - sifted.refused);
-            expect(through.every(({ type, content }) => typeof type === "string" && typeof content === "object")).toBe(true);
+            expect(through.every(({ type, content }) => typeof type === "string" && typeof content === "object")).toBe(
+                true,
+            );
         }),
     );
 });

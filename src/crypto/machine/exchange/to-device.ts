@@ -34,15 +34,22 @@ export function siftToDevice(events: readonly unknown[], ownUser: string): Sifte
         const json = data === undefined ? "" : JSON.stringify(event);
         if (data === undefined || Buffer.byteLength(json) > MAX_EVENT_BYTES) return [];
         const { type, sender } = data;
-        return [{ event, json, heard: type === "m.room.encrypted" || (type === "m.secret.request" && sender === ownUser) }];
+        return [
+            { event, json, heard: type === "m.room.encrypted" || (type === "m.secret.request" && sender === ownUser) },
+        ];
     });
     const heard = taken.filter((one) => one.heard).map(({ json }) => json);
-    return { json: `[${heard.join(",")}]`, taken: taken.map(({ event }) => event), refused: events.length - taken.length };
+    return {
+        json: `[${heard.join(",")}]`,
+        taken: taken.map(({ event }) => event),
+        refused: events.length - taken.length,
+    };
 }
 
 /**
- * What the decrypted `m.room_key` events say about their sessions. The session is named by the Olm sender's key, which the machine checked,
- * and not by anything in the content: the session ID there is anybody's word. The sending user is the one that the Olm message itself names.
+ * What the decrypted `m.room_key` events say about their sessions. The session is named by the Olm sender's key, which
+ * the machine checked, and not by anything in the content: the session ID there is anybody's word. The sending user is
+ * the one that the Olm message itself names.
  * @param at when the batch was received; milliseconds since the epoch
  */
 export function readClaims(processed: readonly object[], at: number): Claims {
@@ -52,9 +59,16 @@ export function readClaims(processed: readonly object[], at: number): Claims {
         const parsed = roomKeyEvent.safeParse(JSON.parse(event.rawEvent));
         if (!parsed.success) continue;
         const { content, sender } = parsed.data;
-        const key = { roomId: content.room_id, sessionId: content.session_id, senderKey: event.encryptionInfo.senderCurve25519Key };
+        const key = {
+            roomId: content.room_id,
+            sessionId: content.session_id,
+            senderKey: event.encryptionInfo.senderCurve25519Key,
+        };
         const name = sessionName(key);
-        claims.set(name, { key, heard: { sender, at, claim: combineClaims(claims.get(name)?.heard.claim, readClaim(content)) } });
+        claims.set(name, {
+            key,
+            heard: { sender, at, claim: combineClaims(claims.get(name)?.heard.claim, readClaim(content)) },
+        });
     }
     return claims;
 }

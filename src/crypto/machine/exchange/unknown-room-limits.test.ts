@@ -21,7 +21,11 @@ test.each<[string, readonly UnknownArrival[], readonly number[]]>([
     ["a thousand of ten senders stay", full, []],
     ["of more than a thousand the oldest go, whosever they are", [...full, ...sent("@last:x", 1_001, 2)], [1, 2]],
     ["what is too much of one takes no place from others", [...full.slice(100), ...sent("@a:x", 1_001, 101)], [1_001]],
-    ["what came a day ago goes", [...sent("@a:x", 1, 2, now - keptFor), ...sent("@a:x", 3, 1, now - keptFor + 1)], [1, 2]],
+    [
+        "what came a day ago goes",
+        [...sent("@a:x", 1, 2, now - keptFor), ...sent("@a:x", 3, 1, now - keptFor + 1)],
+        [1, 2],
+    ],
     ["what seems to come later than now has just come", sent("@a:x", 1, 1, now + 1_000 * hour), []],
     ["what is too old takes no place", [...sent("@a:x", 1, 100), ...sent("@a:x", 101, 2, now - keptFor)], [101, 102]],
 ])("%s", (_, arrivals, gone) => {

@@ -168,7 +168,11 @@ export class UnknownRooms {
 }
 
 /** @see CryptoPort.setRooms */
-export async function setRooms(context: MachineContext, roomIds: readonly string[], now: number): Promise<readonly string[]> {
+export async function setRooms(
+    context: MachineContext,
+    roomIds: readonly string[],
+    now: number,
+): Promise<readonly string[]> {
     return await commit(context, (sql) => new UnknownRooms(context, sql).setRooms(roomIds, now));
 }
 

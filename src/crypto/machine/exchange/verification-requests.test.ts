@@ -1,4 +1,10 @@
-import { DeviceId, EncryptionSettings, RoomId, UserId, type VerificationRequest as Asked } from "@matrix-org/matrix-sdk-crypto-wasm";
+import {
+    DeviceId,
+    EncryptionSettings,
+    RoomId,
+    UserId,
+    type VerificationRequest as Asked,
+} from "@matrix-org/matrix-sdk-crypto-wasm";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { RoomEvent } from "../../../matrix/index.ts";
 import type { DeviceVerificationRequest, OutgoingRequest } from "../../port.ts";
@@ -91,7 +97,10 @@ test("of verifications that devices begin by themselves nothing is sent, however
     await bot.query(alice.userId);
     const begun = { from_device: "ALICE", method: "org.example.none", transaction_id: "s" };
     for (const transaction of ["a", "b", "c"])
-        await alice.tell(BOT.userId, BOT.deviceId, "m.key.verification.start", { ...begun, transaction_id: transaction });
+        await alice.tell(BOT.userId, BOT.deviceId, "m.key.verification.start", {
+            ...begun,
+            transaction_id: transaction,
+        });
     await received(plain(content), { type: "m.key.verification.start", sender: alice.userId, content: begun });
     const sent = (await bot.crypto.outgoing()).filter(({ kind }) => kind === "to_device");
     expect(sent).toEqual([]);

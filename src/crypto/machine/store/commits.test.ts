@@ -48,11 +48,14 @@ async function giveKeys(count: number): Promise<void> {
     }
 }
 
-test.each([1, 30])("a batch with %d room keys is one commit: ratchets, sessions, flags and ready entries", async (count) => {
-    await giveKeys(count);
-    expect(await costOf(() => bot.receive())).toBe(1);
-    expect(await bot.crypto.holdings(ROOM)).toEqual({ shareable: count, notShareable: 0, unknown: 0 });
-});
+test.each([1, 30])(
+    "a batch with %d room keys is one commit: ratchets, sessions, flags and ready entries",
+    async (count) => {
+        await giveKeys(count);
+        expect(await costOf(() => bot.receive())).toBe(1);
+        expect(await bot.crypto.holdings(ROOM)).toEqual({ shareable: count, notShareable: 0, unknown: 0 });
+    },
+);
 
 test("a batch without to-device events, changed devices or key counts costs nothing", async () => {
     await bot.receive();
@@ -62,7 +65,9 @@ test("a batch without to-device events, changed devices or key counts costs noth
 test("an encryption is one commit, beside the one that made its session", async () => {
     await speak(bot);
     await bot.crypto.shareRoomKey(ROOM, [alice.userId], "shared");
-    expect(await costOf(() => bot.crypto.encryptRoomEvent(ROOM, "m.room.message", { msgtype: "m.text", body: "again" }))).toBe(1);
+    expect(
+        await costOf(() => bot.crypto.encryptRoomEvent(ROOM, "m.room.message", { msgtype: "m.text", body: "again" })),
+    ).toBe(1);
 });
 
 test("an import is one commit for every hundred keys", async () => {

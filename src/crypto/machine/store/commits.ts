@@ -10,7 +10,10 @@ const NAME = "commits";
  * SQLite drops a log's damaged end without a word, and ratchets go back with it: whoever was told a higher number than
  * the file has knows (`bot/folder/commit-mark.ts`).
  */
-export async function counted<T>(sql: DatabaseSync, work: (sql: DatabaseSync) => T | Promise<T>): Promise<{ result: T; commits: number }> {
+export async function counted<T>(
+    sql: DatabaseSync,
+    work: (sql: DatabaseSync) => T | Promise<T>,
+): Promise<{ result: T; commits: number }> {
     const before = changes(sql);
     const result = await work(sql);
     let commits = count(sql);

@@ -9,7 +9,10 @@ import type { MachineSessions } from "./machine-sessions.ts";
 /** The part of `createIndexedDB` that the machine's store needs. */
 export interface CryptoStore extends Pick<IndexedDB, "IDBDatabase" | "IDBObjectStore" | "IDBKeyRange" | "indexedDB"> {
     install(target: object): void;
-    /** One outer transaction for the machine's IndexedDB and our own tables: on disk when it resolves, undone if `work` throws. */
+    /**
+     * One outer transaction for the machine's IndexedDB and our own tables: on disk when it resolves, undone if `work`
+     * throws.
+     */
     atomically<T>(work: (sql: DatabaseSync) => T | Promise<T>): Promise<T>;
     /** Writes the file anew: bytes of what was deleted are in it no more. */
     compact(): void;
@@ -47,7 +50,9 @@ export interface MachineMemory {
     keyCounts: string | undefined;
     /** The machine has said since its opening whom it wants to ask for. */
     outgoingSeen: boolean;
-    /** Users whose `/keys/query` is outstanding: asking the machine about their sessions would make it wait for that. */
+    /**
+     * Users whose `/keys/query` is outstanding: asking the machine about their sessions would make it wait for that.
+     */
     readonly awaitingQuery: Set<string>;
     /** Users of whom nothing usable came lately, with when they are asked for again, by the monotonic clock. */
     readonly resting: Map<string, number>;
@@ -74,7 +79,10 @@ export class TornCommit extends Error {
     }
 }
 
-/** What was done cannot stand: nothing of it is on disk, and the machine, which has done it in memory, has to be opened anew. */
+/**
+ * What was done cannot stand: nothing of it is on disk, and the machine, which has done it in memory, has to be opened
+ * anew.
+ */
 export class Undone extends Error {}
 
 /** What the machine answered; a refusal is a value, so that whatever it did write is committed with it. */
@@ -96,8 +104,8 @@ export function unwrap<T>(outcome: Attempt<T>): T {
 }
 
 /**
- * Runs an operation that may change a ratchet, a session or our rows as one commit.
- * What throws inside is a fault (the machine's refusals are values there, see `attempt`), and so is a commit that fails.
+ * Runs an operation that may change a ratchet, a session or our rows as one commit. What throws inside is a fault (the
+ * machine's refusals are values there, see `attempt`), and so is a commit that fails.
  * @throws {TornCommit}
  * @throws {Undone} if `work` does
  */

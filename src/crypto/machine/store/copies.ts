@@ -3,7 +3,10 @@ import type { Generation } from "../../port.ts";
 import { commit, type MachineContext } from "./context.ts";
 import { readMeta, writeMeta } from "./meta.ts";
 
-const names = { value: "generation", published: "generation_published" } as const satisfies Record<keyof Generation, string>;
+const names = { value: "generation", published: "generation_published" } as const satisfies Record<
+    keyof Generation,
+    string
+>;
 
 /** @param path a file that does not exist; its owner's alone */
 export async function copyStore({ store }: MachineContext, path: string): Promise<void> {
@@ -12,7 +15,10 @@ export async function copyStore({ store }: MachineContext, path: string): Promis
     store.copyTo(path);
 }
 
-/** It lies in the file of the ratchets, because it is their age that counts: beside a newer database an old copy of them is as old. */
+/**
+ * It lies in the file of the ratchets, because it is their age that counts: beside a newer database an old copy of them
+ * is as old.
+ */
 export function generation({ store }: MachineContext): Promise<Generation> {
     return store.atomically((sql) => ({
         value: Number(readMeta(sql, names.value) ?? 0),

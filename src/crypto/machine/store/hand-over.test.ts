@@ -46,7 +46,11 @@ async function exported(crypto: TestBot["crypto"]): Promise<readonly object[]> {
 }
 
 test("a store that was handed over has another account, and every session with the flag that it had", async () => {
-    const [before, entries, counts] = [await bot.crypto.account(), await exported(bot.crypto), await bot.crypto.holdings(ROOM)];
+    const [before, entries, counts] = [
+        await bot.crypto.account(),
+        await exported(bot.crypto),
+        await bot.crypto.holdings(ROOM),
+    ];
     expect(counts).toMatchObject({ shareable: 2, notShareable: 3, unknown: 0 });
     await bot.crypto.setGeneration({ value: 7, published: 7 });
     await bot.crypto.handOver(NEW.deviceId);

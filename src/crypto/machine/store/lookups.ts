@@ -38,7 +38,8 @@ async function watch<T>({ IDBObjectStore }: Classes, method: "get" | "put", plac
         ...plain,
         value(this: ObjectStore, ...args: readonly unknown[]): unknown {
             const key = args[place];
-            if (typeof key === "string") lookups.push({ database: this.transaction.db, store: this.name, parts: key.split(separator) });
+            if (typeof key === "string")
+                lookups.push({ database: this.transaction.db, store: this.name, parts: key.split(separator) });
             return Reflect.apply(original, this, args);
         },
     });
@@ -49,7 +50,10 @@ async function watch<T>({ IDBObjectStore }: Classes, method: "get" | "put", plac
     }
 }
 
-/** Deletes the record that was looked up; where its key has several parts, every record whose key begins with the same one. */
+/**
+ * Deletes the record that was looked up; where its key has several parts, every record whose key begins with the same
+ * one.
+ */
 export async function deleteLookedUp(classes: Classes, lookup: Lookup): Promise<void> {
     const { parts } = lookup;
     await remove(lookup, parts.length === 1 ? parts[0] : besides(classes, parts));
@@ -76,7 +80,11 @@ export async function besideOf(classes: Classes, { database, store, parts }: Loo
     request.onsuccess = () => resolve(request.result);
     request.onerror = () => reject(request.error ?? new Error("Records could not be listed."));
     const keys = await promise;
-    return (Array.isArray(keys) ? keys : []).map((key: unknown) => ({ database, store, parts: String(key).split(separator) }));
+    return (Array.isArray(keys) ? keys : []).map((key: unknown) => ({
+        database,
+        store,
+        parts: String(key).split(separator),
+    }));
 }
 
 /** The record's key in its store. */

@@ -8,5 +8,9 @@ export function readMeta(sql: DatabaseSync, name: string): string | undefined {
 
 export function writeMeta(sql: DatabaseSync, name: string, value: string | undefined): void {
     if (value === undefined) sql.prepare("DELETE FROM crypto_meta WHERE name = ?").run(name);
-    else sql.prepare("INSERT INTO crypto_meta VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value").run(name, value);
+    else
+        sql.prepare("INSERT INTO crypto_meta VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value").run(
+            name,
+            value,
+        );
 }

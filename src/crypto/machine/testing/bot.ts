@@ -35,8 +35,19 @@ export interface OpenMore {
     readonly wrap?: (store: CryptoStore) => CryptoStore;
 }
 
-export const inThisThread: Open = (path, { wrap = (store: CryptoStore) => store, onFault = () => undefined, ...more } = {}) =>
-    openMachine({ ...BOT, storeKey, ...more, path, log: silent, onFault, openStore: () => wrap(createIndexedDB({ path })) });
+export const inThisThread: Open = (
+    path,
+    { wrap = (store: CryptoStore) => store, onFault = () => undefined, ...more } = {},
+) =>
+    openMachine({
+        ...BOT,
+        storeKey,
+        ...more,
+        path,
+        log: silent,
+        onFault,
+        openStore: () => wrap(createIndexedDB({ path })),
+    });
 
 export const inTheWorker: Open = (path, more = {}) =>
     startCrypto({ ...BOT, storeKey, ...more, path, log: silent, onFatal: more.onFault ?? (() => undefined) });
@@ -44,7 +55,11 @@ export const inTheWorker: Open = (path, more = {}) =>
 /** A folder of its own for a test, gone when the test ends. */
 export function temporaryStore(): Disposable & { readonly path: string; readonly folder: string } {
     const folder = mkdtempSync(join(tmpdir(), "backscroll-crypto-"));
-    return { folder, path: join(folder, "crypto.sqlite"), [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }) };
+    return {
+        folder,
+        path: join(folder, "crypto.sqlite"),
+        [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }),
+    };
 }
 
 /** The bot's crypto port on a fake key server, published and cross-signed. */

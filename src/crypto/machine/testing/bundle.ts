@@ -22,14 +22,23 @@ export interface SealedFile {
 
 /** Encrypts a bundle as clients do. */
 export function sealFile(content: string): SealedFile {
-    const [key, iv] = [new Uint8Array(randomBytes(32)), new Uint8Array(Buffer.concat([randomBytes(8), Buffer.alloc(8)]))];
+    const [key, iv] = [
+        new Uint8Array(randomBytes(32)),
+        new Uint8Array(Buffer.concat([randomBytes(8), Buffer.alloc(8)])),
+    ];
     const cipher = new AttachmentCipher(key, iv);
     cipher.write(Buffer.from(content));
     const { pieces, sha256 } = cipher.finish();
     const file: EncryptedFile = {
         v: "v2",
         url: `mxc://home/${randomBytes(8).toString("hex")}`,
-        key: { alg: "A256CTR", ext: true, k: Buffer.from(key).toString("base64url"), key_ops: ["encrypt", "decrypt"], kty: "oct" },
+        key: {
+            alg: "A256CTR",
+            ext: true,
+            k: Buffer.from(key).toString("base64url"),
+            key_ops: ["encrypt", "decrypt"],
+            kty: "oct",
+        },
         iv: Buffer.from(iv).toString("base64").replaceAll("=", ""),
         hashes: { sha256 },
     };
@@ -48,14 +57,23 @@ export async function openBundle(
     roomId: string,
     { times = [], strangers = [], ...more }: BundleWishes = {},
 ): Promise<OpenedBundle> {
-    const { key = new Uint8Array(randomBytes(32)), iv = new Uint8Array(Buffer.concat([randomBytes(8), Buffer.alloc(8)])) } = more;
+    const {
+        key = new Uint8Array(randomBytes(32)),
+        iv = new Uint8Array(Buffer.concat([randomBytes(8), Buffer.alloc(8)])),
+    } = more;
     const limits = { maxSessions: 1_000_000, maxBytes: undefined, notBefore: undefined };
     await crypto.setOutsiders(roomId, strangers);
     const bundle = await crypto.buildBundle({ roomId, key, iv, limits, times: [packTimes(times)], ...more });
     const file: EncryptedFile = {
         v: "v2",
         url: "mxc://home/bundle",
-        key: { alg: "A256CTR", ext: true, k: Buffer.from(key).toString("base64url"), key_ops: ["encrypt", "decrypt"], kty: "oct" },
+        key: {
+            alg: "A256CTR",
+            ext: true,
+            k: Buffer.from(key).toString("base64url"),
+            key_ops: ["encrypt", "decrypt"],
+            kty: "oct",
+        },
         iv: Buffer.from(iv).toString("base64").replaceAll("=", ""),
         hashes: { sha256: bundle.sha256 },
     };

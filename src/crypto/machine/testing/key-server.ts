@@ -9,7 +9,11 @@ const bodies = {
     query: z.object({ device_keys: z.record(z.string(), z.unknown()) }),
     claim: z.object({ one_time_keys: byUser(z.string()) }),
     toDevice: z.object({ messages: byUser(z.looseObject({})) }),
-    signing: z.object({ master_key: signed.optional(), self_signing_key: signed.optional(), user_signing_key: signed.optional() }),
+    signing: z.object({
+        master_key: signed.optional(),
+        self_signing_key: signed.optional(),
+        user_signing_key: signed.optional(),
+    }),
     signatures: byUser(signed),
 };
 
@@ -56,7 +60,8 @@ export class KeyServer {
 
     send(sender: string, type: string, messages: Record<string, Record<string, object>>): void {
         for (const [userId, devices] of Object.entries(messages)) {
-            for (const [deviceId, content] of Object.entries(devices)) this.#device(userId, deviceId).inbox.push({ type, sender, content });
+            for (const [deviceId, content] of Object.entries(devices))
+                this.#device(userId, deviceId).inbox.push({ type, sender, content });
         }
     }
 
@@ -91,11 +96,18 @@ export class KeyServer {
     }
 
     #query(userIds: readonly string[]): Json {
-        const answer = { device_keys: {} as Json, master_keys: {} as Json, self_signing_keys: {} as Json, user_signing_keys: {} as Json };
+        const answer = {
+            device_keys: {} as Json,
+            master_keys: {} as Json,
+            self_signing_keys: {} as Json,
+            user_signing_keys: {} as Json,
+        };
         for (const userId of userIds) {
             const { devices, signing } = this.#user(userId);
             const published = [...devices].filter(([, device]) => device.keys !== undefined);
-            answer.device_keys[userId] = Object.fromEntries(published.map(([deviceId, device]) => [deviceId, device.keys]));
+            answer.device_keys[userId] = Object.fromEntries(
+                published.map(([deviceId, device]) => [deviceId, device.keys]),
+            );
             if (signing.master_key !== undefined) answer.master_keys[userId] = signing.master_key;
             if (signing.self_signing_key !== undefined) answer.self_signing_keys[userId] = signing.self_signing_key;
             if (signing.user_signing_key !== undefined) answer.user_signing_keys[userId] = signing.user_signing_key;

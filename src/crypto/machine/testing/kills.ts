@@ -36,7 +36,10 @@ export interface Survivor {
     readonly torn: boolean;
 }
 
-/** A real machine's store under a process that is killed again and again, while a real sender's room keys and key exports come in. */
+/**
+ * A real machine's store under a process that is killed again and again, while a real sender's room keys and key
+ * exports come in.
+ */
 class KilledMachine {
     readonly #path: string;
     readonly #alice: Peer;
@@ -66,7 +69,10 @@ class KilledMachine {
         return this.#acknowledged.size;
     }
 
-    /** Starts a process on the store, gives it batches, and sees it killed: at a place of its own choice, or at some instant. */
+    /**
+     * Starts a process on the store, gives it batches, and sees it killed: at a place of its own choice, or at some
+     * instant.
+     */
     async killOne(die: Batch["die"] | "anywhere", kind: Batch["kind"]): Promise<Survivor> {
         const child = spawn(process.execPath, [receiver, this.#path], { stdio: ["pipe", "pipe", "inherit"] });
         const exited = once(child, "exit");
@@ -79,7 +85,9 @@ class KilledMachine {
         for (let n = 0; child.exitCode === null && child.signalCode === null; n++) {
             const batch = (this.#pending ??= await this.#make(n === 0 ? "receive" : kind));
             const deadly = n > 0 && die !== "anywhere" && die !== undefined ? { die } : {};
-            child.stdin.write(`${JSON.stringify({ number: batch.number, kind: batch.kind, items: batch.items, ...deadly })}\n`);
+            child.stdin.write(
+                `${JSON.stringify({ number: batch.number, kind: batch.kind, items: batch.items, ...deadly })}\n`,
+            );
             const { value, done } = await lines.next();
             if (done === true) break;
             if (Number(value) !== batch.number) throw new Error(`${value} was acknowledged, not ${batch.number}`);
@@ -104,7 +112,9 @@ class KilledMachine {
             for (const entry of exported.parse(sessions)) held.set(entry.session_id, entry.shared_history);
         }
         await bot.crypto.close();
-        const lost = [...this.#acknowledged].filter(([sessionId, flag]) => held.get(sessionId) !== flag).map(([sessionId]) => sessionId);
+        const lost = [...this.#acknowledged]
+            .filter(([sessionId, flag]) => held.get(sessionId) !== flag)
+            .map(([sessionId]) => sessionId);
         const found = [...(this.#pending?.flags.keys() ?? [])].filter((sessionId) => held.has(sessionId)).length;
         // An import is a commit for every hundred entries.
         const unit = this.#pending?.kind === "import" ? 100 : (this.#pending?.flags.size ?? 1);
@@ -113,7 +123,10 @@ class KilledMachine {
 
     async #make(kind: Batch["kind"]): Promise<Sent> {
         const sessions = Array.from({ length: kind === "import" ? 300 : spellings.length }, () => new MegolmSession());
-        const said = sessions.map((session, n) => ({ session, spelling: spellings[n % spellings.length] ?? ([{}, false] as const) }));
+        const said = sessions.map((session, n) => ({
+            session,
+            spelling: spellings[n % spellings.length] ?? ([{}, false] as const),
+        }));
         const number = ++this.#number;
         if (kind === "import") {
             const items = sessions.map((session) => exportEntry(session));
@@ -126,7 +139,12 @@ class KilledMachine {
 
     async #tell(session: MegolmSession, flag: object): Promise<void> {
         const { sessionId } = session;
-        const content = { algorithm: "m.megolm.v1.aes-sha2", room_id: ROOM, session_id: sessionId, session_key: session.sharedAt(0) };
+        const content = {
+            algorithm: "m.megolm.v1.aes-sha2",
+            room_id: ROOM,
+            session_id: sessionId,
+            session_key: session.sharedAt(0),
+        };
         await this.#alice.tell(BOT.userId, BOT.deviceId, "m.room_key", { ...content, ...flag });
     }
 }
@@ -160,7 +178,9 @@ export async function killMany(
     const machine = await KilledMachine.begin(path);
     const survivors: Survivor[] = [];
     for (let n = 0; n < kills; n++) {
-        survivors.push(await machine.killOne(ways[n % ways.length], Math.floor(n / ways.length) % 2 === 0 ? "receive" : "import"));
+        survivors.push(
+            await machine.killOne(ways[n % ways.length], Math.floor(n / ways.length) % 2 === 0 ? "receive" : "import"),
+        );
     }
     return { survivors, acknowledged: machine.acknowledged };
 }

@@ -2,9 +2,9 @@ import { createHmac, generateKeyPairSync, type KeyObject, randomBytes, sign } fr
 import { unpadded } from "../entries/exported-session-key.ts";
 
 /**
- * A Megolm session of which a test decides everything: the machines make none whose flag, sender or index could be chosen.
- * Good for 256 indices from the first one on, which is a multiple of that: there a step changes the ratchet's last part only.
- * Source: Matrix v1.19, olm-megolm, "Session sharing format" and "Session export format".
+ * A Megolm session of which a test decides everything: the machines make none whose flag, sender or index could be
+ * chosen. Good for 256 indices from the first one on, which is a multiple of that: there a step changes the ratchet's
+ * last part only. Source: Matrix v1.19, olm-megolm, "Session sharing format" and "Session export format".
  */
 export class MegolmSession {
     readonly firstIndex: number;

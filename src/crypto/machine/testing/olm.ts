@@ -1,4 +1,12 @@
-import { createCipheriv, createHmac, createPublicKey, diffieHellman, generateKeyPairSync, hkdfSync, type KeyObject } from "node:crypto";
+import {
+    createCipheriv,
+    createHmac,
+    createPublicKey,
+    diffieHellman,
+    generateKeyPairSync,
+    hkdfSync,
+    type KeyObject,
+} from "node:crypto";
 import { unpadded } from "../entries/exported-session-key.ts";
 
 /** Whom a stranger writes to: keys in unpadded base64. */
@@ -68,7 +76,12 @@ function messageOf(chain: Buffer, ratchetKey: Buffer, text: string): Buffer {
     const keys = derive(messageKey, "OLM_KEYS", 80);
     const cipher = createCipheriv("aes-256-cbc", keys.subarray(0, 32), keys.subarray(64));
     const ciphertext = Buffer.concat([cipher.update(text), cipher.final()]);
-    const body = Buffer.concat([Buffer.from([3]), field(0x0a, ratchetKey), Buffer.from([0x10, 0]), field(0x22, ciphertext)]);
+    const body = Buffer.concat([
+        Buffer.from([3]),
+        field(0x0a, ratchetKey),
+        Buffer.from([0x10, 0]),
+        field(0x22, ciphertext),
+    ]);
     const mac = createHmac("sha256", keys.subarray(32, 64)).update(body).digest().subarray(0, 8);
     return Buffer.concat([body, mac]);
 }
@@ -98,5 +111,9 @@ function raw(key: KeyObject): Buffer {
 const x25519Der = Buffer.from("302a300506032b656e032100", "hex");
 
 function publicKey(base64: string): KeyObject {
-    return createPublicKey({ key: Buffer.concat([x25519Der, Buffer.from(base64, "base64")]), format: "der", type: "spki" });
+    return createPublicKey({
+        key: Buffer.concat([x25519Der, Buffer.from(base64, "base64")]),
+        format: "der",
+        type: "spki",
+    });
 }

@@ -94,7 +94,10 @@ export class Peer {
         const kind = kindOf(request);
         const { id, body } = request;
         if (id === undefined || kind === undefined) return;
-        const toDevice = request instanceof ToDeviceRequest ? { toDevice: { eventType: request.event_type, txnId: request.txn_id } } : {};
+        const toDevice =
+            request instanceof ToDeviceRequest
+                ? { toDevice: { eventType: request.event_type, txnId: request.txn_id } }
+                : {};
         const answer = this.#server.answer(this.userId, this.deviceId, { id, kind, body, ...toDevice });
         await this.machine.markRequestAsSent(id, request.type, answer);
     }

@@ -7,8 +7,8 @@ import { inThisThread, TestBot } from "./bot.ts";
 import { KeyServer } from "./key-server.ts";
 
 /**
- * The bot's machine in a process that is there to be killed: `node receiver.ts STORE`. Takes batches, one JSON object a line, and says a batch's
- * number once the worker would have answered, which is when it is on the disk.
+ * The bot's machine in a process that is there to be killed: `node receiver.ts STORE`. Takes batches, one JSON object a
+ * line, and says a batch's number once the worker would have answered, which is when it is on the disk.
  */
 const batch = z.object({
     number: z.number(),
