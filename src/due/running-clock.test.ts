@@ -15,6 +15,7 @@ beforeEach(() => {
     vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
     database = openDatabase({ path: ":memory:", schemas: [runningClockSchema] });
     time = { monotonic: 0, wall: Date.now() };
+    database.sql.prepare("UPDATE running_clock SET counted_at = ?").run(time.wall);
     warnings = [];
 });
 afterEach(() => {
