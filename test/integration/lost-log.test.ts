@@ -105,7 +105,7 @@ test("and a new device can be made of such a store", async () => {
     const snapshot = join(kept.path, "snapshot");
     expect((await bot.command("snapshot", snapshot)).code).toBe(0);
     loseFolder(bot.dataFolder);
-    expect((await bot.command("restore", snapshot)).code).toBe(0);
+    expect(await bot.command("restore", snapshot)).toMatchObject({ code: 0 });
     await bot.run();
     await bot.stop();
 });
