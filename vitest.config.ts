@@ -58,8 +58,7 @@ const slow = {
 export default defineConfig({
     test: {
         pool: "forks",
-        // One more than processors: stories wait for processes of their own.
-        maxWorkers: 3,
+        maxWorkers: 2,
         // oxlint finds focused tests, but for those of stories.
         allowOnly: false,
         reporters: ["default", new SlowestTests(10)],
