@@ -22,7 +22,10 @@ export async function setOutsiders(
     roomId: string,
     userIds: readonly string[],
 ): Promise<boolean> {
-    return await commit(context, (sql) => entriesOf(context, sql).setOutsiders(roomId, userIds));
+    // It is told before each delivery: in a room that has none, before and now, that costs no commit.
+    const hasNone =
+        userIds.length === 0 && (await readEntries(context, (entries) => entries.outsiders(roomId).size)) === 0;
+    return hasNone ? false : await commit(context, (sql) => entriesOf(context, sql).setOutsiders(roomId, userIds));
 }
 
 /** Once, after the upgrade of a store in which each row had a verdict of its own. */

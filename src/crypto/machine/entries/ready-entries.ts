@@ -149,6 +149,11 @@ export class ReadyEntries {
         return this.#judgements.renew(roomId, gone).size > 0 || changed;
     }
 
+    /** @see {@link Judgements.outsiders} */
+    outsiders(roomId: string): ReadonlySet<string> {
+        return this.#judgements.outsiders(roomId);
+    }
+
     /** What we have of these sessions of a room: the copy that counts, or else anybody's. */
     ofSessions(roomId: string, sessionIds: readonly string[]): readonly BundleEntry[] {
         const reader = new EntryReader(this.#pages, roomId);

@@ -272,3 +272,12 @@ test("reopening the store keeps entries and flags", async () => {
 async function readBundle(): Promise<OpenedBundle["content"]> {
     return (await openBundle(bot.crypto, ROOM)).content;
 }
+
+test("that nobody is an outsider in a room that had none costs no commit; that somebody is, and no more, does", async () => {
+    const costs = async (users: readonly string[]): Promise<number> => {
+        const before = await bot.crypto.commits();
+        await bot.crypto.setOutsiders("!room:home", users);
+        return (await bot.crypto.commits()) - before;
+    };
+    expect([await costs([]), await costs(["@mallory:home"]), await costs([]), await costs([])]).toEqual([0, 1, 1, 0]);
+});
